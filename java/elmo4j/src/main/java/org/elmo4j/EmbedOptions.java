@@ -1,0 +1,48 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j;
+
+import java.util.LinkedHashSet;
+import java.util.List;
+
+/** What to compute for a batch. Immutable; any thread may use it. */
+public final class EmbedOptions {
+  private final List<Layer> layers;
+  private final boolean boundaries;
+
+  private EmbedOptions(List<Layer> layers, boolean boundaries) {
+    this.layers = layers;
+    this.boundaries = boundaries;
+  }
+
+  /**
+   * These outputs, each computed once; {@link Layer#ELMO} where none is named.
+   *
+   * @throws ElmoException if a layer is null
+   */
+  public static EmbedOptions layers(Layer... layers) {
+    LinkedHashSet<Layer> distinct = new LinkedHashSet<>();
+    for (Layer layer : layers) {
+      if (layer == null) {
+        throw new ElmoException("layers: expected no null, found one among " + layers.length);
+      }
+      distinct.add(layer);
+    }
+    return new EmbedOptions(distinct.isEmpty() ? List.of(Layer.ELMO) : List.copyOf(distinct), false);
+  }
+
+  /** Whether to keep the rows of the sentence boundaries, first and last of each sentence; they are dropped by default. */
+  public EmbedOptions withBoundaries(boolean keep) {
+    return new EmbedOptions(layers, keep);
+  }
+
+  /** The outputs asked for, without repetition. */
+  public List<Layer> layers() {
+    return layers;
+  }
+
+  /** Whether boundary rows are kept. */
+  public boolean boundaries() {
+    return boundaries;
+  }
+}

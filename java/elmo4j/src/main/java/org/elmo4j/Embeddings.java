@@ -1,0 +1,98 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.elmo4j.backend.NativeMemory;
+
+/**
+ * What came out for a batch: one tensor for each layer asked for. It owns native memory: close it. Any number of threads
+ * may read it; {@link #close} may come at any time and more than once.
+ */
+public final class Embeddings implements AutoCloseable {
+  private final List<List<String>> sentences;
+  private final int[] lengths;
+  private final int maxLength;
+  private final Map<Layer, Tensor> tensors;
+  private final List<NativeMemory> memories;
+
+  Embeddings(List<List<String>> sentences, int[] lengths, int maxLength, Map<Layer, NativeMemory> memories, Map<Layer, Integer> dims) {
+    this.sentences = sentences;
+    this.lengths = lengths;
+    this.maxLength = maxLength;
+    this.memories = new ArrayList<>(memories.values());
+    this.tensors = new LinkedHashMap<>();
+    memories.forEach(
+        (layer, memory) -> {
+          int dim = dims.get(layer);
+          tensors.put(
+              layer,
+              layer.kind() == Layer.Kind.MEAN
+                  ? new Tensor(memory, 0, lengths.length, dim)
+                  : new Tensor(memory, 0, lengths.length, maxLength, dim));
+        });
+  }
+
+  /**
+   * A layer of the whole batch: [batch, max_length, dim], zeros past each sentence's end; [batch, dim] for means.
+   *
+   * @throws ElmoException if the layer was not asked for
+   */
+  public Tensor get(Layer layer) {
+    Tensor tensor = tensors.get(layer);
+    if (tensor == null) {
+      throw new ElmoException("layer " + layer + ": expected one of those asked for, " + tensors.keySet());
+    }
+    return tensor;
+  }
+
+  /**
+   * A layer of one sentence without padding: [length, dim]; [dim] for means.
+   *
+   * @throws IndexOutOfBoundsException if there is no such sentence
+   * @throws ElmoException if the layer was not asked for
+   */
+  public Tensor get(Layer layer, int sentence) {
+    Tensor slice = get(layer).slice(sentence);
+    return layer.kind() == Layer.Kind.MEAN ? slice : slice.head(lengths[sentence]);
+  }
+
+  /** The layers asked for, in that order. */
+  public List<Layer> layers() {
+    return List.copyOf(tensors.keySet());
+  }
+
+  /** How many sentences there are. */
+  public int batchSize() {
+    return lengths.length;
+  }
+
+  /** Rows a sentence has in {@link #get(Layer)}: the longest sentence's length. */
+  public int maxLength() {
+    return maxLength;
+  }
+
+  /** Rows of one sentence that are not padding: its tokens, and its two boundaries where those were asked for. */
+  public int length(int sentence) {
+    return lengths[sentence];
+  }
+
+  /** {@link #length} of all sentences, a copy. */
+  public int[] lengths() {
+    return lengths.clone();
+  }
+
+  /** The tokens of one sentence, without boundaries. */
+  public List<String> tokens(int sentence) {
+    return sentences.get(sentence);
+  }
+
+  /** Frees the memory, or leaves it to the garbage collector where a buffer of it is still reachable. */
+  @Override
+  public void close() {
+    memories.forEach(NativeMemory::close);
+  }
+}

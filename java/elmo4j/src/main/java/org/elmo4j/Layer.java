@@ -1,0 +1,155 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j;
+
+import java.util.Objects;
+
+/**
+ * One output of the model. With P the projection dimension (512 in the published models) a layer is, for a batch:
+ *
+ * <table>
+ *   <caption>shapes</caption>
+ *   <tr><td>{@link #WORD_EMB}</td><td>[batch, max_length, P]</td><td>the token representation</td></tr>
+ *   <tr><td>{@link #lstm(int)}</td><td>[batch, max_length, 2P]</td><td>an LSTM layer, [forward; backward]</td></tr>
+ *   <tr><td>{@link #ELMO}, {@link #elmo(ScalarMix)}</td><td>[batch, max_length, 2P]</td><td>the sum of all layers</td></tr>
+ *   <tr><td>{@link #DEFAULT}, {@link #mean(Layer)}</td><td>[batch, 2P or P]</td><td>mean over a sentence's tokens</td></tr>
+ * </table>
+ *
+ * Two layers that stand for the same output are equal. Immutable; any thread may use it.
+ */
+public final class Layer {
+  /** What kind of output it is. */
+  public enum Kind {
+    /** The token representation. */
+    WORD_EMB,
+    /** An LSTM layer. */
+    LSTM,
+    /** A mix of all layers. */
+    ELMO,
+    /** A mean over tokens of another layer. */
+    MEAN
+  }
+
+  /** The token representation: characters only, no context. */
+  public static final Layer WORD_EMB = new Layer(Kind.WORD_EMB, 0, null, null);
+
+  /** All layers summed with the model's own mix: even weights and gamma 1 unless its file says otherwise. */
+  public static final Layer ELMO = new Layer(Kind.ELMO, 0, null, null);
+
+  /** The mean of {@link #ELMO} over a sentence's tokens; zeros for a sentence of none. */
+  public static final Layer DEFAULT = mean(ELMO);
+
+  private final Kind kind;
+  private final int index;
+  private final ScalarMix mix;
+  private final Layer of;
+
+  private Layer(Kind kind, int index, ScalarMix mix, Layer of) {
+    this.kind = kind;
+    this.index = index;
+    this.mix = mix;
+    this.of = of;
+  }
+
+  /**
+   * The output of one LSTM layer.
+   *
+   * @param layer from 1
+   * @throws ElmoException if it is less than 1
+   */
+  public static Layer lstm(int layer) {
+    if (layer < 1) {
+      throw new ElmoException("LSTM layer: expected 1 or more, found " + layer);
+    }
+    return new Layer(Kind.LSTM, layer, null, null);
+  }
+
+  /** All layers summed with these weights. Several in one call cost one run of the model. */
+  public static Layer elmo(ScalarMix mix) {
+    return new Layer(Kind.ELMO, 0, Objects.requireNonNull(mix, "mix"), null);
+  }
+
+  /**
+   * The mean of another layer over each sentence's tokens; zeros for a sentence of none.
+   *
+   * @throws ElmoException if that layer is itself a mean
+   */
+  public static Layer mean(Layer of) {
+    if (of.kind == Kind.MEAN) {
+      throw new ElmoException("mean: expected a layer with one row a token, found " + of);
+    }
+    return new Layer(Kind.MEAN, 0, null, of);
+  }
+
+  /**
+   * Reads a name as the original tools write it: {@code word_emb}, {@code lstm_outputs1}..., {@code elmo}, {@code
+   * default}.
+   *
+   * @throws ElmoException if the name is another
+   */
+  public static Layer parse(String name) {
+    switch (name) {
+      case "word_emb":
+        return WORD_EMB;
+      case "elmo":
+        return ELMO;
+      case "default":
+        return DEFAULT;
+      default:
+        if (name.matches("lstm_outputs[1-9][0-9]?")) {
+          return lstm(Integer.parseInt(name.substring("lstm_outputs".length())));
+        }
+        throw new ElmoException(
+            "layer: expected word_emb, lstm_outputs1, lstm_outputs2 ..., elmo or default, found \"" + name + "\"");
+    }
+  }
+
+  /** What kind of output it is. */
+  public Kind kind() {
+    return kind;
+  }
+
+  /** The number of an LSTM layer, from 1; 0 for the others. */
+  public int index() {
+    return index;
+  }
+
+  /** The mix of an {@code elmo} layer; null for the model's own, and for the others. */
+  public ScalarMix mix() {
+    return mix;
+  }
+
+  /** What a mean is taken of; null for the others. */
+  public Layer of() {
+    return of;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    if (!(other instanceof Layer)) {
+      return false;
+    }
+    Layer that = (Layer) other;
+    return kind == that.kind && index == that.index && Objects.equals(mix, that.mix) && Objects.equals(of, that.of);
+  }
+
+  @Override
+  public int hashCode() {
+    return Objects.hash(kind, index, mix, of);
+  }
+
+  /** The name in the original tools, as {@link #parse} reads it; a mix of one's own or another mean in brackets. */
+  @Override
+  public String toString() {
+    switch (kind) {
+      case WORD_EMB:
+        return "word_emb";
+      case LSTM:
+        return "lstm_outputs" + index;
+      case ELMO:
+        return mix == null ? "elmo" : "elmo(" + mix + ")";
+      default:
+        return equals(DEFAULT) ? "default" : "mean(" + of + ")";
+    }
+  }
+}

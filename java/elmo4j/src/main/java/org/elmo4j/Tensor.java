@@ -1,0 +1,127 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j;
+
+import java.nio.FloatBuffer;
+import java.util.Arrays;
+import org.elmo4j.backend.NativeMemory;
+
+/**
+ * Numbers in native memory, row-major, 32-bit floats: a view that copies nothing. It belongs to the {@link Embeddings} it
+ * came from and throws {@link IllegalStateException} once those are closed. Any number of threads may read it.
+ */
+public final class Tensor {
+  private final NativeMemory memory;
+  private final long offset;
+  private final long[] shape;
+
+  /** A view of {@code memory} from float {@code offset} on. */
+  Tensor(NativeMemory memory, long offset, long... shape) {
+    this.memory = memory;
+    this.offset = offset;
+    this.shape = shape;
+  }
+
+  /** The dimensions, outermost first, a copy. */
+  public long[] shape() {
+    return shape.clone();
+  }
+
+  /** One dimension's size. */
+  public long shape(int dimension) {
+    return shape[dimension];
+  }
+
+  /** How many numbers there are. */
+  public long size() {
+    long size = 1;
+    for (long n : shape) {
+      size *= n;
+    }
+    return size;
+  }
+
+  /** Where the numbers lie. */
+  public Device device() {
+    return Device.cpu();
+  }
+
+  /**
+   * The numbers themselves, without a copy: a read-only direct buffer in native byte order. The memory lives as long as
+   * the buffer or one made from it is reachable, also after the embeddings were closed; then it is freed by the garbage
+   * collector rather than at once.
+   *
+   * @throws IllegalStateException after the embeddings were closed
+   * @throws ElmoException if there are more numbers than one buffer can hold (2^29); take sentences one by one then
+   */
+  public FloatBuffer floatBuffer() {
+    if (size() > Integer.MAX_VALUE / Float.BYTES) {
+      throw new ElmoException(
+          "tensor " + Arrays.toString(shape) + ": expected at most 2^29 numbers for one buffer, found " + size());
+    }
+    return memory.floats(offset, (int) size());
+  }
+
+  /**
+   * One number.
+   *
+   * @param index one a dimension
+   * @throws IllegalStateException after the embeddings were closed
+   * @throws IndexOutOfBoundsException if an index is out of its dimension
+   */
+  public float get(long... index) {
+    if (index.length != shape.length) {
+      throw new IndexOutOfBoundsException(
+          "expected " + shape.length + " indices for " + Arrays.toString(shape) + ", found " + index.length);
+    }
+    long at = 0;
+    for (int i = 0; i < index.length; i++) {
+      if (index[i] < 0 || index[i] >= shape[i]) {
+        throw new IndexOutOfBoundsException(
+            "index " + Arrays.toString(index) + " is outside of " + Arrays.toString(shape));
+      }
+      at = at * shape[i] + index[i];
+    }
+    return memory.getFloat(offset + at);
+  }
+
+  /**
+   * A view of one element of the first dimension: a sentence of a batch, a token of a sentence.
+   *
+   * @throws IndexOutOfBoundsException if the index is out of the first dimension
+   */
+  public Tensor slice(long index) {
+    if (shape.length == 0 || index < 0 || index >= shape[0]) {
+      throw new IndexOutOfBoundsException("index " + index + " is outside of " + Arrays.toString(shape));
+    }
+    return new Tensor(memory, offset + index * (size() / shape[0]), Arrays.copyOfRange(shape, 1, shape.length));
+  }
+
+  /** The first {@code count} elements of the first dimension. */
+  Tensor head(long count) {
+    long[] head = shape.clone();
+    head[0] = count;
+    return new Tensor(memory, offset, head);
+  }
+
+  /**
+   * A copy on the heap.
+   *
+   * @throws IllegalStateException after the embeddings were closed
+   * @throws ElmoException if there are more numbers than an array can hold
+   */
+  public float[] toArray() {
+    if (size() > Integer.MAX_VALUE - 8) {
+      throw new ElmoException(
+          "tensor " + Arrays.toString(shape) + ": expected at most 2^31 - 9 numbers for one array, found " + size());
+    }
+    float[] array = new float[(int) size()];
+    memory.copyTo(offset, array);
+    return array;
+  }
+
+  @Override
+  public String toString() {
+    return "Tensor" + Arrays.toString(shape) + " on " + device();
+  }
+}
