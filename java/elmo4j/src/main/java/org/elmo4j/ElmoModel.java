@@ -3,20 +3,54 @@
 package org.elmo4j;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.stream.Collectors;
+import org.elmo4j.backend.Backend;
+import org.elmo4j.backend.LstmState;
+import org.elmo4j.backend.NativeMemory;
+import org.elmo4j.backend.Output;
+import org.elmo4j.backend.cpu.CpuBackend;
+import org.elmo4j.batch.Embedder;
+import org.elmo4j.text.TextSplitter;
 import org.elmo4j.weights.ModelOptions;
+import org.elmo4j.weights.WeightStore;
+import org.elmo4j.weights.WeightStores;
 
 /**
- * An ELMo model on one device (Peters et al. 2018, "Deep contextualized word representations"). It holds native memory:
- * close it. Any number of threads may use it at once, and get the same bits as one thread would; a sentence's vectors do
- * not depend on what it is batched with. {@link #close} waits for calls that run; calls after it throw {@link
- * IllegalStateException}.
+ * An ELMo model on one device (Peters et al. 2018, "Deep contextualized word representations"). It
+ * holds native memory: close it. Any number of threads may use it at once, and get the same bits as
+ * one thread would; a sentence's vectors do not depend on what it is batched with. {@link #close}
+ * waits for calls under way; calls after it throw {@link IllegalStateException}.
  */
 public final class ElmoModel implements AutoCloseable {
-  ElmoModel() {}
+  private final String source;
+  private final ModelOptions options;
+  private final long parameters;
+  private final ScalarMix mix;
+  private final Backend backend;
+  private final Embedder embedder;
+  // Read: a call under way. Write: closing.
+  private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
+  private boolean closed;
+
+  private ElmoModel(WeightStore store, ScalarMix mix, int threads) {
+    source = store.source();
+    options = store.options();
+    this.mix = mix;
+    parameters = WeightStores.parameters(store);
+    backend = new CpuBackend(store, threads);
+    embedder = new Embedder(backend, options);
+  }
 
   /**
-   * Loads a model onto the CPU: a folder with options.json and weights in HDF5 (AllenNLP, bilm-tf), or one elmo4j
+   * Loads a model: a folder with options.json and weights in HDF5 (AllenNLP, bilm-tf), or one elmo4j
    * safetensors file. What a file is, its content tells.
    *
    * @throws ElmoException if it cannot be read or is no such model
@@ -44,108 +78,343 @@ public final class ElmoModel implements AutoCloseable {
    *
    * @param sentences may be empty; a sentence may have no tokens; an empty token is a token
    * @param layers the outputs wanted; {@link Layer#ELMO} where none is named
-   * @throws ElmoException if a sentence or token is null, a layer does not exist, or memory cannot be had
+   * @throws ElmoException if a sentence or token is null, a layer does not exist in this model, or
+   *     memory cannot be had
    * @throws IllegalStateException after {@link #close}
    */
   public Embeddings embed(List<? extends List<String>> sentences, Layer... layers) {
     return embed(sentences, EmbedOptions.layers(layers));
   }
 
-  /** As {@link #embed(List, Layer...)} with more choices. */
+  /** As {@link #embed(List, Layer...)}, with more choices. */
   public Embeddings embed(List<? extends List<String>> sentences, EmbedOptions options) {
-    throw new UnsupportedOperationException();
+    return embed(sentences, options, null);
   }
 
   /**
-   * Embeds sentences split on single spaces, as TF-Hub's {@code default} signature does (its strings are split on " ",
-   * empty pieces dropped).
+   * Embeds sentences split at spaces, as TF-Hub's {@code default} signature does: no other character
+   * separates, and empty pieces are dropped.
+   *
+   * @throws ElmoException as {@link #embed(List, Layer...)}
    */
   public Embeddings embedSentences(List<String> sentences, Layer... layers) {
-    throw new UnsupportedOperationException();
+    require(sentences, "sentences");
+    List<List<String>> tokens = new ArrayList<>(sentences.size());
+    for (int i = 0; i < sentences.size(); i++) {
+      if (sentences.get(i) == null) {
+        throw new ElmoException("sentence " + i + ": expected a string, found null");
+      }
+      tokens.add(TextSplitter.onSpaces(sentences.get(i)));
+    }
+    return embed(tokens, layers);
   }
 
-  /** Embeds padded tokens as TF-Hub's {@code tokens} signature takes them: row i has sequenceLengths[i] tokens. */
+  /**
+   * Embeds padded tokens, as TF-Hub's {@code tokens} signature takes them.
+   *
+   * @param tokens a row a sentence; what lies past its length is not looked at
+   * @param sequenceLengths how many tokens of each row count
+   * @throws ElmoException if the two do not fit, and as {@link #embed(List, Layer...)}
+   */
   public Embeddings embedPadded(String[][] tokens, int[] sequenceLengths, Layer... layers) {
-    throw new UnsupportedOperationException();
+    require(tokens, "tokens");
+    require(sequenceLengths, "sequence lengths");
+    if (tokens.length != sequenceLengths.length) {
+      throw new ElmoException(
+          "sequence lengths: expected one a row, " + tokens.length + ", found " + sequenceLengths.length);
+    }
+    List<List<String>> sentences = new ArrayList<>(tokens.length);
+    for (int i = 0; i < tokens.length; i++) {
+      if (tokens[i] == null) {
+        throw new ElmoException("sentence " + i + ": expected a row of tokens, found null");
+      }
+      if (sequenceLengths[i] < 0 || sequenceLengths[i] > tokens[i].length) {
+        throw new ElmoException(
+            "sequence length of sentence "
+                + i
+                + ": expected 0 to "
+                + tokens[i].length
+                + ", found "
+                + sequenceLengths[i]);
+      }
+      sentences.add(Arrays.asList(tokens[i]).subList(0, sequenceLengths[i]));
+    }
+    return embed(sentences, layers);
   }
 
-  /** Embeds running English text: sentences and tokens are found by {@link org.elmo4j.text.TextSplitter}. */
+  /**
+   * Embeds running English text: sentences and tokens are found by {@link TextSplitter}, and {@link
+   * Embeddings#tokens} tells what they are.
+   *
+   * @throws ElmoException as {@link #embed(List, Layer...)}
+   */
   public Embeddings embedText(String text, Layer... layers) {
-    throw new UnsupportedOperationException();
+    require(text, "text");
+    return embed(TextSplitter.english().split(text), layers);
   }
 
-  /** A run that carries state from call to call, for parity with the original tools. */
+  /**
+   * A run that carries state from call to call, for parity with the original tools.
+   *
+   * @throws IllegalStateException after {@link #close}
+   */
   public ElmoSession session() {
-    throw new UnsupportedOperationException();
+    lock.readLock().lock();
+    try {
+      checkOpen();
+      return new ElmoSession(this, new LstmState(options));
+    } finally {
+      lock.readLock().unlock();
+    }
+  }
+
+  Embeddings embed(List<? extends List<String>> input, EmbedOptions wanted, LstmState state) {
+    require(wanted, "options");
+    List<List<String>> sentences = copy(input);
+    int[] lengths = new int[sentences.size()];
+    int maxLength = 0;
+    for (int i = 0; i < lengths.length; i++) {
+      lengths[i] = sentences.get(i).size() + (wanted.boundaries() ? 2 : 0);
+      maxLength = Math.max(maxLength, lengths[i]);
+    }
+    lock.readLock().lock();
+    try {
+      checkOpen();
+      Map<Layer, NativeMemory> memories = new LinkedHashMap<>();
+      try {
+        List<Output> outputs = new ArrayList<>();
+        for (Layer layer : wanted.layers()) {
+          boolean mean = layer.kind() == Layer.Kind.MEAN;
+          Layer rows = mean ? layer.of() : layer;
+          float[] scales = scales(rows);
+          long floats =
+              Math.multiplyExact(
+                  (long) lengths.length * dim(rows), (long) (mean ? 1 : maxLength));
+          NativeMemory memory =
+              NativeMemory.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
+          memories.put(layer, memory);
+          outputs.add(
+              new Output(
+                  rows.kind() == Layer.Kind.WORD_EMB ? 1 : 2,
+                  scales,
+                  mean,
+                  wanted.boundaries() && !mean,
+                  maxLength,
+                  memory));
+        }
+        if (state != null) {
+          state.grow(lengths.length);
+        }
+        embedder.run(sentences, state, outputs);
+      } catch (ArithmeticException e) {
+        memories.values().forEach(NativeMemory::close);
+        throw new ElmoException(
+            "batch: expected results that can be addressed, found " + lengths.length + " x " + maxLength + " rows", e);
+      } catch (Throwable e) {
+        memories.values().forEach(NativeMemory::close);
+        throw e;
+      }
+      Map<Layer, Integer> dims =
+          memories.keySet().stream().collect(Collectors.toMap(layer -> layer, this::dim));
+      return new Embeddings(sentences, lengths, maxLength, memories, dims);
+    } finally {
+      lock.readLock().unlock();
+    }
+  }
+
+  /** A copy, so that what the caller does to the lists meanwhile changes nothing. */
+  private static List<List<String>> copy(List<? extends List<String>> sentences) {
+    require(sentences, "sentences");
+    List<List<String>> copy = new ArrayList<>(sentences.size());
+    for (List<String> sentence : sentences) {
+      if (sentence == null) {
+        throw new ElmoException(
+            "sentence " + copy.size() + ": expected a list of tokens, found null");
+      }
+      String[] tokens = sentence.toArray(new String[0]);
+      for (int j = 0; j < tokens.length; j++) {
+        if (tokens[j] == null) {
+          throw new ElmoException(
+              "sentence " + copy.size() + ", token " + j + ": expected a string, found null");
+        }
+      }
+      copy.add(Collections.unmodifiableList(Arrays.asList(tokens)));
+    }
+    return Collections.unmodifiableList(copy);
+  }
+
+  private static void require(Object value, String name) {
+    if (value == null) {
+      throw new ElmoException(name + ": expected a value, found null");
+    }
+  }
+
+  /** A layer as a weighted sum of all layers; checks that it exists. */
+  private float[] scales(Layer layer) {
+    int layers = options.lstmLayers() + 1;
+    float[] scales = new float[layers];
+    switch (layer.kind()) {
+      case WORD_EMB:
+        scales[0] = 1;
+        return scales;
+      case LSTM:
+        if (layer.index() >= layers) {
+          throw new ElmoException(
+              "layer " + layer + ": expected at most lstm_outputs" + options.lstmLayers() + " in " + source);
+        }
+        scales[layer.index()] = 1;
+        return scales;
+      default:
+        ScalarMix used = layer.mix() == null ? mix : layer.mix();
+        if (used.weights().length != layers) {
+          throw new ElmoException(
+              "mix weights: expected one a layer, " + layers + " in " + source + ", found " + used.weights().length);
+        }
+        return used.scales();
+    }
+  }
+
+  private void checkOpen() {
+    if (closed) {
+      throw new IllegalStateException("the model " + source + " was closed");
+    }
   }
 
   /** The model's structure. */
   public ModelOptions options() {
-    throw new UnsupportedOperationException();
+    return options;
+  }
+
+  /** The file or folder that the weights came from. */
+  public String source() {
+    return source;
   }
 
   /** Where it runs. */
   public Device device() {
-    throw new UnsupportedOperationException();
+    return backend.device();
   }
 
-  /** The mix behind {@link Layer#ELMO}. */
+  /** The mix behind {@link Layer#ELMO}: the model file's own, or all layers alike. */
   public ScalarMix mix() {
-    throw new UnsupportedOperationException();
+    return mix;
   }
 
-  /** Numbers of one row of a layer: P for word_emb, 2P for the others. */
+  /** Numbers in one row of a layer: P for {@code word_emb} and its mean, 2P for the others. */
   public int dim(Layer layer) {
-    throw new UnsupportedOperationException();
+    Layer rows = layer.kind() == Layer.Kind.MEAN ? layer.of() : layer;
+    return options.projectionDim() * (rows.kind() == Layer.Kind.WORD_EMB ? 1 : 2);
   }
 
-  /** Trained numbers in the model. */
+  /** Trained numbers in the model, the mix not counted. */
   public long parameters() {
-    throw new UnsupportedOperationException();
+    return parameters;
   }
 
-  /** Bytes of device memory its weights take. */
+  /** Bytes of device memory that its weights take, in the form the kernels read. */
   public long weightBytes() {
-    throw new UnsupportedOperationException();
+    return backend.weightBytes();
   }
 
+  /** Waits for calls under way, then frees the weights. Harmless when repeated. */
   @Override
   public void close() {
-    throw new UnsupportedOperationException();
+    lock.writeLock().lock();
+    try {
+      if (!closed) {
+        closed = true;
+        backend.close();
+      }
+    } finally {
+      lock.writeLock().unlock();
+    }
   }
 
-  /** How to load a model. */
+  /** Choices about how to load a model. For one thread. */
   public static final class Builder {
-    Builder() {}
-
-    /** A folder or file; its content tells what it is. */
-    public Builder path(Path path) {
-      throw new UnsupportedOperationException();
+    private interface Opener {
+      WeightStore open();
     }
 
-    /** options.json and HDF5 weights in places of their own. */
+    private Opener opener;
+    private Device device = Device.auto();
+    private int threads = Runtime.getRuntime().availableProcessors();
+    private ScalarMix mix;
+
+    private Builder() {}
+
+    /** From a folder or file; its content tells what it is. */
+    public Builder path(Path path) {
+      require(path, "path");
+      opener = () -> WeightStores.open(path);
+      return this;
+    }
+
+    /** From options.json and HDF5 weights in places of their own. */
     public Builder files(Path options, Path weights) {
-      throw new UnsupportedOperationException();
+      require(options, "options file");
+      require(weights, "weight file");
+      opener = () -> WeightStores.open(options, weights);
+      return this;
     }
 
     /** The model in the box. */
     public Builder miniEnglish() {
-      throw new UnsupportedOperationException();
+      opener = WeightStores::miniEnglish;
+      return this;
+    }
+
+    /** From weights that are open already; {@link #load} closes them. */
+    public Builder weights(WeightStore weights) {
+      require(weights, "weights");
+      opener = () -> weights;
+      return this;
     }
 
     /** Where to run; {@link Device#auto} by default. */
     public Builder device(Device device) {
-      throw new UnsupportedOperationException();
+      require(device, "device");
+      this.device = device;
+      return this;
     }
 
-    /** CPU threads that work for this model, all calls together; by default one a processor. */
+    /**
+     * CPU threads that work for this model, all calls together; by default one a processor.
+     *
+     * @throws ElmoException if it is not 1 to 1024
+     */
     public Builder threads(int threads) {
-      throw new UnsupportedOperationException();
+      if (threads < 1 || threads > 1024) {
+        throw new ElmoException("threads: expected 1 to 1024, found " + threads);
+      }
+      this.threads = threads;
+      return this;
     }
 
-    /** Reads, checks and places the weights. */
+    /** The mix behind {@link Layer#ELMO}, in place of the file's. */
+    public Builder mix(ScalarMix mix) {
+      require(mix, "mix");
+      this.mix = mix;
+      return this;
+    }
+
+    /**
+     * Reads, checks and places the weights.
+     *
+     * @throws ElmoException if no model was named, it cannot be read, or memory cannot be had
+     */
     public ElmoModel load() {
-      throw new UnsupportedOperationException();
+      if (opener == null) {
+        throw new ElmoException("model: expected path, files, weights or miniEnglish, found none of them");
+      }
+      if (!device.equals(Device.cpu())) {
+        throw new ElmoException("device: expected cpu, found " + device);
+      }
+      try (WeightStore store = opener.open()) {
+        WeightStores.check(store);
+        ScalarMix own = Objects.requireNonNullElseGet(store.mix(), () -> ScalarMix.even(store.options().lstmLayers() + 1));
+        return new ElmoModel(store, mix == null ? own : mix, threads);
+      }
     }
   }
 }

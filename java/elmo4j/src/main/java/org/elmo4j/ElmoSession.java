@@ -3,60 +3,103 @@
 package org.elmo4j;
 
 import java.util.List;
+import org.elmo4j.backend.LstmState;
+import org.elmo4j.backend.NativeMemory;
 
 /**
- * A run that carries LSTM state from call to call as the original tools do: row k of a batch goes on from row k of the
- * batch before; rows past a smaller batch keep theirs; new rows start from zero. The same sentence then gives different
- * numbers each time, which is what {@link ElmoModel#embed} avoids: use this for parity with the original tools only. For
- * one thread at a time; others wait.
+ * A run that carries LSTM state from call to call as the original tools do: row k of a batch goes on
+ * from row k of the batch before; rows past a smaller batch keep theirs; new rows start from zero.
+ * The same sentence then gives different numbers each time, which {@link ElmoModel#embed} avoids: use
+ * this for parity with the original tools only. Threads take turns; they share the state.
  */
 public final class ElmoSession implements AutoCloseable {
-  ElmoSession() {}
+  private final ElmoModel model;
+  private LstmState state; // null once closed
 
-  /**
-   * As {@link ElmoModel#embed(List, Layer...)}, going on from this session's state.
-   */
+  ElmoSession(ElmoModel model, LstmState state) {
+    this.model = model;
+    this.state = state;
+  }
+
+  /** As {@link ElmoModel#embed(List, Layer...)}, going on from this session's state. */
   public Embeddings embed(List<? extends List<String>> sentences, Layer... layers) {
     return embed(sentences, EmbedOptions.layers(layers));
   }
 
-  /** As {@link ElmoModel#embed(List, EmbedOptions)}, going on from this session's state. */
-  public Embeddings embed(List<? extends List<String>> sentences, EmbedOptions options) {
-    throw new UnsupportedOperationException();
+  /**
+   * As {@link ElmoModel#embed(List, EmbedOptions)}, going on from this session's state. All LSTM
+   * layers run, so that the state does not depend on what is asked for.
+   */
+  public synchronized Embeddings embed(
+      List<? extends List<String>> sentences, EmbedOptions options) {
+    return model.embed(sentences, options, open());
   }
 
-  /** Rows that hold state: the largest batch so far. */
-  public int rows() {
-    throw new UnsupportedOperationException();
+  /** Rows that hold state: sentences of the largest batch so far. */
+  public synchronized int rows() {
+    return open().rows();
   }
 
   /**
-   * The projected output h carried on, without skip connection: a copy, [rows, P].
+   * The projected output h that is carried on, without skip connection.
    *
    * @param layer from 1
    * @param backward which direction
+   * @return a copy, [rows, P]
+   * @throws ElmoException if there is no such layer
    */
-  public float[][] hidden(int layer, boolean backward) {
-    throw new UnsupportedOperationException();
+  public synchronized float[][] hidden(int layer, boolean backward) {
+    return rows(
+        open().hidden(checkLayer(layer), backward ? 1 : 0), model.options().projectionDim());
   }
 
   /**
-   * The cell state c carried on: a copy, [rows, cells].
+   * The cell state c that is carried on.
    *
    * @param layer from 1
    * @param backward which direction
+   * @return a copy, [rows, cells]
+   * @throws ElmoException if there is no such layer
    */
-  public float[][] cell(int layer, boolean backward) {
-    throw new UnsupportedOperationException();
+  public synchronized float[][] cell(int layer, boolean backward) {
+    return rows(open().cell(checkLayer(layer), backward ? 1 : 0), model.options().lstmDim());
   }
 
-  /** Back to zero state. */
-  public void reset() {
-    throw new UnsupportedOperationException();
+  private int checkLayer(int layer) {
+    if (layer < 1 || layer > model.options().lstmLayers()) {
+      throw new ElmoException(
+          "LSTM layer: expected 1 to " + model.options().lstmLayers() + ", found " + layer);
+    }
+    return layer - 1;
   }
 
+  private float[][] rows(NativeMemory memory, int width) {
+    float[][] rows = new float[state.rows()][width];
+    for (int r = 0; r < rows.length; r++) {
+      memory.copyTo((long) r * width, rows[r]);
+    }
+    return rows;
+  }
+
+  /** Forgets all state: the next call starts from zero. */
+  public synchronized void reset() {
+    open().close();
+    state = new LstmState(model.options());
+  }
+
+  private LstmState open() {
+    if (state == null) {
+      throw new IllegalStateException("this session was closed");
+    }
+    return state;
+  }
+
+  /** Frees the state. Harmless when repeated; waits for a call under way. The model stays open. */
   @Override
-  public void close() {
-    throw new UnsupportedOperationException();
+  public synchronized void close() {
+    if (state != null) {
+      state.close();
+      state = null;
+    }
   }
 }

@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.backend;
+
+import java.util.List;
+import org.elmo4j.Device;
+
+/**
+ * A model's weights on one device, and the forward pass there. It knows no text and no files. Any number of threads may
+ * use it at once; whoever closes it sees to it that no call is under way.
+ */
+public interface Backend extends AutoCloseable {
+  /** Where it runs. */
+  Device device();
+
+  /** Bytes that the weights take. */
+  long weightBytes();
+
+  /** How many pieces of work it does at once: what to split a large call into. */
+  int parallelism();
+
+  /**
+   * Token representations: character convolution, highway layers, projection.
+   *
+   * @param words how many
+   * @param ids [words, slots] character ids, 16 bits each
+   * @param rows [words, P], written
+   */
+  void tokenRepresentations(int words, NativeMemory ids, NativeMemory rows);
+
+  /**
+   * Runs the biLM over batches and writes outputs. Layers that no output needs are not run.
+   *
+   * @param batches together they hold each of the call's sentences once
+   * @param words token representations, [., P]
+   * @param state carried on and changed, or null to start each sentence from zero
+   * @param outputs each written wholly
+   */
+  void run(List<Batch> batches, NativeMemory words, LstmState state, List<Output> outputs);
+
+  @Override
+  void close();
+}

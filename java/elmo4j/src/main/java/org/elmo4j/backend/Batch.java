@@ -1,0 +1,24 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.backend;
+
+/**
+ * Sentences that run together, by falling length. Each has a row of positions for every token and its two boundaries, one
+ * sentence behind the other.
+ *
+ * @param sentence which of the call's sentences each is
+ * @param start the first position of each
+ * @param length positions of each, boundaries included: 2 or more, never rising
+ * @param word for each position, the row of its token representation
+ */
+public record Batch(int[] sentence, int[] start, int[] length, int[] word) {
+  /** How many sentences there are. */
+  public int sentences() {
+    return sentence.length;
+  }
+
+  /** Positions of all sentences together. */
+  public int positions() {
+    return word.length;
+  }
+}

@@ -1,0 +1,33 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.backend;
+
+/**
+ * One tensor to compute: {@code sum_k scale[k] * layer_k}, layer 0 being the token representation.
+ *
+ * @param halves 2 for [forward; backward], 1 for one half: the token representation alone
+ * @param scales one a layer
+ * @param mean whether to take the mean over each sentence's tokens rather than the rows themselves
+ * @param boundaries whether to keep the rows of the sentence boundaries
+ * @param maxLength rows of each sentence in the target
+ * @param target [sentences, maxLength, halves * P], or [sentences, halves * P] for a mean; wholly written
+ */
+public record Output(
+    int halves,
+    float[] scales,
+    boolean mean,
+    boolean boundaries,
+    int maxLength,
+    NativeMemory target) {
+
+  /** The highest layer that the sum needs. */
+  public int topLayer() {
+    int top = 0;
+    for (int k = 0; k < scales.length; k++) {
+      if (scales[k] != 0) {
+        top = k;
+      }
+    }
+    return top;
+  }
+}

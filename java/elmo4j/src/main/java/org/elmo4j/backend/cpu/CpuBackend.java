@@ -1,0 +1,508 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.backend.cpu;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.IntPointer;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.javacpp.PointerPointer;
+import org.elmo4j.Device;
+import org.elmo4j.ElmoException;
+import org.elmo4j.backend.Backend;
+import org.elmo4j.backend.Batch;
+import org.elmo4j.backend.LstmState;
+import org.elmo4j.backend.NativeMemory;
+import org.elmo4j.backend.Output;
+import org.elmo4j.text.CharacterMapper;
+import org.elmo4j.weights.ModelOptions;
+import org.elmo4j.weights.WeightStore;
+
+/**
+ * The forward pass on the processor. Native calls are single-threaded; this class spreads them over its own threads: token
+ * representations by chunks of words, the biLM by batch and direction, which meet only in the outputs.
+ */
+public final class CpuBackend implements Backend {
+  /** Words that one native call computes: enough that the highway's weights are read rarely. */
+  private static final int WORDS_PER_CHUNK = 96;
+
+  private final ModelOptions options;
+  private final int isa;
+  private final Workers workers;
+  private final List<NativeMemory> memories = new ArrayList<>();
+
+  private final IntPointer widths;
+  private final IntPointer filters;
+  private FloatPointer charTable;
+  private FloatPointer charBias;
+  private final List<Dense> highways = new ArrayList<>();
+  private Dense projection;
+  private final Lstm[][] lstm;
+
+  private record Dense(FloatPointer kernel, FloatPointer bias) {}
+
+  private record Lstm(FloatPointer kernel, FloatPointer bias, FloatPointer projector) {}
+
+  /**
+   * Reads the weights and packs them as the kernels want them.
+   *
+   * @param threads how many work at once, 1 or more
+   * @throws ElmoException if a weight is not finite, or memory cannot be had
+   */
+  public CpuBackend(WeightStore store, int threads) {
+    options = store.options();
+    isa = chooseIsa();
+    workers = new Workers(threads);
+    lstm = new Lstm[options.lstmLayers()][2];
+    int groups = options.filters().size();
+    try (Staging staging = new Staging(store)) {
+      NativeMemory shape = keep(2L * groups * Integer.BYTES);
+      widths = shape.intPointer(0);
+      filters = shape.intPointer(groups);
+      for (int i = 0; i < groups; i++) {
+        widths.put(i, options.filters().get(i).width());
+        filters.put(i, options.filters().get(i).count());
+      }
+      loadCharCnn(staging);
+      int features = options.filterCount();
+      for (int i = 0; i < options.highwayLayers(); i++) {
+        String at = "CNN_high_" + i + "/";
+        FloatPointer kernel = packed(features, features, 2);
+        FloatPointer bias = packed(1, features, 2);
+        pack(staging.read(at + "W_carry"), features, features, features, 2, 0, kernel);
+        pack(staging.read(at + "W_transform"), features, features, features, 2, 1, kernel);
+        pack(staging.read(at + "b_carry"), features, 1, features, 2, 0, bias);
+        pack(staging.read(at + "b_transform"), features, 1, features, 2, 1, bias);
+        highways.add(new Dense(kernel, bias));
+      }
+      int p = options.projectionDim();
+      if (store.names().contains("CNN_proj/W_proj")) {
+        FloatPointer kernel = packed(features, p, 1);
+        FloatPointer bias = packed(1, p, 1);
+        pack(staging.read("CNN_proj/W_proj"), p, features, p, 1, 0, kernel);
+        pack(staging.read("CNN_proj/b_proj"), p, 1, p, 1, 0, bias);
+        projection = new Dense(kernel, bias);
+      }
+      int cells = options.lstmDim();
+      for (int layer = 0; layer < options.lstmLayers(); layer++) {
+        for (int direction = 0; direction < 2; direction++) {
+          String at = "RNN_" + direction + "/RNN/MultiRNNCell/Cell" + layer + "/LSTMCell/";
+          FloatPointer kernel = packed(2L * p, cells, 4);
+          FloatPointer bias = packed(1, cells, 4);
+          FloatPointer projector = packed(cells, p, 1);
+          packGates(staging.read(at + "W_0"), 2L * p, kernel);
+          packGates(staging.read(at + "B"), 1, bias);
+          pack(staging.read(at + "W_P_0"), p, cells, p, 1, 0, projector);
+          lstm[layer][direction] = new Lstm(kernel, bias, projector);
+        }
+      }
+    } catch (Throwable e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** The best instruction set, or the one that the system property {@code elmo4j.cpu.isa} names. */
+  private static int chooseIsa() {
+    int best = CpuKernels.elmo4j_cpu_best_isa();
+    String wanted = System.getProperty("elmo4j.cpu.isa");
+    if (wanted == null) {
+      return best;
+    }
+    for (int isa = 0; isa <= best; isa++) {
+      if (isaName(isa).equals(wanted.toLowerCase(Locale.ROOT))) {
+        return isa;
+      }
+    }
+    throw new ElmoException(
+        "elmo4j.cpu.isa: expected portable, avx2 or avx512, at most " + isaName(best) + " here, found \"" + wanted + "\"");
+  }
+
+  private static String isaName(int isa) {
+    switch (isa) {
+      case CpuKernels.ELMO4J_AVX512:
+        return "avx512";
+      case CpuKernels.ELMO4J_AVX2:
+        return "avx2";
+      default:
+        return "portable";
+    }
+  }
+
+  /** The instruction set that a model loaded now would use, and the version of OpenBLAS beside it. */
+  public static String describe() {
+    return isaName(chooseIsa()) + ", " + CpuKernels.elmo4j_openblas_config().getString().trim();
+  }
+
+  /** Room for one tensor at a time on its way from the file to its packed form. */
+  private static final class Staging implements AutoCloseable {
+    private final WeightStore store;
+    private NativeMemory memory = NativeMemory.allocate(0);
+
+    Staging(WeightStore store) {
+      this.store = store;
+    }
+
+    /** Valid until the next call. */
+    FloatPointer read(String name) {
+      long count = 1;
+      for (long n : store.shape(name)) {
+        count *= n;
+      }
+      if (memory.bytes() < count * Float.BYTES) {
+        memory.close();
+        memory = NativeMemory.allocate(count * Float.BYTES);
+      }
+      FloatPointer floats = memory.floatPointer(0);
+      store.read(name, floats.capacity(count).asBuffer());
+      return floats;
+    }
+
+    @Override
+    public void close() {
+      memory.close();
+    }
+  }
+
+  private NativeMemory keep(long bytes) {
+    NativeMemory memory = NativeMemory.allocate(bytes);
+    memories.add(memory);
+    return memory;
+  }
+
+  private FloatPointer packed(long depth, long columns, int groups) {
+    return keep(CpuKernels.elmo4j_cpu_packed_size(isa, depth, columns, groups) * Float.BYTES).floatPointer(0);
+  }
+
+  private void pack(
+      FloatPointer weights, long stride, long depth, long columns, int groups, int group, FloatPointer packed) {
+    CpuKernels.elmo4j_cpu_pack(isa, weights, stride, depth, columns, groups, group, packed);
+  }
+
+  /** The file's columns are the gates i, j, f, o one behind the other. */
+  private void packGates(FloatPointer weights, long depth, FloatPointer packed) {
+    int cells = options.lstmDim();
+    for (int gate = 0; gate < 4; gate++) {
+      pack(new FloatPointer(weights).position((long) gate * cells), 4L * cells, depth, cells, 4, gate, packed);
+    }
+  }
+
+  private void loadCharCnn(Staging staging) {
+    int dim = options.charEmbeddingDim();
+    long ids = CharacterMapper.ID_COUNT;
+    long floats = 0;
+    for (ModelOptions.Filter filter : options.filters()) {
+      floats += filter.width() * ids * filter.count();
+    }
+    charTable = keep(floats * Float.BYTES).floatPointer(0);
+    charBias = keep((long) options.filterCount() * Float.BYTES).floatPointer(0);
+    try (NativeMemory embedding = NativeMemory.allocate(ids * dim * Float.BYTES)) {
+      // Row 0, of masked positions, is zero and not in the file.
+      Pointer.memset(embedding.floatPointer(0), 0, (long) dim * Float.BYTES);
+      Pointer.memcpy(embedding.floatPointer(dim), staging.read("char_embed"), (ids - 1) * dim * Float.BYTES);
+      long table = 0;
+      long bias = 0;
+      for (int i = 0; i < options.filters().size(); i++) {
+        ModelOptions.Filter filter = options.filters().get(i);
+        CpuKernels.elmo4j_cpu_char_cnn_table(
+            embedding.floatPointer(0),
+            ids,
+            dim,
+            staging.read("CNN/W_cnn_" + i),
+            filter.width(),
+            filter.count(),
+            new FloatPointer(charTable).position(table));
+        Pointer.memcpy(
+            new FloatPointer(charBias).position(bias),
+            staging.read("CNN/b_cnn_" + i),
+            (long) filter.count() * Float.BYTES);
+        table += filter.width() * ids * filter.count();
+        bias += filter.count();
+      }
+    }
+  }
+
+  @Override
+  public Device device() {
+    return Device.cpu();
+  }
+
+  @Override
+  public long weightBytes() {
+    return memories.stream().mapToLong(NativeMemory::bytes).sum();
+  }
+
+  @Override
+  public int parallelism() {
+    return workers.threads();
+  }
+
+  @Override
+  public void tokenRepresentations(int words, NativeMemory ids, NativeMemory rows) {
+    int chunks = Math.max(1, (words + WORDS_PER_CHUNK - 1) / WORDS_PER_CHUNK);
+    if (chunks < workers.threads()) {
+      chunks = Math.min(workers.threads(), Math.max(1, words / 8));
+    }
+    int count = chunks;
+    workers.run(
+        count,
+        chunk -> {
+          int first = (int) ((long) words * chunk / count);
+          int last = (int) ((long) words * (chunk + 1) / count);
+          if (last > first) {
+            tokenRepresentations(first, last - first, ids, rows);
+          }
+        });
+  }
+
+  private void tokenRepresentations(int first, int words, NativeMemory ids, NativeMemory rows) {
+    int features = options.filterCount();
+    int p = options.projectionDim();
+    int slots = options.maxCharactersPerToken();
+    long scratchFloats =
+        Math.max(
+            CpuKernels.elmo4j_cpu_product_scratch(isa, words, features, features, 2),
+            CpuKernels.elmo4j_cpu_product_scratch(isa, words, features, p, 1));
+    long size = (long) words * features;
+    try (NativeMemory memory = NativeMemory.allocate((2 * size + scratchFloats + 16) * Float.BYTES)) {
+      FloatPointer scratch = memory.floatPointer((2 * size + 15) / 16 * 16);
+      FloatPointer x = memory.floatPointer(0);
+      FloatPointer y = memory.floatPointer(size);
+      CpuKernels.elmo4j_cpu_char_cnn(
+          isa,
+          words,
+          ids.shortPointer((long) first * slots),
+          slots,
+          CharacterMapper.PAD,
+          options.filters().size(),
+          widths,
+          filters,
+          CharacterMapper.ID_COUNT,
+          charTable,
+          charBias,
+          options.activation() == ModelOptions.Activation.TANH ? CpuKernels.ELMO4J_TANH : CpuKernels.ELMO4J_RELU,
+          x);
+      for (Dense highway : highways) {
+        CpuKernels.elmo4j_cpu_highway(isa, words, features, highway.kernel, highway.bias, x, y, scratch);
+        FloatPointer swap = x;
+        x = y;
+        y = swap;
+      }
+      FloatPointer target = rows.floatPointer((long) first * p);
+      if (projection == null) {
+        Pointer.memcpy(target, x, size * Float.BYTES);
+      } else {
+        CpuKernels.elmo4j_cpu_projection(
+            isa, words, features, p, projection.kernel, projection.bias, x, target, scratch);
+      }
+    }
+  }
+
+  @Override
+  public void run(List<Batch> batches, NativeMemory words, LstmState state, List<Output> outputs) {
+    int layers =
+        state != null
+            ? options.lstmLayers() // the state goes on whatever is asked for
+            : outputs.stream().mapToInt(Output::topLayer).max().orElse(0);
+    if (layers == 0) {
+      workers.run(
+          batches.size(),
+          i -> {
+            try (Running running = new Running(batches.get(i), 0)) {
+              running.write(words, outputs);
+            }
+          });
+      return;
+    }
+    Running[] running = new Running[batches.size()];
+    AtomicInteger[] left = new AtomicInteger[batches.size()];
+    for (int i = 0; i < left.length; i++) {
+      left[i] = new AtomicInteger(2);
+    }
+    try {
+      // Both directions of a batch are neighbours in the queue, so few batches are under way at a time.
+      workers.run(
+          2 * batches.size(),
+          task -> {
+            int i = task / 2;
+            synchronized (left[i]) {
+              if (running[i] == null) {
+                running[i] = new Running(batches.get(i), layers);
+              }
+            }
+            running[i].direction(task % 2, words, state);
+            if (left[i].decrementAndGet() == 0) {
+              running[i].write(words, outputs);
+              running[i].close();
+            }
+          });
+    } finally {
+      for (Running r : running) {
+        if (r != null) {
+          r.close();
+        }
+      }
+    }
+  }
+
+  /** A batch under way: its plan in native memory, and the outputs of its layers. */
+  private final class Running implements AutoCloseable {
+    final Batch batch;
+    final int layers;
+    final NativeMemory plan;
+    final NativeMemory outputs; // [layers, 2, positions, P]
+
+    Running(Batch batch, int layers) {
+      this.batch = batch;
+      this.layers = layers;
+      int n = batch.sentences();
+      plan = NativeMemory.allocate((3L * n + batch.positions()) * Integer.BYTES);
+      plan.intPointer(0).put(batch.start());
+      plan.intPointer(n).put(batch.length());
+      plan.intPointer(2L * n).put(batch.sentence());
+      plan.intPointer(3L * n).put(batch.word());
+      try {
+        outputs = NativeMemory.allocate(2L * layers * batch.positions() * options.projectionDim() * Float.BYTES);
+      } catch (Throwable e) {
+        plan.close();
+        throw e;
+      }
+    }
+
+    IntPointer start() {
+      return plan.intPointer(0);
+    }
+
+    IntPointer length() {
+      return plan.intPointer(batch.sentences());
+    }
+
+    IntPointer sentence() {
+      return plan.intPointer(2L * batch.sentences());
+    }
+
+    IntPointer word() {
+      return plan.intPointer(3L * batch.sentences());
+    }
+
+    /** The output of layer 1 or more. */
+    FloatPointer output(int layer, int direction) {
+      return outputs.floatPointer((2L * (layer - 1) + direction) * batch.positions() * options.projectionDim());
+    }
+
+    void direction(int direction, NativeMemory words, LstmState state) {
+      int n = batch.sentences();
+      int p = options.projectionDim();
+      int cells = options.lstmDim();
+      long hidden = (long) n * p;
+      long cell = (long) n * cells;
+      long scratch = CpuKernels.elmo4j_cpu_lstm_scratch(isa, n, cells, p);
+      try (NativeMemory memory = NativeMemory.allocate((hidden + cell + scratch + 32) * Float.BYTES)) {
+        FloatPointer c = memory.floatPointer((hidden + 15) / 16 * 16);
+        FloatPointer room = memory.floatPointer((hidden + 15) / 16 * 16 + (cell + 15) / 16 * 16);
+        for (int layer = 0; layer < layers; layer++) {
+          FloatPointer h = memory.floatPointer(0);
+          if (state == null) {
+            Pointer.memset(h, 0, hidden * Float.BYTES);
+            Pointer.memset(c, 0, cell * Float.BYTES);
+          } else {
+            copyRows(state.hidden(layer, direction), h, p, true);
+            copyRows(state.cell(layer, direction), c, cells, true);
+          }
+          Lstm weights = lstm[layer][direction];
+          CpuKernels.elmo4j_cpu_lstm(
+              isa,
+              cells,
+              p,
+              weights.kernel,
+              weights.bias,
+              weights.projector,
+              options.cellClip(),
+              options.projectionClip(),
+              layer > 0 && options.skipConnections() ? 1 : 0,
+              n,
+              start(),
+              length(),
+              direction,
+              layer == 0 ? words.floatPointer(0) : output(layer, direction),
+              layer == 0 ? word() : null,
+              h,
+              c,
+              output(layer + 1, direction),
+              room);
+          if (state != null) {
+            copyRows(state.hidden(layer, direction), h, p, false);
+            copyRows(state.cell(layer, direction), c, cells, false);
+          }
+        }
+      }
+    }
+
+    /** Between the state, whose rows are the call's sentences, and this batch's rows. */
+    private void copyRows(NativeMemory state, FloatPointer rows, int width, boolean fromState) {
+      for (int r = 0; r < batch.sentences(); r++) {
+        FloatPointer there = state.floatPointer((long) batch.sentence()[r] * width);
+        FloatPointer here = new FloatPointer(rows).position((long) r * width);
+        Pointer.memcpy(fromState ? here : there, fromState ? there : here, (long) width * Float.BYTES);
+      }
+    }
+
+    void write(NativeMemory words, List<Output> outputs) {
+      int terms = layers + 1;
+      int n = batch.sentences();
+      try (PointerPointer<FloatPointer> forward = new PointerPointer<>(terms);
+          PointerPointer<FloatPointer> backward = new PointerPointer<>(terms);
+          PointerPointer<IntPointer> rows = new PointerPointer<>(terms);
+          FloatPointer scale = new FloatPointer(terms)) {
+        for (Output output : outputs) {
+          int used = 0;
+          for (int k = 0; k < terms; k++) {
+            if (output.scales()[k] != 0 || (k == 0 && output.topLayer() == 0)) {
+              forward.put(used, k == 0 ? words.floatPointer(0) : output(k, 0));
+              backward.put(used, k == 0 ? words.floatPointer(0) : output(k, 1));
+              rows.put(used, k == 0 ? word() : null);
+              scale.put(used, output.scales()[k]);
+              used++;
+            }
+          }
+          CpuKernels.elmo4j_cpu_scalar_mix(
+              isa,
+              options.projectionDim(),
+              output.halves(),
+              used,
+              forward,
+              backward,
+              rows,
+              scale,
+              n,
+              start(),
+              length(),
+              sentence(),
+              output.boundaries() ? 0 : 1,
+              output.maxLength(),
+              output.mean() ? 1 : 0,
+              output.target().floatPointer(0));
+        }
+      }
+    }
+
+    @Override
+    public void close() {
+      plan.close();
+      outputs.close();
+    }
+  }
+
+  @Override
+  public void close() {
+    workers.close();
+    memories.forEach(NativeMemory::close);
+  }
+
+  static {
+    CpuKernels.elmo4j_openblas_single_thread();
+  }
+}

@@ -1,0 +1,38 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.backend.cpu.presets;
+
+import java.util.List;
+import org.bytedeco.javacpp.ClassProperties;
+import org.bytedeco.javacpp.LoadEnabled;
+import org.bytedeco.javacpp.annotation.Platform;
+import org.bytedeco.javacpp.annotation.Properties;
+import org.bytedeco.javacpp.tools.Info;
+import org.bytedeco.javacpp.tools.InfoMap;
+import org.bytedeco.javacpp.tools.InfoMapper;
+
+/**
+ * How JavaCPP maps {@code native/include/elmo4j/kernels.h} to {@code org.elmo4j.backend.cpu.CpuKernels}. The kernels are
+ * linked statically into the JNI library; OpenBLAS is loaded from the Bytedeco jar, without its own JNI library.
+ */
+@Properties(
+    value = @Platform(include = "elmo4j/kernels.h", link = {"elmo4j_cpu", "openblas@.0"}),
+    target = "org.elmo4j.backend.cpu.CpuKernels")
+public class CpuKernelsConfig implements InfoMapper, LoadEnabled {
+  @Override
+  public void map(InfoMap infoMap) {
+    // Enumerations are plain int constants on the Java side.
+    infoMap.put(new Info("elmo4j_isa", "elmo4j_activation").cast().valueTypes("int").enumerate(false));
+  }
+
+  /** Adds where OpenBLAS lies; as an annotation this would also copy the build machine's libraries into our jar. */
+  @Override
+  public void init(ClassProperties properties) {
+    List<String> preloads = properties.get("platform.preload");
+    List<String> resources = properties.get("platform.preloadresource");
+    if (preloads.isEmpty() && !properties.getProperty("platform", "").isEmpty()) {
+      preloads.addAll(List.of("gcc_s@.1", "quadmath@.0", "gfortran@.5", "openblas@.0"));
+      resources.add("/org/bytedeco/openblas/");
+    }
+  }
+}

@@ -1,0 +1,140 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The C ABI of the CPU kernels: each call goes to the build for its instruction set.
+
+#include <cstdlib>
+#include <cstring>
+
+#include "elmo4j/kernels.h"
+#include "isa.h"
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+extern "C" {
+void cblas_sgemm(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
+                 const float* a, int lda, const float* b, int ldb, float beta, float* c, int ldc);
+char* openblas_get_config(void);
+void openblas_set_num_threads(int threads);
+}
+
+#if defined(__x86_64__)
+#define ELMO4J_DISPATCH(isa, call) \
+  switch (isa) {                   \
+    case ELMO4J_AVX512:            \
+      return elmo4j::avx512::call; \
+    case ELMO4J_AVX2:              \
+      return elmo4j::avx2::call;   \
+    default:                       \
+      return elmo4j::portable::call; \
+  }
+#else
+#define ELMO4J_DISPATCH(isa, call) \
+  (void)isa;                       \
+  return elmo4j::portable::call;
+#endif
+
+int elmo4j_cpu_best_isa(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+    return ELMO4J_AVX512;
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    return ELMO4J_AVX2;
+  }
+#endif
+  return ELMO4J_PORTABLE;
+}
+
+const char* elmo4j_openblas_config(void) { return openblas_get_config(); }
+
+void elmo4j_openblas_single_thread(void) { openblas_set_num_threads(1); }
+
+void* elmo4j_alloc(int64_t bytes) {
+  constexpr int64_t kHugePage = int64_t{1} << 21;
+  if (bytes < 4 * kHugePage) {
+    return std::aligned_alloc(64, (bytes + 63) / 64 * 64 + (bytes == 0 ? 64 : 0));
+  }
+  void* memory = std::aligned_alloc(kHugePage, (bytes + kHugePage - 1) / kHugePage * kHugePage);
+#ifdef __linux__
+  if (memory) {
+    madvise(memory, bytes, MADV_HUGEPAGE);
+  }
+#endif
+  return memory;
+}
+
+void elmo4j_free(void* memory) { std::free(memory); }
+
+int64_t elmo4j_cpu_packed_size(int isa, int64_t depth, int64_t columns, int groups) {
+  ELMO4J_DISPATCH(isa, packed_size(depth, columns, groups));
+}
+
+void elmo4j_cpu_pack(int isa, const float* weights, int64_t stride, int64_t depth, int64_t columns,
+                     int groups, int group, float* packed) {
+  ELMO4J_DISPATCH(isa, pack(weights, stride, depth, columns, groups, group, packed));
+}
+
+void elmo4j_cpu_char_cnn_table(const float* embedding, int64_t ids, int64_t embedding_dim,
+                               const float* kernel, int64_t width, int64_t filters, float* table) {
+  constexpr int kRowMajor = 101;
+  constexpr int kNoTranspose = 111;
+  const int m = static_cast<int>(ids);
+  const int n = static_cast<int>(filters);
+  const int k = static_cast<int>(embedding_dim);
+  for (int64_t tap = 0; tap < width; tap++) {
+    cblas_sgemm(kRowMajor, kNoTranspose, kNoTranspose, m, n, k, 1.0f, embedding, k,
+                kernel + tap * embedding_dim * filters, n, 0.0f, table + tap * ids * filters, n);
+  }
+}
+
+void elmo4j_cpu_char_cnn(int isa, int64_t words, const int16_t* ids, int64_t slots, int16_t pad,
+                         int64_t groups, const int32_t* widths, const int32_t* filters,
+                         int64_t table_ids, const float* table, const float* bias, int activation,
+                         float* features) {
+  ELMO4J_DISPATCH(isa, char_cnn(words, ids, slots, pad, groups, widths, filters, table_ids, table,
+                                bias, activation, features));
+}
+
+int64_t elmo4j_cpu_product_scratch(int isa, int64_t rows, int64_t depth, int64_t columns,
+                                   int groups) {
+  ELMO4J_DISPATCH(isa, word_scratch(rows, depth, columns, groups));
+}
+
+void elmo4j_cpu_highway(int isa, int64_t rows, int64_t dim, const float* kernel, const float* bias,
+                        const float* x, float* y, float* scratch) {
+  ELMO4J_DISPATCH(isa, highway(rows, dim, kernel, bias, x, y, scratch));
+}
+
+void elmo4j_cpu_projection(int isa, int64_t rows, int64_t depth, int64_t columns,
+                           const float* kernel, const float* bias, const float* x, float* y,
+                           float* scratch) {
+  ELMO4J_DISPATCH(isa, projection(rows, depth, columns, kernel, bias, x, y, scratch));
+}
+
+int64_t elmo4j_cpu_lstm_scratch(int isa, int64_t sentences, int64_t cells, int64_t projection) {
+  ELMO4J_DISPATCH(isa, lstm_scratch(sentences, cells, projection));
+}
+
+void elmo4j_cpu_lstm(int isa, int64_t cells, int64_t projection, const float* kernel,
+                     const float* bias, const float* projector, float cell_clip,
+                     float projection_clip, int skip, int64_t sentences, const int32_t* start,
+                     const int32_t* length, int backward, const float* input,
+                     const int32_t* input_rows, float* h, float* c, float* output, float* scratch) {
+  ELMO4J_DISPATCH(isa, lstm(cells, projection, kernel, bias, projector, cell_clip, projection_clip,
+                            skip, sentences, start, length, backward, input, input_rows, h, c,
+                            output, scratch));
+}
+
+void elmo4j_cpu_scalar_mix(int isa, int64_t dim, int halves, int64_t terms,
+                           const float* const* forward, const float* const* backward,
+                           const int32_t* const* rows, const float* scale, int64_t sentences,
+                           const int32_t* start, const int32_t* length, const int32_t* place,
+                           int skip_ends, int64_t max_length, int mean, float* target) {
+  ELMO4J_DISPATCH(isa, scalar_mix(dim, halves, terms, forward, backward, rows, scale, sentences,
+                                  start, length, place, skip_ends, max_length, mean, target));
+}

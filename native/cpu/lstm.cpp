@@ -1,0 +1,169 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// One layer and direction of the biLM, all time steps (kernels.h).
+//
+// Per row and step 2 * (2P * 4D + D * P) operations: 37.7 million for the published P = 512, D = 4096.
+// Bound by arithmetic from about 16 rows on, below that by reading the weights: 75 MB a step, or 42 MB
+// where the input's half is computed for many steps at once.
+//
+// The gates never reach memory: product() hands a cell's four gates over in registers, and what is
+// stored is c and m. The weights' panels are the outer loop, the rows the inner one, so that a step
+// reads each weight from memory once.
+
+#include "elmo4j/kernels.h"
+#include "isa.h"
+#include "product.h"
+
+namespace elmo4j {
+namespace ELMO4J_ISA {
+namespace {
+
+// Up to this many sentences the input's half of the gates is computed for up to kAheadRows positions
+// at once, and kept: reading the weights costs more than the detour.
+constexpr int64_t kFewSentences = 8;
+constexpr int64_t kAheadRows = 48;
+
+int64_t round_up(int64_t n) { return (n + 15) / 16 * 16; }
+
+// Where the parts of the scratch begin, in floats.
+struct Scratch {
+  int64_t m, x, left, right, ahead, product, size;
+
+  Scratch(int64_t sentences, int64_t cells, int64_t projection) {
+    const bool few = sentences <= kFewSentences;
+    const int64_t rows = few ? kAheadRows + kFewSentences : sentences;
+    const int64_t gates = panels(cells, 4) * kPanel;
+    m = 0;
+    x = m + round_up(sentences * cells);
+    left = x + round_up(rows * kFloatsPerPointer);
+    right = left + round_up(sentences * kFloatsPerPointer);
+    ahead = right + round_up(sentences * kFloatsPerPointer);
+    product = ahead + (few ? rows * gates : 0);
+    const int64_t gate_scratch = product_scratch(rows, 2 * projection, panels(cells, 4));
+    const int64_t projection_scratch = product_scratch(sentences, cells, panels(projection, 1));
+    size = product + std::max(gate_scratch, projection_scratch);
+  }
+};
+
+}  // namespace
+
+int64_t lstm_scratch(int64_t sentences, int64_t cells, int64_t projection) {
+  return Scratch(sentences, cells, projection).size;
+}
+
+void lstm(int64_t cells, int64_t projection, const float* kernel, const float* bias,
+          const float* projector, float cell_clip, float projection_clip, int skip,
+          int64_t sentences, const int32_t* start, const int32_t* length, int backward,
+          const float* input, const int32_t* input_rows, float* h, float* c, float* output,
+          float* scratch) {
+  const Scratch at(sentences, cells, projection);
+  float* m = scratch + at.m;
+  const float** x = reinterpret_cast<const float**>(scratch + at.x);
+  const float** h_rows = reinterpret_cast<const float**>(scratch + at.left);
+  const float** m_rows = reinterpret_cast<const float**>(scratch + at.right);
+  float* ahead = scratch + at.ahead;
+  const int64_t gate_panels = panels(cells, 4);
+  const bool few = sentences <= kFewSentences;
+  const Vec cell_bound = splat(cell_clip);
+  const Vec projection_bound = splat(projection_clip);
+
+  for (int64_t r = 0; r < sentences; r++) {
+    h_rows[r] = h + r * projection;
+    m_rows[r] = m + r * cells;
+  }
+  const auto position = [&](int64_t r, int64_t t) {
+    return backward ? start[r] + length[r] - 1 - t : start[r] + t;
+  };
+  const auto input_row = [&](int64_t r, int64_t t) {
+    const int64_t p = position(r, t);
+    return input + (input_rows ? input_rows[p] : p) * projection;
+  };
+  const auto bias_of = [&](int64_t, int64_t p, Vec* v) {
+    for (int j = 0; j < 4; j++) {
+      v[j] = load(bias + p * kPanel + j * kLanes);
+    }
+  };
+  const auto cell = [&](int64_t r, int64_t p, Vec* v) {
+    const int64_t first = p * kLanes;
+    float* c_row = c + r * cells + first;
+    Vec state = sigmoid(v[2] + 1.0f) * load(c_row, cells - first) + sigmoid_tanh(v[0], v[1]);
+    if (cell_clip > 0) {
+      state = clip(state, cell_bound);
+    }
+    store(c_row, state, cells - first);
+    store(m + r * cells + first, sigmoid_tanh(v[3], state), cells - first);
+  };
+
+  int64_t rows = sentences;  // alive at this step
+  int64_t ahead_until = 0;   // steps before this one have their input's half in `ahead`
+  int64_t ahead_row = 0;     // where this step's rows begin there
+  for (int64_t t = 0; t < length[0]; t++) {
+    while (length[rows - 1] <= t) {
+      rows--;
+    }
+    const Operand recurrent = {h_rows, projection};
+    if (few) {
+      if (t == ahead_until) {
+        int64_t count = 0;
+        int64_t alive = rows;
+        while (ahead_until < length[0] && count < kAheadRows) {
+          while (length[alive - 1] <= ahead_until) {
+            alive--;
+          }
+          for (int64_t r = 0; r < alive; r++) {
+            x[count++] = input_row(r, ahead_until);
+          }
+          ahead_until++;
+        }
+        const Operand left = {x, projection};
+        product(count, &left, 1, 0, kernel, 2 * projection, gate_panels, scratch + at.product,
+                bias_of, [&](int64_t r, int64_t p, Vec* v) {
+                  for (int j = 0; j < 4; j++) {
+                    store(ahead + (r * gate_panels + p) * kPanel + j * kLanes, v[j]);
+                  }
+                });
+        ahead_row = 0;
+      }
+      product(
+          rows, &recurrent, 1, projection, kernel, 2 * projection, gate_panels,
+          scratch + at.product,
+          [&](int64_t r, int64_t p, Vec* v) {
+            for (int j = 0; j < 4; j++) {
+              v[j] = load(ahead + ((ahead_row + r) * gate_panels + p) * kPanel + j * kLanes);
+            }
+          },
+          cell);
+      ahead_row += rows;
+    } else {
+      for (int64_t r = 0; r < rows; r++) {
+        x[r] = input_row(r, t);
+      }
+      const Operand both[2] = {{x, projection}, recurrent};
+      product(rows, both, 2, 0, kernel, 2 * projection, gate_panels, scratch + at.product, bias_of,
+              cell);
+    }
+
+    const Operand cells_out = {m_rows, cells};
+    product(
+        rows, &cells_out, 1, 0, projector, cells, panels(projection, 1), scratch + at.product,
+        [](int64_t, int64_t, Vec* v) { v[0] = v[1] = v[2] = v[3] = Vec{}; },
+        [&](int64_t r, int64_t p, Vec* v) {
+          const float* in = input_row(r, t);
+          float* out = output + position(r, t) * projection;
+          for (int j = 0; j < 4; j++) {
+            const int64_t column = p * kPanel + j * kLanes;
+            const int64_t left = projection - column;
+            if (left <= 0) {
+              return;
+            }
+            const Vec y = projection_clip > 0 ? clip(v[j], projection_bound) : v[j];
+            store(h + r * projection + column, y, left);
+            store(out + column, skip ? y + load(in + column, left) : y, left);
+          }
+        });
+  }
+}
+
+}  // namespace ELMO4J_ISA
+}  // namespace elmo4j

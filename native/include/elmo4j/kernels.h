@@ -1,0 +1,149 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The one C ABI between Java and native code: plain pointers and sizes, no state, no errors. Callers
+// check every argument before; nothing here does. All matrices are row-major 32-bit floats in host
+// memory; no two arguments may overlap unless it is said. Functions are reentrant: any number of
+// threads may call them as long as no two write the same memory. Each runs on the calling thread.
+//
+// `isa` chooses the instruction set, one of elmo4j_isa, at most elmo4j_cpu_best_isa().
+
+#ifndef ELMO4J_KERNELS_H_
+#define ELMO4J_KERNELS_H_
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum elmo4j_isa {
+  ELMO4J_PORTABLE = 0,  // any processor; products by OpenBLAS
+  ELMO4J_AVX2 = 1,      // AVX2 and FMA
+  ELMO4J_AVX512 = 2     // AVX-512 F, BW, DQ, VL
+};
+
+enum elmo4j_activation { ELMO4J_RELU = 0, ELMO4J_TANH = 1 };
+
+// The best instruction set of this processor and operating system.
+int elmo4j_cpu_best_isa(void);
+
+// The version string of the OpenBLAS that was loaded.
+const char* elmo4j_openblas_config(void);
+
+// Keeps OpenBLAS to the calling thread: elmo4j brings threads of its own. Once, after loading.
+void elmo4j_openblas_single_thread(void);
+
+// Memory on a 64-byte boundary, in huge pages where it is large and the system offers them. Not
+// cleared. NULL where there is none. Freed by elmo4j_free alone.
+void* elmo4j_alloc(int64_t bytes);
+void elmo4j_free(void* memory);
+
+// ---------------------------------------------------------------------------------------------
+// Packed weights. A product's right-hand side [depth, groups * columns] is stored in panels as the
+// kernels read it: a panel holds, for each of `depth` rows, the same few columns of every group side
+// by side (LSTM: the four gates of some cells; highway: carry and transform of some features), so
+// that what is computed together lies together. Columns are padded with zeros to whole panels.
+
+// Floats that the packed form takes.
+int64_t elmo4j_cpu_packed_size(int isa, int64_t depth, int64_t columns, int groups);
+
+// Packs one group.
+//   weights   [depth, columns], rows `stride` floats apart
+//   groups    1, 2 or 4; group is from 0
+//   packed    elmo4j_cpu_packed_size floats; other groups' places are left as they are
+void elmo4j_cpu_pack(int isa, const float* weights, int64_t stride, int64_t depth, int64_t columns,
+                     int groups, int group, float* packed);
+
+// ---------------------------------------------------------------------------------------------
+// Token representation (Kim et al. 2016; Peters et al. 2018, section 3.4).
+
+// Makes the table of one filter width: table[tap][id][f] = sum_e embedding[id][e] * kernel[tap][e][f].
+// A convolution over embedded characters is then a sum of table rows, one add where there were
+// `embedding_dim` multiply-adds.
+//   embedding [ids, embedding_dim]   kernel [width, embedding_dim, filters]
+//   table     [width, ids, filters]
+void elmo4j_cpu_char_cnn_table(const float* embedding, int64_t ids, int64_t embedding_dim,
+                               const float* kernel, int64_t width, int64_t filters, float* table);
+
+// Character convolution of all widths, maximum over positions, bias, activation.
+//   ids       [words, slots], each 0 <= id < table_ids; `pad` fills a word's tail
+//   widths, filters   [groups]: width and number of filters of each group; 1 <= width <= slots
+//   table     the groups' tables one behind the other, each [width, table_ids, filters]
+//   bias      [sum of filters]
+//   features  [words, sum of filters]
+// Windows that lie wholly in the tail are equal: only the first of them is computed.
+void elmo4j_cpu_char_cnn(int isa, int64_t words, const int16_t* ids, int64_t slots, int16_t pad,
+                         int64_t groups, const int32_t* widths, const int32_t* filters,
+                         int64_t table_ids, const float* table, const float* bias, int activation,
+                         float* features);
+
+// Floats of scratch for elmo4j_cpu_highway and elmo4j_cpu_projection.
+int64_t elmo4j_cpu_product_scratch(int isa, int64_t rows, int64_t depth, int64_t columns,
+                                   int groups);
+
+// Highway layer (Srivastava et al. 2015): y = g * relu(x W_t + b_t) + (1 - g) * x,
+// g = sigmoid(x W_c + b_c).
+//   kernel    packed [dim, 2 * dim]: groups carry, transform   bias  packed the same, depth 1
+//   x, y      [rows, dim]
+void elmo4j_cpu_highway(int isa, int64_t rows, int64_t dim, const float* kernel, const float* bias,
+                        const float* x, float* y, float* scratch);
+
+// y = x W + b.   kernel packed [depth, columns], bias packed, x [rows, depth], y [rows, columns]
+void elmo4j_cpu_projection(int isa, int64_t rows, int64_t depth, int64_t columns,
+                           const float* kernel, const float* bias, const float* x, float* y,
+                           float* scratch);
+
+// ---------------------------------------------------------------------------------------------
+// One layer and direction of the biLM over a batch, all time steps: an LSTM with projection (Sak et
+// al. 2014) and the clips of Peters et al. 2018. With x_t the input and [h; c] the state,
+//   i, j, f, o = [x_t; h] W + b
+//   c = clip(sigmoid(f + 1) * c + sigmoid(i) * tanh(j), cell_clip)
+//   h = clip((sigmoid(o) * tanh(c)) W_P, projection_clip)
+//   output = h, or h + x_t with `skip`.
+// Sentence r has rows start[r] ... start[r] + length[r] - 1 of the output, in reading order. Step t
+// computes only the sentences longer than t, so no padding is computed. A sentence's numbers are the
+// same bits whatever the batch on AVX2 and AVX-512; to rounding on ELMO4J_PORTABLE.
+
+// Floats of scratch for elmo4j_cpu_lstm.
+int64_t elmo4j_cpu_lstm_scratch(int isa, int64_t sentences, int64_t cells, int64_t projection);
+
+//   kernel       packed [2 * projection, 4 * cells]: groups i, j, f, o; the rows of x before those of h
+//   bias         packed [1, 4 * cells]
+//   projector    packed [cells, projection]
+//   cell_clip, projection_clip   0 for none
+//   sentences    how many; start, length [sentences], by falling length, each length 1 or more
+//   backward     nonzero: each sentence is read from its end
+//   input        rows of `projection` floats; row input_rows[p] belongs to position p, or row p where
+//                input_rows is NULL
+//   h, c         [sentences, projection], [sentences, cells]: the state before and, after, behind each
+//                sentence's last step
+//   output       [positions, projection]
+void elmo4j_cpu_lstm(int isa, int64_t cells, int64_t projection, const float* kernel,
+                     const float* bias, const float* projector, float cell_clip,
+                     float projection_clip, int skip, int64_t sentences, const int32_t* start,
+                     const int32_t* length, int backward, const float* input,
+                     const int32_t* input_rows, float* h, float* c, float* output, float* scratch);
+
+// ---------------------------------------------------------------------------------------------
+// Outputs: sums of layers (Peters et al. 2018, equation 1), from positions to padded rows.
+// For each sentence r, row t: target = sum_k scale[k] * [forward_k; backward_k], k in order.
+//   halves       2, or 1 for the forward halves alone
+//   terms        number of layers; forward, backward [terms]: each [positions, dim], or indexed by
+//                rows[k] (where not NULL) as input_rows above
+//   sentences, start, length   as above
+//   place        [sentences]: which row of the target's first dimension a sentence has
+//   skip_ends    nonzero: leave out each sentence's first and last position
+//   target       [., max_length, halves * dim]; rows past a sentence's end are set to zero
+//   mean         nonzero: target is [., halves * dim], the mean of a sentence's rows, zero for none
+void elmo4j_cpu_scalar_mix(int isa, int64_t dim, int halves, int64_t terms,
+                           const float* const* forward, const float* const* backward,
+                           const int32_t* const* rows, const float* scale, int64_t sentences,
+                           const int32_t* start, const int32_t* length, const int32_t* place,
+                           int skip_ends, int64_t max_length, int mean, float* target);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // ELMO4J_KERNELS_H_

@@ -1,0 +1,76 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "kernel_test.h"
+
+namespace elmo4j {
+namespace {
+
+using HighwayTest = KernelTest;
+using ProjectionTest = KernelTest;
+
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+
+double dot(const std::vector<float>& x, int64_t row, const std::vector<float>& w, int64_t depth,
+           int64_t stride, int64_t column) {
+  double sum = 0;
+  for (int64_t k = 0; k < depth; k++) {
+    sum += static_cast<double>(x[row * depth + k]) * w[k * stride + column];
+  }
+  return sum;
+}
+
+// Rows 1 to 20 give tiles of every height; 1 and 45 columns leave remainders of every vector width.
+TEST_P(HighwayTest, EqualsItsFormula) {
+  for (int64_t dim : {1, 45, 128}) {
+    for (int64_t rows = 1; rows <= 20; rows++) {
+      const std::vector<float> weights = random(dim * 2 * dim, 0.5);
+      const std::vector<float> bias = random(2 * dim);
+      const std::vector<float> x = random(rows * dim, 2);
+      std::vector<float> y = poisoned(rows * dim);
+      const Aligned kernel = pack(weights, dim, dim, 2);
+      const Aligned packed_bias = pack(bias, 1, dim, 2);
+      const Aligned scratch(elmo4j_cpu_product_scratch(isa(), rows, dim, dim, 2));
+      elmo4j_cpu_highway(isa(), rows, dim, kernel.get(), packed_bias.get(), x.data(), y.data(),
+                         scratch.get());
+      for (int64_t r = 0; r < rows; r++) {
+        for (int64_t f = 0; f < dim; f++) {
+          const double gate = sigmoid(dot(x, r, weights, dim, 2 * dim, f) + bias[f]);
+          const double transform =
+              std::max(0.0, dot(x, r, weights, dim, 2 * dim, dim + f) + bias[dim + f]);
+          expect_close(gate * transform + (1 - gate) * x[r * dim + f], y[r * dim + f], 4e-6,
+                       "dim " + std::to_string(dim) + " row " + std::to_string(r));
+        }
+      }
+    }
+  }
+}
+
+TEST_P(ProjectionTest, EqualsItsFormula) {
+  constexpr int64_t kDepth = 131;
+  for (int64_t columns : {1, 16, 77}) {
+    for (int64_t rows : {1, 2, 7, 13}) {
+      const std::vector<float> weights = random(kDepth * columns);
+      const std::vector<float> bias = random(columns);
+      const std::vector<float> x = random(rows * kDepth);
+      std::vector<float> y = poisoned(rows * columns);
+      const Aligned kernel = pack(weights, kDepth, columns, 1);
+      const Aligned packed_bias = pack(bias, 1, columns, 1);
+      const Aligned scratch(elmo4j_cpu_product_scratch(isa(), rows, kDepth, columns, 1));
+      elmo4j_cpu_projection(isa(), rows, kDepth, columns, kernel.get(), packed_bias.get(), x.data(),
+                            y.data(), scratch.get());
+      for (int64_t r = 0; r < rows; r++) {
+        for (int64_t f = 0; f < columns; f++) {
+          expect_close(dot(x, r, weights, kDepth, columns, f) + bias[f], y[r * columns + f], 4e-6,
+                       "columns " + std::to_string(columns) + " row " + std::to_string(r));
+        }
+      }
+    }
+  }
+}
+
+ELMO4J_FOR_EACH_ISA(HighwayTest);
+ELMO4J_FOR_EACH_ISA(ProjectionTest);
+
+}  // namespace
+}  // namespace elmo4j

@@ -1,0 +1,86 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the kernel tests share: every instruction set this processor has, random numbers, comparison.
+
+#ifndef ELMO4J_TESTS_NATIVE_KERNEL_TEST_H_
+#define ELMO4J_TESTS_NATIVE_KERNEL_TEST_H_
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "elmo4j/kernels.h"
+
+namespace elmo4j {
+
+inline std::string isa_name(int isa) {
+  return isa == ELMO4J_AVX512 ? "avx512" : isa == ELMO4J_AVX2 ? "avx2" : "portable";
+}
+
+// A test that runs once for each instruction set up to this processor's best.
+class KernelTest : public testing::TestWithParam<int> {
+ protected:
+  void SetUp() override { elmo4j_openblas_single_thread(); }
+
+  int isa() const { return GetParam(); }
+
+  std::vector<float> random(int64_t count, double scale = 1) {
+    std::uniform_real_distribution<float> uniform(-scale, scale);
+    std::vector<float> values(count);
+    for (float& v : values) {
+      v = uniform(engine_);
+    }
+    return values;
+  }
+
+  // Poisoned, so that what a kernel leaves unwritten, or reads before it is written, shows.
+  static std::vector<float> poisoned(int64_t count) { return std::vector<float>(count, NAN); }
+
+  struct Aligned {
+    explicit Aligned(int64_t floats)
+        : memory(static_cast<float*>(elmo4j_alloc(floats * sizeof(float))), elmo4j_free) {
+      std::fill(memory.get(), memory.get() + floats, NAN);
+    }
+    float* get() const { return memory.get(); }
+    std::unique_ptr<float, void (*)(void*)> memory;
+  };
+
+  // Packs a matrix whose groups' columns stand one behind the other: [depth, groups * columns].
+  Aligned pack(const std::vector<float>& weights, int64_t depth, int64_t columns, int groups) const {
+    Aligned packed(elmo4j_cpu_packed_size(isa(), depth, columns, groups));
+    for (int g = 0; g < groups; g++) {
+      elmo4j_cpu_pack(isa(), weights.data() + g * columns, groups * columns, depth, columns, groups,
+                      g, packed.get());
+    }
+    return packed;
+  }
+
+  std::mt19937 engine_{20180610};
+};
+
+inline void expect_close(double wanted, float got, double tolerance, const std::string& what) {
+  EXPECT_NEAR(wanted, got, tolerance + tolerance * std::abs(wanted)) << what;
+}
+
+inline std::vector<int> isas() {
+  std::vector<int> all;
+  for (int isa = ELMO4J_PORTABLE; isa <= elmo4j_cpu_best_isa(); isa++) {
+    all.push_back(isa);
+  }
+  return all;
+}
+
+#define ELMO4J_FOR_EACH_ISA(suite)                                   \
+  INSTANTIATE_TEST_SUITE_P(Isa, suite, testing::ValuesIn(isas()),    \
+                           [](const testing::TestParamInfo<int>& i) { \
+                             return isa_name(i.param);               \
+                           })
+
+}  // namespace elmo4j
+
+#endif  // ELMO4J_TESTS_NATIVE_KERNEL_TEST_H_

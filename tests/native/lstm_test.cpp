@@ -1,0 +1,186 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <cstring>
+
+#include "kernel_test.h"
+
+namespace elmo4j {
+namespace {
+
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+
+class LstmTest : public KernelTest {
+ protected:
+  struct Layer {
+    int64_t cells, projection;
+    float cell_clip, projection_clip;
+    int skip, backward;
+  };
+
+  // The numbers of one layer; packed when it runs.
+  struct Weights {
+    std::vector<float> kernel, bias, projector;
+  };
+
+  Weights weights(const Layer& layer, double scale) {
+    return {random(2 * layer.projection * 4 * layer.cells, scale), random(4 * layer.cells),
+            random(layer.cells * layer.projection, scale)};
+  }
+
+  struct Result {
+    std::vector<float> output, h, c;
+  };
+
+  Result run(const Layer& layer, const Weights& w, const std::vector<int32_t>& lengths,
+             const std::vector<float>& input, const int32_t* input_rows, std::vector<float> h,
+             std::vector<float> c) const {
+    std::vector<int32_t> starts;
+    int32_t positions = 0;
+    for (int32_t n : lengths) {
+      starts.push_back(positions);
+      positions += n;
+    }
+    const Aligned kernel = pack(w.kernel, 2 * layer.projection, layer.cells, 4);
+    const Aligned bias = pack(w.bias, 1, layer.cells, 4);
+    const Aligned projector = pack(w.projector, layer.cells, layer.projection, 1);
+    const Aligned scratch(
+        elmo4j_cpu_lstm_scratch(isa(), lengths.size(), layer.cells, layer.projection));
+    std::vector<float> output = poisoned(positions * layer.projection);
+    elmo4j_cpu_lstm(isa(), layer.cells, layer.projection, kernel.get(), bias.get(), projector.get(),
+                    layer.cell_clip, layer.projection_clip, layer.skip, lengths.size(),
+                    starts.data(), lengths.data(), layer.backward, input.data(), input_rows,
+                    h.data(), c.data(), output.data(), scratch.get());
+    return {output, h, c};
+  }
+
+  // The same in double, one sentence at a time.
+  static void expect(const Layer& layer, const Weights& w, const std::vector<int32_t>& lengths,
+                     const std::vector<float>& input, const int32_t* input_rows,
+                     const std::vector<float>& h0, const std::vector<float>& c0,
+                     const Result& got) {
+    const int64_t p = layer.projection, d = layer.cells;
+    int64_t start = 0;
+    for (size_t s = 0; s < lengths.size(); s++) {
+      std::vector<double> h(h0.begin() + s * p, h0.begin() + (s + 1) * p);
+      std::vector<double> c(c0.begin() + s * d, c0.begin() + (s + 1) * d);
+      for (int64_t t = 0; t < lengths[s]; t++) {
+        const int64_t position = start + (layer.backward ? lengths[s] - 1 - t : t);
+        const float* x = input.data() + (input_rows ? input_rows[position] : position) * p;
+        std::vector<double> gates(4 * d);
+        for (int64_t g = 0; g < 4 * d; g++) {
+          gates[g] = w.bias[g];
+          for (int64_t k = 0; k < p; k++) {
+            gates[g] += static_cast<double>(x[k]) * w.kernel[k * 4 * d + g] +
+                        h[k] * w.kernel[(p + k) * 4 * d + g];
+          }
+        }
+        std::vector<double> m(d);
+        for (int64_t j = 0; j < d; j++) {
+          c[j] = sigmoid(gates[2 * d + j] + 1) * c[j] + sigmoid(gates[j]) * std::tanh(gates[d + j]);
+          if (layer.cell_clip > 0) {
+            c[j] = std::min<double>(std::max<double>(c[j], -layer.cell_clip), layer.cell_clip);
+          }
+          m[j] = sigmoid(gates[3 * d + j]) * std::tanh(c[j]);
+        }
+        for (int64_t k = 0; k < p; k++) {
+          h[k] = 0;
+          for (int64_t j = 0; j < d; j++) {
+            h[k] += m[j] * w.projector[j * p + k];
+          }
+          if (layer.projection_clip > 0) {
+            h[k] = std::min<double>(std::max<double>(h[k], -layer.projection_clip),
+                                    layer.projection_clip);
+          }
+          expect_close(h[k] + (layer.skip ? x[k] : 0), got.output[position * p + k], 2e-5,
+                       "sentence " + std::to_string(s) + " step " + std::to_string(t));
+        }
+      }
+      for (int64_t k = 0; k < p; k++) {
+        expect_close(h[k], got.h[s * p + k], 2e-5, "h of sentence " + std::to_string(s));
+      }
+      for (int64_t j = 0; j < d; j++) {
+        expect_close(c[j], got.c[s * d + j], 2e-5, "c of sentence " + std::to_string(s));
+      }
+      start += lengths[s];
+    }
+  }
+};
+
+// 3 sentences take the path that computes the input's half ahead (its 60 positions twice), 25 the
+// other one, with row counts down to 1; sizes leave remainders on every vector width.
+TEST_P(LstmTest, EqualsItsFormula) {
+  for (const Layer& layer : {Layer{33, 7, 0, 0, 0, 0}, Layer{33, 7, 0.3f, 0.2f, 1, 1},
+                             Layer{16, 64, 3, 3, 1, 0}, Layer{1, 1, 3, 3, 0, 1}}) {
+    const Weights w = weights(layer, 0.5);
+    std::vector<int32_t> many;
+    for (int n = 25; n > 0; n--) {
+      many.push_back((n + 1) / 2);
+    }
+    for (const std::vector<int32_t>& lengths : {std::vector<int32_t>{57, 40, 1}, many}) {
+      int32_t positions = 0;
+      for (int32_t n : lengths) {
+        positions += n;
+      }
+      std::vector<int32_t> rows(positions);
+      for (int32_t& row : rows) {
+        row = static_cast<int32_t>(engine_() % positions);
+      }
+      const std::vector<float> input = random(positions * layer.projection);
+      const std::vector<float> h = random(lengths.size() * layer.projection, 0.2);
+      const std::vector<float> c = random(lengths.size() * layer.cells, 0.3);
+      for (const int32_t* input_rows : {static_cast<const int32_t*>(nullptr),
+                                        static_cast<const int32_t*>(rows.data())}) {
+        expect(layer, w, lengths, input, input_rows, h, c,
+               run(layer, w, lengths, input, input_rows, h, c));
+      }
+    }
+  }
+}
+
+// A sentence alone takes another path than one among thirty, and another tile height.
+TEST_P(LstmTest, SentencesDoNotDependOnTheirBatch) {
+  const Layer layer = {40, 24, 3, 3, 1, 0};
+  const Weights w = weights(layer, 0.3);
+  std::vector<int32_t> lengths(30, 9);
+  const std::vector<float> input = random(30 * 9 * layer.projection);
+  const std::vector<float> h(30 * layer.projection), c(30 * layer.cells);
+  const Result together = run(layer, w, lengths, input, nullptr, h, c);
+  for (int64_t s = 0; s < 30; s++) {
+    const int64_t size = 9 * layer.projection;
+    const std::vector<float> own(input.begin() + s * size, input.begin() + (s + 1) * size);
+    const Result alone = run(layer, w, {9}, own, nullptr, std::vector<float>(layer.projection),
+                             std::vector<float>(layer.cells));
+    if (isa() == ELMO4J_PORTABLE) {
+      for (int64_t i = 0; i < size; i++) {
+        expect_close(together.output[s * size + i], alone.output[i], 1e-6,
+                     "sentence " + std::to_string(s));
+      }
+    } else {
+      EXPECT_EQ(0, std::memcmp(together.output.data() + s * size, alone.output.data(),
+                               size * sizeof(float)))
+          << "sentence " << s;
+    }
+  }
+}
+
+// Gates far out saturate; nothing becomes infinite or NaN.
+TEST_P(LstmTest, HugeInputsSaturate) {
+  const Layer layer = {20, 4, 0, 0, 0, 0};
+  const Weights w = weights(layer, 1);
+  std::vector<float> input(3 * layer.projection, 1e30f);
+  input[0] = -1e30f;
+  const Result got = run(layer, w, {3}, input, nullptr, std::vector<float>(layer.projection),
+                         std::vector<float>(layer.cells));
+  for (float v : got.output) {
+    EXPECT_TRUE(std::isfinite(v)) << v;
+  }
+  for (float v : got.c) {
+    EXPECT_LE(std::abs(v), 3.0f);
+  }
+}
+
+ELMO4J_FOR_EACH_ISA(LstmTest);
+
+}  // namespace
+}  // namespace elmo4j
