@@ -142,6 +142,25 @@ void elmo4j_cpu_scalar_mix(int isa, int64_t dim, int halves, int64_t terms,
                            const int32_t* start, const int32_t* length, const int32_t* place,
                            int skip_ends, int64_t max_length, int mean, float* target);
 
+// ---------------------------------------------------------------------------------------------
+// CUDA (kernels/). Every pointer is to memory of the stream's device unless it is said; the call only
+// launches, and returns cudaSuccess or the error of the launch as an int.
+
+#ifdef ELMO4J_WITH_CUDA
+
+typedef struct CUstream_st* elmo4j_stream;
+
+// As elmo4j_cpu_scalar_mix, without means. The arrays of pointers, rows of pointers and scale
+// lie in host memory: they travel with the launch. terms <= ELMO4J_CUDA_MAX_TERMS.
+#define ELMO4J_CUDA_MAX_TERMS 8
+int elmo4j_cuda_scalar_mix(int64_t dim, int halves, int64_t terms, const float* const* forward,
+                           const float* const* backward, const int32_t* const* rows,
+                           const float* scale, int64_t sentences, const int32_t* start,
+                           const int32_t* length, const int32_t* place, int skip_ends,
+                           int64_t max_length, float* target, elmo4j_stream stream);
+
+#endif  // ELMO4J_WITH_CUDA
+
 #ifdef __cplusplus
 }
 #endif
