@@ -44,7 +44,7 @@ public final class ElmoModel implements AutoCloseable {
     source = store.source();
     options = store.options();
     this.mix = mix;
-    parameters = WeightStores.parameters(store);
+    parameters = options.parameters();
     backend = new CpuBackend(store, threads);
     embedder = new Embedder(backend, options);
   }

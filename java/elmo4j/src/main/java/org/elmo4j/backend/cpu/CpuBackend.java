@@ -186,7 +186,7 @@ public final class CpuBackend implements Backend {
   private void packGates(FloatPointer weights, long depth, FloatPointer packed) {
     int cells = options.lstmDim();
     for (int gate = 0; gate < 4; gate++) {
-      pack(new FloatPointer(weights).position((long) gate * cells), 4L * cells, depth, cells, 4, gate, packed);
+      pack(weights.getPointer((long) gate * cells), 4L * cells, depth, cells, 4, gate, packed);
     }
   }
 
@@ -214,9 +214,9 @@ public final class CpuBackend implements Backend {
             staging.read("CNN/W_cnn_" + i),
             filter.width(),
             filter.count(),
-            new FloatPointer(charTable).position(table));
+            charTable.getPointer(table));
         Pointer.memcpy(
-            new FloatPointer(charBias).position(bias),
+            charBias.getPointer(bias),
             staging.read("CNN/b_cnn_" + i),
             (long) filter.count() * Float.BYTES);
         table += filter.width() * ids * filter.count();
@@ -445,7 +445,7 @@ public final class CpuBackend implements Backend {
     private void copyRows(NativeMemory state, FloatPointer rows, int width, boolean fromState) {
       for (int r = 0; r < batch.sentences(); r++) {
         FloatPointer there = state.floatPointer((long) batch.sentence()[r] * width);
-        FloatPointer here = new FloatPointer(rows).position((long) r * width);
+        FloatPointer here = rows.getPointer((long) r * width);
         Pointer.memcpy(fromState ? here : there, fromState ? there : here, (long) width * Float.BYTES);
       }
     }

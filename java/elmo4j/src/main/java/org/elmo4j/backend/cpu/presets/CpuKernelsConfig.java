@@ -16,11 +16,13 @@ import org.bytedeco.javacpp.tools.InfoMapper;
  * linked statically into the JNI library; OpenBLAS is loaded from the Bytedeco jar, without its own JNI library.
  */
 @Properties(
-    value = @Platform(include = "elmo4j/kernels.h", link = {"elmo4j_cpu", "openblas@.0"}),
+    // JavaCPP gives these to the linker last one first.
+    value = @Platform(include = "elmo4j/kernels.h", link = {"openblas@.0", "elmo4j_cpu"}),
     target = "org.elmo4j.backend.cpu.CpuKernels")
 public class CpuKernelsConfig implements InfoMapper, LoadEnabled {
   @Override
   public void map(InfoMap infoMap) {
+    infoMap.put(new Info("ELMO4J_WITH_CUDA").define(false));
     // Enumerations are plain int constants on the Java side.
     infoMap.put(new Info("elmo4j_isa", "elmo4j_activation").cast().valueTypes("int").enumerate(false));
   }
