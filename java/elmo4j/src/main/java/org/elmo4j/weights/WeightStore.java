@@ -7,9 +7,10 @@ import java.util.Set;
 import org.elmo4j.ScalarMix;
 
 /**
- * Weights as some file holds them, under the names and shapes of the AllenNLP / bilm-tf form whatever the file's own:
- * {@code char_embed}, {@code CNN/W_cnn_0}, {@code RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/W_0} and so on. Nothing is read
- * until {@link #read} asks for it. For one thread at a time.
+ * Weights as some file holds them, under the names and shapes of the AllenNLP / bilm-tf form
+ * whatever the file's own: {@code char_embed}, {@code CNN/W_cnn_0}, {@code
+ * RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/W_0} and so on. Nothing is read until {@link #read} asks
+ * for it. For one thread at a time.
  */
 public interface WeightStore extends AutoCloseable {
   /** The file or folder, for messages. */

@@ -1,0 +1,125 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.weights;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import org.elmo4j.ElmoException;
+
+/**
+ * Bytes of a file, or of memory, read piece by piece. Files are read, not mapped: a file that
+ * shrinks under a mapping would take the JVM down, and one copy out of the page cache costs nothing
+ * beside the conversion.
+ */
+final class DataFile implements AutoCloseable {
+  private static final int PIECE = 1 << 20;
+
+  private final FileChannel channel;
+  private final ByteBuffer memory;
+  private final long size;
+
+  private DataFile(FileChannel channel, ByteBuffer memory, long size) {
+    this.channel = channel;
+    this.memory = memory;
+    this.size = size;
+  }
+
+  static DataFile open(Path path) throws IOException {
+    FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
+    try {
+      return new DataFile(channel, null, channel.size());
+    } catch (IOException e) {
+      channel.close();
+      throw e;
+    }
+  }
+
+  static DataFile of(ByteBuffer bytes) {
+    return new DataFile(null, bytes.slice(), bytes.remaining());
+  }
+
+  /** Null where the bytes are in memory. */
+  FileChannel channel() {
+    return channel;
+  }
+
+  long size() {
+    return size;
+  }
+
+  /** Fills {@code target} with the bytes from {@code position} on, and flips it. */
+  void read(long position, ByteBuffer target) throws IOException {
+    if (position < 0 || target.remaining() > size - position) {
+      throw new EOFException("no " + target.remaining() + " bytes at " + position + " of " + size);
+    }
+    if (memory != null) {
+      target.put(memory.slice((int) position, target.remaining()));
+    } else {
+      for (long at = position; target.hasRemaining(); ) {
+        int n = channel.read(target, at);
+        if (n < 0) {
+          throw new EOFException("the file ended at " + at + " of " + size);
+        }
+        at += n;
+      }
+    }
+    target.flip();
+  }
+
+  /** Does something to the bytes from {@code position} to {@code end}, a piece at a time. */
+  void forEachPiece(long position, long end, Piece action) throws IOException {
+    ByteBuffer piece = ByteBuffer.allocate((int) Math.min(PIECE, Math.max(0, end - position)));
+    for (long at = position; at < end; at += piece.limit()) {
+      piece.clear().limit((int) Math.min(piece.capacity(), end - at));
+      read(at, piece);
+      action.take(piece);
+    }
+  }
+
+  /** What to do with a piece. */
+  interface Piece {
+    void take(ByteBuffer piece);
+  }
+
+  /** {@link WeightStore#read} for a tensor that lies here in one stretch, row-major. */
+  void readTensor(
+      WeightStore store,
+      String name,
+      long position,
+      Dtype dtype,
+      ByteOrder order,
+      FloatBuffer target) {
+    int count = Tensors.room(store, name, target);
+    int start = target.position();
+    try {
+      forEachPiece(
+          position,
+          position + (long) count * dtype.bytes(),
+          piece -> {
+            int from = target.position();
+            dtype.decode(piece.order(order), target);
+            Tensors.checkFinite(store, name, target, from, target.position() - from, from - start);
+          });
+    } catch (IOException e) {
+      throw new ElmoException(
+          store.source() + ": tensor " + name + ": expected its values, found " + Json.line(e), e);
+    }
+  }
+
+  @Override
+  public void close() {
+    if (channel != null) {
+      try {
+        channel.close();
+      } catch (IOException e) {
+        // It was only read from: nothing is lost.
+      }
+    }
+  }
+}

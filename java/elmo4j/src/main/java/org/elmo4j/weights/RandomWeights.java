@@ -1,0 +1,73 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.weights;
+
+import java.nio.FloatBuffer;
+import java.util.Collections;
+import java.util.Map;
+import java.util.Set;
+import java.util.SplittableRandom;
+
+/**
+ * An untrained model of any structure, for tests and measurements: the same structure and seed give
+ * the same numbers, everywhere. They are made when read, and spread such that activations neither
+ * vanish nor blow up. Any thread may use it.
+ */
+public final class RandomWeights implements WeightStore {
+  private final ModelOptions options;
+  private final long seed;
+  private final Map<String, long[]> shapes;
+
+  /** Weights of that structure; each seed gives others. */
+  public RandomWeights(ModelOptions options, long seed) {
+    this.options = options;
+    this.seed = seed;
+    this.shapes = Collections.unmodifiableMap(options.tensorShapes());
+  }
+
+  @Override
+  public String source() {
+    return "random weights of seed " + seed;
+  }
+
+  @Override
+  public ModelOptions options() {
+    return options;
+  }
+
+  @Override
+  public Set<String> names() {
+    return shapes.keySet();
+  }
+
+  @Override
+  public long[] shape(String name) {
+    long[] shape = shapes.get(name);
+    return shape == null ? null : shape.clone();
+  }
+
+  @Override
+  public void read(String name, FloatBuffer target) {
+    int count = Tensors.room(this, name, target);
+    SplittableRandom random = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + name.hashCode());
+    double bound = bound(name, shapes.get(name));
+    for (int i = 0; i < count; i++) {
+      target.put((float) (bound * (2 * random.nextDouble() - 1)));
+    }
+  }
+
+  /** Matrices: variance 1 / inputs, which keeps the scale of what they multiply. */
+  private static double bound(String name, long[] shape) {
+    if (name.equals("char_embed")) {
+      return 1;
+    }
+    if (shape.length == 1) {
+      return 0.1;
+    }
+    long inputs = Tensors.count(shape) / shape[shape.length - 1];
+    return Math.sqrt(3.0 / inputs);
+  }
+
+  @Override
+  public void close() {}
+}
