@@ -1,0 +1,128 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.cli;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
+
+/**
+ * A buffer in front of a channel: bytes and little-endian numbers, and a count of what went
+ * through.
+ */
+final class ChannelWriter extends OutputStream {
+  private final WritableByteChannel channel;
+  private final ByteBuffer buffer =
+      ByteBuffer.allocateDirect(1 << 18).order(ByteOrder.LITTLE_ENDIAN);
+  private long flushed;
+
+  ChannelWriter(WritableByteChannel channel) {
+    this.channel = channel;
+  }
+
+  /** Bytes written so far, those in the buffer among them. */
+  long position() {
+    return flushed + buffer.position();
+  }
+
+  /** A buffer with room for {@code bytes}, at most 256 KiB; what is put there is written. */
+  private ByteBuffer room(int bytes) throws IOException {
+    if (buffer.remaining() < bytes) {
+      flush();
+    }
+    return buffer;
+  }
+
+  @Override
+  public void write(int value) throws IOException {
+    room(1).put((byte) value);
+  }
+
+  @Override
+  public void write(byte[] bytes, int offset, int length) throws IOException {
+    for (int done = 0; done < length; ) {
+      int step = Math.min(length - done, room(1).remaining());
+      buffer.put(bytes, offset + done, step);
+      done += step;
+    }
+  }
+
+  ChannelWriter shorts(int... values) throws IOException {
+    for (int value : values) {
+      room(2).putShort((short) value);
+    }
+    return this;
+  }
+
+  ChannelWriter ints(int... values) throws IOException {
+    for (int value : values) {
+      room(4).putInt(value);
+    }
+    return this;
+  }
+
+  ChannelWriter longs(long... values) throws IOException {
+    for (long value : values) {
+      room(8).putLong(value);
+    }
+    return this;
+  }
+
+  ChannelWriter bytes(int... values) throws IOException {
+    for (int value : values) {
+      write(value);
+    }
+    return this;
+  }
+
+  ChannelWriter zeros(long count) throws IOException {
+    for (long i = 0; i < count; i++) {
+      write(0);
+    }
+    return this;
+  }
+
+  /** Zeros up to the next multiple of eight. */
+  ChannelWriter align() throws IOException {
+    return zeros(-position() & 7);
+  }
+
+  void floats(FloatBuffer values) throws IOException {
+    while (values.hasRemaining()) {
+      room(Float.BYTES);
+      int step = Math.min(values.remaining(), buffer.remaining() / Float.BYTES);
+      buffer.asFloatBuffer().put(values.slice(values.position(), step));
+      buffer.position(buffer.position() + step * Float.BYTES);
+      values.position(values.position() + step);
+    }
+  }
+
+  /** Copies the first {@code bytes} of another file. */
+  void copy(FileChannel source, long bytes) throws IOException {
+    flush();
+    for (long done = 0; done < bytes; ) {
+      long step = source.transferTo(done, bytes - done, channel);
+      done += step;
+      flushed += step;
+    }
+  }
+
+  @Override
+  public void flush() throws IOException {
+    buffer.flip();
+    while (buffer.hasRemaining()) {
+      flushed += channel.write(buffer);
+    }
+    buffer.clear();
+  }
+
+  /** Flushes; the channel stays open, it belongs to another. */
+  @Override
+  public void close() throws IOException {
+    flush();
+  }
+}

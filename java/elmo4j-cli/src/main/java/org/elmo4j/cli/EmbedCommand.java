@@ -1,0 +1,361 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.cli;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.function.Function;
+import org.elmo4j.ElmoException;
+import org.elmo4j.ElmoModel;
+import org.elmo4j.ElmoSession;
+import org.elmo4j.Embeddings;
+import org.elmo4j.Layer;
+import org.elmo4j.ScalarMix;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ParentCommand;
+import picocli.CommandLine.Spec;
+
+/** {@code elmo embed}: sentences in, vectors out. */
+@Command(
+    name = "embed",
+    description = {
+      "Embeds a sentence, a text or a file of sentences.",
+      "",
+      "Without --output it prints a table with the first numbers of each token's vector.",
+      ""
+    })
+final class EmbedCommand implements Callable<Integer> {
+  /** The forms of a file of embeddings. */
+  enum Format {
+    HDF5,
+    JSONL,
+    NPZ
+  }
+
+  /**
+   * Tokens and sentences that one call of the model takes, so that memory does not grow with the
+   * input.
+   */
+  private static final int CHUNK_TOKENS = 1 << 14;
+
+  /**
+   * Characters of running text that one call takes, if a blank line ends them; 64 times as many if
+   * none does.
+   */
+  private static final int CHUNK_CHARACTERS = 1 << 14;
+
+  /** As AllenNLP's command. */
+  private static final int STATEFUL_BATCH = 64;
+
+  @ParentCommand private Main main;
+  @Spec private CommandSpec command;
+  @Mixin private ModelChoice modelChoice;
+
+  @Parameters(
+      arity = "0..*",
+      paramLabel = "SENTENCE",
+      description = "Text to embed. Without one: --input, or standard input.")
+  private List<String> words = List.of();
+
+  @Option(
+      names = {"--input", "--text"},
+      paramLabel = "FILE",
+      description = "UTF-8 file to embed: English text, or with --tokenized one sentence a line.")
+  private Path input;
+
+  @Option(
+      names = "--tokenized",
+      description =
+          "A line is a sentence, its tokens separated by single spaces; a blank line is a sentence"
+              + " of none.")
+  private boolean tokenized;
+
+  @Option(
+      names = "--output",
+      paramLabel = "FILE",
+      description = "Where to write, in place of a table.")
+  private Path output;
+
+  @Option(
+      names = "--format",
+      paramLabel = "FORMAT",
+      description =
+          "hdf5, jsonl or npz. Default: what the output's name ends in. jsonl needs no --output.")
+  private Format format;
+
+  @Option(
+      names = "--layers",
+      paramLabel = "LAYERS",
+      description =
+          "all [layers + 1, tokens, 2P], or one of: elmo, top, average, word_emb, lstm_outputs1 ..."
+              + " [tokens, 2P; P for word_emb], default [2P]. Default: elmo.")
+  private String layers = "elmo";
+
+  @Option(
+      names = "--mix-weights",
+      paramLabel = "W",
+      split = ",",
+      description =
+          "Weights of the sum over layers before the softmax, the token representation first, for"
+              + " elmo and default.")
+  private float[] mixWeights;
+
+  @Option(
+      names = "--gamma",
+      paramLabel = "G",
+      description = "The factor in front of that sum. Default: 1.")
+  private Float gamma;
+
+  @Option(
+      names = "--stateful",
+      description =
+          "Carry LSTM state from batch to batch, as the original tools do. Needs --tokenized.")
+  private boolean stateful;
+
+  @Option(
+      names = "--batch-size",
+      paramLabel = "N",
+      description = "Lines in a batch. Default: 64 with --stateful, else as many as fit.")
+  private Integer batchSize;
+
+  @Option(
+      names = "--forget-sentences",
+      description = "Leave sentence_to_index out of an HDF5 file.")
+  private boolean forgetSentences;
+
+  @Override
+  public Integer call() throws IOException {
+    check();
+    try (LineReader lines = openInput();
+        SentenceWriter file = openOutput();
+        ElmoModel model = modelChoice.load()) {
+      LayerChoice choice = LayerChoice.of(layers, mix(model), model);
+      SentenceWriter writer =
+          file != null ? file : new TableWriter(command.commandLine().getOut(), choice.blocks());
+      try (Progress progress = new Progress(terminal(), input == null ? 0 : Files.size(input))) {
+        new Run(lines, writer, model, choice, progress).all();
+      }
+      writer.finish();
+    }
+    return 0;
+  }
+
+  private void check() {
+    modelChoice.check();
+    if (input != null && !words.isEmpty()) {
+      throw usage("expected a sentence or --input, found both");
+    }
+    if (stateful && !tokenized) {
+      throw usage("--stateful: expected with --tokenized, found without");
+    }
+    if (batchSize != null && (batchSize < 1 || !tokenized)) {
+      throw usage("--batch-size: expected 1 or more, with --tokenized, found " + batchSize);
+    }
+    if (gamma != null && mixWeights == null) {
+      throw usage("--gamma: expected with --mix-weights, found without");
+    }
+    boolean mixed = layers.equals("elmo") || layers.equals("default");
+    if (mixWeights != null && !mixed) {
+      throw usage("--mix-weights: expected with --layers elmo or default, found with " + layers);
+    }
+    if (!List.of("all", "top", "average").contains(layers)) {
+      try {
+        Layer.parse(layers);
+      } catch (ElmoException e) {
+        throw usage(
+            "--layers: expected all, top, average, word_emb, lstm_outputs1 ..., elmo or default,"
+                + " found "
+                + layers);
+      }
+    }
+    if (format == null && output != null) {
+      String name = output.toString().toLowerCase(Locale.ROOT);
+      format =
+          name.endsWith(".hdf5") || name.endsWith(".h5")
+              ? Format.HDF5
+              : name.endsWith(".jsonl") ? Format.JSONL : name.endsWith(".npz") ? Format.NPZ : null;
+      if (format == null) {
+        throw usage(
+            "--output: expected a name that ends in .hdf5, .h5, .jsonl or .npz, or --format, found "
+                + output);
+      }
+    }
+    if (output == null && format != null && format != Format.JSONL) {
+      throw usage(
+          "--format "
+              + format.name().toLowerCase(Locale.ROOT)
+              + ": expected with --output, found without");
+    }
+    if (forgetSentences && format != Format.HDF5) {
+      throw usage("--forget-sentences: expected with an HDF5 output, found without");
+    }
+  }
+
+  private ParameterException usage(String message) {
+    return new ParameterException(command.commandLine(), message);
+  }
+
+  private ScalarMix mix(ElmoModel model) {
+    return mixWeights == null ? null : new ScalarMix(mixWeights, gamma == null ? 1 : gamma);
+  }
+
+  private LineReader openInput() throws IOException {
+    if (!words.isEmpty()) {
+      byte[] text = String.join(" ", words).getBytes(StandardCharsets.UTF_8);
+      return new LineReader("the sentence", new ByteArrayInputStream(text));
+    }
+    if (input == null) {
+      return new LineReader("standard input", main.in);
+    }
+    if (!Files.exists(input)) {
+      throw new NoSuchFileException(input.toString());
+    }
+    if (Files.isDirectory(input)) {
+      throw new ElmoException(input + ": expected a file, found a folder");
+    }
+    long size = Files.size(input);
+    if (format == Format.HDF5 && !forgetSentences && size >= Hdf5Writer.MAX_INDEX_BYTES) {
+      throw new ElmoException(
+          input
+              + ": expected less than 4 GiB of text, what sentence_to_index can hold, found "
+              + size
+              + " bytes; --forget-sentences leaves it out");
+    }
+    InputStream stream = Files.newInputStream(input);
+    return new LineReader(input.toString(), stream);
+  }
+
+  /**
+   * The file to write, begun before the model loads: what is wrong with its folder is said at once.
+   * Null for a table.
+   */
+  private SentenceWriter openOutput() throws IOException {
+    if (format == null) {
+      return null;
+    }
+    switch (format) {
+      case HDF5:
+        return new Hdf5Writer(output, forgetSentences);
+      case NPZ:
+        return new NpzWriter(output);
+      default:
+        return output == null ? new JsonLinesWriter(main.out) : new JsonLinesWriter(output);
+    }
+  }
+
+  /**
+   * Standard error if the launcher saw that it is a terminal and the result goes elsewhere; else
+   * null.
+   */
+  private PrintWriter terminal() {
+    return output != null && Boolean.getBoolean("elmo4j.terminal")
+        ? command.commandLine().getErr()
+        : null;
+  }
+
+  /** The way from lines to vectors, batch by batch in the order of the input. */
+  private final class Run {
+    private final LineReader lines;
+    private final SentenceWriter writer;
+    private final ElmoModel model;
+    private final LayerChoice choice;
+    private final Progress progress;
+    private long sentences;
+
+    Run(
+        LineReader lines,
+        SentenceWriter writer,
+        ElmoModel model,
+        LayerChoice choice,
+        Progress progress) {
+      this.lines = lines;
+      this.writer = writer;
+      this.model = model;
+      this.choice = choice;
+      this.progress = progress;
+    }
+
+    void all() throws IOException {
+      if (!tokenized) {
+        text();
+      } else if (stateful) {
+        try (ElmoSession session = model.session()) {
+          tokenized(batch -> session.embed(batch, choice.layers()));
+        }
+      } else {
+        tokenized(batch -> model.embed(batch, choice.layers()));
+      }
+    }
+
+    private void tokenized(Function<List<List<String>>, Embeddings> embed) throws IOException {
+      int maxLines = batchSize != null ? batchSize : stateful ? STATEFUL_BATCH : Integer.MAX_VALUE;
+      boolean budget = batchSize == null && !stateful;
+      List<String> texts = new ArrayList<>();
+      List<List<String>> batch = new ArrayList<>();
+      long tokens = 0;
+      for (String line; (line = lines.next()) != null; ) {
+        // As AllenNLP and TF-Hub split: what lies between two spaces side by side is no token.
+        List<String> sentence =
+            Arrays.stream(line.split(" ")).filter(token -> !token.isEmpty()).toList();
+        texts.add(line);
+        batch.add(sentence);
+        tokens += sentence.size() + 2; // Boundaries cost what tokens cost.
+        if (batch.size() == maxLines || (budget && tokens >= CHUNK_TOKENS)) {
+          write(embed.apply(batch), texts);
+          texts.clear();
+          batch.clear();
+          tokens = 0;
+        }
+      }
+      if (!batch.isEmpty()) {
+        write(embed.apply(batch), texts);
+      }
+    }
+
+    private void text() throws IOException {
+      StringBuilder text = new StringBuilder();
+      for (String line; (line = lines.next()) != null; ) {
+        text.append(line).append('\n');
+        // A sentence does not go on after a blank line.
+        if (text.length() >= (line.isBlank() ? CHUNK_CHARACTERS : 64 * CHUNK_CHARACTERS)) {
+          write(model.embedText(text.toString(), choice.layers()), null);
+          text.setLength(0);
+        }
+      }
+      if (!text.isEmpty()) {
+        write(model.embedText(text.toString(), choice.layers()), null);
+      }
+    }
+
+    /**
+     * Writes a batch and closes it; {@code texts} null stands for the tokens with spaces between.
+     */
+    private void write(Embeddings embeddings, List<String> texts) throws IOException {
+      try (embeddings) {
+        long tokens = 0;
+        for (int row = 0; row < embeddings.batchSize(); row++) {
+          String text = texts != null ? texts.get(row) : String.join(" ", embeddings.tokens(row));
+          writer.write(choice.sentence(embeddings, row, sentences++, text));
+          tokens += embeddings.tokens(row).size();
+        }
+        progress.add(tokens, lines.bytes());
+      }
+    }
+  }
+}

@@ -1,0 +1,284 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.cli;
+
+import com.fasterxml.jackson.core.io.JsonStringEncoder;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.elmo4j.ElmoException;
+
+/**
+ * HDF5 as AllenNLP's {@code elmo} command wrote it: one float32 dataset a sentence named by its
+ * number, and {@code sentence_to_index}, one variable-length string with a JSON object from a
+ * sentence's text to its number. Where a text comes more than once, readers of JSON see its last
+ * number, as there.
+ *
+ * <p>Sentences go straight to the disk; what stays in memory is eight bytes for each. That is why
+ * this is no library: jHDF holds all data until the file is closed and writes a group as an
+ * unordered list, which readers search from one end to the other for each name. The form here is
+ * the oldest one, which every reader knows: superblock version 0, contiguous datasets, the root
+ * group a B-tree of names (HDF5 File Format Specification 3.0, sections II.A, III.A to III.E,
+ * IV.A). All addresses are from the file's start; numbers are little-endian.
+ */
+final class Hdf5Writer implements SentenceWriter {
+  private static final long UNDEFINED = -1;
+  private static final int SUPERBLOCK_BYTES = 96;
+  private static final String INDEX_NAME = "sentence_to_index";
+
+  /** The length of a variable-length string is an unsigned 32-bit number. */
+  static final long MAX_INDEX_BYTES = 0xFFFFFFFFL;
+
+  // Addresses are held in one array.
+  private static final int MAX_SENTENCES = Integer.MAX_VALUE - 8;
+
+  // "K" of the specification: a symbol node holds up to 2 K names, an inner node up to 2 K
+  // children.
+  private static final int LEAF_K = 32;
+  private static final int INNER_K = 64;
+
+  // A name's place in the heap: 15 digits or INDEX_NAME, and a zero.
+  private static final int NAME_SLOT = 24;
+
+  // Datatype messages, version 1 (section IV.A.2.d).
+  private static final byte[] FLOAT32 = {
+    0x11, 0x20, 31, 0, 4, 0, 0, 0, // class 1, mantissa's top bit implied, sign in bit 31, 4 bytes
+    0, 0, 32, 0, 23, 8, 0, 23, 127, 0, 0,
+    0, // 32 bits: exponent of 8 from 23, bias 127; mantissa of 23 from 0
+    0, 0, 0, 0
+  };
+  private static final byte[] UTF8_STRING = {
+    0x19, 0x01, 0x01, 0, 16, 0, 0, 0, // class 9, a string that a zero ends, UTF-8, 16 bytes
+    0x10, 0, 0, 0, 1, 0, 0, 0, 0, 0, 8, 0, // of unsigned bytes
+    0, 0, 0, 0
+  };
+
+  private final PendingFile file;
+  private final ChannelWriter out;
+  private final PendingFile indexFile;
+  private final ChannelWriter index;
+  private long[] headers = new long[1024];
+  private int count;
+
+  /**
+   * @param target where the file shall be
+   * @param forgetSentences whether to leave {@code sentence_to_index} out
+   */
+  Hdf5Writer(Path target, boolean forgetSentences) throws IOException {
+    file = PendingFile.create(target);
+    out = new ChannelWriter(file.channel());
+    out.zeros(SUPERBLOCK_BYTES); // Its numbers are known at the end.
+    indexFile = forgetSentences ? null : file.spool();
+    index = forgetSentences ? null : new ChannelWriter(indexFile.channel());
+  }
+
+  @Override
+  public void write(Sentence sentence) throws IOException {
+    if (sentence.index() != count) {
+      throw new IllegalArgumentException(
+          "sentence " + count + " expected, found " + sentence.index());
+    }
+    if (count == MAX_SENTENCES) {
+      throw new ElmoException(
+          "HDF5: expected at most " + MAX_SENTENCES + " sentences in one file, found more");
+    }
+    if (count == headers.length) {
+      headers = Arrays.copyOf(headers, (int) Math.min(MAX_SENTENCES, 2L * count));
+    }
+    long bytes = sentence.size() * Float.BYTES;
+    headers[count++] = dataset(FLOAT32, sentence.shape(), bytes);
+    sentence.values().writeTo(out::floats);
+    out.align();
+    if (index != null) {
+      index.write((sentence.index() == 0 ? "{\"" : ", \"").getBytes(StandardCharsets.US_ASCII));
+      index.write(JsonStringEncoder.getInstance().quoteAsUTF8(sentence.text()));
+      index.write(("\": \"" + sentence.index() + "\"").getBytes(StandardCharsets.US_ASCII));
+      if (index.position() >= MAX_INDEX_BYTES) {
+        throw new ElmoException(
+            INDEX_NAME
+                + ": expected at most 4 GiB of text, found more by sentence "
+                + sentence.index()
+                + "; --forget-sentences leaves it out");
+      }
+    }
+  }
+
+  /**
+   * Writes the object header of a dataset whose {@code bytes} of data come right after it. Returns
+   * its address.
+   */
+  private long dataset(byte[] type, long[] shape, long bytes) throws IOException {
+    long address = out.position();
+    int space = 8 + 8 * shape.length;
+    int size = 4 * 8 + space + type.length + 8 + 24;
+    objectHeader(4, size);
+    message(0x01, space).bytes(1, shape.length, 0, 0, 0, 0, 0, 0).longs(shape);
+    message(0x03, type.length).write(type);
+    message(0x05, 8).bytes(2, 2, 2, 0, 0, 0, 0, 0); // Fill value: none.
+    message(0x08, 24).bytes(3, 1); // Layout: contiguous.
+    long data = address + 16 + size;
+    out.longs(bytes == 0 ? UNDEFINED : data, bytes).zeros(6);
+    return address;
+  }
+
+  /** Object header, version 1 (section IV.A.1.a). */
+  private void objectHeader(int messages, int size) throws IOException {
+    out.bytes(1, 0).shorts(messages).ints(1, size, 0);
+  }
+
+  private ChannelWriter message(int type, int size) throws IOException {
+    return out.shorts(type, size).bytes(0, 0, 0, 0);
+  }
+
+  @Override
+  public void finish() throws IOException {
+    long indexHeader = index == null ? UNDEFINED : sentenceToIndex();
+    rootGroup(indexHeader);
+    file.commit();
+  }
+
+  /**
+   * The JSON, alone in a global heap collection (section III.E), and the dataset that points there.
+   */
+  private long sentenceToIndex() throws IOException {
+    index.write((count == 0 ? "{}" : "}").getBytes(StandardCharsets.US_ASCII));
+    index.flush();
+    long bytes = index.position();
+    long heap = out.position();
+    long padded = (bytes + 7) & -8;
+    long size = Math.max(4096, 16 + 16 + padded + 16);
+    out.write(new byte[] {'G', 'C', 'O', 'L', 1, 0, 0, 0});
+    out.longs(size).shorts(1, 1).ints(0).longs(bytes);
+    out.copy(indexFile.channel(), bytes);
+    out.align();
+    long free = size - 32 - padded;
+    out.shorts(0, 0).ints(0).longs(free).zeros(free - 16);
+    long header = dataset(UTF8_STRING, new long[] {1}, 16);
+    out.ints((int) bytes).longs(heap).ints(1);
+    return header;
+  }
+
+  /**
+   * The root group (sections III.A.1, III.B, III.C, III.D): names in a local heap, symbol nodes
+   * that hold names in their order with their datasets, a B-tree over these. The order of names is
+   * that of strings: 0, 1, 10, 100, 101, ..., 11.
+   */
+  private void rootGroup(long indexHeader) throws IOException {
+    long names = count + (indexHeader == UNDEFINED ? 0 : 1);
+    long heap = out.position();
+    out.write(new byte[] {'H', 'E', 'A', 'P', 0, 0, 0, 0});
+    out.longs(8 + names * NAME_SLOT, 1, heap + 32)
+        .zeros(8); // 1: no free list. The name at 0 is the empty one.
+    long number = 0;
+    for (int i = 0; i < count; i++) {
+      name(Long.toString(number));
+      number = nextName(number, count);
+    }
+    if (indexHeader != UNDEFINED) {
+      name(INDEX_NAME);
+    }
+
+    int leaves = (int) Math.max(1, (names + 2 * LEAF_K - 1) / (2 * LEAF_K));
+    long[] children = new long[leaves];
+    long[] last = new long[leaves]; // A child's last name, as its place in the order.
+    number = 0;
+    for (int leaf = 0; leaf < leaves; leaf++) {
+      long first = leaf * 2L * LEAF_K;
+      int used = (int) Math.min(2 * LEAF_K, names - first);
+      children[leaf] = out.position();
+      last[leaf] = first + used - 1;
+      out.write(new byte[] {'S', 'N', 'O', 'D', 1, 0});
+      out.shorts(used);
+      for (int i = 0; i < used; i++) {
+        out.longs(nameOffset(first + i), first + i < count ? headers[(int) number] : indexHeader);
+        out.longs(0, 0, 0);
+        number = nextName(number, count);
+      }
+      out.zeros(40L * (2 * LEAF_K - used));
+    }
+
+    int level = 0;
+    do {
+      int nodes = (children.length + 2 * INNER_K - 1) / (2 * INNER_K);
+      int nodeBytes = 24 + 8 * (2 * INNER_K + 1) + 8 * 2 * INNER_K;
+      long start = out.position();
+      long[] parents = new long[nodes];
+      long[] parentsLast = new long[nodes];
+      for (int node = 0; node < nodes; node++) {
+        int first = node * 2 * INNER_K;
+        int used = Math.min(2 * INNER_K, children.length - first);
+        parents[node] = start + (long) node * nodeBytes;
+        parentsLast[node] = last[first + used - 1];
+        out.write(new byte[] {'T', 'R', 'E', 'E', 0, (byte) level});
+        out.shorts(used);
+        out.longs(
+            node == 0 ? UNDEFINED : parents[node] - nodeBytes,
+            node == nodes - 1 ? UNDEFINED : parents[node] + nodeBytes);
+        out.longs(first == 0 ? 0 : nameOffset(last[first - 1]));
+        for (int i = first; i < first + used; i++) {
+          out.longs(children[i], names == 0 ? 0 : nameOffset(last[i]));
+        }
+        out.zeros(16L * (2 * INNER_K - used));
+      }
+      children = parents;
+      last = parentsLast;
+      level++;
+    } while (children.length > 1);
+
+    long root = out.position();
+    objectHeader(1, 8 + 16);
+    message(0x11, 16).longs(children[0], heap);
+    out.flush();
+    superblock(root, children[0], heap);
+  }
+
+  private void name(String name) throws IOException {
+    byte[] bytes = name.getBytes(StandardCharsets.US_ASCII);
+    out.write(bytes);
+    out.zeros(NAME_SLOT - bytes.length);
+  }
+
+  private static long nameOffset(long place) {
+    return 8 + place * NAME_SLOT;
+  }
+
+  /**
+   * The number below {@code count} whose decimal digits come next as a string; anything after the
+   * last.
+   */
+  static long nextName(long number, long count) {
+    if (number > 0 && number * 10 < count) {
+      return number * 10;
+    }
+    while (number > 0 && (number % 10 == 9 || number + 1 >= count)) {
+      number /= 10;
+    }
+    return number + 1;
+  }
+
+  /** Superblock, version 0 (section II.A). */
+  private void superblock(long root, long tree, long heap) throws IOException {
+    ByteBuffer block = ByteBuffer.allocate(SUPERBLOCK_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    block.put(new byte[] {(byte) 0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'});
+    block.put(new byte[] {0, 0, 0, 0, 0, 8, 8, 0});
+    block.putShort((short) LEAF_K).putShort((short) INNER_K).putInt(0);
+    block.putLong(0).putLong(UNDEFINED).putLong(out.position()).putLong(UNDEFINED);
+    block.putLong(0).putLong(root).putInt(1).putInt(0).putLong(tree).putLong(heap);
+    block.flip();
+    for (long at = 0; block.hasRemaining(); ) {
+      at += file.channel().write(block, at);
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    try (file) {
+      if (indexFile != null) {
+        indexFile.close();
+      }
+    }
+  }
+}

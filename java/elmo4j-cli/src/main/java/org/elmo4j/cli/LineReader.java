@@ -1,0 +1,118 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.cli;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.CodingErrorAction;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import org.elmo4j.ElmoException;
+
+/**
+ * Lines of UTF-8, ended by a line feed or a carriage return and a line feed. A byte order mark at
+ * the start is passed over. Bytes that are no UTF-8 are an error that names the line. For one
+ * thread.
+ */
+final class LineReader implements Closeable {
+  private static final int MAX_LINE_BYTES = 1 << 28;
+
+  private final String source;
+  private final InputStream in;
+  private final byte[] buffer = new byte[1 << 16];
+  private int position;
+  private int limit;
+  private byte[] line = new byte[1 << 10];
+  private long lines;
+  private long bytes;
+
+  /**
+   * @param source the file's name, for messages
+   * @param in where the bytes come from; closed with this reader
+   */
+  LineReader(String source, InputStream in) {
+    this.source = source;
+    this.in = in;
+  }
+
+  /** Bytes read so far as lines. */
+  long bytes() {
+    return bytes;
+  }
+
+  /**
+   * The next line without its end, or null where there is none.
+   *
+   * @throws ElmoException if the line is no UTF-8, or longer than 256 MiB
+   */
+  String next() throws IOException {
+    int length = 0;
+    boolean ended = false;
+    while (!ended) {
+      if (position == limit) {
+        limit = Math.max(0, in.read(buffer));
+        position = 0;
+        if (limit == 0) {
+          break;
+        }
+      }
+      int end = position;
+      while (end < limit && buffer[end] != '\n') {
+        end++;
+      }
+      int step = end - position;
+      if (length + step > MAX_LINE_BYTES) {
+        throw new ElmoException(where() + ": expected a line of at most 256 MiB, found more");
+      }
+      if (length + step > line.length) {
+        line = Arrays.copyOf(line, Math.max(length + step, 2 * line.length));
+      }
+      System.arraycopy(buffer, position, line, length, step);
+      length += step;
+      ended = end < limit;
+      position = ended ? end + 1 : end;
+    }
+    if (length == 0 && !ended) {
+      return null;
+    }
+    bytes += length + 1L;
+    int start =
+        lines == 0 && length >= 3 && line[0] == -17 && line[1] == -69 && line[2] == -65 ? 3 : 0;
+    if (length > start && line[length - 1] == '\r') {
+      length--;
+    }
+    String text = decode(start, length - start);
+    lines++;
+    return text;
+  }
+
+  private String decode(int start, int length) {
+    ByteBuffer encoded = ByteBuffer.wrap(line, start, length);
+    try {
+      return StandardCharsets.UTF_8
+          .newDecoder()
+          .onMalformedInput(CodingErrorAction.REPORT)
+          .decode(encoded)
+          .toString();
+    } catch (CharacterCodingException e) {
+      int at = encoded.position();
+      throw new ElmoException(
+          String.format(
+              "%s: expected UTF-8, found byte 0x%02x at byte %d of the line",
+              where(), line[at], at + 1),
+          e);
+    }
+  }
+
+  private String where() {
+    return source + ", line " + (lines + 1);
+  }
+
+  @Override
+  public void close() throws IOException {
+    in.close();
+  }
+}

@@ -1,0 +1,95 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.cli;
+
+import java.nio.file.Path;
+import org.elmo4j.Device;
+import org.elmo4j.ElmoModel;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The options that say which model to load, and where to run it. */
+final class ModelChoice {
+  static final String MINI_ENGLISH = "mini-en";
+
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
+
+  @Option(
+      names = "--model",
+      paramLabel = "NAME|FOLDER|FILE",
+      description =
+          "mini-en, the small English model in the box, or a model's folder or file. Default:"
+              + " mini-en.")
+  private String model;
+
+  @Option(
+      names = "--options-file",
+      paramLabel = "FILE",
+      description = "options.json of AllenNLP or bilm-tf; with --weight-file, instead of --model.")
+  private Path optionsFile;
+
+  @Option(
+      names = "--weight-file",
+      paramLabel = "FILE",
+      description = "Weights in HDF5; with --options-file.")
+  private Path weightFile;
+
+  @Option(
+      names = "--device",
+      paramLabel = "DEVICE",
+      description = "auto, cpu or cuda. Default: auto.")
+  private String device = "auto";
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "CPU threads. Default: one a processor.")
+  private Integer threads;
+
+  /** A model named otherwise than by --model; null for none. */
+  void name(String name) {
+    if (name != null && model != null) {
+      throw usage("--model: expected one model, found " + model + " and " + name);
+    }
+    model = name != null ? name : model;
+  }
+
+  /** Fails on options that do not go together. */
+  void check() {
+    if ((optionsFile == null) != (weightFile == null)) {
+      throw usage("--options-file and --weight-file: expected both or none, found one");
+    }
+    if (optionsFile != null && model != null) {
+      throw usage("--model: expected it without --options-file and --weight-file, found all");
+    }
+    if (threads != null && threads < 1) {
+      throw usage("--threads: expected 1 or more, found " + threads);
+    }
+    if (!device.matches("auto|cpu|cuda(:[0-9]+)?")) {
+      throw usage("--device: expected auto, cpu or cuda, found " + device);
+    }
+  }
+
+  private ParameterException usage(String message) {
+    return new ParameterException(command.commandLine(), message);
+  }
+
+  /** Loads the model. */
+  ElmoModel load() {
+    ElmoModel.Builder builder = ElmoModel.builder().device(Device.parse(device));
+    if (threads != null) {
+      builder.threads(threads);
+    }
+    if (optionsFile != null) {
+      builder.files(optionsFile, weightFile);
+    } else if (model == null || model.equals(MINI_ENGLISH)) {
+      builder.miniEnglish();
+    } else {
+      builder.path(Path.of(model));
+    }
+    return builder.load();
+  }
+}

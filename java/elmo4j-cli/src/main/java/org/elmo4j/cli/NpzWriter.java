@@ -1,0 +1,74 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.cli;
+
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.Channels;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.stream.Collectors;
+import java.util.zip.Deflater;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
+
+/**
+ * NumPy's .npz: a zip of arrays (NumPy Enhancement Proposal 1, version 1.0), float32, one a
+ * sentence, named by its number. Sentences go straight to the disk; what stays in memory is the
+ * zip's directory, some hundred bytes for each.
+ */
+final class NpzWriter implements SentenceWriter {
+  private final PendingFile file;
+  private final ZipOutputStream zip;
+  private final ChannelWriter out;
+
+  NpzWriter(Path target) throws IOException {
+    file = PendingFile.create(target);
+    OutputStream stream = Channels.newOutputStream(file.channel());
+    zip = new ZipOutputStream(new BufferedOutputStream(stream, 1 << 18));
+    zip.setLevel(Deflater.NO_COMPRESSION);
+    out = new ChannelWriter(Channels.newChannel(zip));
+  }
+
+  @Override
+  public void write(Sentence sentence) throws IOException {
+    ZipEntry entry = new ZipEntry(sentence.index() + ".npy");
+    entry.setTime(0); // The same input makes the same file.
+    zip.putNextEntry(entry);
+    out.write(header(sentence.shape()));
+    sentence.values().writeTo(out::floats);
+    out.flush();
+    zip.closeEntry();
+  }
+
+  private static byte[] header(long[] shape) {
+    String dimensions =
+        Arrays.stream(shape).mapToObj(n -> n + ",").collect(Collectors.joining(" ", "(", ")"));
+    String text = "{'descr': '<f4', 'fortran_order': False, 'shape': " + dimensions + ", }";
+    int prefix = 10;
+    int padding = -(prefix + text.length() + 1) & 63;
+    String padded = text + " ".repeat(padding) + "\n";
+    ByteBuffer header =
+        ByteBuffer.allocate(prefix + padded.length()).order(ByteOrder.LITTLE_ENDIAN);
+    header.put(new byte[] {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0});
+    header.putShort((short) padded.length());
+    header.put(padded.getBytes(StandardCharsets.US_ASCII));
+    return header.array();
+  }
+
+  @Override
+  public void finish() throws IOException {
+    zip.finish();
+    zip.flush();
+    file.commit();
+  }
+
+  @Override
+  public void close() throws IOException {
+    file.close();
+  }
+}

@@ -1,0 +1,53 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.cli;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.FloatBuffer;
+import java.util.List;
+
+/** Where embedded sentences go, one after the other. For one thread. */
+interface SentenceWriter extends Closeable {
+  /** Takes the next sentence; its numbers are read before the call returns. */
+  void write(Sentence sentence) throws IOException;
+
+  /** Completes the output and, where it is a file, puts it in its place. */
+  void finish() throws IOException;
+
+  /** Lets go of everything; an output that was not finished leaves no trace. */
+  @Override
+  void close() throws IOException;
+
+  /**
+   * One embedded sentence.
+   *
+   * @param index its number, from 0
+   * @param text its text, as the line said it
+   * @param tokens its tokens
+   * @param shape the dimensions of its numbers, outermost first
+   * @param values its numbers, row-major
+   */
+  record Sentence(long index, String text, List<String> tokens, long[] shape, Values values) {
+    /** How many numbers there are. */
+    long size() {
+      long size = 1;
+      for (long n : shape) {
+        size *= n;
+      }
+      return size;
+    }
+  }
+
+  /** Numbers that come in pieces, in order. */
+  interface Values {
+    /** Hands all pieces to {@code sink}. */
+    void writeTo(Sink sink) throws IOException;
+  }
+
+  /** Takes pieces of numbers. */
+  interface Sink {
+    /** Takes the numbers between the buffer's position and limit; may move its position. */
+    void put(FloatBuffer piece) throws IOException;
+  }
+}
