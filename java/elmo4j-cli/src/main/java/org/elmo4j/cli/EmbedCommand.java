@@ -11,7 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -22,6 +21,7 @@ import org.elmo4j.ElmoSession;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.ScalarMix;
+import org.elmo4j.text.TextSplitter;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -310,9 +310,7 @@ final class EmbedCommand implements Callable<Integer> {
       List<List<String>> batch = new ArrayList<>();
       long tokens = 0;
       for (String line; (line = lines.next()) != null; ) {
-        // As AllenNLP and TF-Hub split: what lies between two spaces side by side is no token.
-        List<String> sentence =
-            Arrays.stream(line.split(" ")).filter(token -> !token.isEmpty()).toList();
+        List<String> sentence = TextSplitter.onSpaces(line);
         texts.add(line);
         batch.add(sentence);
         tokens += sentence.size() + 2; // Boundaries cost what tokens cost.

@@ -9,6 +9,7 @@ import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Layer;
+import org.elmo4j.backend.cpu.CpuBackend;
 import org.elmo4j.weights.ModelOptions;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -99,7 +100,12 @@ final class InfoCommand implements Callable<Integer> {
   }
 
   private static void devices(PrintWriter out) {
-    line(out, "cpu", "%d processors", Runtime.getRuntime().availableProcessors());
+    line(
+        out,
+        "cpu",
+        "%s, %d processors",
+        CpuBackend.describe(),
+        Runtime.getRuntime().availableProcessors());
     line(out, "cuda", "not in this build");
   }
 }

@@ -36,6 +36,8 @@ import picocli.CommandLine.ScopeType;
     subcommands = {
       EmbedCommand.class,
       InfoCommand.class,
+      RandomModelCommand.class,
+      ConvertCommand.class,
     })
 public final class Main implements Runnable {
   @Option(

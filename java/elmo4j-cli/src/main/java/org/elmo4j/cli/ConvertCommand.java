@@ -1,0 +1,54 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.cli;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.elmo4j.weights.Dtype;
+import org.elmo4j.weights.SafetensorsWriter;
+import org.elmo4j.weights.WeightStore;
+import org.elmo4j.weights.WeightStores;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code elmo convert}: a model of any form that elmo4j reads, into its own. */
+@Command(
+    name = "convert",
+    description = {"Writes a model into one safetensors file, which loads fastest.", ""})
+final class ConvertCommand implements Callable<Integer> {
+  /** How the weights are stored. */
+  enum Stored {
+    FP32(Dtype.F32),
+    FP16(Dtype.F16),
+    BF16(Dtype.BF16);
+
+    private final Dtype dtype;
+
+    Stored(Dtype dtype) {
+      this.dtype = dtype;
+    }
+  }
+
+  @Parameters(index = "0", paramLabel = "SRC", description = "A model's folder or file.")
+  private Path source;
+
+  @Parameters(index = "1", paramLabel = "DST", description = "The file to write.")
+  private Path target;
+
+  @Option(
+      names = "--dtype",
+      paramLabel = "TYPE",
+      description = "fp32, fp16 or bf16. Default: fp32; the others halve the file, and round.")
+  private Stored stored = Stored.FP32;
+
+  @Override
+  public Integer call() {
+    try (WeightStore store = WeightStores.open(source)) {
+      SafetensorsWriter.write(
+          store, target, stored.dtype, Map.of("provenance", "converted from " + store.source()));
+    }
+    return 0;
+  }
+}
