@@ -1,0 +1,121 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What must change nothing, down to the last bit: company in the batch, order, threads. */
+class BatchInvarianceTest {
+  private static final Layer[] LAYERS = {
+    Layer.WORD_EMB, Layer.lstm(1), Layer.lstm(2), Layer.ELMO, Layer.DEFAULT
+  };
+  private static final long SEED = 21;
+
+  /** Enough rows for several blocks of every kernel, lengths mixed. */
+  private static List<List<String>> sentences() {
+    return Models.batch(new Random(4), 97, 14);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 5, 16, 40, 96})
+  void batchesOfAnySizeAndOrderGiveTheSameBits(int size) {
+    List<List<String>> sentences = sentences();
+    List<Integer> order = new ArrayList<>(IntStream.range(0, sentences.size()).boxed().toList());
+    Collections.shuffle(order, new Random(size));
+    try (ElmoModel model = Models.random(Models.SMALL, SEED);
+        Embeddings whole = model.embed(sentences, LAYERS)) {
+      for (int start = 0; start < order.size(); start += size) {
+        List<Integer> part = order.subList(start, Math.min(start + size, order.size()));
+        try (Embeddings batch = model.embed(part.stream().map(sentences::get).toList(), LAYERS)) {
+          for (int row = 0; row < part.size(); row++) {
+            String what = "sentence " + part.get(row) + " in a batch of " + part.size();
+            Expected.assertSameBits(what, whole, part.get(row), batch, row);
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3, 4, 16})
+  void anyNumberOfThreadsGivesTheSameBits(int threads) {
+    List<List<String>> sentences = sentences();
+    try (ElmoModel one = Models.random(Models.SMALL, SEED, 1);
+        ElmoModel many = Models.random(Models.SMALL, SEED, threads);
+        Embeddings a = one.embed(sentences, LAYERS);
+        Embeddings b = many.embed(sentences, LAYERS)) {
+      for (int s = 0; s < sentences.size(); s++) {
+        Expected.assertSameBits("sentence " + s, a, s, b, s);
+      }
+    }
+  }
+
+  @Test
+  void theSameSentenceTwiceInABatchGivesTheSameBits() {
+    List<String> tokens = Models.sentence(new Random(1), 9);
+    try (ElmoModel model = Models.random(Models.SMALL, SEED);
+        Embeddings embeddings = model.embed(Collections.nCopies(50, tokens), LAYERS)) {
+      for (int s = 1; s < 50; s++) {
+        Expected.assertSameBits("copy " + s, embeddings, 0, embeddings, s);
+      }
+    }
+  }
+
+  @Test
+  void callsFromSixtyFourThreadsAtOnceGiveTheBitsOfOne() throws Exception {
+    int callers = 64;
+    List<List<List<String>>> batches = new ArrayList<>();
+    for (int c = 0; c < callers; c++) {
+      batches.add(Models.batch(new Random(c), 1 + c % 20, 10));
+    }
+    ExecutorService executor = Executors.newFixedThreadPool(callers);
+    List<Embeddings> wanted = new ArrayList<>();
+    try (ElmoModel model = Models.random(Models.SMALL, SEED)) {
+      for (List<List<String>> batch : batches) {
+        wanted.add(model.embed(batch, LAYERS));
+      }
+      CountDownLatch start = new CountDownLatch(1);
+      List<Future<?>> calls = new ArrayList<>();
+      for (int c = 0; c < callers; c++) {
+        int caller = c;
+        calls.add(
+            executor.submit(
+                () -> {
+                  start.await();
+                  for (int round = 0; round < 3; round++) {
+                    int n = (caller + 17 * round) % callers;
+                    try (Embeddings got = model.embed(batches.get(n), LAYERS)) {
+                      for (int s = 0; s < batches.get(n).size(); s++) {
+                        Expected.assertSameBits(
+                            "batch " + n + " sentence " + s, wanted.get(n), s, got, s);
+                      }
+                    }
+                  }
+                  return null;
+                }));
+      }
+      start.countDown();
+      for (Future<?> call : calls) {
+        call.get(60, TimeUnit.SECONDS);
+      }
+      assertEquals(callers, calls.size());
+    } finally {
+      executor.shutdownNow();
+      wanted.forEach(Embeddings::close);
+    }
+  }
+}

@@ -1,0 +1,490 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import org.elmo4j.weights.ModelOptions;
+import org.elmo4j.weights.ModelOptions.Activation;
+import org.elmo4j.weights.ModelOptions.Filter;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Every kind of model, batch and output against the oracle. */
+class ElmoModelTest {
+  /** A model's structure, and the code path it is there for. */
+  record Structure(String path, ModelOptions options) {
+    @Override
+    public String toString() {
+      return path;
+    }
+  }
+
+  static List<Structure> structures() {
+    return List.of(
+        structure("all sizes 1", 1, filters(1, 1), Activation.RELU, 0, 1, 1, 1, false, 0, 0),
+        structure("1 cell", 4, filters(2, 6), Activation.TANH, 1, 1, 5, 2, true, 3, 3),
+        structure("1 filter", 4, filters(3, 1), Activation.TANH, 2, 8, 4, 2, true, 3, 3),
+        structure(
+            "nothing a multiple of 4",
+            5,
+            filters(1, 3, 2, 5, 3, 7),
+            Activation.RELU,
+            2,
+            19,
+            13,
+            2,
+            true,
+            3,
+            3),
+        structure(
+            "all multiples of 16",
+            16,
+            filters(1, 16, 2, 32),
+            Activation.RELU,
+            1,
+            64,
+            32,
+            2,
+            true,
+            3,
+            3),
+        structure(
+            "one more than a vector",
+            17,
+            filters(1, 17, 3, 16),
+            Activation.TANH,
+            1,
+            33,
+            17,
+            2,
+            true,
+            3,
+            3),
+        structure(
+            "one less than a vector",
+            15,
+            filters(1, 15, 3, 16),
+            Activation.RELU,
+            1,
+            31,
+            15,
+            2,
+            true,
+            3,
+            3),
+        structure(
+            "widths 1 to 7, 3 highway layers",
+            6,
+            filters(1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8),
+            Activation.RELU,
+            3,
+            20,
+            10,
+            2,
+            true,
+            3,
+            3),
+        structure(
+            "tanh, no highway, widths out of order",
+            6,
+            filters(7, 5, 1, 9, 4, 2),
+            Activation.TANH,
+            0,
+            20,
+            10,
+            2,
+            true,
+            3,
+            3),
+        structure("one layer", 4, filters(1, 4, 3, 8), Activation.RELU, 1, 12, 6, 1, true, 3, 3),
+        structure(
+            "four layers, skipping",
+            4,
+            filters(1, 4, 3, 8),
+            Activation.RELU,
+            1,
+            12,
+            6,
+            4,
+            true,
+            3,
+            3),
+        structure(
+            "four layers, no skip",
+            4,
+            filters(1, 4, 3, 8),
+            Activation.RELU,
+            1,
+            12,
+            6,
+            4,
+            false,
+            3,
+            3),
+        structure(
+            "clips that bind",
+            4,
+            filters(1, 4, 3, 8),
+            Activation.RELU,
+            1,
+            12,
+            6,
+            3,
+            true,
+            0.4f,
+            0.3f),
+        structure(
+            "cell clip alone", 4, filters(1, 4, 3, 8), Activation.RELU, 1, 12, 6, 2, true, 0.4f, 0),
+        structure(
+            "projection clip alone",
+            4,
+            filters(1, 4, 3, 8),
+            Activation.RELU,
+            1,
+            12,
+            6,
+            2,
+            true,
+            0,
+            0.3f),
+        structure("no clip", 4, filters(1, 4, 3, 8), Activation.RELU, 1, 12, 6, 2, true, 0, 0),
+        structure(
+            "filters already sum to P",
+            4,
+            filters(1, 5, 4, 13),
+            Activation.RELU,
+            1,
+            12,
+            18,
+            2,
+            true,
+            3,
+            3),
+        structure(
+            "P larger than the cells",
+            4,
+            filters(1, 4, 3, 8),
+            Activation.RELU,
+            1,
+            6,
+            25,
+            2,
+            true,
+            3,
+            3),
+        structure(
+            "products deeper and wider than a cache block",
+            16,
+            filters(1, 100, 3, 200, 5, 290),
+            Activation.RELU,
+            1,
+            530,
+            290,
+            2,
+            true,
+            3,
+            3));
+  }
+
+  private static Structure structure(
+      String path,
+      int charDim,
+      List<Filter> filters,
+      Activation activation,
+      int highway,
+      int cells,
+      int p,
+      int layers,
+      boolean skip,
+      float cellClip,
+      float projectionClip) {
+    return new Structure(
+        path,
+        new ModelOptions(
+            charDim,
+            50,
+            filters,
+            activation,
+            highway,
+            cells,
+            p,
+            layers,
+            skip,
+            cellClip,
+            projectionClip));
+  }
+
+  /** Width, count, width, count... */
+  private static List<Filter> filters(int... numbers) {
+    List<Filter> filters = new ArrayList<>();
+    for (int i = 0; i < numbers.length; i += 2) {
+      filters.add(new Filter(numbers[i], numbers[i + 1]));
+    }
+    return filters;
+  }
+
+  /** Every output a model has. */
+  private static Layer[] allLayers(ModelOptions options) {
+    List<Layer> layers = new ArrayList<>(List.of(Layer.WORD_EMB, Layer.ELMO, Layer.DEFAULT));
+    float[] weights = new float[options.lstmLayers() + 1];
+    weights[0] = 2;
+    layers.add(Layer.elmo(new ScalarMix(weights, -0.5f)));
+    layers.add(Layer.mean(Layer.elmo(new ScalarMix(weights, 3))));
+    layers.add(Layer.mean(Layer.WORD_EMB));
+    for (int k = 1; k <= options.lstmLayers(); k++) {
+      layers.add(Layer.lstm(k));
+      layers.add(Layer.mean(Layer.lstm(k)));
+    }
+    return layers.toArray(Layer[]::new);
+  }
+
+  @ParameterizedTest
+  @MethodSource("structures")
+  void everyStructureGivesTheOraclesNumbers(Structure structure) {
+    ModelOptions options = structure.options();
+    List<List<String>> batch = Models.batch(new Random(7), 9, 7);
+    batch.set(3, List.of());
+    batch.set(4, List.of("", "<S>", "</S>", "a"));
+    Expected expected = Models.expected(options, 11);
+    try (ElmoModel model = Models.random(options, 11)) {
+      for (boolean boundaries : new boolean[] {false, true}) {
+        EmbedOptions asked = EmbedOptions.layers(allLayers(options)).withBoundaries(boundaries);
+        try (Embeddings embeddings = model.embed(batch, asked)) {
+          expected.assertMatches(embeddings, batch, asked);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19})
+  void randomStructuresGiveTheOraclesNumbers(long seed) {
+    Random random = new Random(seed);
+    List<Filter> filters = new ArrayList<>();
+    for (int i = 1 + random.nextInt(4); i > 0; i--) {
+      filters.add(new Filter(1 + random.nextInt(7), 1 + random.nextInt(40)));
+    }
+    ModelOptions options =
+        new ModelOptions(
+            1 + random.nextInt(20),
+            50,
+            filters,
+            random.nextBoolean() ? Activation.RELU : Activation.TANH,
+            random.nextInt(4),
+            1 + random.nextInt(90),
+            1 + random.nextInt(50),
+            1 + random.nextInt(4),
+            random.nextBoolean(),
+            random.nextBoolean() ? 0 : 0.3f + 3 * random.nextFloat(),
+            random.nextBoolean() ? 0 : 0.3f + 3 * random.nextFloat());
+    List<List<String>> batch = Models.batch(random, 1 + random.nextInt(40), 1 + random.nextInt(12));
+    EmbedOptions asked =
+        EmbedOptions.layers(allLayers(options)).withBoundaries(random.nextBoolean());
+    try (ElmoModel model = Models.random(options, seed);
+        Embeddings embeddings = model.embed(batch, asked)) {
+      Models.expected(options, seed).assertMatches(embeddings, batch, asked);
+    }
+  }
+
+  /**
+   * A micro kernel takes 6 to 14 rows at once: every remainder, below and above several of its
+   * blocks.
+   */
+  @Test
+  void everyBatchSizeFrom1To130() {
+    Random random = new Random(3);
+    List<List<String>> sentences = new ArrayList<>();
+    for (int s = 0; s < 130; s++) {
+      sentences.add(Models.sentence(random, s % 3)); // rows drop out on the way, too
+    }
+    EmbedOptions asked = EmbedOptions.layers(Layer.WORD_EMB, Layer.lstm(1), Layer.lstm(2));
+    Expected expected = Models.expected(Models.SMALL, 5);
+    try (ElmoModel model = Models.random(Models.SMALL, 5)) {
+      for (int size = 1; size <= sentences.size(); size++) {
+        List<List<String>> batch = sentences.subList(0, size);
+        try (Embeddings embeddings = model.embed(batch, asked)) {
+          expected.assertMatches(embeddings, batch, asked);
+        }
+      }
+    }
+  }
+
+  @Test
+  void anySubsetOfLayersGivesTheSameBitsAsAllOfThem() {
+    List<List<String>> batch = Models.batch(new Random(2), 5, 6);
+    Layer[] all = allLayers(Models.TINY);
+    try (ElmoModel model = Models.random(Models.TINY, 1);
+        Embeddings full = model.embed(batch, all)) {
+      for (int subset = 1; subset < 1 << all.length; subset++) {
+        List<Layer> layers = new ArrayList<>();
+        for (int k = 0; k < all.length; k++) {
+          if ((subset >> k & 1) == 1) {
+            layers.add(all[k]);
+          }
+        }
+        Collections.reverse(layers);
+        try (Embeddings some = model.embed(batch, layers.toArray(Layer[]::new))) {
+          assertEquals(layers, some.layers());
+          for (Layer layer : layers) {
+            assertArrayEquals(
+                full.get(layer).toArray(),
+                some.get(layer).toArray(),
+                () -> layer + " of " + layers);
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void elmoIsWhatComesWhereNoLayerIsNamed() {
+    List<List<String>> batch = List.of(List.of("a", "b"));
+    try (ElmoModel model = Models.random(Models.TINY, 1);
+        Embeddings embeddings = model.embed(batch)) {
+      Models.expected(Models.TINY, 1)
+          .assertMatches(embeddings, batch, EmbedOptions.layers(Layer.ELMO));
+    }
+  }
+
+  @Test
+  void aLayerNamedTwiceComesOnce() {
+    try (ElmoModel model = Models.random(Models.TINY, 1);
+        Embeddings embeddings =
+            model.embed(List.of(List.of("a")), Layer.lstm(1), Layer.ELMO, Layer.lstm(1))) {
+      assertEquals(List.of(Layer.lstm(1), Layer.ELMO), embeddings.layers());
+    }
+  }
+
+  @Test
+  void aBatchOfNoSentencesGivesEmptyTensors() {
+    try (ElmoModel model = Models.random(Models.TINY, 1);
+        Embeddings embeddings = model.embed(List.of(), Layer.WORD_EMB, Layer.ELMO, Layer.DEFAULT)) {
+      assertEquals(0, embeddings.batchSize());
+      assertEquals(0, embeddings.maxLength());
+      assertArrayEquals(new int[0], embeddings.lengths());
+      assertArrayEquals(new long[] {0, 0, 5}, embeddings.get(Layer.WORD_EMB).shape());
+      assertArrayEquals(new long[] {0, 0, 10}, embeddings.get(Layer.ELMO).shape());
+      assertArrayEquals(new long[] {0, 10}, embeddings.get(Layer.DEFAULT).shape());
+      assertEquals(0, embeddings.get(Layer.ELMO).toArray().length);
+      assertEquals(0, embeddings.get(Layer.ELMO).floatBuffer().remaining());
+    }
+  }
+
+  @Test
+  void sentencesWithoutTokensGiveNoRowsAndMeansOfZero() {
+    List<List<String>> batch = List.of(List.of(), List.of(), List.of());
+    EmbedOptions asked = EmbedOptions.layers(allLayers(Models.TINY));
+    Expected expected = Models.expected(Models.TINY, 1);
+    try (ElmoModel model = Models.random(Models.TINY, 1);
+        Embeddings rows = model.embed(batch, asked);
+        Embeddings withBoundaries = model.embed(batch, asked.withBoundaries(true))) {
+      expected.assertMatches(rows, batch, asked);
+      assertArrayEquals(new long[] {3, 0, 10}, rows.get(Layer.ELMO).shape());
+      assertArrayEquals(new float[30], rows.get(Layer.DEFAULT).toArray());
+      expected.assertMatches(withBoundaries, batch, asked.withBoundaries(true));
+      assertArrayEquals(new float[30], withBoundaries.get(Layer.DEFAULT).toArray());
+    }
+  }
+
+  @Test
+  void oddTokensAreTokens() {
+    String huge = "é".repeat(5_000_000); // 10 MB of UTF-8, cut to 48 bytes
+    String justFits = "x".repeat(48);
+    List<List<String>> batch =
+        List.of(
+            List.of("", "", "a"),
+            List.of("\uD83D", "\uDE00", "a\uD83Db", "\uDE00\uD83D", "x\uD83D"),
+            List.of("\0", "a\0b", "\0\0\0"),
+            List.of(huge, huge.substring(0, 24), huge.substring(0, 23) + "a", "a" + huge),
+            List.of(justFits, justFits + "y", justFits.substring(1)),
+            List.of(" ", "a b", "\n", "\t", "\u00A0", "\u3000", "\uFFFF", "\uFEFF"),
+            List.of("<S>", "</S>", "<s>", "<S> "));
+    EmbedOptions asked = EmbedOptions.layers(Layer.WORD_EMB, Layer.ELMO);
+    try (ElmoModel model = Models.random(Models.TINY, 1);
+        Embeddings embeddings = model.embed(batch, asked)) {
+      Models.expected(Models.TINY, 1).assertMatches(embeddings, batch, asked);
+      Tensor words = embeddings.get(Layer.WORD_EMB, 1);
+      float[] empty = embeddings.get(Layer.WORD_EMB, 0).slice(0).toArray();
+      assertArrayEquals(empty, words.slice(0).toArray(), "a lone surrogate is dropped");
+      assertArrayEquals(
+          embeddings.get(Layer.WORD_EMB, 4).slice(0).toArray(),
+          embeddings.get(Layer.WORD_EMB, 4).slice(1).toArray(),
+          "a token is cut to 48 bytes");
+    }
+  }
+
+  @Test
+  void aSentenceOfTenThousandTokens() {
+    List<List<String>> batch = List.of(Models.sentence(new Random(1), 10_000), List.of("a"));
+    EmbedOptions asked = EmbedOptions.layers(Layer.lstm(2), Layer.DEFAULT);
+    try (ElmoModel model = Models.random(Models.TINY, 1);
+        Embeddings embeddings = model.embed(batch, asked)) {
+      Models.expected(Models.TINY, 1).assertMatches(embeddings, batch, asked);
+    }
+  }
+
+  @Test
+  void aBatchOfTwentyThousandSentences() {
+    Random random = new Random(1);
+    List<List<String>> pool = Models.batch(random, 300, 4);
+    List<List<String>> batch = new ArrayList<>();
+    for (int s = 0; s < 20_000; s++) {
+      batch.add(pool.get(random.nextInt(pool.size())));
+    }
+    EmbedOptions asked = EmbedOptions.layers(Layer.ELMO, Layer.WORD_EMB);
+    try (ElmoModel model = Models.random(Models.TINY, 1);
+        Embeddings embeddings = model.embed(batch, asked)) {
+      Models.expected(Models.TINY, 1).assertMatches(embeddings, batch, asked);
+    }
+  }
+
+  @Test
+  void theListGivenMayChangeAfterwards() {
+    List<String> tokens = new ArrayList<>(List.of("a", "b"));
+    List<List<String>> batch = new ArrayList<>(List.of(tokens));
+    try (ElmoModel model = Models.random(Models.TINY, 1);
+        Embeddings embeddings = model.embed(batch)) {
+      tokens.set(0, "z");
+      batch.clear();
+      assertEquals(List.of("a", "b"), embeddings.tokens(0));
+    }
+  }
+
+  @Test
+  void aModelTellsItsStructure() {
+    try (ElmoModel model = Models.random(Models.TINY, 1)) {
+      assertEquals(Models.TINY, model.options());
+      assertEquals("cpu", model.device().kind());
+      assertArrayEquals(new float[] {-0.4f, 0.1f, 0.6f}, model.mix().weights(), 1e-7f);
+      assertEquals(1.25f, model.mix().gamma());
+      assertEquals(5, model.dim(Layer.WORD_EMB));
+      assertEquals(10, model.dim(Layer.lstm(2)));
+      assertEquals(10, model.dim(Layer.ELMO));
+      assertEquals(10, model.dim(Layer.DEFAULT));
+      assertEquals(5, model.dim(Layer.mean(Layer.WORD_EMB)));
+      // characters 261 x 4; filters 1 x 4 x 3 + 3 and 3 x 4 x 6 + 6; highway 2 (9 x 9 + 9);
+      // projection 9 x 5 + 5;
+      // 4 times an LSTM of (5 + 5) x 36 + 36 and 9 x 5
+      assertEquals(1044 + 15 + 78 + 180 + 50 + 4 * (396 + 45), model.parameters());
+      assertTrue(
+          model.weightBytes() >= Float.BYTES * model.parameters(), () -> "" + model.weightBytes());
+    }
+  }
+
+  @Test
+  void theOriginalModelsMixIsEvenWhereTheFileHasNone() {
+    try (ElmoModel model =
+        ElmoModel.load(org.elmo4j.oracle.GoldenCase.named("relu-skip").folder())) {
+      assertEquals(ScalarMix.even(3), model.mix());
+    }
+  }
+}

@@ -1,0 +1,172 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import org.elmo4j.oracle.ElmoOracle;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** State that is carried from call to call. */
+class ElmoSessionTest {
+  private static final long SEED = 31;
+  private static final Layer[] LAYERS = {Layer.lstm(1), Layer.lstm(2)};
+
+  /** One oracle state a row. */
+  private final Expected expected = Models.expected(Models.TINY, SEED);
+
+  private final List<ElmoOracle.State> states = new ArrayList<>();
+
+  /**
+   * Embeds a batch in the session and in the oracle, and holds outputs and states to each other.
+   */
+  private void assertGoesOn(ElmoSession session, List<List<String>> batch) {
+    while (states.size() < batch.size()) {
+      states.add(expected.oracle().zeroState());
+    }
+    try (Embeddings embeddings = session.embed(batch, LAYERS)) {
+      for (int row = 0; row < batch.size(); row++) {
+        double[][][] layers = expected.oracle().layers(batch.get(row), states.get(row));
+        for (int k = 1; k <= 2; k++) {
+          Expected.assertClose(
+              "row " + row + " of " + batch.size() + ", " + Layer.lstm(k),
+              layers[k],
+              embeddings.get(Layer.lstm(k), row).toArray(),
+              Expected.TOLERANCE);
+        }
+      }
+    }
+    assertEquals(states.size(), session.rows());
+    for (int k = 1; k <= 2; k++) {
+      for (int direction = 0; direction < 2; direction++) {
+        float[][] hidden = session.hidden(k, direction == 1);
+        float[][] cell = session.cell(k, direction == 1);
+        assertEquals(states.size(), hidden.length);
+        assertEquals(states.size(), cell.length);
+        for (int row = 0; row < states.size(); row++) {
+          String what = "of row " + row + ", layer " + k + ", direction " + direction;
+          double[] h = states.get(row).h[direction][k - 1];
+          double[] c = states.get(row).c[direction][k - 1];
+          Expected.assertClose("h " + what, new double[][] {h}, hidden[row], Expected.TOLERANCE);
+          Expected.assertClose("c " + what, new double[][] {c}, cell[row], Expected.TOLERANCE);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 4})
+  void rowsGoOnAndThoseOfASmallerBatchAreKeptAndNewOnesStartFromZero(int threads) {
+    Random random = new Random(SEED);
+    try (ElmoModel model = Models.random(Models.TINY, SEED, threads);
+        ElmoSession session = model.session()) {
+      assertEquals(0, session.rows());
+      for (int rows : new int[] {3, 5, 1, 2, 40, 39, 4, 40}) {
+        assertGoesOn(session, Models.batch(random, rows, 6));
+      }
+    }
+  }
+
+  @Test
+  void aSentenceWithoutTokensMovesTheStateByItsBoundaries() {
+    try (ElmoModel model = Models.random(Models.TINY, SEED);
+        ElmoSession session = model.session()) {
+      assertGoesOn(session, List.of(List.of(), List.of("a")));
+      assertGoesOn(session, List.of(List.of(), List.of()));
+    }
+  }
+
+  @Test
+  void anEmptyBatchKeepsTheState() {
+    try (ElmoModel model = Models.random(Models.TINY, SEED);
+        ElmoSession session = model.session()) {
+      assertGoesOn(session, List.of(List.of("a", "b"), List.of("c")));
+      assertGoesOn(session, List.of());
+      assertGoesOn(session, List.of(List.of("d")));
+    }
+  }
+
+  @Test
+  void resetGoesBackToZeroState() {
+    List<List<String>> batch = Models.batch(new Random(1), 4, 5);
+    try (ElmoModel model = Models.random(Models.TINY, SEED);
+        ElmoSession session = model.session();
+        Embeddings fresh = model.embed(batch, LAYERS)) {
+      for (int round = 0; round < 2; round++) {
+        session.embed(Models.batch(new Random(2), 7, 5)).close();
+        session.reset();
+        assertEquals(0, session.rows());
+        try (Embeddings again = session.embed(batch, LAYERS)) {
+          for (int s = 0; s < batch.size(); s++) {
+            Expected.assertSameBits("sentence " + s, fresh, s, again, s);
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void sessionsAndStatelessCallsOfAModelLeaveEachOtherAlone() {
+    List<List<String>> batch = Models.batch(new Random(1), 4, 5);
+    try (ElmoModel model = Models.random(Models.TINY, SEED);
+        ElmoSession session = model.session();
+        ElmoSession other = model.session();
+        Embeddings first = session.embed(batch, LAYERS);
+        Embeddings second = session.embed(batch, LAYERS);
+        Embeddings stateless = model.embed(batch, LAYERS);
+        Embeddings otherFirst = other.embed(batch, LAYERS);
+        Embeddings otherSecond = other.embed(batch, LAYERS)) {
+      for (int s = 0; s < batch.size(); s++) {
+        Expected.assertSameBits("sentence " + s, first, s, stateless, s);
+        Expected.assertSameBits("sentence " + s, first, s, otherFirst, s);
+        Expected.assertSameBits("sentence " + s, second, s, otherSecond, s);
+      }
+    }
+  }
+
+  @Test
+  void aRefusedCallLeavesTheStateAsItWas() {
+    try (ElmoModel model = Models.random(Models.TINY, SEED);
+        ElmoSession session = model.session()) {
+      assertGoesOn(session, List.of(List.of("a", "b"), List.of("c")));
+      assertThrows(
+          ElmoException.class,
+          () -> session.embed(List.of(List.of("x"), Arrays.asList("y", null))));
+      assertThrows(ElmoException.class, () -> session.embed(List.of(List.of("x")), Layer.lstm(3)));
+      assertGoesOn(session, List.of(List.of("d"), List.of("e")));
+    }
+  }
+
+  @Test
+  void theStateHandedOutIsACopy() {
+    try (ElmoModel model = Models.random(Models.TINY, SEED);
+        ElmoSession session = model.session()) {
+      assertGoesOn(session, List.of(List.of("a")));
+      float[][] hidden = session.hidden(1, false);
+      float[] before = hidden[0].clone();
+      hidden[0][0] = 99;
+      assertArrayEquals(before, session.hidden(1, false)[0]);
+      assertEquals(Models.TINY.projectionDim(), hidden[0].length);
+      assertEquals(Models.TINY.lstmDim(), session.cell(2, true)[0].length);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, -1, 3})
+  void aLayerThatDoesNotExistHasNoState(int layer) {
+    try (ElmoModel model = Models.random(Models.TINY, SEED);
+        ElmoSession session = model.session()) {
+      assertGoesOn(session, List.of(List.of("a")));
+      assertThrows(ElmoException.class, () -> session.hidden(layer, false));
+      assertThrows(ElmoException.class, () -> session.cell(layer, true));
+    }
+  }
+}

@@ -1,0 +1,173 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.elmo4j.oracle.ElmoOracle;
+import org.elmo4j.weights.ModelOptions;
+
+/**
+ * What a model must compute, after the oracle, and how embeddings are held to it. For one thread at
+ * a time.
+ */
+final class Expected {
+  /** Absolute, and relative to the wanted value: noise of 32-bit arithmetic. */
+  static final double TOLERANCE = 2e-5;
+
+  private final ElmoOracle oracle;
+  private final ModelOptions options;
+  private final ScalarMix mix;
+  private final Map<List<String>, double[][][]> cache = new HashMap<>();
+
+  /**
+   * @param mix behind {@link Layer#ELMO}
+   */
+  Expected(ElmoOracle oracle, ModelOptions options, ScalarMix mix) {
+    this.oracle = oracle;
+    this.options = options;
+    this.mix = mix;
+  }
+
+  ElmoOracle oracle() {
+    return oracle;
+  }
+
+  /** A layer of a sentence from zero state: [rows][dim]; means have one row. */
+  double[][] rows(Layer layer, List<String> tokens, boolean boundaries) {
+    double[][][] layers =
+        cache.computeIfAbsent(tokens, key -> oracle.layersWithBoundaries(key, oracle.zeroState()));
+    return rows(layer, layers, boundaries);
+  }
+
+  private double[][] rows(Layer layer, double[][][] layers, boolean boundaries) {
+    switch (layer.kind()) {
+      case WORD_EMB:
+        double[][] words = new double[layers[0].length][];
+        Arrays.setAll(words, t -> Arrays.copyOf(layers[0][t], options.projectionDim()));
+        return inner(words, boundaries);
+      case LSTM:
+        return inner(layers[layer.index()], boundaries);
+      case ELMO:
+        return inner(ElmoOracle.mix(layers, layer.mix() == null ? mix : layer.mix()), boundaries);
+      default:
+        return new double[][] {ElmoOracle.mean(rows(layer.of(), layers, false), dim(layer))};
+    }
+  }
+
+  private static double[][] inner(double[][] rows, boolean boundaries) {
+    return boundaries ? rows : Arrays.copyOfRange(rows, 1, rows.length - 1);
+  }
+
+  /** Numbers in a row. */
+  int dim(Layer layer) {
+    Layer of = layer.kind() == Layer.Kind.MEAN ? layer.of() : layer;
+    return of.kind() == Layer.Kind.WORD_EMB ? options.projectionDim() : 2 * options.projectionDim();
+  }
+
+  /**
+   * Holds every number, every zero of the padding, all shapes, lengths and tokens of a result to
+   * the oracle.
+   */
+  void assertMatches(Embeddings actual, List<List<String>> sentences, EmbedOptions asked) {
+    int boundaries = asked.boundaries() ? 2 : 0;
+    int[] lengths = sentences.stream().mapToInt(tokens -> tokens.size() + boundaries).toArray();
+    int maxLength = Arrays.stream(lengths).max().orElse(0);
+    assertEquals(sentences.size(), actual.batchSize());
+    assertEquals(maxLength, actual.maxLength());
+    assertArrayEquals(lengths, actual.lengths());
+    assertEquals(asked.layers(), actual.layers());
+    for (int s = 0; s < lengths.length; s++) {
+      assertEquals(sentences.get(s), actual.tokens(s));
+      assertEquals(lengths[s], actual.length(s));
+    }
+    for (Layer layer : asked.layers()) {
+      boolean mean = layer.kind() == Layer.Kind.MEAN;
+      int dim = dim(layer);
+      assertArrayEquals(
+          mean ? new long[] {lengths.length, dim} : new long[] {lengths.length, maxLength, dim},
+          actual.get(layer).shape(),
+          layer::toString);
+      float[] all = actual.get(layer).toArray();
+      int stride = mean ? dim : maxLength * dim;
+      for (int s = 0; s < lengths.length; s++) {
+        String what = layer + " of sentence " + s + " of " + lengths.length;
+        double[][] rows = rows(layer, sentences.get(s), asked.boundaries());
+        float[] view = actual.get(layer, s).toArray();
+        assertArrayEquals(
+            mean ? new long[] {dim} : new long[] {lengths[s], dim},
+            actual.get(layer, s).shape(),
+            what);
+        assertClose(what, rows, view, TOLERANCE);
+        float[] padded = new float[stride];
+        System.arraycopy(view, 0, padded, 0, view.length);
+        assertArrayEquals(
+            padded, Arrays.copyOfRange(all, s * stride, (s + 1) * stride), what + " padded");
+      }
+    }
+  }
+
+  /** Holds numbers, row-major, to those wanted; a failure names the worst of those that are off. */
+  static void assertClose(String what, double[][] wanted, float[] got, double tolerance) {
+    assertEquals(
+        Arrays.stream(wanted).mapToInt(row -> row.length).sum(), got.length, what + ": numbers");
+    double worst = 0;
+    String message = null;
+    int at = 0;
+    for (int t = 0; t < wanted.length; t++) {
+      for (int n = 0; n < wanted[t].length; n++, at++) {
+        double off = Math.abs(got[at] - wanted[t][n]) / (tolerance * (1 + Math.abs(wanted[t][n])));
+        if (!(off <= 1) && !(off <= worst)) {
+          worst = Double.isNaN(off) ? Double.POSITIVE_INFINITY : off;
+          message =
+              what
+                  + ", row "
+                  + t
+                  + ", index "
+                  + n
+                  + ": wanted "
+                  + wanted[t][n]
+                  + ", got "
+                  + got[at];
+        }
+      }
+    }
+    if (message != null) {
+      fail(message);
+    }
+  }
+
+  /** The same for numbers wanted in single precision. */
+  static void assertClose(String what, float[][] wanted, float[] got, double tolerance) {
+    double[][] doubles = new double[wanted.length][];
+    for (int t = 0; t < wanted.length; t++) {
+      doubles[t] = new double[wanted[t].length];
+      for (int n = 0; n < wanted[t].length; n++) {
+        doubles[t][n] = wanted[t][n];
+      }
+    }
+    assertClose(what, doubles, got, tolerance);
+  }
+
+  /** The same bits in every number of every sentence: row a of one result, row b of another. */
+  static void assertSameBits(String what, Embeddings a, int rowA, Embeddings b, int rowB) {
+    assertEquals(a.layers(), b.layers());
+    for (Layer layer : a.layers()) {
+      int[] bitsA = bits(a.get(layer, rowA).toArray());
+      int[] bitsB = bits(b.get(layer, rowB).toArray());
+      assertArrayEquals(bitsA, bitsB, () -> what + ": " + layer);
+    }
+  }
+
+  private static int[] bits(float[] floats) {
+    int[] bits = new int[floats.length];
+    Arrays.setAll(bits, i -> Float.floatToRawIntBits(floats[i]));
+    return bits;
+  }
+}
