@@ -150,7 +150,7 @@ public final class ElmoModel implements AutoCloseable {
    */
   public Embeddings embedText(String text, Layer... layers) {
     require(text, "text");
-    return embed(TextSplitter.english().split(text), layers);
+    return embed(TextSplitter.split(text), layers);
   }
 
   /**

@@ -26,6 +26,15 @@ public final class WeightStores {
   private WeightStores() {}
 
   /**
+   * Checks that every tensor of the model's structure is there in its shape; reads nothing.
+   *
+   * @throws ElmoException naming the first that is not
+   */
+  public static void check(WeightStore store) {
+    Tensors.check(store.source(), store.options(), store::shape);
+  }
+
+  /**
    * Opens a model by its content: a file of elmo4j's own form ({@link SafetensorsReader}), or a
    * folder with such a file or with an options file and weights in HDF5 ({@link AllenNlpReader}). A
    * folder may hold other files; of several options or HDF5 files one must be a model's.
