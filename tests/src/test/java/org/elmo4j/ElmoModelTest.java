@@ -250,6 +250,16 @@ class ElmoModelTest {
   @ParameterizedTest
   @MethodSource("structures")
   void everyStructureGivesTheOraclesNumbers(Structure structure) {
+    assertGivesTheOraclesNumbers(structure);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"portable", "avx2", "avx512"})
+  void everyInstructionSetGivesTheOraclesNumbers(String isa) {
+    Isa.with(isa, () -> structures().forEach(ElmoModelTest::assertGivesTheOraclesNumbers));
+  }
+
+  private static void assertGivesTheOraclesNumbers(Structure structure) {
     ModelOptions options = structure.options();
     List<List<String>> batch = Models.batch(new Random(7), 9, 7);
     batch.set(3, List.of());
@@ -299,8 +309,9 @@ class ElmoModelTest {
    * A micro kernel takes 6 to 14 rows at once: every remainder, below and above several of its
    * blocks.
    */
-  @Test
-  void everyBatchSizeFrom1To130() {
+  @ParameterizedTest
+  @ValueSource(strings = {"portable", "avx2", "avx512"})
+  void everyBatchSizeFrom1To130(String isa) {
     Random random = new Random(3);
     List<List<String>> sentences = new ArrayList<>();
     for (int s = 0; s < 130; s++) {
@@ -308,14 +319,18 @@ class ElmoModelTest {
     }
     EmbedOptions asked = EmbedOptions.layers(Layer.WORD_EMB, Layer.lstm(1), Layer.lstm(2));
     Expected expected = Models.expected(Models.SMALL, 5);
-    try (ElmoModel model = Models.random(Models.SMALL, 5)) {
-      for (int size = 1; size <= sentences.size(); size++) {
-        List<List<String>> batch = sentences.subList(0, size);
-        try (Embeddings embeddings = model.embed(batch, asked)) {
-          expected.assertMatches(embeddings, batch, asked);
-        }
-      }
-    }
+    Isa.with(
+        isa,
+        () -> {
+          try (ElmoModel model = Models.random(Models.SMALL, 5)) {
+            for (int size = 1; size <= sentences.size(); size++) {
+              List<List<String>> batch = sentences.subList(0, size);
+              try (Embeddings embeddings = model.embed(batch, asked)) {
+                expected.assertMatches(embeddings, batch, asked);
+              }
+            }
+          }
+        });
   }
 
   @Test
@@ -342,6 +357,22 @@ class ElmoModelTest {
           }
         }
       }
+    }
+  }
+
+  @Test
+  void mixesThatLeaveLayersOut() {
+    List<List<String>> batch = Models.batch(new Random(2), 5, 6);
+    EmbedOptions asked =
+        EmbedOptions.layers(
+            Layer.elmo(new ScalarMix(new float[] {1, 2, 3}, 0)),
+            Layer.elmo(new ScalarMix(new float[] {500, 0, 0}, 1)), // the softmax underflows to 0
+            Layer.elmo(new ScalarMix(new float[] {0, 500, 0}, 1)),
+            Layer.elmo(new ScalarMix(new float[] {0, 0, 500}, 1)),
+            Layer.mean(Layer.elmo(new ScalarMix(new float[] {500, 0, 0}, 2))));
+    try (ElmoModel model = Models.random(Models.TINY, 1);
+        Embeddings embeddings = model.embed(batch, asked)) {
+      Models.expected(Models.TINY, 1).assertMatches(embeddings, batch, asked);
     }
   }
 
@@ -444,6 +475,19 @@ class ElmoModelTest {
     try (ElmoModel model = Models.random(Models.TINY, 1);
         Embeddings embeddings = model.embed(batch, asked)) {
       Models.expected(Models.TINY, 1).assertMatches(embeddings, batch, asked);
+    }
+  }
+
+  @Test
+  void anInterruptedThreadGetsItsNumbersAndStaysInterrupted() {
+    List<List<String>> batch = Models.batch(new Random(2), 20, 6);
+    EmbedOptions asked = EmbedOptions.layers(Layer.ELMO);
+    try (ElmoModel model = Models.random(Models.TINY, 1)) {
+      Thread.currentThread().interrupt();
+      try (Embeddings embeddings = model.embed(batch, asked)) {
+        assertTrue(Thread.interrupted());
+        Models.expected(Models.TINY, 1).assertMatches(embeddings, batch, asked);
+      }
     }
   }
 

@@ -94,6 +94,21 @@ class ElmoSessionTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"word_emb", "lstm_outputs1", "default"})
+  void theWholeStateMovesWhateverLayerIsAskedFor(String layer) {
+    List<List<String>> batch = Models.batch(new Random(5), 6, 5);
+    try (ElmoModel model = Models.random(Models.TINY, SEED);
+        ElmoSession session = model.session()) {
+      assertGoesOn(session, batch);
+      session.embed(batch, Layer.parse(layer)).close();
+      for (int row = 0; row < batch.size(); row++) {
+        expected.oracle().layers(batch.get(row), states.get(row));
+      }
+      assertGoesOn(session, batch);
+    }
+  }
+
   @Test
   void resetGoesBackToZeroState() {
     List<List<String>> batch = Models.batch(new Random(1), 4, 5);

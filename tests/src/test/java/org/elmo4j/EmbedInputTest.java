@@ -144,7 +144,6 @@ class EmbedInputTest {
     assertRefused(() -> model.embed(List.of(), Layer.lstm(3)), "lstm_outputs3", "2");
     assertRefused(
         () -> model.embed(List.of(List.of("a")), Layer.mean(Layer.lstm(9))), "lstm_outputs9");
-    assertRefused(() -> model.dim(Layer.lstm(3)), "lstm_outputs3");
   }
 
   @ParameterizedTest

@@ -81,7 +81,8 @@ class LifetimeTest {
     model.close();
     assertThrows(IllegalStateException.class, () -> model.embed(BATCH));
     assertThrows(IllegalStateException.class, () -> model.embed(List.of()));
-    assertThrows(IllegalStateException.class, () -> model.embed(BATCH, EmbedOptions.layers(Layer.ELMO)));
+    assertThrows(
+        IllegalStateException.class, () -> model.embed(BATCH, EmbedOptions.layers(Layer.ELMO)));
     assertThrows(IllegalStateException.class, () -> model.embedSentences(List.of("a b")));
     assertThrows(
         IllegalStateException.class,
