@@ -110,9 +110,13 @@ inline float* packed_row(float* packed, int64_t depth, int64_t panel_count, int6
 
 inline int64_t product_scratch(int64_t, int64_t, int64_t) { return 0; }
 
+constexpr int64_t kCacheLine = 64 / sizeof(float);
+
+// `soon`, where not null, is memory that will be read later: one cache line of it is fetched into L2 for
+// each row of the panel.
 template <int R, class Before, class After>
 void tile(int64_t row, int64_t panel, const Operand* operands, int operand_count,
-          const float* weights, Before& before, After& after) {
+          const float* weights, const float* soon, Before& before, After& after) {
   Vec acc[R][4];
   for (int r = 0; r < R; r++) {
     before(row + r, panel, acc[r]);
@@ -122,8 +126,7 @@ void tile(int64_t row, int64_t panel, const Operand* operands, int operand_count
     for (int r = 0; r < R; r++) {
       a[r] = operands[i].rows[row + r];
     }
-    const int64_t depth = operands[i].depth;
-    for (int64_t k = 0; k < depth; k++) {
+    const auto multiply_add = [&](int64_t k) {
       const Vec b[4] = {load(weights), load(weights + kLanes), load(weights + 2 * kLanes),
                         load(weights + 3 * kLanes)};
 #pragma GCC unroll 8
@@ -135,6 +138,17 @@ void tile(int64_t row, int64_t panel, const Operand* operands, int operand_count
         }
       }
       weights += kPanel;
+    };
+    const int64_t depth = operands[i].depth;
+    if (soon) {
+      for (int64_t k = 0; k < depth; k++, soon += kCacheLine) {
+        __builtin_prefetch(soon, 0, 2);
+        multiply_add(k);
+      }
+    } else {
+      for (int64_t k = 0; k < depth; k++) {
+        multiply_add(k);
+      }
     }
   }
   for (int r = 0; r < R; r++) {
@@ -150,31 +164,39 @@ void product(int64_t rows, const Operand* operands, int operand_count, int64_t f
              const float* packed, int64_t packed_depth, int64_t panel_count, float* scratch,
              Before before, After after) {
   (void)scratch;
+  int64_t depth = 0;
+  for (int i = 0; i < operand_count; i++) {
+    depth += operands[i].depth;
+  }
   const int64_t blocks = (rows + kRows - 1) / kRows;
   for (int64_t p = 0; p < panel_count; p++) {
     const float* weights = packed + (p * packed_depth + first_row_of_packed) * kPanel;
+    // While this panel is used the next one is fetched, a part by each of the first tiles.
+    const float* next = weights + packed_depth * kPanel;
     for (int64_t b = 0; b < blocks; b++) {
+      const bool fetches = p + 1 < panel_count && b < kPanel / kCacheLine;
+      const float* soon = fetches ? next + b * depth * kCacheLine : nullptr;
       // Blocks of nearly equal height, none of a single row beside full ones.
       const int64_t row = rows * b / blocks;
       switch (rows * (b + 1) / blocks - row) {
         case 1:
-          tile<1>(row, p, operands, operand_count, weights, before, after);
+          tile<1>(row, p, operands, operand_count, weights, soon, before, after);
           break;
         case 2:
-          tile<2>(row, p, operands, operand_count, weights, before, after);
+          tile<2>(row, p, operands, operand_count, weights, soon, before, after);
           break;
         case 3:
-          tile<3>(row, p, operands, operand_count, weights, before, after);
+          tile<3>(row, p, operands, operand_count, weights, soon, before, after);
           break;
 #if defined(__AVX512F__)
         case 4:
-          tile<4>(row, p, operands, operand_count, weights, before, after);
+          tile<4>(row, p, operands, operand_count, weights, soon, before, after);
           break;
         case 5:
-          tile<5>(row, p, operands, operand_count, weights, before, after);
+          tile<5>(row, p, operands, operand_count, weights, soon, before, after);
           break;
         case 6:
-          tile<6>(row, p, operands, operand_count, weights, before, after);
+          tile<6>(row, p, operands, operand_count, weights, soon, before, after);
           break;
 #endif
       }
