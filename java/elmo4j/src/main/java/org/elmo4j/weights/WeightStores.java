@@ -105,10 +105,15 @@ public final class WeightStores {
       if (SafetensorsReader.headerLength(data) > 0) {
         return Kind.SAFETENSORS;
       }
-      byte[] head = head(data);
-      if (Arrays.equals(head, HDF5)) {
-        return Kind.HDF5;
+      // A block of the user's own may come first (HDF5 format specification, II.A).
+      for (long at = 0; at <= data.size() - HDF5.length; at = at == 0 ? 512 : 2 * at) {
+        byte[] signature = new byte[HDF5.length];
+        data.read(at, ByteBuffer.wrap(signature));
+        if (Arrays.equals(signature, HDF5)) {
+          return Kind.HDF5;
+        }
       }
+      byte[] head = head(data);
       // Only a name tells JSON from other text.
       boolean json = file.getFileName().toString().endsWith(".json");
       return json && new String(head, StandardCharsets.ISO_8859_1).strip().startsWith("{")
