@@ -130,9 +130,9 @@ public final class Main implements Runnable {
     return "unexpected " + e + " (--debug shows where)";
   }
 
-  private static String reason(FileSystemException e) {
+  static String reason(FileSystemException e) {
     if (e instanceof NoSuchFileException) {
-      return "expected a file, found none";
+      return "no such file or folder";
     }
     if (e instanceof AccessDeniedException) {
       return "permission denied";
