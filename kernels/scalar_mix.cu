@@ -61,9 +61,9 @@ int elmo4j_cuda_scalar_mix(int64_t dim, int halves, int64_t terms, const float* 
     packed.scale[k] = scale[k];
   }
   for (int64_t first = 0; first < sentences && max_length > 0; first += kMaxGridY) {
-    const dim3 grid(static_cast<unsigned>(max_length < 65535 ? max_length : 65535),
-                    static_cast<unsigned>(sentences - first < kMaxGridY ? sentences - first
-                                                                        : kMaxGridY));
+    const dim3 grid(
+        static_cast<unsigned>(max_length < 65535 ? max_length : 65535),
+        static_cast<unsigned>(sentences - first < kMaxGridY ? sentences - first : kMaxGridY));
     scalar_mix<<<grid, 256, 0, stream>>>(dim, halves, packed, start + first, length + first,
                                          place + first, skip_ends ? 1 : 0, max_length, target);
     const cudaError_t error = cudaGetLastError();

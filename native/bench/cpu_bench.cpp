@@ -37,6 +37,20 @@ struct Floats {
   std::unique_ptr<float, void (*)(void*)> memory;
 };
 
+// Such numbers packed: [depth, groups * columns].
+struct Packed {
+  Packed(int isa, int type, int64_t depth, int64_t columns, int groups)
+      : weights(elmo4j_cpu_packed_size(isa, type, depth, columns, groups) / 4) {
+    const Floats plain(depth * groups * columns);
+    for (int g = 0; g < groups; g++) {
+      elmo4j_cpu_pack(isa, type, plain.get() + g * columns, groups * columns, depth, columns,
+                      groups, g, weights.get());
+    }
+  }
+  const float* get() const { return weights.get(); }
+  Floats weights;
+};
+
 void rate(benchmark::State& state, const char* name, double per_iteration) {
   state.counters[name] = benchmark::Counter(per_iteration * static_cast<double>(state.iterations()),
                                             benchmark::Counter::kIsRate);
@@ -80,26 +94,34 @@ void lstm(benchmark::State& state) {
     return;
   }
   elmo4j_openblas_single_thread();
-  const Floats kernel(elmo4j_cpu_packed_size(isa, 2 * kProjection, kCells, 4));
-  const Floats bias(elmo4j_cpu_packed_size(isa, 1, kCells, 4));
-  const Floats projector(elmo4j_cpu_packed_size(isa, kCells, kProjection, 1));
+  const int type = static_cast<int>(state.range(2));
+  if (isa == ELMO4J_PORTABLE && type == ELMO4J_BF16) {
+    state.SkipWithError("OpenBLAS has no bfloat16 product");
+    return;
+  }
+  const Packed kernel_x(isa, type, kProjection, kCells, 4);
+  const Packed kernel_h(isa, type, kProjection, kCells, 4);
+  const Packed bias(isa, ELMO4J_F32, 1, kCells, 4);
+  const Packed projector(isa, type, kCells, kProjection, 1);
   const Floats input(n * steps * kProjection), output(n * steps * kProjection);
   const Floats h(n * kProjection), c(n * kCells);
-  const Floats scratch(elmo4j_cpu_lstm_scratch(isa, n, kCells, kProjection));
+  const Floats scratch(elmo4j_cpu_lstm_scratch(isa, type, n, kCells, kProjection));
   std::vector<int32_t> start(n), length(n, steps);
   for (int64_t r = 0; r < n; r++) {
     start[r] = static_cast<int32_t>(r * steps);
   }
   for (auto _ : state) {
-    elmo4j_cpu_lstm(isa, kCells, kProjection, kernel.get(), bias.get(), projector.get(), 3, 3, 1, n,
-                    start.data(), length.data(), 0, input.get(), nullptr, h.get(), c.get(),
-                    output.get(), scratch.get());
+    elmo4j_cpu_lstm(isa, type, kCells, kProjection, kernel_x.get(), kernel_h.get(), bias.get(),
+                    projector.get(), 3, 3, 1, n, start.data(), length.data(), 0, input.get(),
+                    nullptr, h.get(), c.get(), output.get(), scratch.get());
   }
   rate(state, "FLOP/s", 2.0 * n * steps * (2 * kProjection * 4 * kCells + kCells * kProjection));
 }
 BENCHMARK(lstm)
-    ->ArgNames({"isa", "sentences"})
-    ->ArgsProduct({{ELMO4J_PORTABLE, ELMO4J_AVX2, ELMO4J_AVX512}, {1, 8, 32, 128, 256}})
+    ->ArgNames({"isa", "sentences", "type"})
+    ->ArgsProduct({{ELMO4J_PORTABLE, ELMO4J_AVX2, ELMO4J_AVX512, ELMO4J_AMX},
+                   {1, 8, 32, 128, 256},
+                   {ELMO4J_F32, ELMO4J_BF16}})
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
@@ -111,12 +133,13 @@ void highway(benchmark::State& state) {
     return;
   }
   elmo4j_openblas_single_thread();
-  const Floats kernel(elmo4j_cpu_packed_size(isa, kFeatures, kFeatures, 2));
-  const Floats bias(elmo4j_cpu_packed_size(isa, 1, kFeatures, 2));
+  const int type = ELMO4J_F32;
+  const Packed kernel(isa, type, kFeatures, kFeatures, 2);
+  const Packed bias(isa, ELMO4J_F32, 1, kFeatures, 2);
   const Floats x(rows * kFeatures), y(rows * kFeatures);
-  const Floats scratch(elmo4j_cpu_product_scratch(isa, rows, kFeatures, kFeatures, 2));
+  const Floats scratch(elmo4j_cpu_product_scratch(isa, type, rows, kFeatures, kFeatures, 2));
   for (auto _ : state) {
-    elmo4j_cpu_highway(isa, rows, kFeatures, kernel.get(), bias.get(), x.get(), y.get(),
+    elmo4j_cpu_highway(isa, type, rows, kFeatures, kernel.get(), bias.get(), x.get(), y.get(),
                        scratch.get());
   }
   rate(state, "FLOP/s", 4.0 * rows * kFeatures * kFeatures);

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Outputs: weighted sums of layers, from positions to padded rows (kernels.h). Bound by memory: each
-// layer's row is read once and each row of the target written once.
+// Outputs: weighted sums of layers, from positions to padded rows (kernels.h). Bound by memory:
+// each layer's row is read once and each row of the target written once.
 
 #include "elmo4j/kernels.h"
 #include "isa.h"

@@ -40,12 +40,12 @@ public final class ElmoModel implements AutoCloseable {
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
   private boolean closed;
 
-  private ElmoModel(WeightStore store, ScalarMix mix, int threads) {
+  private ElmoModel(WeightStore store, ScalarMix mix, Precision precision, int threads) {
     source = store.source();
     options = store.options();
     this.mix = mix;
     parameters = options.parameters();
-    backend = new CpuBackend(store, threads);
+    backend = new CpuBackend(store, precision, threads);
     embedder = new Embedder(backend, options);
   }
 
@@ -338,6 +338,7 @@ public final class ElmoModel implements AutoCloseable {
 
     private Opener opener;
     private Device device = Device.auto();
+    private Precision precision = Precision.FP32;
     private int threads = Runtime.getRuntime().availableProcessors();
     private ScalarMix mix;
 
@@ -378,6 +379,13 @@ public final class ElmoModel implements AutoCloseable {
       return this;
     }
 
+    /** How to hold the matrices; {@link Precision#FP32} by default. */
+    public Builder precision(Precision precision) {
+      require(precision, "precision");
+      this.precision = precision;
+      return this;
+    }
+
     /**
      * CPU threads that work for this model, all calls together; by default one a processor.
      *
@@ -413,7 +421,7 @@ public final class ElmoModel implements AutoCloseable {
       try (WeightStore store = opener.open()) {
         WeightStores.check(store);
         ScalarMix own = Objects.requireNonNullElseGet(store.mix(), () -> ScalarMix.even(store.options().lstmLayers() + 1));
-        return new ElmoModel(store, mix == null ? own : mix, threads);
+        return new ElmoModel(store, mix == null ? own : mix, precision, threads);
       }
     }
   }
