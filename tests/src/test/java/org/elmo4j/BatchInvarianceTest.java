@@ -31,7 +31,7 @@ class BatchInvarianceTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"avx2", "avx512"})
+  @ValueSource(strings = {"avx2", "avx512", "amx"})
   void batchesOfAnySizeAndOrderGiveTheSameBits(String isa) {
     Isa.with(isa, () -> assertBatchesGiveTheSame(Expected::assertSameBits));
   }

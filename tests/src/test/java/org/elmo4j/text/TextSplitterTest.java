@@ -15,6 +15,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.ParameterizedTest;
 
 class TextSplitterTest {
   private static final String TEXT =
@@ -116,5 +118,18 @@ class TextSplitterTest {
     assertEquals(List.of(), TextSplitter.onSpaces("   "));
     assertEquals(List.of("word"), TextSplitter.onSpaces("word"));
     assertTrue(TextSplitter.onSpaces("x ".repeat(100_000)).size() == 100_000);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "He didn't know.|He did n't know .",
+        "We shouldn\u2019t\u2019ve gone.|We should n\u2019t \u2019ve gone .",
+        "Ann's dog and I'll see they're here.|Ann 's dog and I 'll see they 're here .",
+        "DON'T!|DO N'T !",
+      })
+  void cliticsAreTokensOfTheirOwn(String text, String tokens) {
+    assertEquals(List.of(List.of(tokens.split(" "))), TextSplitter.split(text));
   }
 }

@@ -5,6 +5,7 @@ package org.elmo4j.cli;
 import java.nio.file.Path;
 import org.elmo4j.Device;
 import org.elmo4j.ElmoModel;
+import org.elmo4j.Precision;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -44,6 +45,14 @@ final class ModelChoice {
   private String device = "auto";
 
   @Option(
+      names = "--precision",
+      paramLabel = "PRECISION",
+      description =
+          "fp32, or bf16: half the memory, and several times as fast where the processor has AMX."
+              + " Default: fp32.")
+  private String precision = "fp32";
+
+  @Option(
       names = "--threads",
       paramLabel = "N",
       description = "CPU threads. Default: one a processor.")
@@ -71,6 +80,9 @@ final class ModelChoice {
     if (!device.matches("auto|cpu|cuda(:[0-9]+)?")) {
       throw usage("--device: expected auto, cpu or cuda, found " + device);
     }
+    if (!precision.matches("fp32|bf16")) {
+      throw usage("--precision: expected fp32 or bf16, found " + precision);
+    }
   }
 
   private ParameterException usage(String message) {
@@ -79,7 +91,7 @@ final class ModelChoice {
 
   /** Loads the model. */
   ElmoModel load() {
-    ElmoModel.Builder builder = ElmoModel.builder().device(Device.parse(device));
+    ElmoModel.Builder builder = ElmoModel.builder().device(Device.parse(device)).precision(Precision.parse(precision));
     if (threads != null) {
       builder.threads(threads);
     }
