@@ -48,6 +48,26 @@ inline void round_rows(const float* const* rows, int64_t count, int64_t depth, i
   }
 }
 
+// What is left to fetch of an operand's next panel into L2, a few lines for each step in depth: tiles are
+// multiplied faster than L3 delivers by itself.
+class Ahead {
+ public:
+  Ahead() = default;
+  Ahead(const Bf16* from, int64_t count)
+      : at_(reinterpret_cast<const char*>(from)), end_(at_ + count * sizeof(Bf16)) {}
+
+  void fetch() {
+    for (int i = 0; i < kLines && at_ < end_; i++, at_ += 64) {
+      __builtin_prefetch(at_, 0, 2);
+    }
+  }
+
+ private:
+  static constexpr int kLines = 8;
+  const char* at_ = nullptr;
+  const char* end_ = nullptr;
+};
+
 template <class Before, class After>
 void product_in_tiles(int64_t rows, const Operand<Bf16>* operands, int operand_count,
                       int64_t panel_count, float* scratch, Before& before, After& after) {
@@ -64,6 +84,12 @@ void product_in_tiles(int64_t rows, const Operand<Bf16>* operands, int operand_c
   const TileConfig config;
   _tile_loadconfig(&config);
   for (int64_t p = 0; p < panel_count; p++) {
+    Ahead ahead[2];
+    if (p + 1 < panel_count) {
+      for (int i = 0; i < operand_count; i++) {
+        ahead[i] = Ahead(operands[i].packed + (p + 1) * padded[i] * kPanel, padded[i] * kPanel);
+      }
+    }
     for (int64_t row = 0; row < rows; row += 2 * kTileRows) {
       const int64_t count = std::min(rows - row, 2 * kTileRows);
       for (int64_t r = 0; r < count; r++) {
@@ -92,6 +118,7 @@ void product_in_tiles(int64_t rows, const Operand<Bf16>* operands, int operand_c
               _tile_dpbf16ps(1, 4, 7);
               _tile_dpbf16ps(2, 5, 6);
               _tile_dpbf16ps(3, 5, 7);
+              ahead[i].fetch();
               a += kTileDepth;
               b += kTileDepth * kPanel;
             }
