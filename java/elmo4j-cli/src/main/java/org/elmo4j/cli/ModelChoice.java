@@ -2,9 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.elmo4j.Device;
+import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
+import org.elmo4j.hub.ModelEntry;
+import org.elmo4j.hub.ModelHub;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -21,8 +26,8 @@ final class ModelChoice {
       names = "--model",
       paramLabel = "NAME|FOLDER|FILE",
       description =
-          "mini-en, the small English model in the box, or a model's folder or file. Default:"
-              + " mini-en.")
+          "A model's name (elmo models lists them; a name comes before a file of that name), folder"
+              + " or file. Default: mini-en, the small English model in the box.")
   private String model;
 
   @Option(
@@ -36,6 +41,9 @@ final class ModelChoice {
       paramLabel = "FILE",
       description = "Weights in HDF5; with --options-file.")
   private Path weightFile;
+
+  @Option(names = "--offline", description = "Never download a model.")
+  private boolean offline;
 
   @Option(
       names = "--device",
@@ -85,11 +93,37 @@ final class ModelChoice {
     }
     if (optionsFile != null) {
       builder.files(optionsFile, weightFile);
-    } else if (model == null || model.equals(MINI_ENGLISH)) {
+    } else if (model == null) {
       builder.miniEnglish();
+    } else if (named().isPresent()) {
+      builder.pretrained(hub(), named().get().name(), null);
     } else {
-      builder.path(Path.of(model));
+      Path path = Path.of(model);
+      if (!Files.exists(path)) {
+        throw new ElmoException(
+            model
+                + ": expected a model's name, folder or file, found none (elmo models lists the"
+                + " names)");
+      }
+      builder.path(path);
     }
     return builder.load();
+  }
+
+  /** The model, if it was chosen by a name; mini-en where none was chosen. */
+  Optional<ModelEntry> named() {
+    return optionsFile != null
+        ? Optional.empty()
+        : hub().find(model == null ? MINI_ENGLISH : model);
+  }
+
+  /** Where models of a name come from. */
+  ModelHub hub() {
+    ModelHub.Builder hub =
+        ModelHub.builder()
+            .progress(
+                new DownloadProgress(
+                    command.commandLine().getErr(), Boolean.getBoolean("elmo4j.terminal"), model));
+    return (offline ? hub.offline(true) : hub).build();
   }
 }
