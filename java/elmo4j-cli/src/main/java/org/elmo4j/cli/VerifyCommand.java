@@ -6,9 +6,12 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
@@ -124,28 +127,43 @@ final class VerifyCommand implements Callable<Integer> {
       out.printf(
           Locale.ROOT, "  %-5s %11.7f %11.7f%n", SENTENCE.get(t), PUBLISHED[t][0], PUBLISHED[t][1]);
     }
-    List<String> matching = new ArrayList<>();
+    Map<String, double[][]> ours = new LinkedHashMap<>();
+    layers.forEach(layer -> ours.put(layer.toString(), beginnings(result.get(layer, 0))));
     out.println("largest difference of these values from");
-    for (Layer layer : layers) {
-      double distance = distance(result.get(layer, 0));
-      out.printf(Locale.ROOT, "  %-13s %9.2e%n", layer, distance);
-      if (distance <= TOLERANCE) {
-        matching.add(layer.toString());
-      }
-    }
-    out.println(
-        matching.isEmpty()
-            ? "no layer matches: another model than the original, or values taken otherwise"
-            : "they are " + String.join(", ", matching));
+    ours.forEach(
+        (layer, rows) -> out.printf(Locale.ROOT, "  %-13s %9.2e%n", layer, distance(rows)));
+    out.println(verdict(ours));
   }
 
-  private static double distance(Tensor rows) {
+  /** As many numbers of each row as were published. */
+  private static double[][] beginnings(Tensor rows) {
+    double[][] beginnings = new double[PUBLISHED.length][PUBLISHED[0].length];
+    for (int t = 0; t < beginnings.length; t++) {
+      for (int i = 0; i < beginnings[t].length; i++) {
+        beginnings[t][i] = rows.get(t, i);
+      }
+    }
+    return beginnings;
+  }
+
+  static double distance(double[][] rows) {
     double distance = 0;
     for (int t = 0; t < PUBLISHED.length; t++) {
       for (int i = 0; i < PUBLISHED[t].length; i++) {
-        distance = Math.max(distance, Math.abs(rows.get(t, i) - PUBLISHED[t][i]));
+        distance = Math.max(distance, Math.abs(rows[t][i] - PUBLISHED[t][i]));
       }
     }
     return distance;
+  }
+
+  /** Which of our layers, if any, the published values are. */
+  static String verdict(Map<String, double[][]> ours) {
+    String matching =
+        ours.keySet().stream()
+            .filter(layer -> distance(ours.get(layer)) <= TOLERANCE)
+            .collect(Collectors.joining(", "));
+    return matching.isEmpty()
+        ? "no layer matches: another model than the original, or values taken otherwise"
+        : "they are " + matching;
   }
 }

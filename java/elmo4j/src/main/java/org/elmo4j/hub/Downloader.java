@@ -99,7 +99,11 @@ final class Downloader {
         // Where nothing listens, or no such host is known, waiting a second changes nothing.
         boolean hopeless = e.getCause() instanceof ConnectException && !received;
         if (hopeless || failures == ATTEMPTS) {
-          throw transfer.failure(e.getMessage(), e);
+          String hint =
+              received
+                  ? "; what came is kept"
+                  : " (ELMO4J_MIRROR names another place to get it from)";
+          throw transfer.failure(e.getMessage() + hint, e);
         }
       } catch (InterruptedException e) {
         throw interrupted(transfer, e);
