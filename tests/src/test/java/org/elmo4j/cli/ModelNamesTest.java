@@ -147,6 +147,13 @@ class ModelNamesTest {
   }
 
   @Test
+  void aNamedModelIsConverted() {
+    String file = home.resolve("converted.safetensors").toString();
+    done("convert", "medium", file);
+    assertEquals(done("info", "medium"), done("info", file));
+  }
+
+  @Test
   void offlineNothingIsFetched() {
     assertTrue(failed("embed", "--offline", "--model", "elmo", "x").contains("offline"));
     System.setProperty("elmo4j.offline", "1");
@@ -186,7 +193,7 @@ class ModelNamesTest {
     assertEquals("", terminal.toString());
     progress.update("weights.hdf5", 0, 54_000_000);
     assertTrue(terminal.toString().startsWith("\rsmall 0.0 MB"), terminal.toString());
-    progress.update("weights.hdf5", 54_000_000, 54_000_000);
+    progress.ended();
     assertTrue(terminal.toString().endsWith("\r"), terminal.toString());
   }
 

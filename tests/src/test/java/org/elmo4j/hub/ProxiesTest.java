@@ -73,4 +73,17 @@ class ProxiesTest {
       System.clearProperty("https.proxyHost");
     }
   }
+
+  @Test
+  void aSelectorThatTheProgramSetComesFirst() {
+    ProxySelector before = ProxySelector.getDefault();
+    ProxySelector.setDefault(ProxySelector.of(InetSocketAddress.createUnresolved("own", 9)));
+    try {
+      assertEquals("own:9", proxy(ENVIRONMENT, "https://a.com/"));
+      ProxySelector.setDefault(null);
+      assertEquals("secure:3128", proxy(ENVIRONMENT, "https://a.com/"));
+    } finally {
+      ProxySelector.setDefault(before);
+    }
+  }
 }

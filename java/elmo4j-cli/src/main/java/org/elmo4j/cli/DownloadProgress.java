@@ -51,9 +51,7 @@ final class DownloadProgress implements ModelHub.Progress {
     if (line == null) {
       return;
     }
-    if (bytes == total) {
-      line.clear();
-    } else if (now - shown >= SECOND / 5) {
+    if (now - shown >= SECOND / 5) {
       shown = now;
       line.show(text((now - start) / (double) SECOND, bytes - startBytes, bytes, total));
     }
@@ -79,6 +77,13 @@ final class DownloadProgress implements ModelHub.Progress {
   @Override
   public void waiting(String name) {
     err.println("elmo: waiting for another process that downloads the model " + name);
+  }
+
+  @Override
+  public void ended() {
+    if (line != null) {
+      line.clear();
+    }
   }
 
   /** Bytes for people to read. */

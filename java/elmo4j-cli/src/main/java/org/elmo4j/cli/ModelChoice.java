@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -119,11 +120,14 @@ final class ModelChoice {
 
   /** Where models of a name come from. */
   ModelHub hub() {
-    ModelHub.Builder hub =
-        ModelHub.builder()
-            .progress(
-                new DownloadProgress(
-                    command.commandLine().getErr(), Boolean.getBoolean("elmo4j.terminal"), model));
+    return hub(command, model, offline);
+  }
+
+  /** Where models of a name come from; standard error tells how a download goes. */
+  static ModelHub hub(CommandSpec command, String model, boolean offline) {
+    PrintWriter err = command.commandLine().getErr();
+    boolean terminal = Boolean.getBoolean("elmo4j.terminal");
+    ModelHub.Builder hub = ModelHub.builder().progress(new DownloadProgress(err, terminal, model));
     return (offline ? hub.offline(true) : hub).build();
   }
 }

@@ -53,6 +53,9 @@ public final class ModelHub {
 
     /** Another process or thread fetches this model; the call waits for it. */
     default void waiting(String model) {}
+
+    /** The call is done with the network, whether it went well or not. */
+    default void ended() {}
   }
 
   private static final List<ModelEntry> PUBLISHED = published();
@@ -224,6 +227,7 @@ public final class ModelHub {
         fetchAlone(model, folder);
       } finally {
         lock.unlock();
+        progress.ended();
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -20,25 +20,35 @@ import org.elmo4j.ElmoException;
  */
 final class Proxies extends ProxySelector {
   private final Map<String, String> environment;
+  private final ProxySelector java;
 
-  private Proxies(Map<String, String> environment) {
+  private Proxies(Map<String, String> environment, ProxySelector java) {
     this.environment = environment;
+    this.java = java;
   }
 
-  /** Java's own choice where its system properties make one, else the environment's. */
+  /**
+   * Java's own choice where its system properties make one; else the default selector's, which a
+   * program may have set, and where that names none the environment's.
+   */
   static ProxySelector of(Map<String, String> environment) {
+    ProxySelector java = ProxySelector.getDefault();
     for (String property :
         List.of(
             "http.proxyHost", "https.proxyHost", "socksProxyHost", "java.net.useSystemProxies")) {
-      if (System.getProperty(property) != null) {
-        return ProxySelector.getDefault();
+      if (java != null && System.getProperty(property) != null) {
+        return java;
       }
     }
-    return new Proxies(environment);
+    return new Proxies(environment, java);
   }
 
   @Override
   public List<Proxy> select(URI address) {
+    List<Proxy> chosen = java == null ? List.of() : java.select(address);
+    if (chosen.stream().anyMatch(proxy -> proxy.type() != Proxy.Type.DIRECT)) {
+      return chosen;
+    }
     String host = address.getHost();
     if (host == null || isLocal(host) || isExcepted(host)) {
       return List.of(Proxy.NO_PROXY);
