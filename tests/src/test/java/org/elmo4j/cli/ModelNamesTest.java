@@ -46,7 +46,7 @@ class ModelNamesTest {
   @BeforeEach
   void start() throws IOException {
     server = new FileServer();
-    server.put("medium", GOLDEN);
+    server.put("pt", GOLDEN);
     System.setProperty("elmo4j.home", home.toString());
     System.setProperty("elmo4j.mirror", server.address());
   }
@@ -90,21 +90,24 @@ class ModelNamesTest {
   @Test
   void modelsTellsNamesSizesAndWhatIsHere() {
     String table = done("models");
-    assertTrue(row(table, "mini-en").matches("mini-en +en +\\d\\.\\d MB +in the box .*CC0-1.0"));
-    assertTrue(row(table, "small").matches("small +en +54\\.4 MB +- .*"), table);
-    assertTrue(row(table, "medium").matches("medium +en +\\? +- .*"), table);
-    assertTrue(row(table, "original, elmo").matches("original, elmo +en +374\\.4 MB +- .*"), table);
+    assertTrue(
+        row(table, "mini-en").matches("mini-en +en +3\\.0 M +\\d\\.\\d MB +in the box .*CC0-1.0"));
+    assertTrue(row(table, "small").matches("small +en +13\\.6 M +54\\.4 MB +- .*"), table);
+    assertTrue(row(table, "medium").matches("medium +en +28\\.0 M +\\? +- .*"), table);
+    assertTrue(
+        row(table, "original, elmo").matches("original, elmo +en +93\\.6 M +374\\.4 MB +- .*"),
+        table);
     assertTrue(row(table, "pt, elmo").contains(" pt "), table);
     assertEquals("cache: " + home, row(table, "cache"));
-    done("info", "medium");
+    done("info", "pt");
     table = done("models");
-    assertTrue(row(table, "medium").matches("medium +en +0\\.5 MB +in the cache .*"), table);
+    assertTrue(row(table, "pt").matches("pt, elmo +pt +\\? +0\\.5 MB +in the cache .*"), table);
     assertEquals(2, server.requests.size());
   }
 
   @Test
   void modelsAsJsonTellsAddressesAndSums() throws IOException {
-    done("info", "--model", "medium");
+    done("info", "--model", "pt");
     JsonNode models = new ObjectMapper().readTree(done("models", "--json"));
     assertEquals(7, models.size());
     JsonNode small = models.get(1);
@@ -112,14 +115,16 @@ class ModelNamesTest {
     assertEquals("en", small.get("language").textValue());
     assertFalse(small.get("cached").booleanValue());
     assertTrue(small.get("folder").isNull());
+    assertEquals(13_593_296, small.get("parameters").intValue());
+    assertTrue(models.get(6).get("parameters").isNull());
     JsonNode weights = small.get("files").get(1);
     assertEquals(54_402_456, weights.get("size").intValue());
     assertTrue(weights.get("sha256").textValue().startsWith("747ba97abce8"));
     assertTrue(weights.get("url").textValue().startsWith("https://"));
-    JsonNode medium = models.get(2);
-    assertTrue(medium.get("cached").booleanValue());
-    assertEquals(home.resolve("medium").toString(), medium.get("folder").textValue());
-    assertTrue(medium.get("files").get(1).get("size").isNull());
+    JsonNode pt = models.get(6);
+    assertTrue(pt.get("cached").booleanValue());
+    assertEquals(home.resolve("pt").toString(), pt.get("folder").textValue());
+    assertTrue(pt.get("files").get(1).get("size").isNull());
     assertEquals("elmo", models.get(3).get("aliases").get(0).textValue());
   }
 
@@ -133,10 +138,10 @@ class ModelNamesTest {
       GOLDEN.folder().resolve("weights.hdf5").toString(),
       "I love NLP"
     };
-    assertEquals(done(local), done("embed", "--model", "medium", "I love NLP"));
+    assertEquals(done(local), done("embed", "--model", "pt", "I love NLP"));
     server.close();
-    assertEquals(done(local), done("embed", "--offline", "--model", "Medium", "I love NLP"));
-    try (ElmoModel model = ElmoModel.pretrained("medium", "en");
+    assertEquals(done(local), done("embed", "--offline", "--model", "PT", "I love NLP"));
+    try (ElmoModel model = ElmoModel.pretrained("pt", "pt");
         Embeddings got = model.embed(GOLDEN.sentences(), Layer.lstm(2))) {
       float[][] wanted = GOLDEN.layers()[0][2];
       for (int t = 0; t < wanted.length; t++) {
@@ -149,8 +154,8 @@ class ModelNamesTest {
   @Test
   void aNamedModelIsConverted() {
     String file = home.resolve("converted.safetensors").toString();
-    done("convert", "medium", file);
-    assertEquals(done("info", "medium"), done("info", file));
+    done("convert", "pt", file);
+    assertEquals(done("info", "pt"), done("info", file));
   }
 
   @Test
@@ -174,11 +179,11 @@ class ModelNamesTest {
 
   @Test
   void aLargeDownloadIsAnnounced() throws IOException {
-    byte[] weights = server.get("/medium/weights.hdf5");
-    server.put("/medium/weights.hdf5", Arrays.copyOf(weights, 2_000_000));
-    Result result = run("info", "medium");
+    byte[] weights = server.get("/pt/weights.hdf5");
+    server.put("/pt/weights.hdf5", Arrays.copyOf(weights, 2_000_000));
+    Result result = run("info", "pt");
     assertEquals(0, result.code, result.err);
-    assertEquals("elmo: downloading the model medium, 2.0 MB", result.err.strip());
+    assertEquals("elmo: downloading the model pt, 2.0 MB", result.err.strip());
   }
 
   @Test
@@ -199,11 +204,11 @@ class ModelNamesTest {
 
   @Test
   void verifyShowsFilesAndTheFirstValuesOfEachLayer() throws IOException {
-    String out = done("verify", "medium");
-    assertTrue(row(out, home + "/medium/weights.hdf5").contains("none published"), out);
+    String out = done("verify", "pt");
+    assertTrue(row(out, home + "/pt/weights.hdf5").contains("none published"), out);
     List<String> lines = out.lines().filter(line -> !line.startsWith("/")).toList();
     assertEquals(16, lines.size(), out); // Four layers of a heading and three tokens.
-    try (ElmoModel model = ElmoModel.load(home.resolve("medium"));
+    try (ElmoModel model = ElmoModel.load(home.resolve("pt"));
         Embeddings wanted = model.embed(List.of(List.of("I", "love", "NLP")), Layer.lstm(2))) {
       assertEquals("lstm_outputs2 [" + model.dim(Layer.lstm(2)) + "]", lines.get(8));
       for (int t = 0; t < 3; t++) {

@@ -32,6 +32,7 @@ import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.hub.ModelEntry.RemoteFile;
 import org.elmo4j.oracle.GoldenCase;
+import org.elmo4j.weights.WeightStore;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -70,6 +71,7 @@ class ModelHubTest {
         "en",
         "a golden case",
         "CC0-1.0",
+        0,
         List.of(
             new RemoteFile(
                 "options.json", URI.create(server.address() + "/m/options.json"), 0, null),
@@ -445,7 +447,7 @@ class ModelHubTest {
 
   /** A process that runs {@link FetchMain}, begun by a shell that may set a limit first. */
   private Process process(String before) throws IOException {
-    server.put("medium", GOLDEN);
+    server.put("pt", GOLDEN);
     String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
     ProcessBuilder process =
         new ProcessBuilder(
@@ -461,7 +463,7 @@ class ModelHubTest {
             FetchMain.class.getName(),
             home.toString(),
             server.address(),
-            "medium");
+            "pt");
     return process.redirectErrorStream(true).start();
   }
 
@@ -479,21 +481,21 @@ class ModelHubTest {
           }
           FileServer.well(exchange, file);
         };
-    server.put("medium", GOLDEN);
+    server.put("pt", GOLDEN);
     ModelHub hub = new ModelHub.Builder(Map.of()).home(home).mirror(server.address()).build();
-    ModelEntry medium = hub.find("medium").orElseThrow();
-    CompletableFuture<Path> here = CompletableFuture.supplyAsync(() -> hub.fetch(medium));
+    ModelEntry pt = hub.find("pt").orElseThrow();
+    CompletableFuture<Path> here = CompletableFuture.supplyAsync(() -> hub.fetch(pt));
     asked.await();
     Process other = process("");
     try (var lines = other.inputReader()) {
       assertEquals("waiting", lines.readLine());
       go.countDown();
-      assertEquals(home.resolve("medium").toString(), lines.readLine());
+      assertEquals(home.resolve("pt").toString(), lines.readLine());
       assertEquals(0, other.waitFor());
     } finally {
       other.destroyForcibly();
     }
-    assertEquals(home.resolve("medium"), here.get());
+    assertEquals(home.resolve("pt"), here.get());
     assertEquals(2, server.requests.size());
   }
 
@@ -504,7 +506,7 @@ class ModelHubTest {
     String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertEquals(1, process.waitFor(), out);
     assertTrue(out.contains("expected a cache that can be written in " + home), out);
-    assertFalse(Files.exists(home.resolve("medium")));
+    assertFalse(Files.exists(home.resolve("pt")));
     assertEquals(2, server.requests.size());
   }
 
@@ -591,13 +593,18 @@ class ModelHubTest {
   @Test
   void aMirrorHasTheLayoutOfTheCache() throws IOException {
     server.put("models/5.5B", GOLDEN);
+    server.put("models/pt", GOLDEN);
     ModelHub hub =
         new ModelHub.Builder(Map.of("ELMO4J_MIRROR", server.address() + "/models/"))
             .home(home)
             .build();
-    Path got = hub.fetch(hub.find("5.5b").orElseThrow());
-    assertEquals(home.resolve("5.5B"), got);
-    assertEquals("/models/5.5B/options.json", server.requests.get(0).path());
+    Path got = hub.fetch(hub.find("PT").orElseThrow());
+    assertEquals(home.resolve("pt"), got);
+    assertEquals("/models/pt/options.json", server.requests.get(0).path());
+    ModelEntry large = hub.find("5.5b").orElseThrow();
+    String message = assertThrows(ElmoException.class, () -> hub.fetch(large)).getMessage();
+    assertTrue(message.contains("expected 93600848 parameters, found "), message);
+    assertFalse(hub.isCached(large));
     for (String bad : List.of("ftp://x/", "/folder", "http:// x", "")) {
       ModelHub.Builder builder = new ModelHub.Builder(Map.of());
       assertThrows(ElmoException.class, () -> builder.mirror(bad), bad);
@@ -614,6 +621,7 @@ class ModelHubTest {
             "en",
             "",
             "",
+            0,
             List.of(
                 new RemoteFile("options.json", address.resolve("options.json"), 0, null),
                 new RemoteFile("weights.hdf5", address.resolve("weights.hdf5"), 0, null)));
@@ -666,7 +674,9 @@ class ModelHubTest {
     assertThrows(ElmoException.class, () -> hub.open(null, null));
     assertThrows(ElmoException.class, () -> ElmoModel.pretrained("no such model"));
     assertThrows(ElmoException.class, () -> ElmoModel.pretrained("elmo", null));
-    hub.open("mini-en", "en").close();
+    try (WeightStore box = hub.open("mini-en", "en")) {
+      assertEquals(hub.find("mini-en").orElseThrow().parameters(), box.options().parameters());
+    }
     assertTrue(hub.isCached(hub.find("mini-en").orElseThrow()));
   }
 

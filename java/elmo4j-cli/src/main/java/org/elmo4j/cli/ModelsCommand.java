@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.elmo4j.hub.ModelEntry;
 import org.elmo4j.hub.ModelEntry.RemoteFile;
@@ -48,7 +49,8 @@ final class ModelsCommand implements Callable<Integer> {
 
   private static void table(PrintWriter out, ModelHub hub) {
     List<String[]> rows = new ArrayList<>();
-    rows.add(new String[] {"NAME", "LANGUAGE", "SIZE", "HERE", "WHAT", "LICENCE"});
+    rows.add(
+        new String[] {"NAME", "LANGUAGE", "PARAMETERS", "SIZE", "HERE", "TRAINED ON", "LICENCE"});
     for (ModelEntry model : hub.models()) {
       boolean cached = hub.isCached(model);
       long size = cached ? hub.cachedBytes(model) : model.size();
@@ -56,6 +58,9 @@ final class ModelsCommand implements Callable<Integer> {
           new String[] {
             String.join(", ", names(model)),
             model.language(),
+            model.parameters() == 0
+                ? "?"
+                : String.format(Locale.ROOT, "%.1f M", model.parameters() / 1e6),
             size == 0 ? "?" : DownloadProgress.size(size),
             model.files().isEmpty() ? "in the box" : cached ? "in the cache" : "-",
             model.description(),
@@ -92,6 +97,7 @@ final class ModelsCommand implements Callable<Integer> {
       node.put("language", model.language());
       node.put("description", model.description());
       node.put("licence", model.licence());
+      node.put("parameters", model.parameters() == 0 ? null : model.parameters());
       boolean cached = hub.isCached(model);
       node.put("cached", cached);
       node.put("folder", cached && !model.files().isEmpty() ? hub.folder(model).toString() : null);

@@ -13,6 +13,7 @@ import java.util.List;
  * @param language ISO 639-1, as {@code en}
  * @param description one line
  * @param licence an SPDX name, or what the publisher says in its place
+ * @param parameters numbers in the model, the mix not counted; 0 where that was not published
  * @param files what makes up the model; none for the one that is an artifact of its own
  */
 public record ModelEntry(
@@ -21,6 +22,7 @@ public record ModelEntry(
     String language,
     String description,
     String licence,
+    long parameters,
     List<RemoteFile> files) {
 
   /** Copies the lists. */

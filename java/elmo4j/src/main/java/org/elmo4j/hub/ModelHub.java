@@ -288,7 +288,7 @@ public final class ModelHub {
       }
     }
     try {
-      WeightStores.open(partial).close();
+      check(model, partial);
     } catch (ElmoException e) {
       for (RemoteFile file : model.files()) {
         Files.delete(partial.resolve(file.name()));
@@ -306,6 +306,21 @@ public final class ModelHub {
       Files.deleteIfExists(folder.resolve(file.name()));
     }
     Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  /** Whether the files are a model of the published size: most have no published sum. */
+  private static void check(ModelEntry model, Path folder) {
+    try (WeightStore store = WeightStores.open(folder)) {
+      long parameters = store.options().parameters();
+      if (model.parameters() != 0 && parameters != model.parameters()) {
+        throw new ElmoException(
+            store.source()
+                + ": expected "
+                + model.parameters()
+                + " parameters, found "
+                + parameters);
+      }
+    }
   }
 
   private URI address(ModelEntry model, RemoteFile file) {
