@@ -190,6 +190,7 @@ class ModelHubTest {
         };
     String message = fails(unknown());
     assertTrue(message.contains("HTTP status 503") && message.contains(WEIGHTS), message);
+    assertTrue(message.endsWith("the next run goes on from there"), message);
     assertEquals(4, ranges().size());
     assertEquals(100_000, Files.size(home.resolve("m.partial/weights.hdf5.part")));
     server.requests.clear();
@@ -312,6 +313,7 @@ class ModelHubTest {
     server.answer = (exchange, file) -> FileServer.begin(exchange, file, 7, false);
     String message = fails(unknown());
     assertTrue(message.contains("its end after 7 of "), message);
+    assertFalse(message.contains("goes on"), message);
     assertEquals(4, server.requests.size());
   }
 

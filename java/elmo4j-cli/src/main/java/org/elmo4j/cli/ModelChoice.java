@@ -88,6 +88,12 @@ final class ModelChoice {
 
   /** Loads the model. */
   ElmoModel load() {
+    if (model != null && named().isEmpty() && !Files.exists(Path.of(model))) {
+      throw new ElmoException(
+          model
+              + ": expected a model's name, folder or file, found none (elmo models lists the"
+              + " names)");
+    }
     ElmoModel.Builder builder = ElmoModel.builder().device(Device.parse(device));
     if (threads != null) {
       builder.threads(threads);
@@ -99,14 +105,7 @@ final class ModelChoice {
     } else if (named().isPresent()) {
       builder.pretrained(hub(), named().get().name(), null);
     } else {
-      Path path = Path.of(model);
-      if (!Files.exists(path)) {
-        throw new ElmoException(
-            model
-                + ": expected a model's name, folder or file, found none (elmo models lists the"
-                + " names)");
-      }
-      builder.path(path);
+      builder.path(Path.of(model));
     }
     return builder.load();
   }

@@ -100,8 +100,8 @@ final class Downloader {
         boolean hopeless = e.getCause() instanceof ConnectException && !received;
         if (hopeless || failures == ATTEMPTS) {
           String hint =
-              received
-                  ? "; what came is kept"
+              transfer.start() > 0
+                  ? "; what came is kept, and the next run goes on from there"
                   : " (ELMO4J_MIRROR names another place to get it from)";
           throw transfer.failure(e.getMessage() + hint, e);
         }
