@@ -18,6 +18,7 @@ import org.elmo4j.backend.NativeMemory;
 import org.elmo4j.backend.Output;
 import org.elmo4j.backend.cpu.CpuBackend;
 import org.elmo4j.batch.Embedder;
+import org.elmo4j.hub.ModelHub;
 import org.elmo4j.text.TextSplitter;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
@@ -66,6 +67,26 @@ public final class ElmoModel implements AutoCloseable {
    */
   public static ElmoModel miniEnglish() {
     return builder().miniEnglish().load();
+  }
+
+  /**
+   * A published model by name, as {@code small} or {@code elmo}: from the cache on this machine, or
+   * fetched into it first. {@link ModelHub} says which there are and where the cache is.
+   *
+   * @throws ElmoException if there is no such model, it cannot be fetched, or it is damaged
+   */
+  public static ElmoModel pretrained(String name) {
+    return builder().pretrained(name).load();
+  }
+
+  /**
+   * A published model by name and language, as {@code ("elmo", "en")}.
+   *
+   * @throws ElmoException as {@link #pretrained(String)}
+   */
+  public static ElmoModel pretrained(String name, String language) {
+    require(language, "language");
+    return builder().pretrained(ModelHub.standard(), name, language).load();
   }
 
   /** To load with choices of one's own. */
@@ -365,6 +386,19 @@ public final class ElmoModel implements AutoCloseable {
       return this;
     }
 
+    /** A published model by name; fetched into the cache if need be. */
+    public Builder pretrained(String name) {
+      return pretrained(ModelHub.standard(), name, null);
+    }
+
+    /** A model that a hub knows, by name and language; null for any language. */
+    public Builder pretrained(ModelHub hub, String name, String language) {
+      require(hub, "hub");
+      require(name, "name");
+      opener = () -> hub.open(name, language);
+      return this;
+    }
+
     /** From weights that are open already; {@link #load} closes them. */
     public Builder weights(WeightStore weights) {
       require(weights, "weights");
@@ -413,7 +447,7 @@ public final class ElmoModel implements AutoCloseable {
      */
     public ElmoModel load() {
       if (opener == null) {
-        throw new ElmoException("model: expected path, files, weights or miniEnglish, found none of them");
+        throw new ElmoException("model: expected path, files, weights, pretrained or miniEnglish, found none of them");
       }
       if (!device.equals(Device.cpu())) {
         throw new ElmoException("device: expected cpu, found " + device);

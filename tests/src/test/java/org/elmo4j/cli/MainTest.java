@@ -673,7 +673,7 @@ class MainTest {
 
   @Test
   void helpAndVersionAreNoFailures() {
-    for (String command : List.of("embed", "info", "random-model", "convert")) {
+    for (String command : List.of("embed", "info", "models", "verify", "random-model", "convert")) {
       assertTrue(done(command, "--help").out.startsWith("Usage: elmo " + command));
     }
     assertTrue(done("--help").out.contains("Exit codes:"));

@@ -5,13 +5,16 @@ package org.elmo4j.cli;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.elmo4j.hub.ModelHub;
 import org.elmo4j.weights.Dtype;
 import org.elmo4j.weights.SafetensorsWriter;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** {@code elmo convert}: a model of any form that elmo4j reads, into its own. */
 @Command(
@@ -31,8 +34,10 @@ final class ConvertCommand implements Callable<Integer> {
     }
   }
 
-  @Parameters(index = "0", paramLabel = "SRC", description = "A model's folder or file.")
-  private Path source;
+  @Spec private CommandSpec command;
+
+  @Parameters(index = "0", paramLabel = "SRC", description = "A model's name, folder or file.")
+  private String source;
 
   @Parameters(index = "1", paramLabel = "DST", description = "The file to write.")
   private Path target;
@@ -45,7 +50,11 @@ final class ConvertCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    try (WeightStore store = WeightStores.open(source)) {
+    ModelHub hub = ModelChoice.hub(command, source, false);
+    try (WeightStore store =
+        hub.find(source).isPresent()
+            ? hub.open(source, null)
+            : WeightStores.open(Path.of(source))) {
       SafetensorsWriter.write(
           store, target, stored.dtype, Map.of("provenance", "converted from " + store.source()));
     }

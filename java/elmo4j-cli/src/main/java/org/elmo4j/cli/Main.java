@@ -36,6 +36,8 @@ import picocli.CommandLine.ScopeType;
     subcommands = {
       EmbedCommand.class,
       InfoCommand.class,
+      ModelsCommand.class,
+      VerifyCommand.class,
       RandomModelCommand.class,
       ConvertCommand.class,
     })

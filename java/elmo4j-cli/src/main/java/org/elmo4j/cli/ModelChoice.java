@@ -2,10 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
+import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.elmo4j.Device;
+import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Precision;
+import org.elmo4j.hub.ModelEntry;
+import org.elmo4j.hub.ModelHub;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -22,8 +28,8 @@ final class ModelChoice {
       names = "--model",
       paramLabel = "NAME|FOLDER|FILE",
       description =
-          "mini-en, the small English model in the box, or a model's folder or file. Default:"
-              + " mini-en.")
+          "A model's name (elmo models lists them; a name comes before a file of that name), folder"
+              + " or file. Default: mini-en, the small English model in the box.")
   private String model;
 
   @Option(
@@ -37,6 +43,9 @@ final class ModelChoice {
       paramLabel = "FILE",
       description = "Weights in HDF5; with --options-file.")
   private Path weightFile;
+
+  @Option(names = "--offline", description = "Never download a model.")
+  private boolean offline;
 
   @Option(
       names = "--device",
@@ -91,17 +100,46 @@ final class ModelChoice {
 
   /** Loads the model. */
   ElmoModel load() {
-    ElmoModel.Builder builder = ElmoModel.builder().device(Device.parse(device)).precision(Precision.parse(precision));
+    if (model != null && named().isEmpty() && !Files.exists(Path.of(model))) {
+      throw new ElmoException(
+          model
+              + ": expected a model's name, folder or file, found none (elmo models lists the"
+              + " names)");
+    }
+    ElmoModel.Builder builder =
+        ElmoModel.builder().device(Device.parse(device)).precision(Precision.parse(precision));
     if (threads != null) {
       builder.threads(threads);
     }
     if (optionsFile != null) {
       builder.files(optionsFile, weightFile);
-    } else if (model == null || model.equals(MINI_ENGLISH)) {
+    } else if (model == null) {
       builder.miniEnglish();
+    } else if (named().isPresent()) {
+      builder.pretrained(hub(), named().get().name(), null);
     } else {
       builder.path(Path.of(model));
     }
     return builder.load();
+  }
+
+  /** The model, if it was chosen by a name; mini-en where none was chosen. */
+  Optional<ModelEntry> named() {
+    return optionsFile != null
+        ? Optional.empty()
+        : hub().find(model == null ? MINI_ENGLISH : model);
+  }
+
+  /** Where models of a name come from. */
+  ModelHub hub() {
+    return hub(command, model, offline);
+  }
+
+  /** Where models of a name come from; standard error tells how a download goes. */
+  static ModelHub hub(CommandSpec command, String model, boolean offline) {
+    PrintWriter err = command.commandLine().getErr();
+    boolean terminal = Boolean.getBoolean("elmo4j.terminal");
+    ModelHub.Builder hub = ModelHub.builder().progress(new DownloadProgress(err, terminal, model));
+    return (offline ? hub.offline(true) : hub).build();
   }
 }

@@ -4,6 +4,7 @@ package org.elmo4j.weights;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -90,6 +91,15 @@ public final class WeightStores {
     } catch (IOException e) {
       throw new ElmoException(
           "model mini-en: expected " + MINI_ENGLISH + ", found " + Json.line(e), e);
+    }
+  }
+
+  /** Bytes that {@link #miniEnglish} takes on the class path; 0 where it is not there. */
+  public static long miniEnglishBytes() {
+    try (InputStream in = WeightStores.class.getResourceAsStream(MINI_ENGLISH)) {
+      return in == null ? 0 : in.transferTo(OutputStream.nullOutputStream());
+    } catch (IOException e) {
+      return 0;
     }
   }
 
