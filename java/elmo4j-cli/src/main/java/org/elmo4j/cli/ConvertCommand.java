@@ -43,9 +43,18 @@ final class ConvertCommand implements Callable<Integer> {
       description = "fp32, fp16 or bf16. Default: fp32; the others halve the file, and round.")
   private Stored stored = Stored.FP32;
 
+  @Option(
+      names = "--options-file",
+      paramLabel = "FILE",
+      description =
+          "options.json of AllenNLP or bilm-tf, in place of the one there, or of what a TensorFlow"
+              + " checkpoint leaves open.")
+  private Path optionsFile;
+
   @Override
   public Integer call() {
-    try (WeightStore store = WeightStores.open(source)) {
+    try (WeightStore store =
+        optionsFile == null ? WeightStores.open(source) : WeightStores.open(optionsFile, source)) {
       SafetensorsWriter.write(
           store, target, stored.dtype, Map.of("provenance", "converted from " + store.source()));
     }

@@ -32,7 +32,14 @@ final class TensorFlowBundle implements AutoCloseable {
 
   /** Where a tensor lies; {@code type} is a {@code DataType} of types.proto. */
   record Entry(
-      String name, int type, long[] shape, int shard, long offset, long size, int crc, boolean sliced) {
+      String name,
+      int type,
+      long[] shape,
+      int shard,
+      long offset,
+      long size,
+      int crc,
+      boolean sliced) {
     /** Null for other types than floats. */
     Dtype dtype() {
       return switch (type) {
@@ -209,9 +216,7 @@ final class TensorFlowBundle implements AutoCloseable {
     }
     if (count > Tensors.MAX_COUNT) {
       throw bad(
-          entry,
-          "a shape of 1 to " + Tensors.MAX_COUNT + " numbers",
-          Arrays.toString(entry.shape));
+          entry, "a shape of 1 to " + Tensors.MAX_COUNT + " numbers", Arrays.toString(entry.shape));
     }
     if (entry.size != count * dtype.bytes()) {
       throw bad(entry, count * dtype.bytes() + " bytes", String.valueOf(entry.size));
@@ -240,7 +245,10 @@ final class TensorFlowBundle implements AutoCloseable {
   private String shardName(int shard) {
     if (!index.endsWith(INDEX)) {
       throw new ElmoException(
-          index + ": expected a name that ends in " + INDEX + ", from which those of the data follow");
+          index
+              + ": expected a name that ends in "
+              + INDEX
+              + ", from which those of the data follow");
     }
     String prefix = index.substring(0, index.length() - INDEX.length());
     return String.format("%s.data-%05d-of-%05d", prefix, shard, shardCount);

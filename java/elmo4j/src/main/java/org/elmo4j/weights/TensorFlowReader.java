@@ -123,8 +123,7 @@ public final class TensorFlowReader implements WeightStore {
    *     options do not fit each other
    */
   public static TensorFlowReader open(Path index, Path optionsFile) {
-    TensorFlowBundle bundle =
-        new TensorFlowBundle(index, name -> NAME.matcher(name).matches());
+    TensorFlowBundle bundle = new TensorFlowBundle(index, name -> NAME.matcher(name).matches());
     try {
       return new TensorFlowReader(index, optionsFile, bundle);
     } catch (Throwable e) {
@@ -160,8 +159,7 @@ public final class TensorFlowReader implements WeightStore {
     List<ModelOptions.Filter> filters = new ArrayList<>();
     for (int i = 0; i == 0 || tensors.containsKey("CNN/W_cnn_" + i); i++) {
       long[] filter = rank("CNN/W_cnn_" + i, 4);
-      filters.add(
-          new ModelOptions.Filter(Math.toIntExact(filter[1]), Math.toIntExact(filter[3])));
+      filters.add(new ModelOptions.Filter(Math.toIntExact(filter[1]), Math.toIntExact(filter[3])));
     }
     int highways = 0;
     while (tensors.containsKey("CNN_high_" + highways + "/W_carry")) {

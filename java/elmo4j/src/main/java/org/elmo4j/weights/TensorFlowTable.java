@@ -15,8 +15,8 @@ import org.elmo4j.ElmoException;
 
 /**
  * The sorted table that TensorFlow keeps a checkpoint's index in: LevelDB's file format
- * (github.com/google/leveldb, doc/table_format.md), blocks raw or compressed with Snappy.
- * Messages of its exceptions lack the file's name.
+ * (github.com/google/leveldb, doc/table_format.md), blocks raw or compressed with Snappy. Messages
+ * of its exceptions lack the file's name.
  */
 final class TensorFlowTable {
   private static final long MAGIC = 0xdb4775248b80fb57L;
@@ -180,8 +180,7 @@ final class TensorFlowTable {
   static void checkCrc(String what, int stored, CRC32C crc) {
     int found = Integer.rotateRight((int) crc.getValue(), 15) + 0xa282ead8;
     if (found != stored) {
-      throw damage(
-          String.format("%s: checksum %08x", what, stored), String.format("%08x", found));
+      throw damage(String.format("%s: checksum %08x", what, stored), String.format("%08x", found));
     }
   }
 

@@ -16,7 +16,6 @@ import java.util.EnumMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -57,8 +56,8 @@ public final class WeightStores {
    * <ul>
    *   <li>a file of elmo4j's own form ({@link SafetensorsReader});
    *   <li>a folder with an options file and weights in HDF5 ({@link AllenNlpReader});
-   *   <li>a TensorFlow checkpoint: its {@code .index}, its prefix, a SavedModel, a module of TF-Hub,
-   *       a training folder of bilm-tf ({@link TensorFlowReader});
+   *   <li>a TensorFlow checkpoint: its {@code .index}, its prefix, a SavedModel, a module of
+   *       TF-Hub, a training folder of bilm-tf ({@link TensorFlowReader});
    *   <li>Spark NLP's {@code elmo_tensorflow}, and an archive (zip, tar, tar.gz) of any of these;
    *   <li>a folder in which, at most three levels down, lies one of these. The model that is least
    *       deep counts; there must not be two.
@@ -140,8 +139,8 @@ public final class WeightStores {
       default:
         throw new ElmoException(
             file
-                + ": expected a folder, or a file of safetensors, a TensorFlow checkpoint's index or"
-                + " an archive, found a file "
+                + ": expected a folder, or a file of safetensors, a TensorFlow checkpoint's index"
+                + " or an archive, found a file "
                 + beginning(file));
     }
   }
@@ -225,6 +224,7 @@ public final class WeightStores {
     for (int depth = 0; depth <= MAX_DEPTH && !level.isEmpty(); depth++) {
       List<Path> models = new ArrayList<>();
       List<Path> archives = new ArrayList<>();
+      List<Path> strange = new ArrayList<>(); // HDF5 of something else, or damaged
       List<Path> below = new ArrayList<>();
       for (Path folder : level) {
         List<Path> files = list(folder);
@@ -242,12 +242,13 @@ public final class WeightStores {
           }
         }
         models.addAll(kinds.getOrDefault(Kind.SAFETENSORS, List.of()));
-        models.addAll(
-            select(kinds.getOrDefault(Kind.HDF5, List.of()), AllenNlpReader::holdsModel));
+        for (Path file : kinds.getOrDefault(Kind.HDF5, List.of())) {
+          (AllenNlpReader.holdsModel(file) ? models : strange).add(file);
+        }
         models.addAll(latest(folder, kinds.getOrDefault(Kind.TENSORFLOW, List.of())));
         archives.addAll(kinds.getOrDefault(Kind.ARCHIVE, List.of()));
       }
-      List<Path> found = models.isEmpty() ? archives : models;
+      List<Path> found = !models.isEmpty() ? models : !archives.isEmpty() ? archives : strange;
       if (found.size() > 1) {
         throw new ElmoException(
             root + ": expected one model, found " + names(root, found) + ": name one of them");
@@ -276,12 +277,6 @@ public final class WeightStores {
     }
   }
 
-  /** Of several files, those that are a model's if any is. */
-  private static List<Path> select(List<Path> files, Predicate<Path> isModel) {
-    List<Path> models = files.size() < 2 ? files : files.stream().filter(isModel).toList();
-    return models.isEmpty() ? files : models;
-  }
-
   /** Of several checkpoints, the one that TensorFlow's file {@code checkpoint} calls the latest. */
   private static List<Path> latest(Path folder, List<Path> indexes) throws IOException {
     Path state = folder.resolve("checkpoint");
@@ -290,11 +285,8 @@ public final class WeightStores {
     }
     Matcher latest =
         LATEST.matcher(new String(Files.readAllBytes(state), StandardCharsets.ISO_8859_1));
-    return select(
-        indexes,
-        latest.find()
-            ? index -> index.getFileName().toString().equals(latest.group(1) + ".index")
-            : index -> false);
+    Path named = latest.find() ? folder.resolve(latest.group(1) + ".index") : null;
+    return indexes.contains(named) ? List.of(named) : indexes;
   }
 
   /**
