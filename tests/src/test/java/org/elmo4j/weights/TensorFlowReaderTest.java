@@ -329,8 +329,7 @@ class TensorFlowReaderTest {
     byte[] bytes = CheckpointWriter.hub(1, "").index();
     bytes[3] ^= 1;
     Files.write(index, bytes);
-    assertContains(
-        "t.index: block at 0: expected checksum", failure(() -> WeightStores.open(index)));
+    assertContains(" of the block at 0, found ", failure(() -> WeightStores.open(index)));
   }
 
   /** A compressed block of few bytes that claims, or really makes, very many. */
@@ -341,14 +340,13 @@ class TensorFlowReaderTest {
     writer.snappy = true;
     byte[] bytes = writer.index();
     int[] block = writer.blocks.get(0);
-    for (long claim : new long[] {1L << 35, Integer.MAX_VALUE, 0}) {
+    for (long claim : new long[] {1L << 35, Integer.MAX_VALUE, block[1] * 50L}) {
       byte[] changed = bytes.clone();
       byte[] varint = new CheckpointWriter.Bytes().varint(claim).bytes();
       System.arraycopy(varint, 0, changed, block[0], varint.length);
       resign(changed, block);
       Files.write(index, changed);
-      String message = failure(() -> WeightStores.open(index));
-      assertTrue(message.contains("compressed"), message);
+      assertContains("compressed", failure(() -> WeightStores.open(index)));
     }
   }
 
@@ -411,8 +409,7 @@ class TensorFlowReaderTest {
       Files.write(file, bytes);
       try (WeightStore store = WeightStores.open(dir)) {
         assertContains(
-            "its bytes in " + file + ": expected checksum",
-            failure(() -> TinyModel.readAll(store)));
+            " of its bytes in " + file + ", found ", failure(() -> TinyModel.readAll(store)));
       }
       bytes[at] ^= 0x10;
     }

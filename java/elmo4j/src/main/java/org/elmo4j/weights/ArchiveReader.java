@@ -26,6 +26,7 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
+import org.apache.commons.compress.archivers.tar.TarConstants;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
 
@@ -151,7 +152,8 @@ final class ArchiveReader implements WeightStore {
     for (TarArchiveEntry entry; (entry = tar.getNextEntry()) != null; ) {
       if (entry.isDirectory()) {
         count(entry.getName());
-      } else if (entry.isLink() || entry.isSymbolicLink() || !entry.isFile()) {
+      } else if (entry.getLinkFlag() != TarConstants.LF_NORMAL
+          && entry.getLinkFlag() != TarConstants.LF_OLDNORM) {
         throw bad(entry.getName(), "a file or folder", "a link or device");
       } else {
         write(entry.getName(), tar);

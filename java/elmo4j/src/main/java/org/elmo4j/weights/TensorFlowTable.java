@@ -106,7 +106,7 @@ final class TensorFlowTable {
     data.read(offset, bytes);
     CRC32C crc = new CRC32C();
     crc.update(bytes.array(), 0, (int) size + 1);
-    checkCrc("block at " + offset, bytes.getInt((int) size + 1), crc);
+    checkCrc("the block at " + offset, bytes.getInt((int) size + 1), crc);
     byte type = bytes.get((int) size);
     byte[] block = Arrays.copyOf(bytes.array(), (int) size);
     switch (type) {
@@ -180,7 +180,8 @@ final class TensorFlowTable {
   static void checkCrc(String what, int stored, CRC32C crc) {
     int found = Integer.rotateRight((int) crc.getValue(), 15) + 0xa282ead8;
     if (found != stored) {
-      throw damage(String.format("%s: checksum %08x", what, stored), String.format("%08x", found));
+      throw damage(
+          String.format("checksum %08x of %s", stored, what), String.format("%08x", found));
     }
   }
 
