@@ -47,12 +47,12 @@ public final class ElmoModel implements AutoCloseable {
     this.mix = mix;
     parameters = options.parameters();
     backend = new CpuBackend(store, precision, threads);
-    embedder = new Embedder(backend, options);
+    embedder = new Embedder(backend, options, store.encoder());
   }
 
   /**
-   * Loads a model: a folder with options.json and weights in HDF5 (AllenNLP, bilm-tf), or one elmo4j
-   * safetensors file. What a file is, its content tells.
+   * Loads a model: a folder with options.json and weights in HDF5 (AllenNLP, bilm-tf), a folder of
+   * ELMoForManyLangs, or one elmo4j safetensors file. What a file is, its content tells.
    *
    * @throws ElmoException if it cannot be read or is no such model
    */

@@ -37,8 +37,8 @@ public final class WeightStores {
 
   /**
    * Opens a model by its content: a file of elmo4j's own form ({@link SafetensorsReader}), or a
-   * folder with such a file or with an options file and weights in HDF5 ({@link AllenNlpReader}). A
-   * folder may hold other files; of several options or HDF5 files one must be a model's.
+   * folder with such a file, with an options file and weights in HDF5 ({@link AllenNlpReader}), or
+   * with the files of ELMoForManyLangs ({@link ManyLangsReader}). A folder may hold other files; of several options or HDF5 files one must be a model's.
    *
    * @throws ElmoException if there is no model, or more than one, or it is damaged
    */
@@ -60,6 +60,11 @@ public final class WeightStores {
               path
                   + ": expected a model, found a JSON file: name its weights as well, or the folder"
                   + " of both");
+        case TORCH:
+          throw new ElmoException(
+              path
+                  + ": expected a model, found a file of torch or a zip file alone: name the folder"
+                  + " of an ELMoForManyLangs model");
         default:
           throw new ElmoException(
               path + ": expected a safetensors file or a folder, found a file " + beginning(path));
@@ -107,6 +112,7 @@ public final class WeightStores {
     SAFETENSORS,
     HDF5,
     JSON,
+    TORCH,
     OTHER
   }
 
@@ -124,6 +130,9 @@ public final class WeightStores {
         }
       }
       byte[] head = head(data);
+      if (TorchFile.isTorch(head)) {
+        return Kind.TORCH;
+      }
       // Only a name tells JSON from other text.
       boolean json = file.getFileName().toString().endsWith(".json");
       return json && new String(head, StandardCharsets.ISO_8859_1).strip().startsWith("{")
@@ -155,7 +164,11 @@ public final class WeightStores {
     List<Path> safetensors = select(files, Kind.SAFETENSORS, file -> true);
     List<Path> options = select(files, Kind.JSON, WeightStores::isOptions);
     List<Path> weights = select(files, Kind.HDF5, AllenNlpReader::holdsModel);
-    if (safetensors.size() == 1 && weights.isEmpty()) {
+    boolean manyLangs = ManyLangsReader.holdsModel(files);
+    if (manyLangs && safetensors.isEmpty() && weights.isEmpty()) {
+      return ManyLangsReader.open(folder);
+    }
+    if (!manyLangs && safetensors.size() == 1 && weights.isEmpty()) {
       return SafetensorsReader.open(safetensors.get(0));
     }
     if (safetensors.isEmpty() && options.size() == 1 && weights.size() == 1) {
@@ -163,7 +176,8 @@ public final class WeightStores {
     }
     throw new ElmoException(
         folder
-            + ": expected one safetensors file, or one options file and one HDF5 file, found "
+            + ": expected one safetensors file, one options file and one HDF5 file, or the files of"
+            + " an ELMoForManyLangs model, found "
             + (files.isEmpty() ? "an empty folder" : names(files))
             + (options.size() + weights.size() + safetensors.size() == 0
                 ? ""
