@@ -1,0 +1,215 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.jhdf.HdfFile;
+import io.jhdf.api.Dataset;
+import io.jhdf.api.Node;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.elmo4j.weights.Dtype;
+import org.elmo4j.weights.SafetensorsWriter;
+import org.elmo4j.weights.WeightStore;
+import org.elmo4j.weights.WeightStores;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Models of ELMoForManyLangs against the numbers that their own program computes. */
+class ManyLangsTest {
+  private static final Path ROOT =
+      Path.of(System.getProperty("elmo4j.root"), "tests", "golden-formats");
+  private static final double TOLERANCE = 2e-5;
+  private static final double STATEFUL_TOLERANCE = 1e-4;
+  private static final Layer[] LAYERS = {Layer.WORD_EMB, Layer.lstm(1), Layer.lstm(2)};
+
+  @TempDir Path temporary;
+
+  /** The folders of both models in both of torch's formats. */
+  static Stream<Path> models() {
+    return Stream.of("manylangs-word-char", "manylangs-char-only")
+        .flatMap(name -> Stream.of("model-legacy", "model-zip").map(ROOT.resolve(name)::resolve));
+  }
+
+  private static List<List<String>> sentences(Path model) {
+    try {
+      String[][] tokens =
+          new ObjectMapper()
+              .readValue(model.resolveSibling("sentences.json").toFile(), String[][].class);
+      return Stream.of(tokens).map(List::of).toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Numbers of a dataset, row-major; null if the file has none of that name. */
+  private static float[] numbers(HdfFile file, String path) {
+    Node node = file.getByPath(path);
+    Dataset dataset = (Dataset) node;
+    if (dataset.getSize() == 0) {
+      return new float[0];
+    }
+    return (float[]) dataset.getDataFlat();
+  }
+
+  private static void assertClose(String what, float[] wanted, float[] got, double tolerance) {
+    assertEquals(wanted.length, got.length, what + ": numbers");
+    int worst = -1;
+    double most = tolerance;
+    for (int i = 0; i < got.length; i++) {
+      double off = Math.abs((double) got[i] - wanted[i]);
+      if (!(off <= most)) {
+        most = off;
+        worst = i;
+      }
+    }
+    if (worst >= 0) {
+      assertEquals(wanted[worst], got[worst], what + ", number " + worst);
+    }
+  }
+
+  /** The original's layer 0 is the token representation twice over. */
+  private static float[] twice(float[] rows, int dim) {
+    float[] twice = new float[2 * rows.length];
+    for (int t = 0; t < rows.length / dim; t++) {
+      System.arraycopy(rows, t * dim, twice, 2 * t * dim, dim);
+      System.arraycopy(rows, t * dim, twice, (2 * t + 1) * dim, dim);
+    }
+    return twice;
+  }
+
+  /** All layers of one sentence as the original's output -2 has them: [layers, tokens, 2P]. */
+  private static float[] layers(ElmoModel model, Embeddings embeddings, int row) {
+    float[] words = embeddings.get(Layer.WORD_EMB, row).toArray();
+    List<float[]> parts =
+        List.of(
+            twice(words, model.dim(Layer.WORD_EMB)),
+            embeddings.get(Layer.lstm(1), row).toArray(),
+            embeddings.get(Layer.lstm(2), row).toArray());
+    float[] all = new float[3 * parts.get(0).length];
+    for (int k = 0; k < 3; k++) {
+      System.arraycopy(parts.get(k), 0, all, k * parts.get(0).length, parts.get(k).length);
+    }
+    return all;
+  }
+
+  private static void assertOutputs(ElmoModel model, Path golden) {
+    List<List<String>> sentences = sentences(golden);
+    Layer[] layers = {LAYERS[0], LAYERS[1], LAYERS[2], Layer.ELMO};
+    try (HdfFile file = new HdfFile(golden.resolveSibling("outputs.hdf5"));
+        Embeddings embeddings = model.embed(sentences, layers)) {
+      int p = model.dim(Layer.WORD_EMB);
+      for (int s = 0; s < sentences.size(); s++) {
+        String what = golden + ", sentence " + s + ", output ";
+        float[] words = twice(embeddings.get(Layer.WORD_EMB, s).toArray(), p);
+        assertClose(what + "0", numbers(file, "0/" + s), words, TOLERANCE);
+        for (int k = 1; k <= 2; k++) {
+          assertClose(
+              what + k,
+              numbers(file, k + "/" + s),
+              embeddings.get(Layer.lstm(k), s).toArray(),
+              TOLERANCE);
+        }
+        assertClose(
+            what + "-2", numbers(file, "-2/" + s), layers(model, embeddings, s), TOLERANCE);
+        if (sentences.get(s).isEmpty()) {
+          assertEquals(0, embeddings.get(Layer.ELMO, s).toArray().length);
+        } else {
+          float[] mean = embeddings.get(Layer.ELMO, s).toArray();
+          assertClose(what + "-1", numbers(file, "-1/" + s), mean, TOLERANCE);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  void everyOutputOfEverySentenceInOneCall(Path golden) {
+    try (ElmoModel model = ElmoModel.load(golden)) {
+      assertOutputs(model, golden);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  void eachSentenceAlone(Path golden) {
+    List<List<String>> sentences = sentences(golden);
+    try (ElmoModel model = ElmoModel.load(golden);
+        HdfFile file = new HdfFile(golden.resolveSibling("outputs.hdf5"))) {
+      for (int s = 0; s < sentences.size(); s++) {
+        try (Embeddings embeddings = model.embed(sentences.subList(s, s + 1), LAYERS)) {
+          assertClose(
+              golden + " " + s,
+              numbers(file, "-2/" + s),
+              layers(model, embeddings, 0),
+              TOLERANCE);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  void stateIsCarriedBetweenCallsFromRowsByLength(Path golden) {
+    List<List<String>> sentences = sentences(golden);
+    try (ElmoModel model = ElmoModel.load(golden);
+        ElmoSession session = model.session();
+        HdfFile file = new HdfFile(golden.resolveSibling("outputs-stateful-batch3.hdf5"))) {
+      for (int first = 0; first < sentences.size(); first += 3) {
+        List<List<String>> batch =
+            sentences.subList(first, Math.min(first + 3, sentences.size()));
+        try (Embeddings embeddings = session.embed(batch, LAYERS)) {
+          assertStateful(file, model, embeddings, first);
+        }
+      }
+      assertEquals(3, session.rows());
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  void theSecondOfTwoCallsGoesOnFromTheFirst(Path golden) {
+    List<List<String>> sentences = sentences(golden);
+    // Few threads: how a call is split into batches must not matter to its rows.
+    for (int threads : new int[] {1, 4}) {
+      try (ElmoModel model = ElmoModel.builder().path(golden).threads(threads).load();
+          ElmoSession session = model.session();
+          HdfFile file = new HdfFile(golden.resolveSibling("outputs-second-call.hdf5"))) {
+        session.embed(sentences, LAYERS).close();
+        try (Embeddings embeddings = session.embed(sentences, LAYERS)) {
+          assertStateful(file, model, embeddings, 0);
+        }
+      }
+    }
+  }
+
+  private static void assertStateful(
+      HdfFile file, ElmoModel model, Embeddings embeddings, int first) {
+    for (int row = 0; row < embeddings.batchSize(); row++) {
+      String name = String.valueOf(first + row);
+      Node node = file.getChildren().containsKey(name) ? file.getChild(name) : null;
+      String path = node != null ? name : "-2/" + name;
+      assertClose(
+          file.getFile() + " " + path,
+          numbers(file, path),
+          layers(model, embeddings, row),
+          STATEFUL_TOLERANCE);
+    }
+  }
+}
