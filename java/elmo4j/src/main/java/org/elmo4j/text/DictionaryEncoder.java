@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.text;
 
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
 import org.elmo4j.ElmoException;
@@ -40,17 +41,17 @@ public final class DictionaryEncoder implements TokenEncoder {
   private final int unknownWord;
 
   /**
-   * Reads dictionaries: a line is {@code entry TAB id}. White space around a line is dropped; an
-   * entry that was white space alone stands for U+3000. Of an entry's several ids the last counts.
+   * Reads dictionaries: a line is {@code entry TAB id}, with each id once. White space around a line
+   * is dropped; an entry that was white space alone stands for U+3000. Of an entry's several ids the
+   * last counts.
    *
    * @param maxCharacters ids a token has, 7 or more
    * @param characters the dictionary of characters, with {@code <bos> <eos> <bow> <eow> <oov> <pad>}
    * @param characterCount ids there are: less than 32767
    * @param words the dictionary of words, with {@code <oov>} and {@code <pad>}; null for none
    * @param wordCount ids there are
-   * @throws ElmoException if a line has another form, an id is out of range, there are more lines
-   *     than ids, or an entry is missing; the message begins with {@code char.dic} or {@code
-   *     word.dic}
+   * @throws ElmoException if a line has another form, an id is missing, out of range or there
+   *     twice, or an entry is missing; the message begins with {@code char.dic} or {@code word.dic}
    */
   public DictionaryEncoder(
       int maxCharacters, String characters, int characterCount, String words, int wordCount) {
@@ -86,15 +87,12 @@ public final class DictionaryEncoder implements TokenEncoder {
 
   private static Map<String, Integer> parse(String file, String text, int count) {
     Map<String, Integer> ids = new HashMap<>();
+    BitSet seen = new BitSet(count);
     int line = 0;
     for (int from = 0; from < text.length(); ) {
       int end = text.indexOf('\n', from);
       end = end < 0 ? text.length() : end;
       String at = file + " line " + ++line + ": ";
-      if (line > count) {
-        throw new ElmoException(
-            at + "expected at most " + count + " lines, as many as its table has rows, found more");
-      }
       String stripped = strip(text, from, end);
       from = end + 1;
       int tab = stripped.indexOf('\t');
@@ -108,7 +106,15 @@ public final class DictionaryEncoder implements TokenEncoder {
         throw new ElmoException(
             at + "expected an id less than " + count + ", the rows of its table, found " + value);
       }
+      if (seen.get(value)) {
+        throw new ElmoException(at + "expected each id once, found " + value + " again");
+      }
+      seen.set(value);
       ids.put(entry, value);
+    }
+    if (line != count) {
+      throw new ElmoException(
+          file + ": expected " + count + " lines, the rows of its table, found " + line);
     }
     return ids;
   }
