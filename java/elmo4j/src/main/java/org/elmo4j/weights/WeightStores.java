@@ -176,8 +176,7 @@ public final class WeightStores {
     }
     throw new ElmoException(
         folder
-            + ": expected one safetensors file, one options file and one HDF5 file, or the files of"
-            + " an ELMoForManyLangs model, found "
+            + ": expected one safetensors file, or one options file and one HDF5 file, found "
             + (files.isEmpty() ? "an empty folder" : names(files))
             + (options.size() + weights.size() + safetensors.size() == 0
                 ? ""
@@ -186,7 +185,8 @@ public final class WeightStores {
                     + ", options "
                     + names(options)
                     + ", HDF5 "
-                    + names(weights)));
+                    + names(weights))
+            + (manyLangs ? "; and files of an ELMoForManyLangs model" : ""));
   }
 
   /** Files of a kind; of several, those that are a model's if any is. */
