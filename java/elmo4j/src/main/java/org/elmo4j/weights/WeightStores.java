@@ -165,7 +165,9 @@ public final class WeightStores {
     List<Path> options = select(files, Kind.JSON, WeightStores::isOptions);
     List<Path> weights = select(files, Kind.HDF5, AllenNlpReader::holdsModel);
     boolean manyLangs = ManyLangsReader.holdsModel(files);
-    if (manyLangs && safetensors.isEmpty() && weights.isEmpty()) {
+    if (manyLangs
+        && safetensors.isEmpty()
+        && weights.stream().noneMatch(AllenNlpReader::holdsModel)) {
       return ManyLangsReader.open(folder);
     }
     if (!manyLangs && safetensors.size() == 1 && weights.isEmpty()) {
