@@ -4,9 +4,6 @@ package org.elmo4j;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNotEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.jhdf.HdfFile;
@@ -14,13 +11,12 @@ import io.jhdf.api.Dataset;
 import io.jhdf.api.Node;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
 import org.elmo4j.weights.Dtype;
 import org.elmo4j.weights.SafetensorsWriter;
 import org.elmo4j.weights.WeightStore;
@@ -29,7 +25,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** Models of ELMoForManyLangs against the numbers that their own program computes. */
 class ManyLangsTest {
@@ -210,6 +205,65 @@ class ManyLangsTest {
           numbers(file, path),
           layers(model, embeddings, row),
           STATEFUL_TOLERANCE);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  void aConvertedModelComputesTheSame(Path golden) {
+    Path file = temporary.resolve("converted.safetensors");
+    try (WeightStore store = WeightStores.open(golden)) {
+      SafetensorsWriter.write(store, file, Dtype.F32, Map.of());
+    }
+    List<List<String>> sentences = sentences(golden);
+    try (ElmoModel model = ElmoModel.load(golden);
+        ElmoModel converted = ElmoModel.load(file);
+        Embeddings wanted = model.embed(sentences, LAYERS);
+        Embeddings got = converted.embed(sentences, LAYERS)) {
+      assertEquals(model.options(), converted.options());
+      for (int s = 0; s < sentences.size(); s++) {
+        Expected.assertSameBits(golden + " " + s, wanted, s, got, s);
+      }
+    }
+  }
+
+  @Test
+  void boundariesAreKeptWhereAskedFor() {
+    Path golden = ROOT.resolve("manylangs-word-char").resolve("model-zip");
+    List<List<String>> sentences = List.of(List.of("the", "bank"), List.of());
+    EmbedOptions options = EmbedOptions.layers(Layer.WORD_EMB).withBoundaries(true);
+    try (ElmoModel model = ElmoModel.load(golden);
+        Embeddings with = model.embed(sentences, options);
+        // A token spelled as a boundary is taken for it.
+        Embeddings without =
+            model.embed(List.of(List.of("<bos>", "the", "bank", "<eos>")), Layer.WORD_EMB)) {
+      assertArrayEquals(new int[] {4, 2}, with.lengths());
+      assertArrayEquals(
+          without.get(Layer.WORD_EMB, 0).toArray(), with.get(Layer.WORD_EMB, 0).toArray());
+    }
+  }
+
+  @Test
+  void parametersAreThoseOfTheOriginalsTensors() {
+    try (ElmoModel model =
+        ElmoModel.load(ROOT.resolve("manylangs-word-char").resolve("model-zip"))) {
+      assertEquals(102, model.options().dictionary().words());
+      assertEquals(137, model.options().dictionary().characters());
+      // What the two zip files hold under data/, in numbers of four bytes.
+      assertEquals((stored("token_embedder") + stored("encoder")) / 4, model.parameters());
+    }
+  }
+
+  private static long stored(String stem) {
+    Path file =
+        ROOT.resolve("manylangs-word-char").resolve("model-zip").resolve(stem + ".pkl");
+    try (ZipFile zip = new ZipFile(file.toFile())) {
+      return zip.stream()
+          .filter(entry -> entry.getName().startsWith(stem + "/data/"))
+          .mapToLong(ZipEntry::getSize)
+          .sum();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 }
