@@ -121,8 +121,7 @@ class ManyLangsTest {
               embeddings.get(Layer.lstm(k), s).toArray(),
               TOLERANCE);
         }
-        assertClose(
-            what + "-2", numbers(file, "-2/" + s), layers(model, embeddings, s), TOLERANCE);
+        assertClose(what + "-2", numbers(file, "-2/" + s), layers(model, embeddings, s), TOLERANCE);
         if (sentences.get(s).isEmpty()) {
           assertEquals(0, embeddings.get(Layer.ELMO, s).toArray().length);
         } else {
@@ -150,10 +149,7 @@ class ManyLangsTest {
       for (int s = 0; s < sentences.size(); s++) {
         try (Embeddings embeddings = model.embed(sentences.subList(s, s + 1), LAYERS)) {
           assertClose(
-              golden + " " + s,
-              numbers(file, "-2/" + s),
-              layers(model, embeddings, 0),
-              TOLERANCE);
+              golden + " " + s, numbers(file, "-2/" + s), layers(model, embeddings, 0), TOLERANCE);
         }
       }
     }
@@ -167,8 +163,7 @@ class ManyLangsTest {
         ElmoSession session = model.session();
         HdfFile file = new HdfFile(golden.resolveSibling("outputs-stateful-batch3.hdf5"))) {
       for (int first = 0; first < sentences.size(); first += 3) {
-        List<List<String>> batch =
-            sentences.subList(first, Math.min(first + 3, sentences.size()));
+        List<List<String>> batch = sentences.subList(first, Math.min(first + 3, sentences.size()));
         try (Embeddings embeddings = session.embed(batch, LAYERS)) {
           assertStateful(file, model, embeddings, first);
         }
@@ -255,8 +250,7 @@ class ManyLangsTest {
   }
 
   private static long stored(String stem) {
-    Path file =
-        ROOT.resolve("manylangs-word-char").resolve("model-zip").resolve(stem + ".pkl");
+    Path file = ROOT.resolve("manylangs-word-char").resolve("model-zip").resolve(stem + ".pkl");
     try (ZipFile zip = new ZipFile(file.toFile())) {
       return zip.stream()
           .filter(entry -> entry.getName().startsWith(stem + "/data/"))

@@ -631,10 +631,28 @@ class MainTest {
     List<String> lines = Files.readAllLines(golden.resolve("cli-input.txt"));
     String input = text(String.join("\n", lines).replace('\t', ' ') + "\n");
     String model = golden.resolve("model-legacy").toString();
-    done("embed", "--model", model, "--tokenized", "--input", input, "--output", file("all.h5"),
-        "--layers", "all");
-    done("embed", "--model", model, "--tokenized", "--input", input, "--output", file("mean.h5"),
-        "--layers", "average");
+    done(
+        "embed",
+        "--model",
+        model,
+        "--tokenized",
+        "--input",
+        input,
+        "--output",
+        file("all.h5"),
+        "--layers",
+        "all");
+    done(
+        "embed",
+        "--model",
+        model,
+        "--tokenized",
+        "--input",
+        input,
+        "--output",
+        file("mean.h5"),
+        "--layers",
+        "average");
     try (HdfFile words = new HdfFile(golden.resolve("cli-output.ly0.hdf5"));
         HdfFile means = new HdfFile(golden.resolve("cli-output.ly-1.hdf5"));
         HdfFile all = new HdfFile(folder.resolve("all.h5"));

@@ -135,8 +135,7 @@ class ManyLangsReaderTest {
             "cbuiltins\neval\n");
     for (Map.Entry<String, String> attack : attacks.entrySet()) {
       Path folder = model(form);
-      editPickle(
-          folder.resolve(file), pickle -> pickle.replaceFirst(REBUILD, attack.getValue()));
+      editPickle(folder.resolve(file), pickle -> pickle.replaceFirst(REBUILD, attack.getValue()));
       assertEquals(
           folder.resolve(file)
               + ": expected a pickle of tensors alone, found one that wants to run \""
@@ -253,8 +252,7 @@ class ManyLangsReaderTest {
   void theStructureIsLookedForInTheFolderAlone(String path, boolean found) throws IOException {
     Path folder = model("model-legacy");
     Files.writeString(folder.resolveSibling("other.json"), "not to be read");
-    edit(
-        folder.resolve("config.json"), json -> json.replace("\"" + STRUCTURE, "\"" + path));
+    edit(folder.resolve("config.json"), json -> json.replace("\"" + STRUCTURE, "\"" + path));
     if (found) {
       WeightStores.open(folder).close();
     } else {
@@ -302,16 +300,19 @@ class ManyLangsReaderTest {
         "char.dic | b\\t1\\n | b\\t0\\n | char.dic line 2: expected each id once, found 0 again",
         "char.dic | b\\t1\\n | b\\t137\\n | char.dic line 2: expected an id less than 137",
         "char.dic | b\\t1\\n | b\\t-1\\n | char.dic line 2: expected an entry, a tab and a number",
-        "char.dic | b\\t1\\n | b\\t1\\t1\\n | char.dic line 2: expected an entry, a tab and a number",
+        "char.dic | b\\t1\\n"
+            + " | b\\t1\\t1\\n"
+            + " | char.dic line 2: expected an entry, a tab and a number",
         "char.dic | b\\t1\\n | b 1\\n | char.dic line 2: expected an entry, a tab and a number",
         "char.dic | b\\t1\\n | b\\t99999999999\\n | char.dic line 2: expected an entry",
         "char.dic | <eow> | <xxx> | char.dic: expected an entry <eow>, found none",
         "char.dic | <pad> | <xxx> | char.dic: expected an entry <pad>, found none",
         "word.dic | <oov> | <xxx> | word.dic: expected an entry <oov>, found none",
-        "word.dic | <oov>\\t0\\n | '' | word.dic: expected 102 lines, the rows of its table, found 101",
+        "word.dic | <oov>\\t0\\n"
+            + " | '' | word.dic: expected 102 lines, the rows of its table, found 101",
       })
-  void aDictionaryThatDoesNotFitItsTableIsRefused(
-      String file, String from, String to, String named) throws IOException {
+  void aDictionaryThatDoesNotFitItsTableIsRefused(String file, String from, String to, String named)
+      throws IOException {
     Path folder = model("model-zip");
     edit(folder.resolve(file), text -> text.replace(unescape(from), unescape(to)));
     assertContains(named, refused(folder));

@@ -8,9 +8,10 @@ import java.util.Map;
 import org.elmo4j.ElmoException;
 
 /**
- * The ids of ELMoForManyLangs (Che et al. 2018): one a Unicode code point and one a word, out of the
- * model's two dictionaries. A token is cut to {@code maxCharacters - 2} code points; the cut token
- * is looked up. Words are matched exactly, case included; what no dictionary has is {@code <oov>}.
+ * The ids of ELMoForManyLangs (Che et al. 2018): one a Unicode code point and one a word, out of
+ * the model's two dictionaries. A token is cut to {@code maxCharacters - 2} code points; the cut
+ * token is looked up. Words are matched exactly, case included; what no dictionary has is {@code
+ * <oov>}.
  *
  * <p>As in the original, which swaps the two, a token begins with the id of {@code <eow>} and ends
  * with that of {@code <bow>}. Immutable; any thread may use it.
@@ -41,12 +42,13 @@ public final class DictionaryEncoder implements TokenEncoder {
   private final int unknownWord;
 
   /**
-   * Reads dictionaries: a line is {@code entry TAB id}, with each id once. White space around a line
-   * is dropped; an entry that was white space alone stands for U+3000. Of an entry's several ids the
-   * last counts.
+   * Reads dictionaries: a line is {@code entry TAB id}, with each id once. White space around a
+   * line is dropped; an entry that was white space alone stands for U+3000. Of an entry's several
+   * ids the last counts.
    *
    * @param maxCharacters ids a token has, 7 or more
-   * @param characters the dictionary of characters, with {@code <bos> <eos> <bow> <eow> <oov> <pad>}
+   * @param characters the dictionary of characters, with {@code <bos> <eos> <bow> <eow> <oov>
+   *     <pad>}
    * @param characterCount ids there are: less than 32767
    * @param words the dictionary of words, with {@code <oov>} and {@code <pad>}; null for none
    * @param wordCount ids there are

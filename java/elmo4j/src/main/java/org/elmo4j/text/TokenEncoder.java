@@ -3,8 +3,8 @@
 package org.elmo4j.text;
 
 /**
- * Turns tokens into the ids that a model's tables are indexed by. Each family of models has its own:
- * {@link CharacterMapper} for bilm-tf's and AllenNLP's, {@link DictionaryEncoder} for
+ * Turns tokens into the ids that a model's tables are indexed by. Each family of models has its
+ * own: {@link CharacterMapper} for bilm-tf's and AllenNLP's, {@link DictionaryEncoder} for
  * ELMoForManyLangs'. Immutable; any thread may use it.
  */
 public interface TokenEncoder {
@@ -34,7 +34,9 @@ public interface TokenEncoder {
    */
   int map(CharSequence token, short[] ids, int offset);
 
-  /** The row of {@code word_embed} that a token has, from 0; 0 where the model has no such table. */
+  /**
+   * The row of {@code word_embed} that a token has, from 0; 0 where the model has no such table.
+   */
   default int word(String token) {
     return 0;
   }

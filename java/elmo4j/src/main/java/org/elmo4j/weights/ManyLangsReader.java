@@ -26,11 +26,11 @@ import org.elmo4j.text.TokenEncoder;
 /**
  * Reads the form of ELMoForManyLangs (Che et al. 2018; Fares et al. 2017), a folder: {@code
  * config.json} and the structure it names, {@code char.dic} and {@code word.dic}, {@code
- * token_embedder.pkl} and {@code encoder.pkl} as {@code torch.save} writes them. For one thread at a
- * time.
+ * token_embedder.pkl} and {@code encoder.pkl} as {@code torch.save} writes them. For one thread at
+ * a time.
  *
- * <p>Its arithmetic is bilm-tf's in another order, which is undone as weights are read: matrices are
- * transposed; the LSTM's gates stand as input, forget, memory, output; nothing is added to the
+ * <p>Its arithmetic is bilm-tf's in another order, which is undone as weights are read: matrices
+ * are transposed; the LSTM's gates stand as input, forget, memory, output; nothing is added to the
  * forget gate, so its bias is lowered by the 1 that bilm-tf adds; the highway's gate goes the other
  * way, so its weights are negated ({@code 1 - sigmoid(z) = sigmoid(-z)}).
  */
@@ -146,8 +146,7 @@ public final class ManyLangsReader implements WeightStore {
       Path file = inside(folder, candidate);
       if (file != null) {
         JsonNode structure = ModelOptions.readJson(file);
-        return ModelOptions.parseManyLangs(
-            structure, file.toString(), characterCount, wordCount);
+        return ModelOptions.parseManyLangs(structure, file.toString(), characterCount, wordCount);
       }
     }
     if (name.equals(PUBLISHED)) {
@@ -318,8 +317,7 @@ public final class ManyLangsReader implements WeightStore {
             }
           });
       sources.put(
-          name + "W_P_0",
-          target -> transpose(load(lstm, projector), cells, 0, p, 1, target, 0, p));
+          name + "W_P_0", target -> transpose(load(lstm, projector), cells, 0, p, 1, target, 0, p));
     }
 
     private void check(TorchFile file, Map<String, long[]> expected) {

@@ -350,8 +350,7 @@ public record ModelOptions(
     private void name(String path, String expected) {
       String found = find(path, true, expected, JsonNode::isTextual).textValue();
       if (!found.equals(expected)) {
-        throw new ElmoException(
-            path + ": expected " + expected + ", found " + Json.brief(found));
+        throw new ElmoException(path + ": expected " + expected + ", found " + Json.brief(found));
       }
     }
 
@@ -414,8 +413,7 @@ public record ModelOptions(
         case "relu" -> Activation.RELU;
         case "tanh" -> Activation.TANH;
         default ->
-            throw new ElmoException(
-                path + ": expected relu or tanh, found " + Json.brief(name));
+            throw new ElmoException(path + ": expected relu or tanh, found " + Json.brief(name));
       };
     }
 
@@ -489,8 +487,8 @@ public record ModelOptions(
   /**
    * Names and shapes of the tensors a model of this structure has, in the order of the computation.
    * The projection after the convolution ({@code CNN_proj}) is among them unless the filters
-   * already sum to {@link #projectionDim} (a file may have one then all the same); always in a model
-   * with a {@link #dictionary}.
+   * already sum to {@link #projectionDim} (a file may have one then all the same); always in a
+   * model with a {@link #dictionary}.
    */
   public Map<String, long[]> tensorShapes() {
     return tensorShapes(needsProjection());

@@ -19,9 +19,9 @@ import org.elmo4j.ElmoException;
 
 /**
  * Reads Python pickles that hold tensors. A pickle is a program for a stack machine that may call
- * any function of the reader's Python; this machine knows the opcodes that {@code torch.save} writes
- * for a state dict, and calls nothing: what a pickle names must be one of the few things below, which
- * are built here. For one thread at a time.
+ * any function of the reader's Python; this machine knows the opcodes that {@code torch.save}
+ * writes for a state dict, and calls nothing: what a pickle names must be one of the few things
+ * below, which are built here. For one thread at a time.
  */
 final class Pickle {
   /** Bytes of pickles that are read; those of the published models take some 10,000. */
@@ -79,8 +79,8 @@ final class Pickle {
   /**
    * Reads the next pickle.
    *
-   * @return null, Boolean, Long, BigInteger, String, {@link Tuple}, List, Map (keys String or Long),
-   *     {@link Storage} or {@link StoredTensor}; lists and maps may contain themselves
+   * @return null, Boolean, Long, BigInteger, String, {@link Tuple}, List, Map (keys String or
+   *     Long), {@link Storage} or {@link StoredTensor}; lists and maps may contain themselves
    * @throws ElmoException if it is damaged, or wants more than tensors
    */
   Object read() {
@@ -172,7 +172,8 @@ final class Pickle {
         stack.add(call(call.get(0), tuple(call.get(1))));
       }
       case 'b' -> {
-        // An OrderedDict's attributes: the versions of torch's modules, which say nothing of weights.
+        // An OrderedDict's attributes: the versions of torch's modules, which say nothing of
+        // weights.
         Object state = pop();
         map(top());
         map(state);

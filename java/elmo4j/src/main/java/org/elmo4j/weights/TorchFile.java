@@ -26,9 +26,10 @@ import org.elmo4j.weights.Pickle.StoredTensor;
 
 /**
  * A state dict that {@code torch.save} wrote: tensors by name, in either of its formats. The older:
- * pickles of a magic number, a version, facts about the machine, the dict, and the list of storages;
- * then each storage, its count in 8 bytes before it. The newer (torch 1.6): a zip file of the dict
- * ({@code data.pkl}) and each storage ({@code data/KEY}), stored raw. For one thread at a time.
+ * pickles of a magic number, a version, facts about the machine, the dict, and the list of
+ * storages; then each storage, its count in 8 bytes before it. The newer (torch 1.6): a zip file of
+ * the dict ({@code data.pkl}) and each storage ({@code data/KEY}), stored raw. For one thread at a
+ * time.
  */
 final class TorchFile implements AutoCloseable {
   private static final BigInteger MAGIC = new BigInteger("1950a86a20f9469cfc6c", 16);
@@ -180,7 +181,8 @@ final class TorchFile implements AutoCloseable {
       }
       String folder = entry.getName().substring(0, entry.getName().length() - "data.pkl".length());
       ZipEntry order = zip.getEntry(folder + "byteorder");
-      if (order != null && !"little".equals(new String(bytes(zip, order, 16), StandardCharsets.US_ASCII))) {
+      if (order != null
+          && !"little".equals(new String(bytes(zip, order, 16), StandardCharsets.US_ASCII))) {
         throw bad(source, "little-endian numbers", "others");
       }
       Pickle pickle = new Pickle(ByteBuffer.wrap(bytes(zip, entry, Pickle.MAX_BYTES)), source);

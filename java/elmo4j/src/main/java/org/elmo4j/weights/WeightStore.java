@@ -13,9 +13,9 @@ import org.elmo4j.text.TokenEncoder;
  * Weights as some file holds them, under the names and shapes of the AllenNLP / bilm-tf form
  * whatever the file's own: {@code char_embed}, {@code CNN/W_cnn_0}, {@code
  * RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/W_0} and so on, {@code word_embed} where words have
- * embeddings of their own. What they are multiplied into is the same for all: a form whose arithmetic
- * differs in order or sign gives its weights reordered, negated, shifted. Nothing is read until {@link #read} asks
- * for it. For one thread at a time.
+ * embeddings of their own. What they are multiplied into is the same for all: a form whose
+ * arithmetic differs in order or sign gives its weights reordered, negated, shifted. Nothing is
+ * read until {@link #read} asks for it. For one thread at a time.
  */
 public interface WeightStore extends AutoCloseable {
   /** The file or folder, for messages. */

@@ -38,7 +38,8 @@ public final class WeightStores {
   /**
    * Opens a model by its content: a file of elmo4j's own form ({@link SafetensorsReader}), or a
    * folder with such a file, with an options file and weights in HDF5 ({@link AllenNlpReader}), or
-   * with the files of ELMoForManyLangs ({@link ManyLangsReader}). A folder may hold other files; of several options or HDF5 files one must be a model's.
+   * with the files of ELMoForManyLangs ({@link ManyLangsReader}). A folder may hold other files; of
+   * several options or HDF5 files one must be a model's.
    *
    * @throws ElmoException if there is no model, or more than one, or it is damaged
    */
