@@ -4,6 +4,7 @@ package org.elmo4j;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.jhdf.HdfFile;
@@ -25,6 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Models of ELMoForManyLangs against the numbers that their own program computes. */
 class ManyLangsTest {
@@ -218,6 +220,46 @@ class ManyLangsTest {
       assertEquals(model.options(), converted.options());
       for (int s = 0; s < sentences.size(); s++) {
         Expected.assertSameBits(golden + " " + s, wanted, s, got, s);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"portable", "avx2", "avx512"})
+  void everyInstructionSetGivesTheSameNumbers(String isa) {
+    Isa.with(
+        isa,
+        () ->
+            models()
+                .forEach(
+                    golden -> {
+                      try (ElmoModel model = ElmoModel.load(golden)) {
+                        assertOutputs(model, golden);
+                      }
+                    }));
+  }
+
+  /** The structure's odd sizes leave parts of tiles empty. */
+  @Test
+  void bfloat16WeightsGiveNearlyTheSame() {
+    Path golden = ROOT.resolve("manylangs-word-char").resolve("model-zip");
+    List<List<String>> sentences = sentences(golden);
+    ElmoModel rounded;
+    try {
+      rounded = ElmoModel.builder().path(golden).precision(Precision.BF16).load();
+    } catch (ElmoException e) {
+      assumeTrue(false, e.getMessage()); // This processor has no such kernels.
+      return;
+    }
+    try (rounded;
+        ElmoModel model = ElmoModel.load(golden);
+        Embeddings wanted = model.embed(sentences, Layer.WORD_EMB, Layer.lstm(1));
+        Embeddings got = rounded.embed(sentences, Layer.WORD_EMB, Layer.lstm(1))) {
+      for (int s = 0; s < sentences.size(); s++) {
+        for (Layer layer : wanted.layers()) {
+          float[] w = wanted.get(layer, s).toArray();
+          assertClose(layer + " " + s, w, got.get(layer, s).toArray(), 0.05);
+        }
       }
     }
   }

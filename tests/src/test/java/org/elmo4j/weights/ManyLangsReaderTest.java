@@ -27,6 +27,7 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 import java.util.zip.ZipOutputStream;
 import org.elmo4j.ElmoException;
+import org.elmo4j.ElmoModel;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -387,6 +388,41 @@ class ManyLangsReaderTest {
       assertContains(
           "expected a finite 32-bit float, found NaN", failure(() -> TinyModel.readAll(store)));
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "\"char_dic\" | \"char_dix\" | __metadata__.char_dic: found no such key",
+        "\"word_dic\" | \"word_dix\" | __metadata__.word_dic: found no such key",
+        "b\\\\t1\\\\n | b\\\\t0\\\\n | __metadata__: char.dic line 2: expected each id once",
+        "characters\\\":137 | characters\\\":136 | char_cnn.n_characters: expected",
+      })
+  void aConvertedModelMustHoldItsDictionaries(String from, String to, String named)
+      throws IOException {
+    Path file = dir.resolve("converted.safetensors");
+    try (WeightStore store = WeightStores.open(model("model-zip"))) {
+      SafetensorsWriter.write(store, file, Dtype.F32, Map.of());
+    }
+    WeightStores.open(file).close();
+    edit(file, text -> text.replace(from.replace("\\\\", "\\"), to.replace("\\\\", "\\")));
+    assertContains(named, failure(() -> WeightStores.open(file)));
+  }
+
+  @Test
+  void dictionariesCannotComeWithWeightsInHdf5() throws IOException {
+    Path golden = GOLDEN.resolveSibling("golden").resolve("relu-skip");
+    Path options = dir.resolve("options.json");
+    Files.writeString(
+        options,
+        Files.readString(golden.resolve("options.json"))
+            .replaceFirst(
+                "[{]", "{\"dictionary\": {\"characters\": 261, \"words\": 0, \"word_dim\": 0},"));
+    Path weights = golden.resolve("weights.hdf5");
+    assertContains(
+        "expected the dictionaries that its options speak of, found none",
+        failure(() -> ElmoModel.builder().files(options, weights).load()));
   }
 
   @Test
