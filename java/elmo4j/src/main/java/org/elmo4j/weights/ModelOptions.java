@@ -271,7 +271,13 @@ public record ModelOptions(
     try {
       return new Parser(root).manyLangs(characters, words);
     } catch (ElmoException e) {
-      throw new ElmoException(source + ": " + e.getMessage(), e);
+      // The constructor speaks of AllenNLP's keys.
+      String message =
+          e.getMessage()
+              .replaceFirst("^char_cnn\\.embedding\\.dim", "token_embedder.char_dim")
+              .replaceFirst("^char_cnn\\.", "token_embedder.")
+              .replaceFirst("^lstm\\.", "encoder.");
+      throw new ElmoException(source + ": " + message, e);
     }
   }
 
