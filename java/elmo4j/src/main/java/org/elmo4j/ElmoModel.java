@@ -51,8 +51,9 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * Loads a model: a folder with options.json and weights in HDF5 (AllenNLP, bilm-tf), a folder of
-   * ELMoForManyLangs, or one elmo4j safetensors file. What a file is, its content tells.
+   * Loads a model of any form that {@link WeightStores#open(Path)} names: AllenNLP, bilm-tf, TF-Hub,
+   * Spark NLP, ELMoForManyLangs, elmo4j's safetensors, an archive of one of these. What a file is,
+   * its content tells.
    *
    * @throws ElmoException if it cannot be read or is no such model
    */
@@ -354,10 +355,11 @@ public final class ElmoModel implements AutoCloseable {
   /** Choices about how to load a model. For one thread. */
   public static final class Builder {
     private interface Opener {
-      WeightStore open();
+      WeightStore open(Path optionsFile);
     }
 
     private Opener opener;
+    private Path optionsFile;
     private Device device = Device.auto();
     private Precision precision = Precision.FP32;
     private int threads = Runtime.getRuntime().availableProcessors();
@@ -368,21 +370,33 @@ public final class ElmoModel implements AutoCloseable {
     /** From a folder or file; its content tells what it is. */
     public Builder path(Path path) {
       require(path, "path");
-      opener = () -> WeightStores.open(path);
+      opener = options ->
+          options == null ? WeightStores.open(path) : WeightStores.open(options, path);
+      return this;
+    }
+
+    /**
+     * The options file (options.json of AllenNLP or bilm-tf) for the model at {@link #path}: in place
+     * of what must be assumed of a TensorFlow checkpoint, or of the file beside the weights.
+     */
+    public Builder options(Path optionsFile) {
+      require(optionsFile, "options file");
+      this.optionsFile = optionsFile;
       return this;
     }
 
     /** From options.json and HDF5 weights in places of their own. */
     public Builder files(Path options, Path weights) {
-      require(options, "options file");
       require(weights, "weight file");
-      opener = () -> WeightStores.open(options, weights);
-      return this;
+      return options(options).path(weights);
     }
 
     /** The model in the box. */
     public Builder miniEnglish() {
-      opener = WeightStores::miniEnglish;
+      opener = options -> {
+        requireNone(options, "the model mini-en");
+        return WeightStores.miniEnglish();
+      };
       return this;
     }
 
@@ -395,15 +409,29 @@ public final class ElmoModel implements AutoCloseable {
     public Builder pretrained(ModelHub hub, String name, String language) {
       require(hub, "hub");
       require(name, "name");
-      opener = () -> hub.open(name, language);
+      opener =
+          options -> {
+            requireNone(options, "the model " + name);
+            return hub.open(name, language);
+          };
       return this;
     }
 
     /** From weights that are open already; {@link #load} closes them. */
     public Builder weights(WeightStore weights) {
       require(weights, "weights");
-      opener = () -> weights;
+      opener = options -> {
+        requireNone(options, "open weights");
+        return weights;
+      };
       return this;
+    }
+
+    private static void requireNone(Path optionsFile, String model) {
+      if (optionsFile != null) {
+        throw new ElmoException(
+            "options file: expected none, for " + model + " has its own, found " + optionsFile);
+      }
     }
 
     /** Where to run; {@link Device#auto} by default. */
@@ -452,7 +480,7 @@ public final class ElmoModel implements AutoCloseable {
       if (!device.equals(Device.cpu())) {
         throw new ElmoException("device: expected cpu, found " + device);
       }
-      try (WeightStore store = opener.open()) {
+      try (WeightStore store = opener.open(optionsFile)) {
         WeightStores.check(store);
         ScalarMix own = Objects.requireNonNullElseGet(store.mix(), () -> ScalarMix.even(store.options().lstmLayers() + 1));
         return new ElmoModel(store, mix == null ? own : mix, precision, threads);

@@ -427,16 +427,47 @@ class ManyLangsReaderTest {
 
   @Test
   void oneFileAloneAsksForItsFolder() throws IOException {
+    Path file = model("model-legacy").resolve("encoder.pkl");
+    assertContains(
+        "found a file of torch alone: name the folder of an ELMoForManyLangs model",
+        failure(() -> WeightStores.open(file)));
+    Path zip = model("model-zip").resolve("encoder.pkl");
+    assertContains(zip.toString(), failure(() -> WeightStores.open(zip)));
+  }
+
+  @Test
+  void aFolderWithAnotherModelIsNotGuessedAt() throws IOException {
     Path folder = model("model-legacy");
-    for (String form : List.of("model-legacy", "model-zip")) {
-      Path file = model(form).resolve("encoder.pkl");
-      assertContains(
-          "found a file of torch or a zip file alone: name the folder",
-          failure(() -> WeightStores.open(file)));
+    // HDF5 of something else is no model.
+    Path outputs = GOLDEN.resolve("manylangs-word-char").resolve("outputs.hdf5");
+    Files.copy(outputs, folder.resolve("outputs.hdf5"));
+    WeightStores.open(folder).close();
+    Path weights = GOLDEN.resolveSibling("golden").resolve("relu-skip").resolve("weights.hdf5");
+    Files.copy(weights, folder.resolve("weights.hdf5"));
+    assertContains("expected one model, found", refused(folder));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"model-legacy", "model-zip"})
+  void aFolderWithinAFolderOrAnArchiveIsFound(String form) throws IOException {
+    Path outer = Files.createDirectory(dir.resolve("outer"));
+    Path inner = copy(outer, "manylangs-word-char", form);
+    WeightStores.open(outer).close();
+    Map<String, byte[]> entries = new LinkedHashMap<>();
+    try (Stream<Path> files = Files.list(inner)) {
+      for (Path file : files.toList()) {
+        entries.put("179/" + file.getFileName(), Files.readAllBytes(file));
+      }
     }
-    Files.copy(
-        GOLDEN.resolveSibling("golden").resolve("relu-skip").resolve("weights.hdf5"),
-        folder.resolve("weights.hdf5"));
-    assertContains("; and files of an ELMoForManyLangs model", refused(folder));
+    Path archive = Files.write(dir.resolve("179.zip"), zip(entries, ZipEntry.DEFLATED));
+    try (WeightStore store = WeightStores.open(archive)) {
+      assertEquals(102, store.options().dictionary().words());
+      assertEquals("<bos>", store.encoder().beginSentence());
+      TinyModel.readAll(store);
+    }
+    Path options = GOLDEN.resolveSibling("golden").resolve("relu-skip").resolve("options.json");
+    assertContains(
+        "expected no options file, for the model has its own",
+        failure(() -> WeightStores.open(options, outer)));
   }
 }

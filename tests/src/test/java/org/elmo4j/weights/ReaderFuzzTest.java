@@ -5,8 +5,11 @@ package org.elmo4j.weights;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.fail;
 
+import io.jhdf.HdfFile;
+import io.jhdf.WritableHdfFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -174,6 +177,105 @@ class ReaderFuzzTest {
       }
     }
     return bytes;
+  }
+
+  private WeightStore open(String name, byte[] bytes) throws IOException {
+    return WeightStores.open(Files.write(dir.resolve(name), bytes));
+  }
+
+  @Test
+  void damagedTensorFlowIndexesAreRefused() throws IOException {
+    CheckpointWriter writer = CheckpointWriter.hub(2, "module/");
+    writer.write(dir.resolve("variables"));
+    for (boolean snappy : new boolean[] {false, true}) {
+      writer.snappy = snappy;
+      writer.entriesPerBlock = snappy ? 4 : 1000;
+      byte[] valid = writer.index();
+      List<int[]> blocks = List.copyOf(writer.blocks);
+      fuzz(valid, valid.length, CASES / 2, bytes -> open("variables.index", bytes));
+      // The checksums hide what lies behind them.
+      fuzz(
+          valid,
+          valid.length,
+          CASES,
+          bytes -> {
+            for (int[] block : blocks) {
+              if (block[0] + block[1] + 5 <= bytes.length) {
+                TensorFlowReaderTest.resign(bytes, block);
+              }
+            }
+            return open("variables.index", bytes);
+          });
+    }
+  }
+
+  @Test
+  void damagedTensorFlowDataAreRefused() throws IOException {
+    CheckpointWriter writer = CheckpointWriter.hub(1, "");
+    writer.write(dir.resolve("variables"));
+    Path data = dir.resolve("variables.data-00000-of-00001");
+    fuzz(
+        writer.shards.get(0).toByteArray(),
+        1000,
+        CASES / 2,
+        bytes -> {
+          Files.write(data, bytes);
+          return WeightStores.open(dir);
+        });
+  }
+
+  @Test
+  void damagedArchivesAreRefused() throws IOException {
+    CheckpointWriter writer = CheckpointWriter.hub(1, "");
+    Path model = Files.createDirectories(dir.resolve("model"));
+    writer.write(model.resolve("variables"));
+    for (ArchiveReaderTest.Kind kind : ArchiveReaderTest.Kind.values()) {
+      byte[] valid = kind.of(ArchiveReaderTest.tree(model, "m/"));
+      fuzz(valid, 1200, CASES / 2, bytes -> open("archive", bytes));
+      if (kind == ArchiveReaderTest.Kind.ZIP) { // Its directory comes last.
+        fuzz(
+            valid,
+            300,
+            CASES / 2,
+            bytes -> {
+              int tail = Math.min(300, Math.min(bytes.length, valid.length));
+              byte[] changed = valid.clone();
+              System.arraycopy(bytes, 0, changed, valid.length - tail, tail);
+              byte[] last = Arrays.copyOfRange(valid, valid.length - tail, valid.length);
+              byte[] mutated = mutate(last, new Random(Arrays.hashCode(bytes)), tail);
+              System.arraycopy(mutated, 0, changed, valid.length - tail, mutated.length);
+              return open("archive", changed);
+            });
+      }
+    }
+  }
+
+  @Test
+  void damagedTokenEmbeddingsAreRefused() throws IOException {
+    Path file = dir.resolve("e.hdf5");
+    try (WritableHdfFile out = HdfFile.write(file)) {
+      out.putDataset("embedding", new float[][] {{1, 2}, {3, 4}, {5, 6}});
+    }
+    Path vocabulary = Files.writeString(dir.resolve("v"), "a\nb\nc\n");
+    byte[] valid = Files.readAllBytes(file);
+    for (int seed = 0; seed < CASES / 2; seed++) {
+      Files.write(file, mutate(valid, new Random(seed), valid.length));
+      int at = seed;
+      assertTimeoutPreemptively(
+          Duration.ofSeconds(60),
+          () -> {
+            try (TokenEmbeddings rows =
+                TokenEmbeddings.open(vocabulary, file, TinyModel.options(2))) {
+              rows.read(0, 3, FloatBuffer.allocate(6));
+            } catch (ElmoException e) {
+              if (e.getMessage().contains("\n")) {
+                fail("seed " + at + ": expected one line, found " + e.getMessage());
+              }
+            } catch (Throwable e) {
+              fail("seed " + at + ": expected rows or an ElmoException, found " + e, e);
+            }
+          });
+    }
   }
 
   @Test

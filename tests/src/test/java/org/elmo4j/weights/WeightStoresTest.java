@@ -28,7 +28,8 @@ class WeightStoresTest {
       TinyModel.check(store);
     }
     Files.copy(dir.resolve("any.name"), dir.resolve("copy"));
-    assertContains("of them safetensors [any.name, copy]", failure(() -> WeightStores.open(dir)));
+    assertContains(
+        "expected one model, found [any.name, copy]", failure(() -> WeightStores.open(dir)));
   }
 
   @Test
@@ -49,14 +50,14 @@ class WeightStoresTest {
         failure(() -> WeightStores.open(missing)));
     assertEquals(
         dir
-            + ": expected one safetensors file, or one options file and one HDF5 file, found an"
-            + " empty folder",
+            + ": expected a safetensors file, an options file and an HDF5 file, a TensorFlow"
+            + " checkpoint, or an archive of these, found an empty folder",
         failure(() -> WeightStores.open(dir)));
     Path text = Files.writeString(dir.resolve("x.txt"), "PK34");
     assertEquals(
         text
-            + ": expected a safetensors file or a folder, found a file that begins with the bytes"
-            + " 50 4b 33 34",
+            + ": expected a folder, or a file of safetensors, a TensorFlow checkpoint's index or an"
+            + " archive, found a file that begins with the bytes 50 4b 33 34",
         failure(() -> WeightStores.open(text)));
     Path empty = Files.createFile(dir.resolve("empty"));
     assertContains("found a file of no bytes", failure(() -> WeightStores.open(empty)));
@@ -64,14 +65,14 @@ class WeightStoresTest {
     assertContains("found a JSON file", failure(() -> WeightStores.open(json)));
     assertEquals(
         dir
-            + ": expected one safetensors file, or one options file and one HDF5 file, found"
-            + " [empty, options.json, x.txt]; of them safetensors [], options [options.json], HDF5"
-            + " []",
+            + ": expected a safetensors file, an options file and an HDF5 file, a TensorFlow"
+            + " checkpoint, or an archive of these, found [empty, options.json, x.txt]",
         failure(() -> WeightStores.open(dir)));
     Path hdf5 = Files.write(dir.resolve("w.hdf5"), TinyModel.resource("float32.hdf5"));
     assertContains("found an HDF5 file alone", failure(() -> WeightStores.open(hdf5)));
     Files.copy(hdf5, dir.resolve("w2.hdf5"));
-    assertContains("HDF5 [w.hdf5, w2.hdf5]", failure(() -> WeightStores.open(dir)));
+    assertContains(
+        "expected one model, found [w.hdf5, w2.hdf5]", failure(() -> WeightStores.open(dir)));
   }
 
   @Test

@@ -48,16 +48,30 @@ final class ConvertCommand implements Callable<Integer> {
       description = "fp32, fp16 or bf16. Default: fp32; the others halve the file, and round.")
   private Stored stored = Stored.FP32;
 
+  @Option(
+      names = "--options-file",
+      paramLabel = "FILE",
+      description =
+          "options.json of AllenNLP or bilm-tf, in place of the one there, or of what a TensorFlow"
+              + " checkpoint leaves open.")
+  private Path optionsFile;
+
   @Override
   public Integer call() {
-    ModelHub hub = ModelChoice.hub(command, source, false);
-    try (WeightStore store =
-        hub.find(source).isPresent()
-            ? hub.open(source, null)
-            : WeightStores.open(Path.of(source))) {
+    try (WeightStore store = open()) {
       SafetensorsWriter.write(
           store, target, stored.dtype, Map.of("provenance", "converted from " + store.source()));
     }
     return 0;
+  }
+
+  private WeightStore open() {
+    if (optionsFile != null) {
+      return WeightStores.open(optionsFile, Path.of(source));
+    }
+    ModelHub hub = ModelChoice.hub(command, source, false);
+    return hub.find(source).isPresent()
+        ? hub.open(source, null)
+        : WeightStores.open(Path.of(source));
   }
 }

@@ -35,13 +35,15 @@ final class ModelChoice {
   @Option(
       names = "--options-file",
       paramLabel = "FILE",
-      description = "options.json of AllenNLP or bilm-tf; with --weight-file, instead of --model.")
+      description =
+          "options.json of AllenNLP or bilm-tf, with --weight-file or --model: in place of the one"
+              + " there, or of what a TensorFlow checkpoint leaves open.")
   private Path optionsFile;
 
   @Option(
       names = "--weight-file",
       paramLabel = "FILE",
-      description = "Weights in HDF5; with --options-file.")
+      description = "Weights in HDF5; with --options-file, instead of --model.")
   private Path weightFile;
 
   @Option(names = "--offline", description = "Never download a model.")
@@ -77,11 +79,17 @@ final class ModelChoice {
 
   /** Fails on options that do not go together. */
   void check() {
-    if ((optionsFile == null) != (weightFile == null)) {
-      throw usage("--options-file and --weight-file: expected both or none, found one");
+    if (weightFile != null && optionsFile == null) {
+      throw usage("--weight-file: expected --options-file with it, found none");
     }
-    if (optionsFile != null && model != null) {
-      throw usage("--model: expected it without --options-file and --weight-file, found all");
+    if (weightFile != null && model != null) {
+      throw usage("--model: expected it or --weight-file, found both");
+    }
+    if (optionsFile != null
+        && weightFile == null
+        && (model == null || model.equals(MINI_ENGLISH))) {
+      throw usage(
+          "--options-file: expected --weight-file or a model's folder or file with it, found none");
     }
     if (threads != null && threads < 1) {
       throw usage("--threads: expected 1 or more, found " + threads);
@@ -111,7 +119,7 @@ final class ModelChoice {
     if (threads != null) {
       builder.threads(threads);
     }
-    if (optionsFile != null) {
+    if (weightFile != null) {
       builder.files(optionsFile, weightFile);
     } else if (model == null) {
       builder.miniEnglish();
@@ -119,6 +127,9 @@ final class ModelChoice {
       builder.pretrained(hub(), named().get().name(), null);
     } else {
       builder.path(Path.of(model));
+      if (optionsFile != null) {
+        builder.options(optionsFile);
+      }
     }
     return builder.load();
   }
