@@ -47,12 +47,13 @@ public final class ElmoModel implements AutoCloseable {
     this.mix = mix;
     parameters = options.parameters();
     backend = new CpuBackend(store, precision, threads);
-    embedder = new Embedder(backend, options);
+    embedder = new Embedder(backend, options, store.encoder());
   }
 
   /**
    * Loads a model of any form that {@link WeightStores#open(Path)} names: AllenNLP, bilm-tf, TF-Hub,
-   * Spark NLP, elmo4j's safetensors, an archive of one of these. What a file is, its content tells.
+   * Spark NLP, ELMoForManyLangs, elmo4j's safetensors, an archive of one of these. What a file is,
+   * its content tells.
    *
    * @throws ElmoException if it cannot be read or is no such model
    */

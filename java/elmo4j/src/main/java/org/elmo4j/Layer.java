@@ -15,6 +15,10 @@ import java.util.Objects;
  *   <tr><td>{@link #DEFAULT}, {@link #mean(Layer)}</td><td>[batch, 2P or P]</td><td>mean over a sentence's tokens</td></tr>
  * </table>
  *
+ * <p>What ELMoForManyLangs calls {@code output_layer} 0 is {@link #WORD_EMB}, which it writes twice over;
+ * its 1, 2 ... are {@link #lstm(int)}, its -1, the plain mean of all layers, is {@link #ELMO}, and its -2 is
+ * all layers.
+ *
  * Two layers that stand for the same output are equal. Immutable; any thread may use it.
  */
 public final class Layer {

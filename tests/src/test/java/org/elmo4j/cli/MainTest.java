@@ -622,6 +622,56 @@ class MainTest {
     assertTrue(devices.lines().anyMatch(line -> line.startsWith("cuda")), devices);
   }
 
+  /** Against the files that the original's command wrote, whose names for sentences are its own. */
+  @Test
+  void aModelOfElmoForManyLangsIsNamedByItsFolder() throws IOException {
+    Path golden =
+        Path.of(
+            System.getProperty("elmo4j.root"), "tests", "golden-formats", "manylangs-word-char");
+    List<String> lines = Files.readAllLines(golden.resolve("cli-input.txt"));
+    String input = text(String.join("\n", lines).replace('\t', ' ') + "\n");
+    String model = golden.resolve("model-legacy").toString();
+    done(
+        "embed",
+        "--model",
+        model,
+        "--tokenized",
+        "--input",
+        input,
+        "--output",
+        file("all.h5"),
+        "--layers",
+        "all");
+    done(
+        "embed",
+        "--model",
+        model,
+        "--tokenized",
+        "--input",
+        input,
+        "--output",
+        file("mean.h5"),
+        "--layers",
+        "average");
+    try (HdfFile words = new HdfFile(golden.resolve("cli-output.ly0.hdf5"));
+        HdfFile means = new HdfFile(golden.resolve("cli-output.ly-1.hdf5"));
+        HdfFile all = new HdfFile(folder.resolve("all.h5"));
+        HdfFile mean = new HdfFile(folder.resolve("mean.h5"))) {
+      for (int i = 0; i < lines.size(); i++) {
+        String key = lines.get(i).replace(".", "$period$").replace("/", "$backslash$");
+        float[] wanted = flat(((Dataset) words.getChild(key)).getData());
+        float[] got = flat(all.getDatasetByPath("" + i).getData());
+        assertClose(key, wanted, Arrays.copyOf(got, wanted.length));
+        float[] average = flat(mean.getDatasetByPath("" + i).getData());
+        assertClose(key, flat(((Dataset) means.getChild(key)).getData()), average);
+      }
+    }
+    String info = done("info", model).out;
+    assertTrue(info.contains("dictionary       137 characters, 102 words of 7"), info);
+    done("convert", model, file("converted.safetensors"));
+    assertEquals(info, done("info", file("converted.safetensors")).out);
+  }
+
   @Test
   void aRandomModelOfAPublishedSizeIsTheSameForTheSameSeed() throws IOException {
     done("random-model", "--size", "small", "--seed", "7", file("a/b"));

@@ -131,6 +131,37 @@ class ReaderFuzzTest {
         bytes -> SafetensorsReader.open(ByteBuffer.wrap(signed(bytes)), "m"));
   }
 
+  /** Each file of a model of ELMoForManyLangs in turn, the pickles of both formats most. */
+  @Test
+  void damagedModelsOfElmoForManyLangsAreRefused() throws IOException {
+    List<String> files =
+        List.of(
+            "token_embedder.pkl",
+            "encoder.pkl",
+            "char.dic",
+            "word.dic",
+            "config.json",
+            "cnn_5_7_16_24_sample.json");
+    for (String form : List.of("model-legacy", "model-zip")) {
+      Path folder = ManyLangsReaderTest.copy(dir, "manylangs-word-char", form);
+      for (String name : files) {
+        Path file = folder.resolve(name);
+        byte[] valid = Files.readAllBytes(file);
+        boolean pickle = name.endsWith(".pkl");
+        // A zip file's pickle comes first; its directory, last, is as large.
+        fuzz(
+            valid,
+            3000,
+            CASES / (pickle ? 4 : 16),
+            bytes -> {
+              Files.write(file, bytes);
+              return WeightStores.open(folder);
+            });
+        Files.write(file, valid);
+      }
+    }
+  }
+
   /** With the checksum that fits the bytes, where there is still a header. */
   private static byte[] signed(byte[] bytes) throws IOException {
     long length = SafetensorsReader.headerLength(DataFile.of(ByteBuffer.wrap(bytes)));

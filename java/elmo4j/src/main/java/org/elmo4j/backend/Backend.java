@@ -20,13 +20,15 @@ public interface Backend extends AutoCloseable {
   int parallelism();
 
   /**
-   * Token representations: character convolution, highway layers, projection.
+   * Token representations: character convolution, highway layers, projection; before the projection
+   * a word's own embedding, where the model has one, is set in front of its characters'.
    *
    * @param words how many
    * @param ids [words, slots] character ids, 16 bits each
+   * @param wordIds a row of {@code word_embed} for each; not looked at where the model has none
    * @param rows [words, P], written
    */
-  void tokenRepresentations(int words, NativeMemory ids, NativeMemory rows);
+  void tokenRepresentations(int words, NativeMemory ids, int[] wordIds, NativeMemory rows);
 
   /**
    * Runs the biLM over batches and writes outputs. Layers that no output needs are not run.

@@ -7,11 +7,12 @@ package org.elmo4j.backend;
  * sentence behind the other.
  *
  * @param sentence which of the call's sentences each is
+ * @param stateRow which row of the carried state each goes on from
  * @param start the first position of each
  * @param length positions of each, boundaries included: 2 or more, never rising
  * @param word for each position, the row of its token representation
  */
-public record Batch(int[] sentence, int[] start, int[] length, int[] word) {
+public record Batch(int[] sentence, int[] stateRow, int[] start, int[] length, int[] word) {
   /** How many sentences there are. */
   public int sentences() {
     return sentence.length;

@@ -23,8 +23,10 @@ final class Batches {
   /**
    * @param sentences word rows of each sentence, boundaries included
    * @param parallelism pieces of work that can run at once; a batch is two of them, its directions
+   * @param stateByLength whether row k of a carried state is the k-th longest sentence's, rather than
+   *     sentence k's
    */
-  static List<Batch> split(int[][] sentences, int parallelism) {
+  static List<Batch> split(int[][] sentences, int parallelism, boolean stateByLength) {
     long total = 0;
     // Longest first, equal ones in the caller's order: length in the upper half, index in the lower.
     long[] order = new long[sentences.length];
@@ -46,27 +48,30 @@ final class Batches {
         positions += sentences[(int) order[end]].length;
         end++;
       }
-      batches.add(batch(sentences, order, first, end, Math.toIntExact(positions)));
+      batches.add(batch(sentences, order, first, end, Math.toIntExact(positions), stateByLength));
       first = end;
     }
     return batches;
   }
 
-  private static Batch batch(int[][] sentences, long[] order, int first, int end, int positions) {
+  private static Batch batch(
+      int[][] sentences, long[] order, int first, int end, int positions, boolean stateByLength) {
     int n = end - first;
     int[] sentence = new int[n];
+    int[] stateRow = new int[n];
     int[] start = new int[n];
     int[] length = new int[n];
     int[] word = new int[positions];
     int at = 0;
     for (int r = 0; r < n; r++) {
       sentence[r] = (int) order[first + r];
+      stateRow[r] = stateByLength ? first + r : sentence[r];
       int[] words = sentences[sentence[r]];
       start[r] = at;
       length[r] = words.length;
       System.arraycopy(words, 0, word, at, words.length);
       at += words.length;
     }
-    return new Batch(sentence, start, length, word);
+    return new Batch(sentence, stateRow, start, length, word);
   }
 }

@@ -9,7 +9,7 @@ import org.elmo4j.backend.Backend;
 import org.elmo4j.backend.LstmState;
 import org.elmo4j.backend.NativeMemory;
 import org.elmo4j.backend.Output;
-import org.elmo4j.text.CharacterMapper;
+import org.elmo4j.text.TokenEncoder;
 import org.elmo4j.weights.ModelOptions;
 
 /**
@@ -18,14 +18,16 @@ import org.elmo4j.weights.ModelOptions;
  */
 public final class Embedder {
   private final Backend backend;
-  private final CharacterMapper characters;
+  private final TokenEncoder encoder;
   private final int projectionDim;
+  private final boolean stateByLength;
 
   /** Feeds this backend, which stays the caller's to close. */
-  public Embedder(Backend backend, ModelOptions options) {
+  public Embedder(Backend backend, ModelOptions options, TokenEncoder encoder) {
     this.backend = backend;
-    this.characters = new CharacterMapper(options.maxCharactersPerToken());
+    this.encoder = encoder;
     this.projectionDim = options.projectionDim();
+    this.stateByLength = options.dictionary() != null; // as the originals do
   }
 
   /**
@@ -47,9 +49,13 @@ public final class Embedder {
     try (NativeMemory representations =
         NativeMemory.allocate((long) words.count() * projectionDim * Float.BYTES)) {
       try (NativeMemory ids = words.ids()) {
-        backend.tokenRepresentations(words.count(), ids, representations);
+        backend.tokenRepresentations(words.count(), ids, words.wordIds(), representations);
       }
-      backend.run(Batches.split(rows, backend.parallelism()), representations, state, outputs);
+      backend.run(
+          Batches.split(rows, backend.parallelism(), stateByLength),
+          representations,
+          state,
+          outputs);
     }
   }
 
@@ -63,8 +69,8 @@ public final class Embedder {
 
     Words() {
       // A token with a boundary word's text is that word, as in the original tools.
-      row(CharacterMapper.BEGIN_SENTENCE);
-      row(CharacterMapper.END_SENTENCE);
+      row(encoder.beginSentence());
+      row(encoder.endSentence());
     }
 
     int count() {
@@ -92,16 +98,20 @@ public final class Embedder {
       return rows;
     }
 
+    int[] wordIds() {
+      return words.stream().mapToInt(encoder::word).toArray();
+    }
+
     /** [words, slots]. */
     NativeMemory ids() {
-      int slots = characters.maxCharacters();
+      int slots = encoder.maxCharacters();
       int chunk = 1024;
       short[] buffer = new short[Math.min(chunk, count()) * slots];
       NativeMemory ids = NativeMemory.allocate((long) count() * slots * Short.BYTES);
       for (int first = 0; first < count(); first += chunk) {
         int n = Math.min(chunk, count() - first);
         for (int i = 0; i < n; i++) {
-          characters.map(words.get(first + i), buffer, i * slots);
+          encoder.map(words.get(first + i), buffer, i * slots);
         }
         ids.shortPointer((long) first * slots).put(buffer, 0, n * slots);
       }

@@ -10,7 +10,7 @@ import org.elmo4j.ElmoException;
  * for masked positions. This is the mapping of bilm-tf's UnicodeCharsVocabulary and AllenNLP's
  * ELMoCharacterMapper. Immutable; any thread may use it.
  */
-public final class CharacterMapper {
+public final class CharacterMapper implements TokenEncoder {
   /** Stands for the beginning of a sentence, inside its boundary word. */
   public static final short BOS = 257;
 
@@ -48,9 +48,24 @@ public final class CharacterMapper {
     this.maxCharacters = maxCharacters;
   }
 
-  /** Ids a token has, padding included. */
+  @Override
+  public String beginSentence() {
+    return BEGIN_SENTENCE;
+  }
+
+  @Override
+  public String endSentence() {
+    return END_SENTENCE;
+  }
+
+  @Override
   public int maxCharacters() {
     return maxCharacters;
+  }
+
+  @Override
+  public short pad() {
+    return PAD;
   }
 
   /**
@@ -64,6 +79,7 @@ public final class CharacterMapper {
    * @return how many of the ids are not {@link #PAD}
    * @throws IndexOutOfBoundsException if the ids do not fit there
    */
+  @Override
   public int map(CharSequence token, short[] ids, int offset) {
     if (BEGIN_SENTENCE.contentEquals(token)) {
       return mapBoundary(false, ids, offset);

@@ -29,6 +29,7 @@ import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.apache.commons.compress.archivers.tar.TarConstants;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
+import org.elmo4j.text.TokenEncoder;
 
 /**
  * Reads a model of any form in a {@code .zip}, {@code .tar} or {@code .tar.gz}, whatever its name:
@@ -271,6 +272,11 @@ final class ArchiveReader implements WeightStore {
   @Override
   public ModelOptions options() {
     return store.options();
+  }
+
+  @Override
+  public TokenEncoder encoder() {
+    return store.encoder();
   }
 
   @Override

@@ -4,6 +4,7 @@ package org.elmo4j.weights;
 
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -70,6 +71,30 @@ final class DataFile implements AutoCloseable {
       }
     }
     target.flip();
+  }
+
+  /** The bytes from {@code position} on, one after another; closing it does nothing. */
+  InputStream stream(long position) {
+    return new InputStream() {
+      private long at = position;
+
+      @Override
+      public int read() throws IOException {
+        byte[] one = new byte[1];
+        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xFF;
+      }
+
+      @Override
+      public int read(byte[] target, int offset, int length) throws IOException {
+        int count = (int) Math.min(length, size - at);
+        if (count <= 0) {
+          return length == 0 ? 0 : -1;
+        }
+        DataFile.this.read(at, ByteBuffer.wrap(target, offset, count).slice());
+        at += count;
+        return count;
+      }
+    };
   }
 
   /** Does something to the bytes from {@code position} to {@code end}, a piece at a time. */

@@ -19,7 +19,8 @@ import java.util.Map;
 import org.elmo4j.ElmoException;
 
 /**
- * The structure of a model, as {@code options.json} of AllenNLP and bilm-tf states it. Immutable.
+ * The structure of a model, as {@code options.json} of AllenNLP and bilm-tf states it, and what
+ * ELMoForManyLangs adds to it. Immutable.
  *
  * @param charEmbeddingDim size of a character's embedding (16 in the published models)
  * @param maxCharactersPerToken slots a token has, boundaries included (50)
@@ -32,6 +33,8 @@ import org.elmo4j.ElmoException;
  * @param skipConnections from the second layer on, add a layer's input to its output
  * @param cellClip bound of the cell state; 0 for none
  * @param projectionClip bound of the projected output; 0 for none
+ * @param dictionary the tables of an ELMoForManyLangs model; null for one of bilm-tf or AllenNLP,
+ *     whose characters are bytes
  */
 public record ModelOptions(
     int charEmbeddingDim,
@@ -44,10 +47,16 @@ public record ModelOptions(
     int lstmLayers,
     boolean skipConnections,
     float cellClip,
-    float projectionClip) {
+    float projectionClip,
+    Dictionary dictionary) {
 
-  /** Rows of {@code char_embed}: the ids without 0, which stands for masked positions. */
+  /** Rows of {@code char_embed} where characters are bytes. */
   static final int CHARACTERS = 261;
+
+  /** Where characters have ids of 16 bits, 0 among them. */
+  private static final int MAX_CHARACTERS = Short.MAX_VALUE - 1;
+
+  private static final int MAX_WORDS = 1 << 24;
 
   static final String CNN_PROJECTION_WEIGHTS = "CNN_proj/W_proj";
   static final String CNN_PROJECTION_BIAS = "CNN_proj/b_proj";
@@ -57,6 +66,16 @@ public record ModelOptions(
 
   private static final int MAX_PARTS = 256;
   private static final int MAX_FILE_BYTES = 1 << 20;
+
+  /**
+   * Sizes of the tables that the dictionaries of an ELMoForManyLangs model index (Che et al. 2018).
+   *
+   * @param characters rows of {@code char_embed}
+   * @param words rows of {@code word_embed}; 0 where the model has no such table
+   * @param wordDim size of a word's own embedding, which joins its characters' before the
+   *     projection; 0 where the model has none
+   */
+  public record Dictionary(int characters, int words, int wordDim) {}
 
   /** {@code count} filters over {@code width} characters. */
   public record Filter(int width, int count) {}
@@ -77,6 +96,11 @@ public record ModelOptions(
    */
   public ModelOptions {
     filters = List.copyOf(filters);
+    if (dictionary != null) {
+      range("dictionary.characters", dictionary.characters, 1, MAX_CHARACTERS);
+      range("dictionary.words", dictionary.words, dictionary.wordDim == 0 ? 0 : 1, MAX_WORDS);
+      range("dictionary.word_dim", dictionary.wordDim, dictionary.words == 0 ? 0 : 1, MAX_DIM);
+    }
     range("char_cnn.embedding.dim", charEmbeddingDim, 1, MAX_DIM);
     range("char_cnn.max_characters_per_token", maxCharactersPerToken, 3, Short.MAX_VALUE);
     range("char_cnn.filters' count", filters.size(), 1, MAX_PARTS);
@@ -93,7 +117,15 @@ public record ModelOptions(
     if (activation == null) {
       throw new ElmoException("char_cnn.activation: expected relu or tanh, found null");
     }
-    shapes(charEmbeddingDim, filters, highwayLayers, lstmDim, projectionDim, lstmLayers, true)
+    shapes(
+            charEmbeddingDim,
+            filters,
+            highwayLayers,
+            lstmDim,
+            projectionDim,
+            lstmLayers,
+            dictionary,
+            true)
         .forEach(
             (name, shape) -> {
               if (Tensors.count(shape) > Tensors.MAX_COUNT) {
@@ -106,6 +138,34 @@ public record ModelOptions(
                         + Arrays.toString(shape));
               }
             });
+  }
+
+  /** A model whose characters are bytes, as bilm-tf and AllenNLP make them. */
+  public ModelOptions(
+      int charEmbeddingDim,
+      int maxCharactersPerToken,
+      List<Filter> filters,
+      Activation activation,
+      int highwayLayers,
+      int lstmDim,
+      int projectionDim,
+      int lstmLayers,
+      boolean skipConnections,
+      float cellClip,
+      float projectionClip) {
+    this(
+        charEmbeddingDim,
+        maxCharactersPerToken,
+        filters,
+        activation,
+        highwayLayers,
+        lstmDim,
+        projectionDim,
+        lstmLayers,
+        skipConnections,
+        cellClip,
+        projectionClip,
+        null);
   }
 
   private static void range(String key, int value, int min, int max) {
@@ -165,6 +225,11 @@ public record ModelOptions(
    *     wrong type or out of range
    */
   public static ModelOptions parse(Path file) {
+    return parse(readJson(file), file.toString());
+  }
+
+  /** Reads a small file of JSON. */
+  static JsonNode readJson(Path file) {
     byte[] json;
     try (InputStream in = Files.newInputStream(file)) {
       json = in.readNBytes(MAX_FILE_BYTES + 1);
@@ -176,7 +241,7 @@ public record ModelOptions(
       throw new ElmoException(
           file + ": expected an options file of at most " + MAX_FILE_BYTES + " bytes, found more");
     }
-    return parse(Json.parse(json, file.toString()), file.toString());
+    return Json.parse(json, file.toString());
   }
 
   /**
@@ -196,6 +261,26 @@ public record ModelOptions(
     }
   }
 
+  /**
+   * Reads the structure of an ELMoForManyLangs model, the file that its {@code config.json} names.
+   *
+   * @param characters rows of the character table
+   * @param words rows of the word table; 0 where there is none
+   */
+  static ModelOptions parseManyLangs(JsonNode root, String source, int characters, int words) {
+    try {
+      return new Parser(root).manyLangs(characters, words);
+    } catch (ElmoException e) {
+      // The constructor speaks of AllenNLP's keys.
+      String message =
+          e.getMessage()
+              .replaceFirst("^char_cnn\\.embedding\\.dim", "token_embedder.char_dim")
+              .replaceFirst("^char_cnn\\.", "token_embedder.")
+              .replaceFirst("^lstm\\.", "encoder.");
+      throw new ElmoException(source + ": " + message, e);
+    }
+  }
+
   /** Takes values out of the tree; messages begin with the key. */
   private record Parser(JsonNode root) {
     ModelOptions options() {
@@ -209,22 +294,70 @@ public record ModelOptions(
         throw new ElmoException("bidirectional: expected true, found false");
       }
       int characters = integer("char_cnn.n_characters", null);
-      // bilm-tf trains with 261 ids; 262 counts the masked one as well. The weights are the same.
-      if (characters != CHARACTERS && characters != CHARACTERS + 1) {
+      Dictionary dictionary = null;
+      if (find("dictionary", false, "an object", JsonNode::isObject) != null) {
+        dictionary =
+            new Dictionary(
+                integer("dictionary.characters", null),
+                integer("dictionary.words", null),
+                integer("dictionary.word_dim", null));
+        if (characters - 1 != dictionary.characters) {
+          throw new ElmoException(
+              "char_cnn.n_characters: expected dictionary.characters, "
+                  + dictionary.characters
+                  + ", and 1, found "
+                  + characters);
+        }
+        // bilm-tf trains with 261 ids; 262 counts the masked one as well. The weights are the same.
+      } else if (characters != CHARACTERS && characters != CHARACTERS + 1) {
         throw new ElmoException("char_cnn.n_characters: expected 261 or 262, found " + characters);
       }
       return new ModelOptions(
           integer("char_cnn.embedding.dim", null),
           integer("char_cnn.max_characters_per_token", 50),
-          filterList(),
-          activation(),
+          filterList("char_cnn.filters"),
+          activation("char_cnn.activation"),
           integer("char_cnn.n_highway", 0),
           integer("lstm.dim", null),
           integer("lstm.projection_dim", null),
           integer("lstm.n_layers", null),
           flag("lstm.use_skip_connections", false),
           clip("lstm.cell_clip"),
-          clip("lstm.proj_clip"));
+          clip("lstm.proj_clip"),
+          dictionary);
+    }
+
+    ModelOptions manyLangs(int characters, int words) {
+      name("encoder.name", "elmo");
+      name("token_embedder.name", "cnn");
+      int wordDim = integer("token_embedder.word_dim", null);
+      if (wordDim > 0 != words > 0) {
+        throw new ElmoException(
+            "token_embedder.word_dim: expected "
+                + (words > 0 ? "that of a table of " + words + " words" : "0 without a word table")
+                + ", found "
+                + wordDim);
+      }
+      return new ModelOptions(
+          integer("token_embedder.char_dim", null),
+          integer("token_embedder.max_characters_per_token", null),
+          filterList("token_embedder.filters"),
+          activation("token_embedder.activation"),
+          integer("token_embedder.n_highway", null),
+          integer("encoder.dim", null),
+          integer("encoder.projection_dim", null),
+          integer("encoder.n_layers", null),
+          true,
+          clip("encoder.cell_clip"),
+          clip("encoder.proj_clip"),
+          new Dictionary(characters, words, wordDim));
+    }
+
+    private void name(String path, String expected) {
+      String found = find(path, true, expected, JsonNode::isTextual).textValue();
+      if (!found.equals(expected)) {
+        throw new ElmoException(path + ": expected " + expected + ", found " + Json.brief(found));
+      }
     }
 
     private interface Check {
@@ -280,20 +413,17 @@ public record ModelOptions(
       return (float) value;
     }
 
-    private Activation activation() {
-      String name =
-          find("char_cnn.activation", true, "relu or tanh", JsonNode::isTextual).textValue();
+    private Activation activation(String path) {
+      String name = find(path, true, "relu or tanh", JsonNode::isTextual).textValue();
       return switch (name) {
         case "relu" -> Activation.RELU;
         case "tanh" -> Activation.TANH;
         default ->
-            throw new ElmoException(
-                "char_cnn.activation: expected relu or tanh, found " + Json.brief(name));
+            throw new ElmoException(path + ": expected relu or tanh, found " + Json.brief(name));
       };
     }
 
-    private List<Filter> filterList() {
-      String path = "char_cnn.filters";
+    private List<Filter> filterList(String path) {
       JsonNode node = find(path, true, "a list of [width, count]", JsonNode::isArray);
       List<Filter> filters = new ArrayList<>();
       for (JsonNode pair : node) {
@@ -313,6 +443,7 @@ public record ModelOptions(
 
   /**
    * These options in AllenNLP's form, on one line; {@link #parse(String, String)} gives them back.
+   * The tables of an ELMoForManyLangs model are in a key of our own, {@code dictionary}.
    */
   public String toJson() {
     ObjectNode root = JsonNodeFactory.instance.objectNode();
@@ -329,8 +460,14 @@ public record ModelOptions(
     filters.forEach(f -> list.addArray().add(f.width).add(f.count));
     cnn.put("n_highway", highwayLayers);
     cnn.putObject("embedding").put("dim", charEmbeddingDim);
-    cnn.put("n_characters", CHARACTERS + 1);
+    cnn.put("n_characters", characters() + 1);
     cnn.put("max_characters_per_token", maxCharactersPerToken);
+    if (dictionary != null) {
+      root.putObject("dictionary")
+          .put("characters", dictionary.characters)
+          .put("words", dictionary.words)
+          .put("word_dim", dictionary.wordDim);
+    }
     return root.toString();
   }
 
@@ -339,13 +476,32 @@ public record ModelOptions(
     return filters.stream().mapToInt(Filter::count).sum();
   }
 
+  /** Rows of {@code char_embed}: the character ids without 0, which stands for masked positions. */
+  public int characters() {
+    return characters(dictionary);
+  }
+
+  private static int characters(Dictionary dictionary) {
+    return dictionary == null ? CHARACTERS : dictionary.characters;
+  }
+
+  /** Size of a word's own embedding ({@code word_embed}); 0 where the model has none. */
+  public int wordDim() {
+    return dictionary == null ? 0 : dictionary.wordDim;
+  }
+
   /**
    * Names and shapes of the tensors a model of this structure has, in the order of the computation.
    * The projection after the convolution ({@code CNN_proj}) is among them unless the filters
-   * already sum to {@link #projectionDim}; a file may have one then all the same.
+   * already sum to {@link #projectionDim} (a file may have one then all the same); always in a
+   * model with a {@link #dictionary}.
    */
   public Map<String, long[]> tensorShapes() {
-    return tensorShapes(filterCount() != projectionDim);
+    return tensorShapes(needsProjection());
+  }
+
+  boolean needsProjection() {
+    return dictionary != null || filterCount() != projectionDim;
   }
 
   /** As {@link #tensorShapes()}, with or without {@code CNN_proj}. */
@@ -357,6 +513,7 @@ public record ModelOptions(
         lstmDim,
         projectionDim,
         lstmLayers,
+        dictionary,
         cnnProjection);
   }
 
@@ -367,9 +524,14 @@ public record ModelOptions(
       int cells,
       int p,
       int layers,
+      Dictionary dictionary,
       boolean cnnProjection) {
     Map<String, long[]> shapes = new LinkedHashMap<>();
-    shapes.put("char_embed", new long[] {CHARACTERS, embedding});
+    int wordDim = dictionary == null ? 0 : dictionary.wordDim;
+    if (wordDim > 0) {
+      shapes.put("word_embed", new long[] {dictionary.words, wordDim});
+    }
+    shapes.put("char_embed", new long[] {characters(dictionary), embedding});
     long features = 0;
     for (int i = 0; i < filters.size(); i++) {
       Filter filter = filters.get(i);
@@ -385,7 +547,7 @@ public record ModelOptions(
       shapes.put(prefix + "b_transform", new long[] {features});
     }
     if (cnnProjection) {
-      shapes.put(CNN_PROJECTION_WEIGHTS, new long[] {features, p});
+      shapes.put(CNN_PROJECTION_WEIGHTS, new long[] {wordDim + features, p});
       shapes.put(CNN_PROJECTION_BIAS, new long[] {p});
     }
     for (int direction = 0; direction < 2; direction++) {

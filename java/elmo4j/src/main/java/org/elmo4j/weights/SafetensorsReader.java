@@ -18,6 +18,9 @@ import java.util.Map;
 import java.util.Set;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
+import org.elmo4j.text.CharacterMapper;
+import org.elmo4j.text.DictionaryEncoder;
+import org.elmo4j.text.TokenEncoder;
 
 /**
  * Reads elmo4j's own form, one file: safetensors (8 bytes with the header's length, little-endian;
@@ -30,6 +33,8 @@ import org.elmo4j.ScalarMix;
  *   <tr><td>{@code options}</td><td>the structure, as {@link ModelOptions#toJson} gives it</td></tr>
  *   <tr><td>{@code sha256}</td><td>of all tensors' bytes, in hexadecimal</td></tr>
  *   <tr><td>{@code mix_weights}, {@code mix_gamma}</td><td>a list of numbers and a number; may be missing</td></tr>
+ *   <tr><td>{@code char_dic}, {@code word_dic}</td><td>the dictionaries of a model that has them, as
+ *       {@link DictionaryEncoder} reads them</td></tr>
  *   <tr><td>{@code provenance}, {@code licence}</td><td>text; may be missing</td></tr>
  * </table>
  *
@@ -51,6 +56,7 @@ public final class SafetensorsReader implements WeightStore {
   private final Map<String, String> metadata;
   private final Map<String, Entry> entries = new LinkedHashMap<>();
   private final ModelOptions options;
+  private final TokenEncoder encoder;
   private final ScalarMix mix;
   private final Set<String> names;
 
@@ -86,6 +92,7 @@ public final class SafetensorsReader implements WeightStore {
         Tensors.check(
             source, options, name -> entries.containsKey(name) ? entries.get(name).shape : null);
     names.forEach(this::dtype);
+    this.encoder = readEncoder();
     this.mix = readMix();
     required("sha256");
     if (data.size() - dataStart < SMALL) {
@@ -286,6 +293,21 @@ public final class SafetensorsReader implements WeightStore {
     return dtype;
   }
 
+  private TokenEncoder readEncoder() {
+    ModelOptions.Dictionary sizes = options.dictionary();
+    if (sizes == null) {
+      return new CharacterMapper(options.maxCharactersPerToken());
+    }
+    String characters = required("char_dic");
+    String words = sizes.words() == 0 ? null : required("word_dic");
+    try {
+      return new DictionaryEncoder(
+          options.maxCharactersPerToken(), characters, sizes.characters(), words, sizes.words());
+    } catch (ElmoException e) {
+      throw new ElmoException(source + ": __metadata__: " + e.getMessage(), e);
+    }
+  }
+
   private ScalarMix readMix() {
     String weights = metadata.get("mix_weights");
     String gamma = metadata.get("mix_gamma");
@@ -361,6 +383,11 @@ public final class SafetensorsReader implements WeightStore {
   @Override
   public ModelOptions options() {
     return options;
+  }
+
+  @Override
+  public TokenEncoder encoder() {
+    return encoder;
   }
 
   @Override

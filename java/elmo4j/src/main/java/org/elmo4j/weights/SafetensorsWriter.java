@@ -23,6 +23,7 @@ import java.util.TreeMap;
 import java.util.UUID;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
+import org.elmo4j.text.DictionaryEncoder;
 
 /** Writes the form that {@link SafetensorsReader} describes. */
 public final class SafetensorsWriter {
@@ -78,6 +79,12 @@ public final class SafetensorsWriter {
     metadata.put("format", "elmo4j");
     metadata.put("format_version", "1");
     metadata.put("options", store.options().toJson());
+    if (store.encoder() instanceof DictionaryEncoder dictionary) {
+      metadata.put("char_dic", dictionary.characters());
+      if (dictionary.words() != null) {
+        metadata.put("word_dic", dictionary.words());
+      }
+    }
     ScalarMix mix = store.mix();
     if (mix != null) {
       metadata.put("mix_weights", Arrays.toString(mix.weights()));

@@ -35,7 +35,7 @@ final class Tensors {
    */
   static Set<String> check(String source, ModelOptions options, Function<String, long[]> shapeOf) {
     boolean projection =
-        options.filterCount() != options.projectionDim()
+        options.needsProjection()
             || shapeOf.apply(ModelOptions.CNN_PROJECTION_WEIGHTS) != null
             || shapeOf.apply(ModelOptions.CNN_PROJECTION_BIAS) != null;
     Map<String, long[]> expected = options.tensorShapes(projection);

@@ -4,13 +4,18 @@ package org.elmo4j.weights;
 
 import java.nio.FloatBuffer;
 import java.util.Set;
+import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
+import org.elmo4j.text.CharacterMapper;
+import org.elmo4j.text.TokenEncoder;
 
 /**
  * Weights as some file holds them, under the names and shapes of the AllenNLP / bilm-tf form
  * whatever the file's own: {@code char_embed}, {@code CNN/W_cnn_0}, {@code
- * RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/W_0} and so on. Nothing is read until {@link #read} asks
- * for it. For one thread at a time.
+ * RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/W_0} and so on, {@code word_embed} where words have
+ * embeddings of their own. What they are multiplied into is the same for all: a form whose
+ * arithmetic differs in order or sign gives its weights reordered, negated, shifted. Nothing is
+ * read until {@link #read} asks for it. For one thread at a time.
  */
 public interface WeightStore extends AutoCloseable {
   /** The file or folder, for messages. */
@@ -24,6 +29,15 @@ public interface WeightStore extends AutoCloseable {
     return null;
   }
 
+  /** How the model's tokens become ids: as bilm-tf does it, unless the model has dictionaries. */
+  default TokenEncoder encoder() {
+    if (options().dictionary() != null) {
+      throw new ElmoException(
+          source() + ": expected the dictionaries that its options speak of, found none");
+    }
+    return new CharacterMapper(options().maxCharactersPerToken());
+  }
+
   /** All tensors. */
   Set<String> names();
 
@@ -35,7 +49,7 @@ public interface WeightStore extends AutoCloseable {
    *
    * @param name one of {@link #names}
    * @param target filled from its position on; must have room for the whole tensor
-   * @throws org.elmo4j.ElmoException if the file is damaged there or the values are not finite
+   * @throws ElmoException if the file is damaged there or the values are not finite
    */
   void read(String name, FloatBuffer target);
 

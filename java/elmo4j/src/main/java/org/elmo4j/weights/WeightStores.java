@@ -57,6 +57,7 @@ public final class WeightStores {
    * <ul>
    *   <li>a file of elmo4j's own form ({@link SafetensorsReader});
    *   <li>a folder with an options file and weights in HDF5 ({@link AllenNlpReader});
+   *   <li>a folder of ELMoForManyLangs ({@link ManyLangsReader});
    *   <li>a TensorFlow checkpoint: its {@code .index}, its prefix, a SavedModel, a module of
    *       TF-Hub, a training folder of bilm-tf ({@link TensorFlowReader});
    *   <li>Spark NLP's {@code elmo_tensorflow}, and an archive (zip, tar, tar.gz) of any of these;
@@ -137,6 +138,11 @@ public final class WeightStores {
             file
                 + ": expected a model, found a JSON file: name its weights as well, or the folder"
                 + " of both");
+      case TORCH:
+        throw new ElmoException(
+            file
+                + ": expected a model, found a file of torch alone: name the folder of an"
+                + " ELMoForManyLangs model");
       default:
         throw new ElmoException(
             file
@@ -181,6 +187,7 @@ public final class WeightStores {
     TENSORFLOW,
     ARCHIVE,
     JSON,
+    TORCH,
     OTHER
   }
 
@@ -204,6 +211,9 @@ public final class WeightStores {
         return Kind.ARCHIVE;
       }
       byte[] head = head(data);
+      if (TorchFile.isTorch(head)) {
+        return Kind.TORCH;
+      }
       // Only a name tells JSON from other text.
       boolean json = file.getFileName().toString().endsWith(".json");
       return json && new String(head, StandardCharsets.ISO_8859_1).strip().startsWith("{")
@@ -251,6 +261,9 @@ public final class WeightStores {
             kinds.computeIfAbsent(kind(file), key -> new ArrayList<>()).add(file);
           }
         }
+        if (ManyLangsReader.holdsModel(files)) {
+          models.add(folder);
+        }
         models.addAll(kinds.getOrDefault(Kind.SAFETENSORS, List.of()));
         for (Path file : kinds.getOrDefault(Kind.HDF5, List.of())) {
           (AllenNlpReader.holdsModel(file) ? models : strange).add(file);
@@ -262,6 +275,13 @@ public final class WeightStores {
       if (found.size() > 1) {
         throw new ElmoException(
             root + ": expected one model, found " + names(root, found) + ": name one of them");
+      }
+      if (found.size() == 1 && Files.isDirectory(found.get(0))) {
+        if (given != null) {
+          throw new ElmoException(
+              root + ": expected no options file, for the model has its own, found " + given);
+        }
+        return ManyLangsReader.open(found.get(0));
       }
       if (found.size() == 1) {
         Path beside = null;

@@ -18,7 +18,6 @@ import org.elmo4j.backend.Batch;
 import org.elmo4j.backend.LstmState;
 import org.elmo4j.backend.NativeMemory;
 import org.elmo4j.backend.Output;
-import org.elmo4j.text.CharacterMapper;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
 
@@ -38,6 +37,8 @@ public final class CpuBackend implements Backend {
 
   private final IntPointer widths;
   private final IntPointer filters;
+  private final short pad;
+  private FloatPointer wordTable;
   private FloatPointer charTable;
   private FloatPointer charBias;
   private final List<Dense> highways = new ArrayList<>();
@@ -58,6 +59,7 @@ public final class CpuBackend implements Backend {
    */
   public CpuBackend(WeightStore store, Precision precision, int threads) {
     options = store.options();
+    pad = store.encoder().pad();
     isa = chooseIsa();
     type = precision == Precision.BF16 ? CpuKernels.ELMO4J_BF16 : CpuKernels.ELMO4J_F32;
     if (precision == Precision.BF16 && isa == CpuKernels.ELMO4J_PORTABLE) {
@@ -74,6 +76,9 @@ public final class CpuBackend implements Backend {
         widths.put(i, options.filters().get(i).width());
         filters.put(i, options.filters().get(i).count());
       }
+      if (options.wordDim() > 0) {
+        loadWords(store);
+      }
       loadCharCnn(staging);
       int features = options.filterCount();
       for (int i = 0; i < options.highwayLayers(); i++) {
@@ -88,9 +93,10 @@ public final class CpuBackend implements Backend {
       }
       int p = options.projectionDim();
       if (store.names().contains("CNN_proj/W_proj")) {
-        Pointer kernel = packed(type, features, p, 1);
+        int depth = options.wordDim() + features;
+        Pointer kernel = packed(type, depth, p, 1);
         FloatPointer bias = packedBias(p, 1);
-        pack(type, staging.read("CNN_proj/W_proj"), p, features, p, 1, 0, kernel);
+        pack(type, staging.read("CNN_proj/W_proj"), p, depth, p, 1, 0, kernel);
         packBias(staging.read("CNN_proj/b_proj"), p, 1, 0, bias);
         projection = new Dense(kernel, bias);
       }
@@ -211,9 +217,15 @@ public final class CpuBackend implements Backend {
     pack(CpuKernels.ELMO4J_F32, bias, columns, 1, columns, groups, group, packed);
   }
 
+  private void loadWords(WeightStore store) {
+    long floats = (long) options.dictionary().words() * options.wordDim();
+    wordTable = keep(floats * Float.BYTES).floatPointer(0);
+    store.read("word_embed", new FloatPointer(wordTable).capacity(floats).asBuffer());
+  }
+
   private void loadCharCnn(Staging staging) {
     int dim = options.charEmbeddingDim();
-    long ids = CharacterMapper.ID_COUNT;
+    long ids = options.characters() + 1;
     long floats = 0;
     for (ModelOptions.Filter filter : options.filters()) {
       floats += filter.width() * ids * filter.count();
@@ -262,7 +274,8 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public void tokenRepresentations(int words, NativeMemory ids, NativeMemory rows) {
+  public void tokenRepresentations(
+      int words, NativeMemory ids, int[] wordIds, NativeMemory rows) {
     int chunks = Math.max(1, (words + WORDS_PER_CHUNK - 1) / WORDS_PER_CHUNK);
     if (chunks < workers.threads()) {
       chunks = Math.min(workers.threads(), Math.max(1, words / 8));
@@ -274,22 +287,28 @@ public final class CpuBackend implements Backend {
           int first = (int) ((long) words * chunk / count);
           int last = (int) ((long) words * (chunk + 1) / count);
           if (last > first) {
-            tokenRepresentations(first, last - first, ids, rows);
+            tokenRepresentations(first, last - first, ids, wordIds, rows);
           }
         });
   }
 
-  private void tokenRepresentations(int first, int words, NativeMemory ids, NativeMemory rows) {
+  private void tokenRepresentations(
+      int first, int words, NativeMemory ids, int[] wordIds, NativeMemory rows) {
     int features = options.filterCount();
+    int wordDim = options.wordDim();
     int p = options.projectionDim();
     int slots = options.maxCharactersPerToken();
     long scratchFloats =
         Math.max(
             CpuKernels.elmo4j_cpu_product_scratch(isa, type, words, features, features, 2),
-            CpuKernels.elmo4j_cpu_product_scratch(isa, type, words, features, p, 1));
+            CpuKernels.elmo4j_cpu_product_scratch(isa, type, words, wordDim + features, p, 1));
     long size = (long) words * features;
-    try (NativeMemory memory = NativeMemory.allocate((2 * size + scratchFloats + 16) * Float.BYTES)) {
-      FloatPointer scratch = memory.floatPointer((2 * size + 15) / 16 * 16);
+    // Where words have embeddings: [words, wordDim + features].
+    long joinedSize = wordDim == 0 ? 0 : size + (long) words * wordDim;
+    try (NativeMemory memory =
+        NativeMemory.allocate((2 * size + joinedSize + scratchFloats + 16) * Float.BYTES)) {
+      FloatPointer scratch = memory.floatPointer((2 * size + joinedSize + 15) / 16 * 16);
+      FloatPointer joined = memory.floatPointer(2 * size);
       FloatPointer x = memory.floatPointer(0);
       FloatPointer y = memory.floatPointer(size);
       CpuKernels.elmo4j_cpu_char_cnn(
@@ -297,11 +316,11 @@ public final class CpuBackend implements Backend {
           words,
           ids.shortPointer((long) first * slots),
           slots,
-          CharacterMapper.PAD,
+          pad,
           options.filters().size(),
           widths,
           filters,
-          CharacterMapper.ID_COUNT,
+          options.characters() + 1,
           charTable,
           charBias,
           options.activation() == ModelOptions.Activation.TANH ? CpuKernels.ELMO4J_TANH : CpuKernels.ELMO4J_RELU,
@@ -316,9 +335,25 @@ public final class CpuBackend implements Backend {
       if (projection == null) {
         Pointer.memcpy(target, x, size * Float.BYTES);
       } else {
+        if (wordDim > 0) {
+          join(first, words, wordIds, x, joined);
+          x = joined;
+        }
         CpuKernels.elmo4j_cpu_projection(
-            isa, type, words, features, p, projection.kernel, projection.bias, x, target, scratch);
+            isa, type, words, wordDim + features, p, projection.kernel, projection.bias, x, target, scratch);
       }
+    }
+  }
+
+  /** Puts words' own embeddings in front of what their characters gave. */
+  private void join(int first, int words, int[] wordIds, FloatPointer features, FloatPointer joined) {
+    long wordDim = options.wordDim();
+    long count = options.filterCount();
+    for (int i = 0; i < words; i++) {
+      FloatPointer row = joined.getPointer(i * (wordDim + count));
+      FloatPointer word = wordTable.getPointer(wordIds[first + i] * wordDim);
+      Pointer.memcpy(row, word, wordDim * Float.BYTES);
+      Pointer.memcpy(row.getPointer(wordDim), features.getPointer(i * count), count * Float.BYTES);
     }
   }
 
@@ -464,10 +499,10 @@ public final class CpuBackend implements Backend {
       }
     }
 
-    /** Between the state, whose rows are the call's sentences, and this batch's rows. */
+    /** Between the state's rows and this batch's. */
     private void copyRows(NativeMemory state, FloatPointer rows, int width, boolean fromState) {
       for (int r = 0; r < batch.sentences(); r++) {
-        FloatPointer there = state.floatPointer((long) batch.sentence()[r] * width);
+        FloatPointer there = state.floatPointer((long) batch.stateRow()[r] * width);
         FloatPointer here = rows.getPointer((long) r * width);
         Pointer.memcpy(fromState ? here : there, fromState ? there : here, (long) width * Float.BYTES);
       }
