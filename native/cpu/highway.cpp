@@ -17,13 +17,15 @@ void pack(const float* weights, int64_t stride, int64_t depth, int64_t columns, 
           int group, W* packed) {
   const int64_t width = panel_columns(groups);
   const int64_t panel_count = panels(columns, groups);
-  for (int64_t p = 0; p < panel_count; p++) {
-    const int64_t valid = std::min(width, columns - p * width);
-    for (int64_t k = 0; k < Packing<W>::depth(depth); k++) {
+  // Rows outside, so that the weights are read in their own order.
+  for (int64_t k = 0; k < Packing<W>::depth(depth); k++) {
+    const float* row = weights + k * stride;
+    for (int64_t p = 0; p < panel_count; p++) {
+      const int64_t valid = k < depth ? std::min(width, columns - p * width) : 0;
+      W* to = packed_at(packed, depth, panel_count, p, k, group * width);
       for (int64_t column = 0; column < width; column++) {
-        const bool inside = k < depth && column < valid;
-        *packed_at(packed, depth, panel_count, p, k, group * width + column) =
-            Packing<W>::convert(inside ? weights[k * stride + p * width + column] : 0.0f);
+        to[Packing<W>::offset(0, column)] =
+            Packing<W>::convert(column < valid ? row[p * width + column] : 0.0f);
       }
     }
   }
