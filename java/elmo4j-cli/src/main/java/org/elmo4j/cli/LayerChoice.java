@@ -63,7 +63,7 @@ final class LayerChoice {
         if (mix != null) {
           if (mix.weights().length != lstmLayers + 1) {
             throw new ElmoException(
-                "--mix-weights: expected "
+                "mix weights: expected "
                     + (lstmLayers + 1)
                     + " in this model, found "
                     + mix.weights().length);

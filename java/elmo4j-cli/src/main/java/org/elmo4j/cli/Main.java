@@ -35,6 +35,8 @@ import picocli.CommandLine.ScopeType;
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
       EmbedCommand.class,
+      FitCommand.class,
+      PredictCommand.class,
       InfoCommand.class,
       RandomModelCommand.class,
       ConvertCommand.class,
