@@ -133,8 +133,8 @@ final class FitCommand implements Callable<Integer> {
       description = "bilm-tf's l2_coef: C times the sum of the mix weights' squares. Default: 0.")
   private double l2;
 
-  @Option(names = "--learning-rate", paramLabel = "R", description = "Adam's. Default: 0.002.")
-  private double learningRate = 0.002;
+  @Option(names = "--learning-rate", paramLabel = "R", description = "Adam's. Default: 0.005.")
+  private double learningRate = 0.005;
 
   @Option(
       names = "--batch-size",

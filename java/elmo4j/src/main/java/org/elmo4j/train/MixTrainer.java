@@ -34,7 +34,7 @@ public final class MixTrainer {
   private float dropout = 0.1f;
   private LayerNorm layerNorm = LayerNorm.NONE;
   private double l2;
-  private float learningRate = 0.002f;
+  private float learningRate = 0.005f;
   private int batchSize = 32;
   private int epochs = 50;
   private int patience = 5;
@@ -77,7 +77,7 @@ public final class MixTrainer {
     return this;
   }
 
-  /** Adam's step: 0.002 by default. */
+  /** Adam's step: 0.005 by default. */
   public MixTrainer learningRate(double rate) {
     learningRate = (float) within("learning rate", rate, 1e-9, 1e6);
     return this;
