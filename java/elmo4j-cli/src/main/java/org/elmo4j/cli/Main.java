@@ -37,6 +37,7 @@ import picocli.CommandLine.ScopeType;
       EmbedCommand.class,
       FitCommand.class,
       PredictCommand.class,
+      PlotCommand.class,
       InfoCommand.class,
       RandomModelCommand.class,
       ConvertCommand.class,
