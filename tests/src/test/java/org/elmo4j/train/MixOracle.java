@@ -18,7 +18,7 @@ final class MixOracle {
   /** For layer norm; null without it. */
   int[] normRows;
 
-  /** [row of the mix][column], or null for [sentence][column] means. */
+  /** [row][column] of the mix, or [sentence][column] for means. */
   double[][] mix(int[] rows, int[] lengths, boolean mean) {
     int width = layers[0][0].length;
     double[] shares = new double[weights.length];

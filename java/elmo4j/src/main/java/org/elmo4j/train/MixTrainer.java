@@ -79,7 +79,7 @@ public final class MixTrainer {
 
   /** Adam's step: 0.005 by default. */
   public MixTrainer learningRate(double rate) {
-    learningRate = (float) within("learning rate", rate, 1e-9, 1e6);
+    learningRate = (float) within("learning rate", rate, 1e-9, 1e30);
     return this;
   }
 

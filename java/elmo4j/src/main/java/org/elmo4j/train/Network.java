@@ -172,7 +172,11 @@ final class Network implements AutoCloseable {
     return mix().scales();
   }
 
-  /** {@link #gradients} and a step of Adam along them, unless the loss is no number. */
+  /**
+   * {@link #gradients} and a step of Adam along them.
+   *
+   * @return the loss before the step; no number where it or the mix behind it is none
+   */
   double train(Batch batch, double l2, float dropout, long seed, float rate) {
     double loss = gradients(batch, l2, dropout, seed);
     if (Double.isFinite(loss)) {
@@ -185,6 +189,9 @@ final class Network implements AutoCloseable {
           adamMean.floatPointer(from),
           adamVariance.floatPointer(from),
           values.floatPointer(from));
+    }
+    for (int k = 0; k <= layers; k++) {
+      loss = Float.isFinite(values.getFloat(k)) ? loss : Double.NaN; // its gradient overflowed
     }
     return loss;
   }
