@@ -59,7 +59,8 @@ class ScalarMixTest {
   /** By hand: two layers alike, gamma 2. */
   @Test
   void gradientPassesTheSoftmax() {
-    ScalarMix.Gradient gradient = new ScalarMix(new float[] {3, 3}, 2).gradient(new double[] {5, 1});
+    ScalarMix.Gradient gradient =
+        new ScalarMix(new float[] {3, 3}, 2).gradient(new double[] {5, 1});
     assertEquals(3, gradient.gamma(), 1e-12);
     assertArrayEquals(new double[] {2, -2}, gradient.weights(), 1e-12);
   }

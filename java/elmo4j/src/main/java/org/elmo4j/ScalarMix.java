@@ -34,7 +34,9 @@ public final class ScalarMix {
   public enum LayerNorm {
     /** Not at all: the default. */
     NONE,
-    /** As bilm-tf's {@code weight_layers}: sentence boundaries are left out of mean and variance. */
+    /**
+     * As bilm-tf's {@code weight_layers}: sentence boundaries are left out of mean and variance.
+     */
     BILM_TF,
     /** As AllenNLP's {@code ScalarMix}: boundaries count in mean and variance. */
     ALLENNLP;

@@ -69,8 +69,17 @@ class FitTest {
 
     Result plot =
         run(
-            "plot", "--mix", mix, "--sentence", "Time & <money> flies", "--word", "bank",
-            "--output", file("p.svg"), "The bank of the river.", "A bank lent money.");
+            "plot",
+            "--mix",
+            mix,
+            "--sentence",
+            "Time & <money> flies",
+            "--word",
+            "bank",
+            "--output",
+            file("p.svg"),
+            "The bank of the river.",
+            "A bank lent money.");
     assertEquals(0, plot.code, plot.err);
     Document svg =
         DocumentBuilderFactory.newInstance()
@@ -94,11 +103,24 @@ class FitTest {
     Path train = Files.writeString(folder.resolve("t.csv"), text);
     Result fit =
         run(
-            "fit", "--task", "sentences", "--train", train.toString(), "--output", file("c"),
-            "--hidden", "8", "--layer-norm", "bilm-tf", "--no-comparison");
+            "fit",
+            "--task",
+            "sentences",
+            "--train",
+            train.toString(),
+            "--output",
+            file("c"),
+            "--hidden",
+            "8",
+            "--layer-norm",
+            "bilm-tf",
+            "--no-comparison");
     assertEquals(0, fit.code, fit.err);
     Path input =
-        Files.writeString(folder.resolve("in.txt"), "The ship, and its captain, sailed 99 miles.\nThe queen wore her crowns in the palace.\n");
+        Files.writeString(
+            folder.resolve("in.txt"),
+            "The ship, and its captain, sailed 99 miles.\n"
+                + "The queen wore her crowns in the palace.\n");
     Result predict =
         run("predict", file("c"), "--input", input.toString(), "--output", file("out.tsv"));
     assertEquals(0, predict.code, predict.err);
@@ -116,9 +138,7 @@ class FitTest {
     assertEquals(1, fit.code);
     assertEquals("elmo: " + ragged + ", line 2: expected 2 columns, found 1\n", fit.err);
     Result place =
-        run(
-            "fit", "--task", "tokens", "--train", ragged.toString(), "--output",
-            file("none/x"));
+        run("fit", "--task", "tokens", "--train", ragged.toString(), "--output", file("none/x"));
     assertEquals(1, place.code);
     assertTrue(place.err.contains("expected a place in a folder that exists"), place.err);
     Result few = run("plot", "--word", "bank", "--output", file("p.svg"), "No such word.");

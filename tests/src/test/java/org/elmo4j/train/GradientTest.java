@@ -33,7 +33,9 @@ class GradientTest {
   /** No multiple of a vector register. */
   private static final int DIM = 19;
 
-  /** Two sentences of 3 and 5 tokens among rows that are not theirs; first and last row boundary. */
+  /**
+   * Two sentences of 3 and 5 tokens among rows that are not theirs; first and last row boundary.
+   */
   private static final int[] TOKENS = {2, 3, 4, 8, 9, 10, 11, 12};
 
   private static final int[] LENGTHS = {3, 5};
@@ -112,8 +114,7 @@ class GradientTest {
     int[] labels = random.ints(outputs, 0, CLASSES).toArray();
     double l2 = 0.3;
     long seed = 11;
-    try (Network network =
-        new Network(DIM, layers, halves, hidden, CLASSES, norm, true, random)) {
+    try (Network network = new Network(DIM, layers, halves, hidden, CLASSES, norm, true, random)) {
       float[] values = network.values();
       for (int i = 0; i < values.length; i++) {
         values[i] += (float) (0.5 * random.nextGaussian());

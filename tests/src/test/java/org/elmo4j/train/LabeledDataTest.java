@@ -28,8 +28,7 @@ class LabeledDataTest {
 
   private String failure(String name, String text, String column) throws IOException {
     Path file = file(name, text);
-    ElmoException e =
-        assertThrows(ElmoException.class, () -> LabeledData.readTokens(file, column));
+    ElmoException e = assertThrows(ElmoException.class, () -> LabeledData.readTokens(file, column));
     return e.getMessage().replace(folder + "/", "");
   }
 
@@ -38,7 +37,8 @@ class LabeledDataTest {
   @Test
   void conlluKeepsSyntacticWordsAndPassesOverRangesEmptyNodesAndComments() throws IOException {
     String text =
-        "# text = I don't\n1\tI\ti\tPRON" + WORD.replaceFirst("\t_", "\tPRP").replace("\t_\t_\t0", "\t_\t0")
+        "# text = I don't\n1\tI\ti\tPRON"
+            + WORD.replaceFirst("\t_", "\tPRP").replace("\t_\t_\t0", "\t_\t0")
             + "2-3\tdon't\t_\t_\t_\t_\t_\t_\t_\t_\n"
             + "2\tdo\tdo\tAUX\tVBP\t_\t0\tdep\t_\t_\n"
             + "3\tn't\tnot\tPART\tRB\t_\t0\tdep\t_\t_\n"
@@ -50,8 +50,7 @@ class LabeledDataTest {
             sentence("I do n't", "PRON AUX PART"),
             new LabeledSentence(List.of("No space"), List.of("X"))),
         LabeledData.readTokens(file, null).sentences());
-    assertEquals(
-        List.of("FW", "PRP", "RB", "VBP"), LabeledData.readTokens(file, "xpos").labels());
+    assertEquals(List.of("FW", "PRP", "RB", "VBP"), LabeledData.readTokens(file, "xpos").labels());
     assertEquals(
         LabeledData.readTokens(file, "xpos").sentences(),
         LabeledData.readTokens(file, "5").sentences());
@@ -60,7 +59,10 @@ class LabeledDataTest {
   @Test
   void conll2003TakesTheLastColumnOrTheOneAskedFor() throws IOException {
     String text =
-        "\uFEFF-DOCSTART- -X- -X- O\r\n\r\nEU NNP B-NP B-ORG\r\nrejects VBZ B-VP O\r\n\r\n\r\n# NN O O\n";
+        "\uFEFF-DOCSTART- -X- -X- O\r\n\r\n"
+            + "EU NNP B-NP B-ORG\r\n"
+            + "rejects VBZ B-VP O\r\n\r\n\r\n"
+            + "# NN O O\n";
     Path file = file("ner.txt", text);
     assertEquals(
         List.of(sentence("EU rejects", "B-ORG O"), sentence("#", "O")),
@@ -70,8 +72,7 @@ class LabeledDataTest {
 
   @Test
   void badTokenFilesSayWhere() throws IOException {
-    assertEquals(
-        "a.txt: expected sentences with labels, found none", failure("a.txt", "", null));
+    assertEquals("a.txt: expected sentences with labels, found none", failure("a.txt", "", null));
     assertEquals(
         "a.conllu: expected sentences with labels, found none",
         failure("a.conllu", "# nothing\n\n", null));
@@ -91,7 +92,8 @@ class LabeledDataTest {
             + " asked for",
         failure("a.txt", "a B\n", "1"));
     assertEquals(
-        "label column: expected a number from 1, found \"upos\"", failure("a.txt", "a B\n", "upos"));
+        "label column: expected a number from 1, found \"upos\"",
+        failure("a.txt", "a B\n", "upos"));
     Path bytes = folder.resolve("latin.txt");
     Files.write(bytes, "na\u00efve ADJ\n".getBytes(StandardCharsets.ISO_8859_1));
     ElmoException e = assertThrows(ElmoException.class, () -> LabeledData.readTokens(bytes, null));
@@ -133,8 +135,7 @@ class LabeledDataTest {
     assertEquals(
         folder.resolve("a.tsv") + ", row 3: expected 2 columns, found 1", ragged.getMessage());
     ElmoException missing =
-        assertThrows(
-            ElmoException.class, () -> sentences("a.tsv", "tag\ttext\n", "text", "label"));
+        assertThrows(ElmoException.class, () -> sentences("a.tsv", "tag\ttext\n", "text", "label"));
     assertEquals(
         folder.resolve("a.tsv")
             + ", row 1: expected columns \"text\" and \"label\", found \"tag, text\"",

@@ -26,8 +26,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Mixes with layer norm, computed by the model and by a function of its layers. */
 class MixFunctionTest {
   private static final List<List<String>> SENTENCES =
-      List.of(
-          List.of("The", "bank", "of", "the", "river"), List.of(), List.of("I", "love", "you"));
+      List.of(List.of("The", "bank", "of", "the", "river"), List.of(), List.of("I", "love", "you"));
   private static final float[] WEIGHTS = {0.5f, -0.25f, 1};
   private static final EmbedOptions ALL =
       EmbedOptions.layers(Layer.WORD_EMB, Layer.lstm(1), Layer.lstm(2)).withBoundaries(true);
@@ -90,8 +89,7 @@ class MixFunctionTest {
     List<Integer> tokens = new ArrayList<>();
     try (Embeddings layers = model.embed(SENTENCES, ALL);
         Embeddings embeddings =
-            model.embed(
-                SENTENCES, Layer.elmo(mix), Layer.mean(Layer.elmo(mix)), Layer.WORD_EMB);
+            model.embed(SENTENCES, Layer.elmo(mix), Layer.mean(Layer.elmo(mix)), Layer.WORD_EMB);
         Embeddings ends =
             model.embed(SENTENCES, EmbedOptions.layers(Layer.elmo(mix)).withBoundaries(true));
         MixFunction function = new MixFunction(layers)) {
@@ -187,8 +185,7 @@ class MixFunctionTest {
       assertThrows(
           ElmoException.class, () -> function.forward(mix, FloatBuffer.allocate(function.size())));
       assertThrows(ElmoException.class, () -> function.forward(mix, buffer(5)));
-      assertThrows(
-          ElmoException.class, () -> function.backward(mix, target, List.of(target)));
+      assertThrows(ElmoException.class, () -> function.backward(mix, target, List.of(target)));
     }
   }
 }

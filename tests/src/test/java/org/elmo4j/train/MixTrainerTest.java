@@ -97,8 +97,7 @@ class MixTrainerTest {
   void aSeedGivesTheSameBitsWhateverElseIsTrained() throws IOException {
     MixTrainer trainer = new MixTrainer(model).epochs(3).hidden(8).seed(5);
     byte[] first = bytes(trainer.fit(train, null).classifier(), folder.resolve("a"));
-    byte[] again =
-        bytes(trainer.compare(false).fit(train, null).classifier(), folder.resolve("b"));
+    byte[] again = bytes(trainer.compare(false).fit(train, null).classifier(), folder.resolve("b"));
     byte[] other = bytes(trainer.seed(6).fit(train, null).classifier(), folder.resolve("c"));
     assertArrayEquals(first, again);
     assertTrue(!Arrays.equals(first, other));
@@ -157,18 +156,27 @@ class MixTrainerTest {
     assertEquals(MixTrainer.LEARNED, result.scores().get(0).name());
     assertEquals(2, epochs.get());
     assertEquals(
-        result.scores().get(0).development(),
-        result.classifier().score(model, development),
-        1e-9);
+        result.scores().get(0).development(), result.classifier().score(model, development), 1e-9);
   }
 
   @Test
   void l2DrawsTheMixToEven() {
     float[] weights =
-        new MixTrainer(model).compare(false).l2(100).epochs(5).fit(train, null).classifier().mix()
+        new MixTrainer(model)
+            .compare(false)
+            .l2(100)
+            .epochs(5)
+            .fit(train, null)
+            .classifier()
+            .mix()
             .weights();
     float[] free =
-        new MixTrainer(model).compare(false).epochs(5).fit(train, null).classifier().mix()
+        new MixTrainer(model)
+            .compare(false)
+            .epochs(5)
+            .fit(train, null)
+            .classifier()
+            .mix()
             .weights();
     double drawn = 0;
     double without = 0;

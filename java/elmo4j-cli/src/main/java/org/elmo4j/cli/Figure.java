@@ -84,7 +84,12 @@ final class Figure {
           "<rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"20\" fill=\"#2f6db3\"/>",
           left, y, Math.max(1, length));
       text(
-          left + length + 6, y + 15, 12, "start", INK, "",
+          left + length + 6,
+          y + 15,
+          12,
+          "start",
+          INK,
+          "",
           String.format(Locale.ROOT, "%.3f", shares[k]));
       y += 26;
     }
@@ -244,7 +249,8 @@ final class Figure {
     }
     double[][] shown = apart(at, 21);
     add(
-        "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%.1f\" fill=\"#fafafa\" stroke=\"#cccccc\"/>",
+        "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%.1f\" fill=\"#fafafa\""
+            + " stroke=\"#cccccc\"/>",
         MARGIN, y, room, height);
     int listLeft = MARGIN + room + 20;
     double line = y + 14;
@@ -312,8 +318,8 @@ final class Figure {
     return String.format(
             Locale.ROOT,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%1$d\" height=\"%2$d\" viewBox=\"0 0"
-                + " %1$d %2$d\" font-family=\"Helvetica, Arial, sans-serif\">%n<rect width=\"100%%\""
-                + " height=\"100%%\" fill=\"#ffffff\"/>%n",
+                + " %1$d %2$d\" font-family=\"Helvetica, Arial, sans-serif\">%n<rect"
+                + " width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>%n",
             width + MARGIN,
             y)
         + body

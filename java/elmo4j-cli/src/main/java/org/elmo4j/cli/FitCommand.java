@@ -11,7 +11,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
-import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.ScalarMix.LayerNorm;
@@ -34,8 +33,8 @@ import picocli.CommandLine.Spec;
     description = {
       "Learns the weights of the layers together with a classifier of tokens or sentences.",
       "",
-      "Ends with the scores of each layer alone, of the even mix and of the learned one. Ctrl-C keeps"
-          + " the best so far.",
+      "Ends with the scores of each layer alone, of the even mix and of the learned one. Ctrl-C"
+          + " keeps the best so far.",
       ""
     })
 final class FitCommand implements Callable<Integer> {
@@ -60,8 +59,8 @@ final class FitCommand implements Callable<Integer> {
       required = true,
       paramLabel = "FILE",
       description =
-          "What to learn from. Tokens: a token a line, a blank line behind a sentence; CoNLL-U where"
-              + " the name ends in .conllu. Sentences: .csv, or tabs without quotes.")
+          "What to learn from. Tokens: a token a line, a blank line behind a sentence; CoNLL-U"
+              + " where the name ends in .conllu. Sentences: .csv, or tabs without quotes.")
   private Path train;
 
   @Option(
@@ -84,16 +83,16 @@ final class FitCommand implements Callable<Integer> {
       names = "--column",
       paramLabel = "NAME|N",
       description =
-          "Tokens: the label's column, from 1, or its name in CoNLL-U. Default: upos in CoNLL-U, else"
-              + " the last.")
+          "Tokens: the label's column, from 1, or its name in CoNLL-U. Default: upos in CoNLL-U,"
+              + " else the last.")
   private String column;
 
   @Option(
       names = "--text-column",
       paramLabel = "NAME|N",
       description =
-          "Sentences: the text's column by the first line's name, or by number, from 1, where there is"
-              + " no such line. Default: text.")
+          "Sentences: the text's column by the first line's name, or by number, from 1, where there"
+              + " is no such line. Default: text.")
   private String textColumn = "text";
 
   @Option(
@@ -268,11 +267,7 @@ final class FitCommand implements Callable<Integer> {
         double[] shares = mix.shares();
         for (int k = 0; k < shares.length; k++) {
           weights.append(
-              String.format(
-                  Locale.ROOT,
-                  "  %s %.3f",
-                  k == 0 ? "word_emb" : "lstm" + k,
-                  shares[k]));
+              String.format(Locale.ROOT, "  %s %.3f", k == 0 ? "word_emb" : "lstm" + k, shares[k]));
         }
         weights.append(String.format(Locale.ROOT, "  gamma %.3f", mix.gamma()));
       }

@@ -76,7 +76,8 @@ final class PlotCommand implements Callable<Integer> {
   @Option(
       names = "--layer",
       paramLabel = "LAYER",
-      description = "word_emb, lstm_outputs1 ... or elmo: whose vectors --word draws. Default: elmo.")
+      description =
+          "word_emb, lstm_outputs1 ... or elmo: whose vectors --word draws. Default: elmo.")
   private String layerName = "elmo";
 
   @Option(

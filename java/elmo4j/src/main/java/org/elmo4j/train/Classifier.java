@@ -296,8 +296,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
       int size = (int) Arrays.stream(entry.getValue()).reduce(1, (a, b) -> a * b);
       tensors.put(
           entry.getKey(),
-          new TensorFile.Tensor(
-              entry.getValue(), Arrays.copyOfRange(parameters, at, at + size)));
+          new TensorFile.Tensor(entry.getValue(), Arrays.copyOfRange(parameters, at, at + size)));
       at += size;
     }
     return tensors;

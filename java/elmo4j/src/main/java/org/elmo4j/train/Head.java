@@ -7,9 +7,9 @@ import org.bytedeco.javacpp.FloatPointer;
 import org.elmo4j.backend.cpu.CpuKernels;
 
 /**
- * What turns vectors into scores of classes: {@code x W + b}, or with a hidden layer {@code
- * relu(x W_hidden + b_hidden) W + b}. Its parameters lie one behind the other: W_hidden, b_hidden
- * where there are some, then W and b.
+ * What turns vectors into scores of classes: {@code x W + b}, or with a hidden layer {@code relu(x
+ * W_hidden + b_hidden) W + b}. Its parameters lie one behind the other: W_hidden, b_hidden where
+ * there are some, then W and b.
  *
  * @param inputs numbers of a vector
  * @param hidden units of the hidden layer; 0 for none

@@ -43,8 +43,7 @@ public final class LabeledData {
 
   /** The names of CoNLL-U's columns. */
   private static final List<String> CONLLU =
-      List.of(
-          "id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc");
+      List.of("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc");
 
   private final String source;
   private final Task task;
@@ -86,8 +85,8 @@ public final class LabeledData {
    *
    * @param column the label's column, from 1, or its name in CoNLL-U; null for {@code upos} of
    *     CoNLL-U, else the last one
-   * @throws ElmoException if the file cannot be read, has no sentences, or a line has another number
-   *     of columns than the first or no such column
+   * @throws ElmoException if the file cannot be read, has no sentences, or a line has another
+   *     number of columns than the first or no such column
    */
   // OpenNLP's ConlluStream joins contracted words, and its failures name no line.
   public static LabeledData readTokens(Path file, String column) {
@@ -227,12 +226,15 @@ public final class LabeledData {
               where + ": expected " + columns + " columns, found " + row.length);
         }
         sentences.add(
-            new LabeledSentence(
-                tokenizer.apply(row[textColumn]), List.of(row[labelColumn])));
+            new LabeledSentence(tokenizer.apply(row[textColumn]), List.of(row[labelColumn])));
       }
     } catch (JsonProcessingException e) {
       throw new ElmoException(
-          file + ", row " + line + ": expected columns, found " + Json.brief(e.getOriginalMessage()),
+          file
+              + ", row "
+              + line
+              + ": expected columns, found "
+              + Json.brief(e.getOriginalMessage()),
           e);
     } catch (IOException e) {
       throw unreadable(file, line, e);

@@ -45,8 +45,11 @@ public final class MixFunction implements AutoCloseable {
     for (int s = 0; s < layers.batchSize(); s++) {
       if (layers.length(s) != layers.tokens(s).size() + 2) {
         throw new ElmoException(
-            "layers: expected them with boundaries, found " + layers.length(s) + " rows of "
-                + layers.tokens(s).size() + " tokens");
+            "layers: expected them with boundaries, found "
+                + layers.length(s)
+                + " rows of "
+                + layers.tokens(s).size()
+                + " tokens");
       }
     }
     kernel = new CpuMix(dim, rows);
@@ -72,8 +75,8 @@ public final class MixFunction implements AutoCloseable {
   /**
    * The mix.
    *
-   * @param target a direct buffer in native byte order, [sentences, maxLength, 2P] from its position
-   *     on; written wholly, zeros past each sentence's end
+   * @param target a direct buffer in native byte order, [sentences, maxLength, 2P] from its
+   *     position on; written wholly, zeros past each sentence's end
    * @throws ElmoException if the mix or the buffer does not fit
    */
   public void forward(ScalarMix mix, FloatBuffer target) {
@@ -117,8 +120,7 @@ public final class MixFunction implements AutoCloseable {
       throw new ElmoException(
           "mix weights: expected one a layer, " + count + ", found " + mix.weights().length);
     }
-    int[] lengths =
-        IntStream.range(0, layers.batchSize()).map(s -> layers.length(s) - 2).toArray();
+    int[] lengths = IntStream.range(0, layers.batchSize()).map(s -> layers.length(s) - 2).toArray();
     LayerNorm norm = mix.layerNorm();
     kernel.select(
         rows(1), lengths, norm == LayerNorm.NONE ? null : rows(norm == LayerNorm.ALLENNLP ? 0 : 1));

@@ -137,8 +137,7 @@ public final class MixTrainer {
 
   private static double within(String name, double value, double least, double most) {
     if (!(value >= least && value <= most)) {
-      throw new ElmoException(
-          name + ": expected " + least + " to " + most + ", found " + value);
+      throw new ElmoException(name + ": expected " + least + " to " + most + ", found " + value);
     }
     return value;
   }
@@ -211,7 +210,8 @@ public final class MixTrainer {
       }
       for (LabeledSentence sentence : part.sentences()) {
         sentences.add(sentence.tokens());
-        targets.add(numbers(part, sentences.size() - (i == 0 ? 0 : ends[i - 1]), sentence, numbers));
+        targets.add(
+            numbers(part, sentences.size() - (i == 0 ? 0 : ends[i - 1]), sentence, numbers));
       }
       ends[i] = sentences.size();
     }
@@ -271,8 +271,7 @@ public final class MixTrainer {
         }
       }
       scores.add(learned.score);
-      float[] head =
-          Arrays.copyOfRange(learned.values, layers.size() + 1, learned.values.length);
+      float[] head = Arrays.copyOfRange(learned.values, layers.size() + 1, learned.values.length);
       Classifier classifier =
           Classifier.of(
               task,
@@ -291,8 +290,7 @@ public final class MixTrainer {
       int halves = layers.get(layers.size() - 1).halves();
       Random random = new Random(seed);
       try (Network network =
-          new Network(
-              dim, layers, halves, hidden, labels.size(), layerNorm, learn, random)) {
+          new Network(dim, layers, halves, hidden, labels.size(), layerNorm, learn, random)) {
         int[] order = range(0, ends[0]);
         float[] best = network.values();
         double[] bestMeasure = {-1, Double.POSITIVE_INFINITY};
@@ -341,9 +339,7 @@ public final class MixTrainer {
         network.values(best);
         double test = ends.length < 3 ? Double.NaN : measure(network, ends[1], ends[2])[0];
         return new Run(
-            new Score(name, bestMeasure[0], test, bestEpoch, network.mix()),
-            best,
-            network.head());
+            new Score(name, bestMeasure[0], test, bestEpoch, network.mix()), best, network.head());
       }
     }
 
@@ -378,9 +374,7 @@ public final class MixTrainer {
         to += target.length;
       }
       int[] normRows =
-          layerNorm == LayerNorm.NONE
-              ? null
-              : cache.rows(chosen, layerNorm == LayerNorm.ALLENNLP);
+          layerNorm == LayerNorm.NONE ? null : cache.rows(chosen, layerNorm == LayerNorm.ALLENNLP);
       return new Network.Batch(
           cache.rows(chosen, false), lengths, normRows, wanted, task == Task.SENTENCES);
     }

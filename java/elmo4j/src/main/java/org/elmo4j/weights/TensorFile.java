@@ -62,8 +62,8 @@ public final class TensorFile {
   /**
    * Reads a file.
    *
-   * @throws ElmoException if it cannot be read, is no safetensors file of 32-bit floats, or a number
-   *     is not finite
+   * @throws ElmoException if it cannot be read, is no safetensors file of 32-bit floats, or a
+   *     number is not finite
    */
   public static Map<String, Tensor> read(Path path) {
     try (DataFile data = DataFile.open(path)) {
@@ -78,12 +78,12 @@ public final class TensorFile {
       file.get(Long.BYTES, json);
       int start = Long.BYTES + (int) length;
       Map<String, Tensor> tensors = new LinkedHashMap<>();
-      for (Map.Entry<String, JsonNode> entry :
-          Json.parse(json, path + ": header").properties()) {
+      for (Map.Entry<String, JsonNode> entry : Json.parse(json, path + ": header").properties()) {
         if (!entry.getKey().equals("__metadata__")) {
           tensors.put(
               entry.getKey(),
-              tensor(path + ": tensor " + Json.brief(entry.getKey()), entry.getValue(), file, start));
+              tensor(
+                  path + ": tensor " + Json.brief(entry.getKey()), entry.getValue(), file, start));
         }
       }
       return tensors;

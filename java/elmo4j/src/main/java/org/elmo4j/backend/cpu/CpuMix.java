@@ -156,7 +156,8 @@ public final class CpuMix implements AutoCloseable {
    * @param maxLength rows of each sentence in the target, where it is no mean
    * @param target [sentences, maxLength, halves * P] or, for means, [sentences, halves * P]
    */
-  public void forward(int halves, float[] scales, boolean mean, int maxLength, FloatPointer target) {
+  public void forward(
+      int halves, float[] scales, boolean mean, int maxLength, FloatPointer target) {
     double constant = 0;
     for (int k = 0; k < layers.size(); k++) {
       double factor = normRows > 0 ? scales[k] / deviation[k] : scales[k];
@@ -167,8 +168,22 @@ public final class CpuMix implements AutoCloseable {
       scale.put(terms - 1, (float) constant);
     }
     CpuKernels.elmo4j_cpu_scalar_mix(
-        isa, dim, halves, terms, forward, backward, index, scale, sentences, start, length, place, 0,
-        maxLength, mean ? 1 : 0, target);
+        isa,
+        dim,
+        halves,
+        terms,
+        forward,
+        backward,
+        index,
+        scale,
+        sentences,
+        start,
+        length,
+        place,
+        0,
+        maxLength,
+        mean ? 1 : 0,
+        target);
   }
 
   /**
@@ -189,21 +204,51 @@ public final class CpuMix implements AutoCloseable {
       sums.put(k, 0);
     }
     CpuKernels.elmo4j_cpu_scalar_mix_backward(
-        isa, dim, halves, terms, forward, backward, index, sentences, start, length, place, 0,
-        maxLength, mean ? 1 : 0, gradient, sums);
+        isa,
+        dim,
+        halves,
+        terms,
+        forward,
+        backward,
+        index,
+        sentences,
+        start,
+        length,
+        place,
+        0,
+        maxLength,
+        mean ? 1 : 0,
+        gradient,
+        sums);
     double[] result = new double[layers.size()];
     double ofOnes = normRows > 0 ? sums.get(terms - 1) : 0;
     for (int k = 0; k < result.length; k++) {
-      result[k] =
-          normRows > 0 ? (sums.get(k) - this.mean[k] * ofOnes) / deviation[k] : sums.get(k);
+      result[k] = normRows > 0 ? (sums.get(k) - this.mean[k] * ofOnes) / deviation[k] : sums.get(k);
     }
     for (int k = 0; layerGradients != null && k < result.length; k++) {
       FloatPointer to = layerGradients.get(k);
       FloatPointer toBackward = layers.get(k).halves == 1 ? to : to.getPointer(dim);
       double factor = normRows > 0 ? scales[k] / deviation[k] : scales[k];
       CpuKernels.elmo4j_cpu_scalar_mix_backward_layer(
-          isa, dim, halves, null, null, rows[k], (float) factor, 0, 0, sentences, start, length,
-          place, 0, maxLength, mean ? 1 : 0, gradient, to, toBackward);
+          isa,
+          dim,
+          halves,
+          null,
+          null,
+          rows[k],
+          (float) factor,
+          0,
+          0,
+          sentences,
+          start,
+          length,
+          place,
+          0,
+          maxLength,
+          mean ? 1 : 0,
+          gradient,
+          to,
+          toBackward);
       if (normRows > 0) {
         // Mean and deviation depend on the layer too, all rows of theirs alike. A row of one half
         // counts twice among `count` numbers, and takes part twice.
@@ -213,8 +258,24 @@ public final class CpuMix implements AutoCloseable {
         try (IntPointer whole = new IntPointer(1).put(normRows);
             IntPointer zero = new IntPointer(1).put(0)) {
           CpuKernels.elmo4j_cpu_scalar_mix_backward_layer(
-              isa, dim, halves, layers.get(k).floats, backward(layers.get(k)), normIndex[k], 0,
-              (float) slope, (float) offset, 1, zero, whole, zero, 0, normRows, 0, null, to,
+              isa,
+              dim,
+              halves,
+              layers.get(k).floats,
+              backward(layers.get(k)),
+              normIndex[k],
+              0,
+              (float) slope,
+              (float) offset,
+              1,
+              zero,
+              whole,
+              zero,
+              0,
+              normRows,
+              0,
+              null,
+              to,
               toBackward);
         }
       }
