@@ -3,10 +3,10 @@
 //
 // The character convolution of the token representation, as sums of table rows (kernels.h).
 //
-// A word of n characters, boundaries included, has n windows that touch it and one that stands for the
-// PAD tail: n + 1 positions, not `slots`. Cost: sum over filters of (n + 1) * width adds, read from
-// the tables (12.9 MB for the published models, so from L2 and L3); about 110,000 adds for an English
-// word, against 36 million for the highway layers behind it.
+// A word of n characters, boundaries included, has n windows that touch it and one that stands for
+// the PAD tail: n + 1 positions, not `slots`. Cost: sum over filters of (n + 1) * width adds, read
+// from the tables (12.9 MB for the published models, so from L2 and L3); about 110,000 adds for an
+// English word, against 36 million for the highway layers behind it.
 
 #include "elmo4j/kernels.h"
 #include "isa.h"

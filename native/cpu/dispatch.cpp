@@ -12,9 +12,13 @@
 #ifdef __linux__
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <string>
+#endif
+#if defined(__x86_64__)
+#include <cpuid.h>
 #endif
 
 extern "C" {
@@ -25,13 +29,15 @@ void openblas_set_num_threads(int threads);
 }
 
 #if defined(__x86_64__)
-#define ELMO4J_DISPATCH(isa, call) \
-  switch (isa) {                   \
-    case ELMO4J_AVX512:            \
-      return elmo4j::avx512::call; \
-    case ELMO4J_AVX2:              \
-      return elmo4j::avx2::call;   \
-    default:                       \
+#define ELMO4J_DISPATCH(isa, call)   \
+  switch (isa) {                     \
+    case ELMO4J_AMX:                 \
+      return elmo4j::amx::call;      \
+    case ELMO4J_AVX512:              \
+      return elmo4j::avx512::call;   \
+    case ELMO4J_AVX2:                \
+      return elmo4j::avx2::call;     \
+    default:                         \
       return elmo4j::portable::call; \
   }
 #else
@@ -40,12 +46,37 @@ void openblas_set_num_threads(int threads);
   return elmo4j::portable::call;
 #endif
 
+#if defined(__x86_64__)
+namespace {
+
+// AMX-TILE and AMX-BF16 in the processor (CPUID 7.0, EDX bits 24 and 22), AVX512-BF16 (7.1, EAX bit
+// 5), and Linux's leave for this process to use the tiles (Documentation/arch/x86/xstate.rst).
+bool has_amx() {
+#ifdef __linux__
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & 1u << 24) || !(d & 1u << 22)) {
+    return false;
+  }
+  if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & 1u << 5)) {
+    return false;
+  }
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+#endif
+
 int elmo4j_cpu_best_isa(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    return ELMO4J_AVX512;
+    static const bool amx = has_amx();
+    return amx ? ELMO4J_AMX : ELMO4J_AVX512;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     return ELMO4J_AVX2;
@@ -104,13 +135,13 @@ void elmo4j_unmap(void* memory, int64_t bytes) {
 #endif
 }
 
-int64_t elmo4j_cpu_packed_size(int isa, int64_t depth, int64_t columns, int groups) {
-  ELMO4J_DISPATCH(isa, packed_size(depth, columns, groups));
+int64_t elmo4j_cpu_packed_size(int isa, int type, int64_t depth, int64_t columns, int groups) {
+  ELMO4J_DISPATCH(isa, packed_size(type, depth, columns, groups));
 }
 
-void elmo4j_cpu_pack(int isa, const float* weights, int64_t stride, int64_t depth, int64_t columns,
-                     int groups, int group, float* packed) {
-  ELMO4J_DISPATCH(isa, pack(weights, stride, depth, columns, groups, group, packed));
+void elmo4j_cpu_pack(int isa, int type, const float* weights, int64_t stride, int64_t depth,
+                     int64_t columns, int groups, int group, void* packed) {
+  ELMO4J_DISPATCH(isa, pack(type, weights, stride, depth, columns, groups, group, packed));
 }
 
 void elmo4j_cpu_char_cnn_table(const float* embedding, int64_t ids, int64_t embedding_dim,
@@ -134,34 +165,35 @@ void elmo4j_cpu_char_cnn(int isa, int64_t words, const int16_t* ids, int64_t slo
                                 bias, activation, features));
 }
 
-int64_t elmo4j_cpu_product_scratch(int isa, int64_t rows, int64_t depth, int64_t columns,
+int64_t elmo4j_cpu_product_scratch(int isa, int type, int64_t rows, int64_t depth, int64_t columns,
                                    int groups) {
-  ELMO4J_DISPATCH(isa, word_scratch(rows, depth, columns, groups));
+  ELMO4J_DISPATCH(isa, word_scratch(type, rows, depth, columns, groups));
 }
 
-void elmo4j_cpu_highway(int isa, int64_t rows, int64_t dim, const float* kernel, const float* bias,
-                        const float* x, float* y, float* scratch) {
-  ELMO4J_DISPATCH(isa, highway(rows, dim, kernel, bias, x, y, scratch));
+void elmo4j_cpu_highway(int isa, int type, int64_t rows, int64_t dim, const void* kernel,
+                        const float* bias, const float* x, float* y, float* scratch) {
+  ELMO4J_DISPATCH(isa, highway(type, rows, dim, kernel, bias, x, y, scratch));
 }
 
-void elmo4j_cpu_projection(int isa, int64_t rows, int64_t depth, int64_t columns,
-                           const float* kernel, const float* bias, const float* x, float* y,
+void elmo4j_cpu_projection(int isa, int type, int64_t rows, int64_t depth, int64_t columns,
+                           const void* kernel, const float* bias, const float* x, float* y,
                            float* scratch) {
-  ELMO4J_DISPATCH(isa, projection(rows, depth, columns, kernel, bias, x, y, scratch));
+  ELMO4J_DISPATCH(isa, projection(type, rows, depth, columns, kernel, bias, x, y, scratch));
 }
 
-int64_t elmo4j_cpu_lstm_scratch(int isa, int64_t sentences, int64_t cells, int64_t projection) {
-  ELMO4J_DISPATCH(isa, lstm_scratch(sentences, cells, projection));
+int64_t elmo4j_cpu_lstm_scratch(int isa, int type, int64_t sentences, int64_t cells,
+                                int64_t projection) {
+  ELMO4J_DISPATCH(isa, lstm_scratch(type, sentences, cells, projection));
 }
 
-void elmo4j_cpu_lstm(int isa, int64_t cells, int64_t projection, const float* kernel,
-                     const float* bias, const float* projector, float cell_clip,
-                     float projection_clip, int skip, int64_t sentences, const int32_t* start,
-                     const int32_t* length, int backward, const float* input,
+void elmo4j_cpu_lstm(int isa, int type, int64_t cells, int64_t projection, const void* kernel_x,
+                     const void* kernel_h, const float* bias, const void* projector,
+                     float cell_clip, float projection_clip, int skip, int64_t sentences,
+                     const int32_t* start, const int32_t* length, int backward, const float* input,
                      const int32_t* input_rows, float* h, float* c, float* output, float* scratch) {
-  ELMO4J_DISPATCH(isa, lstm(cells, projection, kernel, bias, projector, cell_clip, projection_clip,
-                            skip, sentences, start, length, backward, input, input_rows, h, c,
-                            output, scratch));
+  ELMO4J_DISPATCH(isa, lstm(type, cells, projection, kernel_x, kernel_h, bias, projector, cell_clip,
+                            projection_clip, skip, sentences, start, length, backward, input,
+                            input_rows, h, c, output, scratch));
 }
 
 void elmo4j_cpu_scalar_mix(int isa, int64_t dim, int halves, int64_t terms,
@@ -191,10 +223,10 @@ void elmo4j_cpu_scalar_mix_backward_layer(int isa, int64_t dim, int halves, cons
                                           const int32_t* place, int skip_ends, int64_t max_length,
                                           int mean, const float* gradient, float* to_forward,
                                           float* to_backward) {
-  ELMO4J_DISPATCH(isa, scalar_mix_backward_layer(dim, halves, forward, backward, rows, scale, slope,
-                                                 offset, sentences, start, length, place, skip_ends,
-                                                 max_length, mean, gradient, to_forward,
-                                                 to_backward));
+  ELMO4J_DISPATCH(
+      isa, scalar_mix_backward_layer(dim, halves, forward, backward, rows, scale, slope, offset,
+                                     sentences, start, length, place, skip_ends, max_length, mean,
+                                     gradient, to_forward, to_backward));
 }
 
 void elmo4j_cpu_layer_moments(int isa, int64_t dim, int halves, const float* forward,

@@ -10,25 +10,24 @@
 namespace elmo4j {
 namespace ELMO4J_ISA {
 
-int64_t packed_size(int64_t depth, int64_t columns, int groups) {
-  return depth * panels(columns, groups) * kPanel;
-}
+namespace {
 
+template <class W>
 void pack(const float* weights, int64_t stride, int64_t depth, int64_t columns, int groups,
-          int group, float* packed) {
+          int group, W* packed) {
   const int64_t width = panel_columns(groups);
   const int64_t panel_count = panels(columns, groups);
   for (int64_t p = 0; p < panel_count; p++) {
     const int64_t valid = std::min(width, columns - p * width);
-    for (int64_t k = 0; k < depth; k++) {
-      float* to = packed_row(packed, depth, panel_count, p, k) + group * width;
-      std::memcpy(to, weights + k * stride + p * width, valid * sizeof(float));
-      std::memset(to + valid, 0, (width - valid) * sizeof(float));
+    for (int64_t k = 0; k < Packing<W>::depth(depth); k++) {
+      for (int64_t column = 0; column < width; column++) {
+        const bool inside = k < depth && column < valid;
+        *packed_at(packed, depth, panel_count, p, k, group * width + column) =
+            Packing<W>::convert(inside ? weights[k * stride + p * width + column] : 0.0f);
+      }
     }
   }
 }
-
-namespace {
 
 const float** row_pointers(const float* x, int64_t rows, int64_t stride, float* scratch) {
   const float** pointers = reinterpret_cast<const float**>(scratch);
@@ -38,18 +37,13 @@ const float** row_pointers(const float* x, int64_t rows, int64_t stride, float* 
   return pointers;
 }
 
-}  // namespace
-
-int64_t word_scratch(int64_t rows, int64_t depth, int64_t columns, int groups) {
-  return rows * kFloatsPerPointer + product_scratch(rows, depth, panels(columns, groups));
-}
-
-void highway(int64_t rows, int64_t dim, const float* kernel, const float* bias, const float* x,
+template <class W>
+void highway(int64_t rows, int64_t dim, const W* kernel, const float* bias, const float* x,
              float* y, float* scratch) {
-  const Operand operand = {row_pointers(x, rows, dim, scratch), dim};
+  const Operand<W> operand = {row_pointers(x, rows, dim, scratch), dim, kernel};
   constexpr int64_t kColumns = kPanel / 2;
   product(
-      rows, &operand, 1, 0, kernel, dim, panels(dim, 2), scratch + rows * kFloatsPerPointer,
+      rows, &operand, 1, panels(dim, 2), scratch + round_up(rows * kFloatsPerPointer, 16),
       [&](int64_t, int64_t p, Vec* v) {
         for (int j = 0; j < 4; j++) {
           v[j] = load(bias + p * kPanel + j * kLanes);
@@ -66,11 +60,12 @@ void highway(int64_t rows, int64_t dim, const float* kernel, const float* bias, 
       });
 }
 
-void projection(int64_t rows, int64_t depth, int64_t columns, const float* kernel,
-                const float* bias, const float* x, float* y, float* scratch) {
-  const Operand operand = {row_pointers(x, rows, depth, scratch), depth};
+template <class W>
+void projection(int64_t rows, int64_t depth, int64_t columns, const W* kernel, const float* bias,
+                const float* x, float* y, float* scratch) {
+  const Operand<W> operand = {row_pointers(x, rows, depth, scratch), depth, kernel};
   product(
-      rows, &operand, 1, 0, kernel, depth, panels(columns, 1), scratch + rows * kFloatsPerPointer,
+      rows, &operand, 1, panels(columns, 1), scratch + round_up(rows * kFloatsPerPointer, 16),
       [&](int64_t, int64_t p, Vec* v) {
         for (int j = 0; j < 4; j++) {
           v[j] = load(bias + p * kPanel + j * kLanes);
@@ -82,6 +77,42 @@ void projection(int64_t rows, int64_t depth, int64_t columns, const float* kerne
           store(y + r * columns + column, v[j], columns - column);
         }
       });
+}
+
+template <class W>
+int64_t word_scratch(int64_t rows, int64_t depth, int64_t columns, int groups) {
+  return round_up(rows * kFloatsPerPointer, 16) +
+         product_scratch<W>(rows, depth, panels(columns, groups));
+}
+
+}  // namespace
+
+int64_t packed_size(int type, int64_t depth, int64_t columns, int groups) {
+  const int64_t width = panels(columns, groups) * kPanel;
+  return width * (type == ELMO4J_BF16 ? Packing<Bf16>::depth(depth) * int64_t{sizeof(Bf16)}
+                                      : depth * int64_t{sizeof(float)});
+}
+
+void pack(int type, const float* weights, int64_t stride, int64_t depth, int64_t columns,
+          int groups, int group, void* packed) {
+  ELMO4J_FOR_TYPE(
+      type, pack(weights, stride, depth, columns, groups, group, static_cast<Weight*>(packed)));
+}
+
+int64_t word_scratch(int type, int64_t rows, int64_t depth, int64_t columns, int groups) {
+  ELMO4J_FOR_TYPE(type, word_scratch<Weight>(rows, depth, columns, groups));
+}
+
+void highway(int type, int64_t rows, int64_t dim, const void* kernel, const float* bias,
+             const float* x, float* y, float* scratch) {
+  ELMO4J_FOR_TYPE(type,
+                  highway(rows, dim, static_cast<const Weight*>(kernel), bias, x, y, scratch));
+}
+
+void projection(int type, int64_t rows, int64_t depth, int64_t columns, const void* kernel,
+                const float* bias, const float* x, float* y, float* scratch) {
+  ELMO4J_FOR_TYPE(type, projection(rows, depth, columns, static_cast<const Weight*>(kernel), bias,
+                                   x, y, scratch));
 }
 
 }  // namespace ELMO4J_ISA

@@ -3,9 +3,9 @@
 //
 // One layer and direction of the biLM, all time steps (kernels.h).
 //
-// Per row and step 2 * (2P * 4D + D * P) operations: 37.7 million for the published P = 512, D = 4096.
-// Bound by arithmetic from about 16 rows on, below that by reading the weights: 75 MB a step, or 42 MB
-// where the input's half is computed for many steps at once.
+// Per row and step 2 * (2P * 4D + D * P) operations: 37.7 million for the published P = 512, D =
+// 4096. Bound by arithmetic from about 16 rows on, below that by reading the weights: 75 MB a step,
+// or 42 MB where the input's half is computed for many steps at once.
 //
 // The gates never reach memory: product() hands a cell's four gates over in registers, and what is
 // stored is c and m. The weights' panels are the outer loop, the rows the inner one, so that a step
@@ -19,49 +19,45 @@ namespace elmo4j {
 namespace ELMO4J_ISA {
 namespace {
 
-// Up to this many sentences the input's half of the gates is computed for up to kAheadRows positions
-// at once, and kept: reading the weights costs more than the detour.
+// Up to this many sentences the input's half of the gates is computed for up to kAheadRows
+// positions at once, and kept: reading the weights costs more than the detour.
 constexpr int64_t kFewSentences = 8;
 constexpr int64_t kAheadRows = 48;
 
-int64_t round_up(int64_t n) { return (n + 15) / 16 * 16; }
-
 // Where the parts of the scratch begin, in floats.
 struct Scratch {
-  int64_t m, x, left, right, ahead, product, size;
-
-  Scratch(int64_t sentences, int64_t cells, int64_t projection) {
-    const bool few = sentences <= kFewSentences;
-    const int64_t rows = few ? kAheadRows + kFewSentences : sentences;
-    const int64_t gates = panels(cells, 4) * kPanel;
-    m = 0;
-    x = m + round_up(sentences * cells);
-    left = x + round_up(rows * kFloatsPerPointer);
-    right = left + round_up(sentences * kFloatsPerPointer);
-    ahead = right + round_up(sentences * kFloatsPerPointer);
-    product = ahead + (few ? rows * gates : 0);
-    const int64_t gate_scratch = product_scratch(rows, 2 * projection, panels(cells, 4));
-    const int64_t projection_scratch = product_scratch(sentences, cells, panels(projection, 1));
-    size = product + std::max(gate_scratch, projection_scratch);
-  }
+  int64_t m, x, h, m_rows, ahead, product, size;
 };
 
-}  // namespace
-
-int64_t lstm_scratch(int64_t sentences, int64_t cells, int64_t projection) {
-  return Scratch(sentences, cells, projection).size;
+template <class W>
+Scratch scratch_parts(int64_t sentences, int64_t cells, int64_t projection) {
+  const bool few = sentences <= kFewSentences;
+  const int64_t rows = few ? kAheadRows + kFewSentences : sentences;
+  const int64_t gate_panels = panels(cells, 4);
+  Scratch at;
+  at.m = 0;
+  at.x = at.m + round_up(sentences * cells, 16);
+  at.h = at.x + round_up(rows * kFloatsPerPointer, 16);
+  at.m_rows = at.h + round_up(sentences * kFloatsPerPointer, 16);
+  at.ahead = at.m_rows + round_up(sentences * kFloatsPerPointer, 16);
+  at.product = at.ahead + (few ? rows * gate_panels * kPanel : 0);
+  at.size =
+      at.product + std::max(product_scratch<W>(rows, 2 * round_up(projection, 32), gate_panels),
+                            product_scratch<W>(sentences, cells, panels(projection, 1)));
+  return at;
 }
 
-void lstm(int64_t cells, int64_t projection, const float* kernel, const float* bias,
-          const float* projector, float cell_clip, float projection_clip, int skip,
+template <class W>
+void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_h,
+          const float* bias, const W* projector, float cell_clip, float projection_clip, int skip,
           int64_t sentences, const int32_t* start, const int32_t* length, int backward,
           const float* input, const int32_t* input_rows, float* h, float* c, float* output,
           float* scratch) {
-  const Scratch at(sentences, cells, projection);
+  const Scratch at = scratch_parts<W>(sentences, cells, projection);
   float* m = scratch + at.m;
   const float** x = reinterpret_cast<const float**>(scratch + at.x);
-  const float** h_rows = reinterpret_cast<const float**>(scratch + at.left);
-  const float** m_rows = reinterpret_cast<const float**>(scratch + at.right);
+  const float** h_rows = reinterpret_cast<const float**>(scratch + at.h);
+  const float** m_rows = reinterpret_cast<const float**>(scratch + at.m_rows);
   float* ahead = scratch + at.ahead;
   const int64_t gate_panels = panels(cells, 4);
   const bool few = sentences <= kFewSentences;
@@ -102,7 +98,7 @@ void lstm(int64_t cells, int64_t projection, const float* kernel, const float* b
     while (length[rows - 1] <= t) {
       rows--;
     }
-    const Operand recurrent = {h_rows, projection};
+    const Operand<W> recurrent = {h_rows, projection, kernel_h};
     if (few) {
       if (t == ahead_until) {
         int64_t count = 0;
@@ -116,9 +112,9 @@ void lstm(int64_t cells, int64_t projection, const float* kernel, const float* b
           }
           ahead_until++;
         }
-        const Operand left = {x, projection};
-        product(count, &left, 1, 0, kernel, 2 * projection, gate_panels, scratch + at.product,
-                bias_of, [&](int64_t r, int64_t p, Vec* v) {
+        const Operand<W> inputs = {x, projection, kernel_x};
+        product(count, &inputs, 1, gate_panels, scratch + at.product, bias_of,
+                [&](int64_t r, int64_t p, Vec* v) {
                   for (int j = 0; j < 4; j++) {
                     store(ahead + (r * gate_panels + p) * kPanel + j * kLanes, v[j]);
                   }
@@ -126,8 +122,7 @@ void lstm(int64_t cells, int64_t projection, const float* kernel, const float* b
         ahead_row = 0;
       }
       product(
-          rows, &recurrent, 1, projection, kernel, 2 * projection, gate_panels,
-          scratch + at.product,
+          rows, &recurrent, 1, gate_panels, scratch + at.product,
           [&](int64_t r, int64_t p, Vec* v) {
             for (int j = 0; j < 4; j++) {
               v[j] = load(ahead + ((ahead_row + r) * gate_panels + p) * kPanel + j * kLanes);
@@ -139,14 +134,13 @@ void lstm(int64_t cells, int64_t projection, const float* kernel, const float* b
       for (int64_t r = 0; r < rows; r++) {
         x[r] = input_row(r, t);
       }
-      const Operand both[2] = {{x, projection}, recurrent};
-      product(rows, both, 2, 0, kernel, 2 * projection, gate_panels, scratch + at.product, bias_of,
-              cell);
+      const Operand<W> both[2] = {{x, projection, kernel_x}, recurrent};
+      product(rows, both, 2, gate_panels, scratch + at.product, bias_of, cell);
     }
 
-    const Operand cells_out = {m_rows, cells};
+    const Operand<W> cells_out = {m_rows, cells, projector};
     product(
-        rows, &cells_out, 1, 0, projector, cells, panels(projection, 1), scratch + at.product,
+        rows, &cells_out, 1, panels(projection, 1), scratch + at.product,
         [](int64_t, int64_t, Vec* v) { v[0] = v[1] = v[2] = v[3] = Vec{}; },
         [&](int64_t r, int64_t p, Vec* v) {
           const float* in = input_row(r, t);
@@ -163,6 +157,24 @@ void lstm(int64_t cells, int64_t projection, const float* kernel, const float* b
           }
         });
   }
+}
+
+}  // namespace
+
+int64_t lstm_scratch(int type, int64_t sentences, int64_t cells, int64_t projection) {
+  ELMO4J_FOR_TYPE(type, scratch_parts<Weight>(sentences, cells, projection).size);
+}
+
+void lstm(int type, int64_t cells, int64_t projection, const void* kernel_x, const void* kernel_h,
+          const float* bias, const void* projector, float cell_clip, float projection_clip,
+          int skip, int64_t sentences, const int32_t* start, const int32_t* length, int backward,
+          const float* input, const int32_t* input_rows, float* h, float* c, float* output,
+          float* scratch) {
+  ELMO4J_FOR_TYPE(
+      type, lstm(cells, projection, static_cast<const Weight*>(kernel_x),
+                 static_cast<const Weight*>(kernel_h), bias, static_cast<const Weight*>(projector),
+                 cell_clip, projection_clip, skip, sentences, start, length, backward, input,
+                 input_rows, h, c, output, scratch));
 }
 
 }  // namespace ELMO4J_ISA

@@ -1,16 +1,19 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one matrix product of the CPU kernels: rows of floats, anywhere in memory, times packed panels
-// (kernels.h), with what happens before and after given by the caller while the numbers are still in
-// registers: the LSTM's gates, the clips, the highway's sum never see memory as raw products.
+// The one matrix product of the CPU kernels: rows of floats, anywhere in memory, times packed
+// panels (kernels.h), with what happens before and after given by the caller while the numbers are
+// at hand: the LSTM's gates, the clips, the highway's sum never see memory as raw products.
 //
-//   A tile is kRows rows by one panel of four vectors: with AVX-512, 6 x 64 = 24 accumulators, 24
-//   fused multiply-adds for 4 loads of weights and 6 broadcasts. A panel of depth 1024 has 256 KB: it
-//   is read from memory once, for the first tile, and from L2 for the others.
+// A panel is as wide as four vectors. Three ways through it:
+// - Tiles of kRows rows in vector registers: with AVX-512, 6 x 64 = 24 accumulators, 24 fused
+//   multiply-adds for 4 loads of weights and 6 broadcasts. bfloat16 weights are widened as they are
+//   loaded, two rows of the panel from one word.
+// - AMX, bfloat16: 32 rows by 32 columns in four tiles, 4 tile products for 4 tile loads.
+// - OpenBLAS, where there are neither AVX2 nor AVX-512.
 //
-// Each number is accumulated in one register in the order of depth, whatever the number of rows or the
-// place of a row: so a row's result has the same bits in any batch.
+// In the first two, each number is accumulated in one place in the order of depth, whatever the
+// number of rows or the place of a row: so a row's result has the same bits in any batch.
 
 #ifndef ELMO4J_CPU_PRODUCT_H_
 #define ELMO4J_CPU_PRODUCT_H_
@@ -28,10 +31,12 @@ extern "C" void cblas_sgemm(int order, int trans_a, int trans_b, int m, int n, i
 namespace elmo4j {
 namespace ELMO4J_ISA {
 
-constexpr int64_t kPanel = 4 * kLanes;  // floats of a panel's row
+constexpr int64_t kPanel = 4 * kLanes;  // columns of a panel
 
 // Scratch is counted in floats; pointers to rows lie there too.
 constexpr int64_t kFloatsPerPointer = sizeof(void*) / 4;
+
+inline int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 // Columns of one group that a panel covers.
 inline int64_t panel_columns(int groups) { return kPanel / groups; }
@@ -40,48 +45,90 @@ inline int64_t panels(int64_t columns, int groups) {
   return (columns + panel_columns(groups) - 1) / panel_columns(groups);
 }
 
-// Part of the left-hand side: `depth` floats of each row. Several stand side by side ([x; h]).
+// A float's upper half.
+struct Bf16 {
+  uint16_t bits;
+};
+
+// Returns `call` with Weight as the C++ type of one of elmo4j_type. OpenBLAS has no bfloat16.
+#ifdef ELMO4J_OPENBLAS
+#define ELMO4J_FOR_TYPE(type, call) \
+  (void)(type);                     \
+  using Weight = float;             \
+  return call
+#else
+#define ELMO4J_FOR_TYPE(type, call) \
+  if ((type) == ELMO4J_BF16) {      \
+    using Weight = Bf16;            \
+    return call;                    \
+  }                                 \
+  using Weight = float;             \
+  return call
+#endif
+
+// How a type of weight is packed. float: a panel is [depth, kPanel]. Bf16: [depth / 2, kPanel, 2],
+// two rows side by side as AMX wants them, depth padded with zeros to whole AMX tiles.
+
+template <class W>
+struct Packing;
+
+template <>
+struct Packing<float> {
+  static int64_t depth(int64_t depth) { return depth; }
+  static int64_t offset(int64_t k, int64_t column) { return k * kPanel + column; }
+  static float convert(float x) { return x; }
+};
+
+template <>
+struct Packing<Bf16> {
+  static int64_t depth(int64_t depth) { return round_up(depth, 32); }
+  static int64_t offset(int64_t k, int64_t column) { return (k / 2 * kPanel + column) * 2 + k % 2; }
+  // To nearest, ties to even. Weights are finite.
+  static Bf16 convert(float x) {
+    uint32_t bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    return {static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16)};
+  }
+};
+
+// Part of the left-hand side and what it meets: several stand side by side ([x; h]).
+template <class W>
 struct Operand {
   const float* const* rows;
   int64_t depth;
+  const W* packed;
 };
 
 #ifdef ELMO4J_OPENBLAS
 
-// Packed form for OpenBLAS: plain row-major [depth, panels * kPanel], columns in panel order.
-inline float* packed_row(float* packed, int64_t depth, int64_t panel_count, int64_t panel,
-                         int64_t k) {
+// Packed for OpenBLAS: plain row-major [depth, panels * kPanel], columns in panel order.
+template <class W>
+W* packed_at(W* packed, int64_t depth, int64_t panel_count, int64_t panel, int64_t k,
+             int64_t column) {
   (void)depth;
-  return packed + (k * panel_count + panel) * kPanel;
+  return packed + (k * panel_count + panel) * kPanel + column;
 }
 
-inline int64_t product_scratch(int64_t rows, int64_t depth, int64_t panel_count) {
+template <class W>
+int64_t product_scratch(int64_t rows, int64_t depth, int64_t panel_count) {
   return rows * (depth + panel_count * kPanel);
 }
 
 template <class Before, class After>
-void product(int64_t rows, const Operand* operands, int operand_count, int64_t first_row_of_packed,
-             const float* packed, int64_t packed_depth, int64_t panel_count, float* scratch,
-             Before before, After after) {
-  (void)packed_depth;
-  int64_t depth = 0;
-  for (int i = 0; i < operand_count; i++) {
-    depth += operands[i].depth;
-  }
-  float* left = scratch;
-  float* result = scratch + rows * depth;
-  for (int64_t r = 0; r < rows; r++) {
-    float* to = left + r * depth;
-    for (int i = 0; i < operand_count; i++) {
-      std::memcpy(to, operands[i].rows[r], operands[i].depth * sizeof(float));
-      to += operands[i].depth;
-    }
-  }
+void product(int64_t rows, const Operand<float>* operands, int operand_count, int64_t panel_count,
+             float* scratch, Before before, After after) {
   const int64_t columns = panel_count * kPanel;
-  cblas_sgemm(101, 111, 111, static_cast<int>(rows), static_cast<int>(columns),
-              static_cast<int>(depth), 1.0f, left, static_cast<int>(depth),
-              packed + first_row_of_packed * columns, static_cast<int>(columns), 0.0f, result,
-              static_cast<int>(columns));
+  float* result = scratch;
+  for (int i = 0; i < operand_count; i++) {
+    const int64_t depth = operands[i].depth;
+    float* left = scratch + rows * columns;
+    for (int64_t r = 0; r < rows; r++) {
+      std::memcpy(left + r * depth, operands[i].rows[r], depth * sizeof(float));
+    }
+    cblas_sgemm(101, 111, 111, static_cast<int>(rows), static_cast<int>(columns),
+                static_cast<int>(depth), 1.0f, left, static_cast<int>(depth), operands[i].packed,
+                static_cast<int>(columns), i == 0 ? 0.0f : 1.0f, result, static_cast<int>(columns));
+  }
   for (int64_t r = 0; r < rows; r++) {
     for (int64_t p = 0; p < panel_count; p++) {
       Vec v[4];
@@ -96,23 +143,91 @@ void product(int64_t rows, const Operand* operands, int operand_count, int64_t f
 
 #else
 
+template <class W>
+W* packed_at(W* packed, int64_t depth, int64_t panel_count, int64_t panel, int64_t k,
+             int64_t column) {
+  (void)panel_count;
+  return packed + panel * Packing<W>::depth(depth) * kPanel + Packing<W>::offset(k, column);
+}
+
 #if defined(__AVX512F__)
 constexpr int64_t kRows = 6;
 #else
 constexpr int64_t kRows = 3;
 #endif
 
-inline float* packed_row(float* packed, int64_t depth, int64_t panel_count, int64_t panel,
-                         int64_t k) {
-  (void)panel_count;
-  return packed + (panel * depth + k) * kPanel;
+template <int R>
+inline void multiply_add(const float* const* a, int64_t k, const Vec* b, Vec (*acc)[4]) {
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++) {
+    const float x = a[r][k];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+      acc[r][j] += x * b[j];
+    }
+  }
 }
 
-inline int64_t product_scratch(int64_t, int64_t, int64_t) { return 0; }
+// Adds one operand's part of a tile. `soon`, where not null, is memory that will be read later: as
+// much of it as a quarter of this panel is fetched into L2.
+template <int R>
+inline void accumulate(const float* const* a, int64_t depth, const float* weights, const char* soon,
+                       Vec (*acc)[4]) {
+  const auto step = [&](int64_t k) {
+    const Vec b[4] = {load(weights), load(weights + kLanes), load(weights + 2 * kLanes),
+                      load(weights + 3 * kLanes)};
+    multiply_add<R>(a, k, b, acc);
+    weights += kPanel;
+  };
+  if (soon) {
+    for (int64_t k = 0; k < depth; k++, soon += kPanel) {
+      __builtin_prefetch(soon, 0, 2);
+      step(k);
+    }
+  } else {
+    for (int64_t k = 0; k < depth; k++) {
+      step(k);
+    }
+  }
+}
 
-template <int R, class Before, class After>
-void tile(int64_t row, int64_t panel, const Operand* operands, int operand_count,
-          const float* weights, Before& before, After& after) {
+inline IntVec load_words(const Bf16* pairs) {
+  IntVec words;
+  std::memcpy(&words, pairs, sizeof words);
+  return words;
+}
+
+template <int R>
+inline void accumulate(const float* const* a, int64_t depth, const Bf16* weights, const char* soon,
+                       Vec (*acc)[4]) {
+  for (int64_t k = 0; k < depth; k += 2) {
+    if (soon) {
+      __builtin_prefetch(soon, 0, 2);
+      soon += kPanel;
+    }
+    Vec b[4];
+    for (int j = 0; j < 4; j++) {
+      const IntVec even = load_words(weights + 2 * j * kLanes) << 16;
+      std::memcpy(&b[j], &even, sizeof even);
+    }
+    multiply_add<R>(a, k, b, acc);
+    // The words are read again: to keep them would take registers from the accumulators, which the
+    // compiler does unless it is made to think that the pointer changed.
+    asm("" : "+r"(weights));
+    if (k + 1 < depth) {
+      for (int j = 0; j < 4; j++) {
+        const IntVec odd = load_words(weights + 2 * j * kLanes) & static_cast<int32_t>(0xffff0000u);
+        std::memcpy(&b[j], &odd, sizeof odd);
+      }
+      multiply_add<R>(a, k + 1, b, acc);
+    }
+    weights += 2 * kPanel;
+  }
+}
+
+template <int R, class W, class Before, class After>
+void tile(int64_t row, int64_t panel, const Operand<W>* operands, int operand_count, int quarter,
+          Before& before, After& after) {
   Vec acc[R][4];
   for (int r = 0; r < R; r++) {
     before(row + r, panel, acc[r]);
@@ -122,64 +237,88 @@ void tile(int64_t row, int64_t panel, const Operand* operands, int operand_count
     for (int r = 0; r < R; r++) {
       a[r] = operands[i].rows[row + r];
     }
-    const int64_t depth = operands[i].depth;
-    for (int64_t k = 0; k < depth; k++) {
-      const Vec b[4] = {load(weights), load(weights + kLanes), load(weights + 2 * kLanes),
-                        load(weights + 3 * kLanes)};
-#pragma GCC unroll 8
-      for (int r = 0; r < R; r++) {
-        const float x = a[r][k];
-#pragma GCC unroll 4
-        for (int j = 0; j < 4; j++) {
-          acc[r][j] += x * b[j];
-        }
-      }
-      weights += kPanel;
-    }
+    const int64_t size = Packing<W>::depth(operands[i].depth) * kPanel;
+    const W* weights = operands[i].packed + panel * size;
+    const char* next = reinterpret_cast<const char*>(weights + size);
+    accumulate<R>(a, operands[i].depth, weights,
+                  quarter < 0 ? nullptr : next + quarter * (size * sizeof(W) / 4), acc);
   }
   for (int r = 0; r < R; r++) {
     after(row + r, panel, acc[r]);
   }
 }
 
-// For each row r and panel p: before(r, p, v) sets the four vectors v, the product is added to them,
-// after(r, p, v) takes them. `first_row_of_packed` is the row of the packed matrix that the first
-// operand's first column meets.
-template <class Before, class After>
-void product(int64_t rows, const Operand* operands, int operand_count, int64_t first_row_of_packed,
-             const float* packed, int64_t packed_depth, int64_t panel_count, float* scratch,
-             Before before, After after) {
-  (void)scratch;
+template <class W, class Before, class After>
+void product_in_registers(int64_t rows, const Operand<W>* operands, int operand_count,
+                          int64_t panel_count, Before& before, After& after) {
   const int64_t blocks = (rows + kRows - 1) / kRows;
   for (int64_t p = 0; p < panel_count; p++) {
-    const float* weights = packed + (p * packed_depth + first_row_of_packed) * kPanel;
     for (int64_t b = 0; b < blocks; b++) {
       // Blocks of nearly equal height, none of a single row beside full ones.
       const int64_t row = rows * b / blocks;
+      // While a panel is used the next one is fetched, a quarter by each of the first four tiles.
+      const int quarter = p + 1 < panel_count && b < 4 ? static_cast<int>(b) : -1;
       switch (rows * (b + 1) / blocks - row) {
         case 1:
-          tile<1>(row, p, operands, operand_count, weights, before, after);
+          tile<1>(row, p, operands, operand_count, quarter, before, after);
           break;
         case 2:
-          tile<2>(row, p, operands, operand_count, weights, before, after);
+          tile<2>(row, p, operands, operand_count, quarter, before, after);
           break;
         case 3:
-          tile<3>(row, p, operands, operand_count, weights, before, after);
+          tile<3>(row, p, operands, operand_count, quarter, before, after);
           break;
 #if defined(__AVX512F__)
         case 4:
-          tile<4>(row, p, operands, operand_count, weights, before, after);
+          tile<4>(row, p, operands, operand_count, quarter, before, after);
           break;
         case 5:
-          tile<5>(row, p, operands, operand_count, weights, before, after);
+          tile<5>(row, p, operands, operand_count, quarter, before, after);
           break;
         case 6:
-          tile<6>(row, p, operands, operand_count, weights, before, after);
+          tile<6>(row, p, operands, operand_count, quarter, before, after);
           break;
 #endif
       }
     }
   }
+}
+
+#if defined(__AMX_BF16__)
+}  // namespace ELMO4J_ISA
+}  // namespace elmo4j
+#include "product_amx.h"
+namespace elmo4j {
+namespace ELMO4J_ISA {
+#endif
+
+template <class W>
+int64_t product_scratch(int64_t rows, int64_t depth, int64_t panel_count) {
+#if defined(__AMX_BF16__)
+  if (sizeof(W) == sizeof(Bf16)) {
+    return amx_scratch(rows, depth);
+  }
+#endif
+  (void)rows;
+  (void)depth;
+  (void)panel_count;
+  return 0;
+}
+
+// For each row r and panel p: before(r, p, v) sets the four vectors v, the product is added to
+// them, after(r, p, v) takes them. `scratch` has product_scratch floats for the operands' depths
+// together, each rounded up to 32.
+template <class W, class Before, class After>
+void product(int64_t rows, const Operand<W>* operands, int operand_count, int64_t panel_count,
+             float* scratch, Before before, After after) {
+#if defined(__AMX_BF16__)
+  if constexpr (sizeof(W) == sizeof(Bf16)) {
+    product_in_tiles(rows, operands, operand_count, panel_count, scratch, before, after);
+    return;
+  }
+#endif
+  (void)scratch;
+  product_in_registers(rows, operands, operand_count, panel_count, before, after);
 }
 
 #endif  // ELMO4J_OPENBLAS

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Vectors of floats for the instruction set that this translation unit is compiled for. Each kernel
-// file is compiled once an instruction set (CMakeLists.txt), with ELMO4J_ISA naming it; GCC and Clang
-// vector types keep the kernels free of intrinsics.
+// file is compiled once an instruction set (CMakeLists.txt), with ELMO4J_ISA naming it; GCC and
+// Clang vector types keep the kernels free of intrinsics.
 
 #ifndef ELMO4J_CPU_SIMD_H_
 #define ELMO4J_CPU_SIMD_H_
@@ -60,9 +60,9 @@ inline Vec min(Vec a, Vec b) { return a < b ? a : b; }
 inline Vec relu(Vec x) { return max(x, Vec{}); }
 inline Vec clip(Vec x, Vec bound) { return min(max(x, -bound), bound); }
 
-// exp(x) to 2 units in the last place; x is first brought into [-43, 43], where sigmoid and tanh are
-// flat in single precision and products of two results stay finite. Cody-Waite reduction and the
-// polynomial of Cephes expf.
+// exp(x) to 2 units in the last place; x is first brought into [-43, 43], where sigmoid and tanh
+// are flat in single precision and products of two results stay finite. Cody-Waite reduction and
+// the polynomial of Cephes expf.
 inline Vec exp(Vec x) {
   x = clip(x, splat(43.0f));
   constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer

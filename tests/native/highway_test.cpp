@@ -20,26 +20,31 @@ double dot(const std::vector<float>& x, int64_t row, const std::vector<float>& w
   return sum;
 }
 
-// Rows 1 to 20 give tiles of every height; 1 and 45 columns leave remainders of every vector width.
+// Rows 1 to 20 give tiles of every height, 33 and 50 AMX tiles of either shape; 1 and 45 columns
+// leave remainders of every vector width.
 TEST_P(HighwayTest, EqualsItsFormula) {
-  for (int64_t dim : {1, 45, 128}) {
-    for (int64_t rows = 1; rows <= 20; rows++) {
-      const std::vector<float> weights = random(dim * 2 * dim, 0.5);
-      const std::vector<float> bias = random(2 * dim);
-      const std::vector<float> x = random(rows * dim, 2);
-      std::vector<float> y = poisoned(rows * dim);
-      const Aligned kernel = pack(weights, dim, dim, 2);
-      const Aligned packed_bias = pack(bias, 1, dim, 2);
-      const Aligned scratch(elmo4j_cpu_product_scratch(isa(), rows, dim, dim, 2));
-      elmo4j_cpu_highway(isa(), rows, dim, kernel.get(), packed_bias.get(), x.data(), y.data(),
-                         scratch.get());
-      for (int64_t r = 0; r < rows; r++) {
-        for (int64_t f = 0; f < dim; f++) {
-          const double gate = sigmoid(dot(x, r, weights, dim, 2 * dim, f) + bias[f]);
-          const double transform =
-              std::max(0.0, dot(x, r, weights, dim, 2 * dim, dim + f) + bias[dim + f]);
-          expect_close(gate * transform + (1 - gate) * x[r * dim + f], y[r * dim + f], 4e-6,
-                       "dim " + std::to_string(dim) + " row " + std::to_string(r));
+  for (int type : types()) {
+    for (int64_t dim : {1, 45, 128}) {
+      for (int64_t rows : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 17, 20, 33, 50}) {
+        const std::vector<float> weights = random_of(type, dim * 2 * dim, 0.5);
+        const std::vector<float> bias = random(2 * dim);
+        const std::vector<float> x = random(rows * dim, 2);
+        std::vector<float> y = poisoned(rows * dim);
+        const Aligned kernel = pack(weights.data(), dim, dim, 2, type);
+        const Aligned packed_bias = pack(bias.data(), 1, dim, 2);
+        const Aligned scratch(elmo4j_cpu_product_scratch(isa(), type, rows, dim, dim, 2));
+        elmo4j_cpu_highway(isa(), type, rows, dim, kernel.get(), packed_bias.get(), x.data(),
+                           y.data(), scratch.get());
+        for (int64_t r = 0; r < rows; r++) {
+          for (int64_t f = 0; f < dim; f++) {
+            const double gate = sigmoid(dot(x, r, weights, dim, 2 * dim, f) + bias[f]);
+            const double transform =
+                std::max(0.0, dot(x, r, weights, dim, 2 * dim, dim + f) + bias[dim + f]);
+            expect_close(gate * transform + (1 - gate) * x[r * dim + f], y[r * dim + f],
+                         tolerance(type, 4e-6),
+                         "type " + std::to_string(type) + " dim " + std::to_string(dim) + " row " +
+                             std::to_string(r) + " of " + std::to_string(rows));
+          }
         }
       }
     }
@@ -48,21 +53,25 @@ TEST_P(HighwayTest, EqualsItsFormula) {
 
 TEST_P(ProjectionTest, EqualsItsFormula) {
   constexpr int64_t kDepth = 131;
-  for (int64_t columns : {1, 16, 77}) {
-    for (int64_t rows : {1, 2, 7, 13}) {
-      const std::vector<float> weights = random(kDepth * columns);
-      const std::vector<float> bias = random(columns);
-      const std::vector<float> x = random(rows * kDepth);
-      std::vector<float> y = poisoned(rows * columns);
-      const Aligned kernel = pack(weights, kDepth, columns, 1);
-      const Aligned packed_bias = pack(bias, 1, columns, 1);
-      const Aligned scratch(elmo4j_cpu_product_scratch(isa(), rows, kDepth, columns, 1));
-      elmo4j_cpu_projection(isa(), rows, kDepth, columns, kernel.get(), packed_bias.get(), x.data(),
-                            y.data(), scratch.get());
-      for (int64_t r = 0; r < rows; r++) {
-        for (int64_t f = 0; f < columns; f++) {
-          expect_close(dot(x, r, weights, kDepth, columns, f) + bias[f], y[r * columns + f], 4e-6,
-                       "columns " + std::to_string(columns) + " row " + std::to_string(r));
+  for (int type : types()) {
+    for (int64_t columns : {1, 16, 77}) {
+      for (int64_t rows : {1, 2, 7, 13, 40}) {
+        const std::vector<float> weights = random_of(type, kDepth * columns);
+        const std::vector<float> bias = random(columns);
+        const std::vector<float> x = random(rows * kDepth);
+        std::vector<float> y = poisoned(rows * columns);
+        const Aligned kernel = pack(weights.data(), kDepth, columns, 1, type);
+        const Aligned packed_bias = pack(bias.data(), 1, columns, 1);
+        const Aligned scratch(elmo4j_cpu_product_scratch(isa(), type, rows, kDepth, columns, 1));
+        elmo4j_cpu_projection(isa(), type, rows, kDepth, columns, kernel.get(), packed_bias.get(),
+                              x.data(), y.data(), scratch.get());
+        for (int64_t r = 0; r < rows; r++) {
+          for (int64_t f = 0; f < columns; f++) {
+            expect_close(dot(x, r, weights, kDepth, columns, f) + bias[f], y[r * columns + f],
+                         tolerance(type, 4e-6),
+                         "type " + std::to_string(type) + " columns " + std::to_string(columns) +
+                             " row " + std::to_string(r));
+          }
         }
       }
     }

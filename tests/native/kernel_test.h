@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the kernel tests share: every instruction set this processor has, random numbers, comparison.
+// What the kernel tests share: every instruction set this processor has, random numbers,
+// comparison.
 
 #ifndef ELMO4J_TESTS_NATIVE_KERNEL_TEST_H_
 #define ELMO4J_TESTS_NATIVE_KERNEL_TEST_H_
@@ -9,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <memory>
 #include <random>
 #include <string>
@@ -19,7 +21,10 @@
 namespace elmo4j {
 
 inline std::string isa_name(int isa) {
-  return isa == ELMO4J_AVX512 ? "avx512" : isa == ELMO4J_AVX2 ? "avx2" : "portable";
+  return isa == ELMO4J_AMX      ? "amx"
+         : isa == ELMO4J_AVX512 ? "avx512"
+         : isa == ELMO4J_AVX2   ? "avx2"
+                                : "portable";
 }
 
 // A test that runs once for each instruction set up to this processor's best.
@@ -51,13 +56,43 @@ class KernelTest : public testing::TestWithParam<int> {
   };
 
   // Packs a matrix whose groups' columns stand one behind the other: [depth, groups * columns].
-  Aligned pack(const std::vector<float>& weights, int64_t depth, int64_t columns, int groups) const {
-    Aligned packed(elmo4j_cpu_packed_size(isa(), depth, columns, groups));
+  Aligned pack(const float* weights, int64_t depth, int64_t columns, int groups,
+               int type = ELMO4J_F32) const {
+    Aligned packed(elmo4j_cpu_packed_size(isa(), type, depth, columns, groups) / sizeof(float));
     for (int g = 0; g < groups; g++) {
-      elmo4j_cpu_pack(isa(), weights.data() + g * columns, groups * columns, depth, columns, groups,
+      elmo4j_cpu_pack(isa(), type, weights + g * columns, groups * columns, depth, columns, groups,
                       g, packed.get());
     }
     return packed;
+  }
+
+  // The types of weights that this instruction set has.
+  std::vector<int> types() const {
+    return isa() == ELMO4J_PORTABLE ? std::vector<int>{ELMO4J_F32}
+                                    : std::vector<int>{ELMO4J_F32, ELMO4J_BF16};
+  }
+
+  // To the nearest bfloat16, as weights are packed: what is left of an exact comparison is then the
+  // rounding of the left-hand side.
+  static float rounded(float x) {
+    uint32_t bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u;
+    std::memcpy(&x, &bits, sizeof bits);
+    return x;
+  }
+
+  std::vector<float> random_of(int type, int64_t count, double scale = 1) {
+    std::vector<float> values = random(count, scale);
+    for (float& v : values) {
+      v = type == ELMO4J_BF16 ? rounded(v) : v;
+    }
+    return values;
+  }
+
+  // What a sum of products of magnitude 1 may be off by.
+  double tolerance(int type, double exact) const {
+    return type == ELMO4J_BF16 && isa() == ELMO4J_AMX ? 2e-2 : exact;
   }
 
   std::mt19937 engine_{20180610};
@@ -75,11 +110,9 @@ inline std::vector<int> isas() {
   return all;
 }
 
-#define ELMO4J_FOR_EACH_ISA(suite)                                   \
-  INSTANTIATE_TEST_SUITE_P(Isa, suite, testing::ValuesIn(isas()),    \
-                           [](const testing::TestParamInfo<int>& i) { \
-                             return isa_name(i.param);               \
-                           })
+#define ELMO4J_FOR_EACH_ISA(suite)                                \
+  INSTANTIATE_TEST_SUITE_P(Isa, suite, testing::ValuesIn(isas()), \
+                           [](const testing::TestParamInfo<int>& i) { return isa_name(i.param); })
 
 }  // namespace elmo4j
 

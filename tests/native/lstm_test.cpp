@@ -16,6 +16,7 @@ class LstmTest : public KernelTest {
     int64_t cells, projection;
     float cell_clip, projection_clip;
     int skip, backward;
+    int type = ELMO4J_F32;
   };
 
   // The numbers of one layer; packed when it runs.
@@ -24,8 +25,8 @@ class LstmTest : public KernelTest {
   };
 
   Weights weights(const Layer& layer, double scale) {
-    return {random(2 * layer.projection * 4 * layer.cells, scale), random(4 * layer.cells),
-            random(layer.cells * layer.projection, scale)};
+    return {random_of(layer.type, 2 * layer.projection * 4 * layer.cells, scale),
+            random(4 * layer.cells), random_of(layer.type, layer.cells * layer.projection, scale)};
   }
 
   struct Result {
@@ -41,24 +42,28 @@ class LstmTest : public KernelTest {
       starts.push_back(positions);
       positions += n;
     }
-    const Aligned kernel = pack(w.kernel, 2 * layer.projection, layer.cells, 4);
-    const Aligned bias = pack(w.bias, 1, layer.cells, 4);
-    const Aligned projector = pack(w.projector, layer.cells, layer.projection, 1);
+    const float* recurrent = w.kernel.data() + layer.projection * 4 * layer.cells;
+    const Aligned kernel_x = pack(w.kernel.data(), layer.projection, layer.cells, 4, layer.type);
+    const Aligned kernel_h = pack(recurrent, layer.projection, layer.cells, 4, layer.type);
+    const Aligned bias = pack(w.bias.data(), 1, layer.cells, 4);
+    const Aligned projector =
+        pack(w.projector.data(), layer.cells, layer.projection, 1, layer.type);
     const Aligned scratch(
-        elmo4j_cpu_lstm_scratch(isa(), lengths.size(), layer.cells, layer.projection));
+        elmo4j_cpu_lstm_scratch(isa(), layer.type, lengths.size(), layer.cells, layer.projection));
     std::vector<float> output = poisoned(positions * layer.projection);
-    elmo4j_cpu_lstm(isa(), layer.cells, layer.projection, kernel.get(), bias.get(), projector.get(),
-                    layer.cell_clip, layer.projection_clip, layer.skip, lengths.size(),
-                    starts.data(), lengths.data(), layer.backward, input.data(), input_rows,
-                    h.data(), c.data(), output.data(), scratch.get());
+    elmo4j_cpu_lstm(isa(), layer.type, layer.cells, layer.projection, kernel_x.get(),
+                    kernel_h.get(), bias.get(), projector.get(), layer.cell_clip,
+                    layer.projection_clip, layer.skip, lengths.size(), starts.data(),
+                    lengths.data(), layer.backward, input.data(), input_rows, h.data(), c.data(),
+                    output.data(), scratch.get());
     return {output, h, c};
   }
 
   // The same in double, one sentence at a time.
-  static void expect(const Layer& layer, const Weights& w, const std::vector<int32_t>& lengths,
-                     const std::vector<float>& input, const int32_t* input_rows,
-                     const std::vector<float>& h0, const std::vector<float>& c0,
-                     const Result& got) {
+  void expect(const Layer& layer, const Weights& w, const std::vector<int32_t>& lengths,
+              const std::vector<float>& input, const int32_t* input_rows,
+              const std::vector<float>& h0, const std::vector<float>& c0, const Result& got) const {
+    const double close = tolerance(layer.type, 2e-5);
     const int64_t p = layer.projection, d = layer.cells;
     int64_t start = 0;
     for (size_t s = 0; s < lengths.size(); s++) {
@@ -92,47 +97,50 @@ class LstmTest : public KernelTest {
             h[k] = std::min<double>(std::max<double>(h[k], -layer.projection_clip),
                                     layer.projection_clip);
           }
-          expect_close(h[k] + (layer.skip ? x[k] : 0), got.output[position * p + k], 2e-5,
+          expect_close(h[k] + (layer.skip ? x[k] : 0), got.output[position * p + k], close,
                        "sentence " + std::to_string(s) + " step " + std::to_string(t));
         }
       }
       for (int64_t k = 0; k < p; k++) {
-        expect_close(h[k], got.h[s * p + k], 2e-5, "h of sentence " + std::to_string(s));
+        expect_close(h[k], got.h[s * p + k], close, "h of sentence " + std::to_string(s));
       }
       for (int64_t j = 0; j < d; j++) {
-        expect_close(c[j], got.c[s * d + j], 2e-5, "c of sentence " + std::to_string(s));
+        expect_close(c[j], got.c[s * d + j], close, "c of sentence " + std::to_string(s));
       }
       start += lengths[s];
     }
   }
 };
 
-// 3 sentences take the path that computes the input's half ahead (its 60 positions twice), 25 the
-// other one, with row counts down to 1; sizes leave remainders on every vector width.
+// 3 sentences take the path that computes the input's half ahead (its 98 positions in parts), 45
+// the other one, with row counts down to 1; sizes leave remainders on every vector width.
 TEST_P(LstmTest, EqualsItsFormula) {
-  for (const Layer& layer : {Layer{33, 7, 0, 0, 0, 0}, Layer{33, 7, 0.3f, 0.2f, 1, 1},
-                             Layer{16, 64, 3, 3, 1, 0}, Layer{1, 1, 3, 3, 0, 1}}) {
-    const Weights w = weights(layer, 0.5);
-    std::vector<int32_t> many;
-    for (int n = 25; n > 0; n--) {
-      many.push_back((n + 1) / 2);
-    }
-    for (const std::vector<int32_t>& lengths : {std::vector<int32_t>{57, 40, 1}, many}) {
-      int32_t positions = 0;
-      for (int32_t n : lengths) {
-        positions += n;
+  for (int type : types()) {
+    for (Layer layer : {Layer{33, 7, 0, 0, 0, 0}, Layer{33, 7, 0.3f, 0.2f, 1, 1},
+                        Layer{16, 64, 3, 3, 1, 0}, Layer{1, 1, 3, 3, 0, 1}}) {
+      layer.type = type;
+      const Weights w = weights(layer, 0.5);
+      std::vector<int32_t> many;
+      for (int n = 45; n > 0; n--) {
+        many.push_back((n + 3) / 4);
       }
-      std::vector<int32_t> rows(positions);
-      for (int32_t& row : rows) {
-        row = static_cast<int32_t>(engine_() % positions);
-      }
-      const std::vector<float> input = random(positions * layer.projection);
-      const std::vector<float> h = random(lengths.size() * layer.projection, 0.2);
-      const std::vector<float> c = random(lengths.size() * layer.cells, 0.3);
-      for (const int32_t* input_rows : {static_cast<const int32_t*>(nullptr),
-                                        static_cast<const int32_t*>(rows.data())}) {
-        expect(layer, w, lengths, input, input_rows, h, c,
-               run(layer, w, lengths, input, input_rows, h, c));
+      for (const std::vector<int32_t>& lengths : {std::vector<int32_t>{57, 40, 1}, many}) {
+        int32_t positions = 0;
+        for (int32_t n : lengths) {
+          positions += n;
+        }
+        std::vector<int32_t> rows(positions);
+        for (int32_t& row : rows) {
+          row = static_cast<int32_t>(engine_() % positions);
+        }
+        const std::vector<float> input = random(positions * layer.projection);
+        const std::vector<float> h = random(lengths.size() * layer.projection, 0.2);
+        const std::vector<float> c = random(lengths.size() * layer.cells, 0.3);
+        for (const int32_t* input_rows :
+             {static_cast<const int32_t*>(nullptr), static_cast<const int32_t*>(rows.data())}) {
+          expect(layer, w, lengths, input, input_rows, h, c,
+                 run(layer, w, lengths, input, input_rows, h, c));
+        }
       }
     }
   }
@@ -140,26 +148,28 @@ TEST_P(LstmTest, EqualsItsFormula) {
 
 // A sentence alone takes another path than one among thirty, and another tile height.
 TEST_P(LstmTest, SentencesDoNotDependOnTheirBatch) {
-  const Layer layer = {40, 24, 3, 3, 1, 0};
-  const Weights w = weights(layer, 0.3);
-  std::vector<int32_t> lengths(30, 9);
-  const std::vector<float> input = random(30 * 9 * layer.projection);
-  const std::vector<float> h(30 * layer.projection), c(30 * layer.cells);
-  const Result together = run(layer, w, lengths, input, nullptr, h, c);
-  for (int64_t s = 0; s < 30; s++) {
-    const int64_t size = 9 * layer.projection;
-    const std::vector<float> own(input.begin() + s * size, input.begin() + (s + 1) * size);
-    const Result alone = run(layer, w, {9}, own, nullptr, std::vector<float>(layer.projection),
-                             std::vector<float>(layer.cells));
-    if (isa() == ELMO4J_PORTABLE) {
-      for (int64_t i = 0; i < size; i++) {
-        expect_close(together.output[s * size + i], alone.output[i], 1e-6,
-                     "sentence " + std::to_string(s));
+  for (int type : types()) {
+    const Layer layer = {40, 24, 3, 3, 1, 0, type};
+    const Weights w = weights(layer, 0.3);
+    std::vector<int32_t> lengths(30, 9);
+    const std::vector<float> input = random(30 * 9 * layer.projection);
+    const std::vector<float> h(30 * layer.projection), c(30 * layer.cells);
+    const Result together = run(layer, w, lengths, input, nullptr, h, c);
+    for (int64_t s = 0; s < 30; s++) {
+      const int64_t size = 9 * layer.projection;
+      const std::vector<float> own(input.begin() + s * size, input.begin() + (s + 1) * size);
+      const Result alone = run(layer, w, {9}, own, nullptr, std::vector<float>(layer.projection),
+                               std::vector<float>(layer.cells));
+      if (isa() == ELMO4J_PORTABLE) {
+        for (int64_t i = 0; i < size; i++) {
+          expect_close(together.output[s * size + i], alone.output[i], 1e-6,
+                       "sentence " + std::to_string(s));
+        }
+      } else {
+        EXPECT_EQ(0, std::memcmp(together.output.data() + s * size, alone.output.data(),
+                                 size * sizeof(float)))
+            << "sentence " << s;
       }
-    } else {
-      EXPECT_EQ(0, std::memcmp(together.output.data() + s * size, alone.output.data(),
-                               size * sizeof(float)))
-          << "sentence " << s;
     }
   }
 }

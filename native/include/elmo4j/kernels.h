@@ -1,10 +1,11 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one C ABI between Java and native code: plain pointers and sizes, no state, no errors. Callers
-// check every argument before; nothing here does. All matrices are row-major 32-bit floats in host
-// memory; no two arguments may overlap unless it is said. Functions are reentrant: any number of
-// threads may call them as long as no two write the same memory. Each runs on the calling thread.
+// The one C ABI between Java and native code: plain pointers and sizes, no state, no errors.
+// Callers check every argument before; nothing here does. All matrices are row-major 32-bit floats
+// in host memory; no two arguments may overlap unless it is said. Functions are reentrant: any
+// number of threads may call them as long as no two write the same memory. Each runs on the calling
+// thread.
 //
 // `isa` chooses the instruction set, one of elmo4j_isa, at most elmo4j_cpu_best_isa().
 
@@ -20,12 +21,22 @@ extern "C" {
 enum elmo4j_isa {
   ELMO4J_PORTABLE = 0,  // any processor; products by OpenBLAS
   ELMO4J_AVX2 = 1,      // AVX2 and FMA
-  ELMO4J_AVX512 = 2     // AVX-512 F, BW, DQ, VL
+  ELMO4J_AVX512 = 2,    // AVX-512 F, BW, DQ, VL
+  ELMO4J_AMX = 3        // the same, AVX512-BF16 and AMX-BF16: bfloat16 products in tiles
+};
+
+// How packed weights are held.
+enum elmo4j_type {
+  ELMO4J_F32 = 0,
+  // bfloat16: half the memory. Products accumulate in 32-bit floats. On ELMO4J_AMX the left-hand
+  // side is rounded to bfloat16 too; on AVX2 and AVX-512 it is not; ELMO4J_PORTABLE has none.
+  ELMO4J_BF16 = 1
 };
 
 enum elmo4j_activation { ELMO4J_RELU = 0, ELMO4J_TANH = 1 };
 
-// The best instruction set of this processor and operating system.
+// The best instruction set of this processor and operating system. The first call asks Linux for
+// the use of AMX where the processor has it.
 int elmo4j_cpu_best_isa(void);
 
 // The version string of the OpenBLAS that was loaded.
@@ -39,34 +50,34 @@ void elmo4j_openblas_single_thread(void);
 void* elmo4j_alloc(int64_t bytes);
 void elmo4j_free(void* memory);
 
-// Memory backed by a file without a name in `folder`, so that it may be larger than what is free: its
-// space on the disk is taken at once and is given back with the memory, or with the process. NULL
-// where that fails. Freed by elmo4j_unmap alone, with the same number of bytes, 1 or more.
+// Memory backed by a file without a name in `folder`, so that it may be larger than what is free:
+// its space on the disk is taken at once and is given back with the memory, or with the process.
+// NULL where that fails. Freed by elmo4j_unmap alone, with the same number of bytes, 1 or more.
 void* elmo4j_map(const char* folder, int64_t bytes);
 void elmo4j_unmap(void* memory, int64_t bytes);
 
 // ---------------------------------------------------------------------------------------------
 // Packed weights. A product's right-hand side [depth, groups * columns] is stored in panels as the
-// kernels read it: a panel holds, for each of `depth` rows, the same few columns of every group side
-// by side (LSTM: the four gates of some cells; highway: carry and transform of some features), so
-// that what is computed together lies together. Columns are padded with zeros to whole panels.
+// kernels read it: a panel holds, for each of `depth` rows, the same few columns of every group
+// side by side (LSTM: the four gates of some cells; highway: carry and transform of some features),
+// so that what is computed together lies together. Columns are padded with zeros to whole panels.
 
-// Floats that the packed form takes.
-int64_t elmo4j_cpu_packed_size(int isa, int64_t depth, int64_t columns, int groups);
+// Bytes that the packed form takes. `type` is one of elmo4j_type here and below.
+int64_t elmo4j_cpu_packed_size(int isa, int type, int64_t depth, int64_t columns, int groups);
 
 // Packs one group.
 //   weights   [depth, columns], rows `stride` floats apart
 //   groups    1, 2 or 4; group is from 0
-//   packed    elmo4j_cpu_packed_size floats; other groups' places are left as they are
-void elmo4j_cpu_pack(int isa, const float* weights, int64_t stride, int64_t depth, int64_t columns,
-                     int groups, int group, float* packed);
+//   packed    elmo4j_cpu_packed_size bytes; other groups' places are left as they are
+void elmo4j_cpu_pack(int isa, int type, const float* weights, int64_t stride, int64_t depth,
+                     int64_t columns, int groups, int group, void* packed);
 
 // ---------------------------------------------------------------------------------------------
 // Token representation (Kim et al. 2016; Peters et al. 2018, section 3.4).
 
-// Makes the table of one filter width: table[tap][id][f] = sum_e embedding[id][e] * kernel[tap][e][f].
-// A convolution over embedded characters is then a sum of table rows, one add where there were
-// `embedding_dim` multiply-adds.
+// Makes the table of one filter width: table[tap][id][f] = sum_e embedding[id][e] *
+// kernel[tap][e][f]. A convolution over embedded characters is then a sum of table rows, one add
+// where there were `embedding_dim` multiply-adds.
 //   embedding [ids, embedding_dim]   kernel [width, embedding_dim, filters]
 //   table     [width, ids, filters]
 void elmo4j_cpu_char_cnn_table(const float* embedding, int64_t ids, int64_t embedding_dim,
@@ -85,19 +96,22 @@ void elmo4j_cpu_char_cnn(int isa, int64_t words, const int16_t* ids, int64_t slo
                          float* features);
 
 // Floats of scratch for elmo4j_cpu_highway and elmo4j_cpu_projection.
-int64_t elmo4j_cpu_product_scratch(int isa, int64_t rows, int64_t depth, int64_t columns,
+int64_t elmo4j_cpu_product_scratch(int isa, int type, int64_t rows, int64_t depth, int64_t columns,
                                    int groups);
 
 // Highway layer (Srivastava et al. 2015): y = g * relu(x W_t + b_t) + (1 - g) * x,
 // g = sigmoid(x W_c + b_c).
-//   kernel    packed [dim, 2 * dim]: groups carry, transform   bias  packed the same, depth 1
+//   kernel    packed [dim, 2 * dim] of `type`: groups carry, transform
+//   bias      packed the same, depth 1, always ELMO4J_F32
 //   x, y      [rows, dim]
-void elmo4j_cpu_highway(int isa, int64_t rows, int64_t dim, const float* kernel, const float* bias,
-                        const float* x, float* y, float* scratch);
+void elmo4j_cpu_highway(int isa, int type, int64_t rows, int64_t dim, const void* kernel,
+                        const float* bias, const float* x, float* y, float* scratch);
 
-// y = x W + b.   kernel packed [depth, columns], bias packed, x [rows, depth], y [rows, columns]
-void elmo4j_cpu_projection(int isa, int64_t rows, int64_t depth, int64_t columns,
-                           const float* kernel, const float* bias, const float* x, float* y,
+// y = x W + b.
+//   kernel    packed [depth, columns] of `type`; bias packed, depth 1, always ELMO4J_F32
+//   x, y      [rows, depth], [rows, columns]
+void elmo4j_cpu_projection(int isa, int type, int64_t rows, int64_t depth, int64_t columns,
+                           const void* kernel, const float* bias, const float* x, float* y,
                            float* scratch);
 
 // ---------------------------------------------------------------------------------------------
@@ -108,27 +122,31 @@ void elmo4j_cpu_projection(int isa, int64_t rows, int64_t depth, int64_t columns
 //   h = clip((sigmoid(o) * tanh(c)) W_P, projection_clip)
 //   output = h, or h + x_t with `skip`.
 // Sentence r has rows start[r] ... start[r] + length[r] - 1 of the output, in reading order. Step t
-// computes only the sentences longer than t, so no padding is computed. A sentence's numbers are the
-// same bits whatever the batch on AVX2 and AVX-512; to rounding on ELMO4J_PORTABLE.
+// computes only the sentences longer than t, so no padding is computed. A sentence's numbers are
+// the same bits whatever the batch; on ELMO4J_PORTABLE the same to rounding.
 
 // Floats of scratch for elmo4j_cpu_lstm.
-int64_t elmo4j_cpu_lstm_scratch(int isa, int64_t sentences, int64_t cells, int64_t projection);
+int64_t elmo4j_cpu_lstm_scratch(int isa, int type, int64_t sentences, int64_t cells,
+                                int64_t projection);
 
-//   kernel       packed [2 * projection, 4 * cells]: groups i, j, f, o; the rows of x before those of h
-//   bias         packed [1, 4 * cells]
-//   projector    packed [cells, projection]
+//   kernel_x     packed [projection, 4 * cells] of `type`: groups i, j, f, o; what x_t meets
+//   kernel_h     the same for h
+//   bias         packed [1, 4 * cells], always ELMO4J_F32
+//   projector    packed [cells, projection] of `type`
 //   cell_clip, projection_clip   0 for none
 //   sentences    how many; start, length [sentences], by falling length, each length 1 or more
 //   backward     nonzero: each sentence is read from its end
-//   input        rows of `projection` floats; row input_rows[p] belongs to position p, or row p where
+//   input        rows of `projection` floats; row input_rows[p] belongs to position p, or row p
+//   where
 //                input_rows is NULL
-//   h, c         [sentences, projection], [sentences, cells]: the state before and, after, behind each
+//   h, c         [sentences, projection], [sentences, cells]: the state before and, after, behind
+//   each
 //                sentence's last step
 //   output       [positions, projection]
-void elmo4j_cpu_lstm(int isa, int64_t cells, int64_t projection, const float* kernel,
-                     const float* bias, const float* projector, float cell_clip,
-                     float projection_clip, int skip, int64_t sentences, const int32_t* start,
-                     const int32_t* length, int backward, const float* input,
+void elmo4j_cpu_lstm(int isa, int type, int64_t cells, int64_t projection, const void* kernel_x,
+                     const void* kernel_h, const float* bias, const void* projector,
+                     float cell_clip, float projection_clip, int skip, int64_t sentences,
+                     const int32_t* start, const int32_t* length, int backward, const float* input,
                      const int32_t* input_rows, float* h, float* c, float* output, float* scratch);
 
 // ---------------------------------------------------------------------------------------------
@@ -165,9 +183,9 @@ void elmo4j_cpu_scalar_mix_backward(int isa, int64_t dim, int halves, int64_t te
 // what the gradient of a row is takes in that row as well, which layer normalization needs:
 //   to_forward[row] += scale * gradient_row + slope * forward[row] + offset, likewise backward
 //   forward, backward        not read where slope is 0
-//   rows                     of the layer and its gradient alike; NULL as above; a row may come twice
-//   gradient                 NULL for zeros
-//   to_forward, to_backward  laid out like forward, backward; may be the same
+//   rows                     of the layer and its gradient alike; NULL as above; a row may come
+//   twice gradient                 NULL for zeros to_forward, to_backward  laid out like forward,
+//   backward; may be the same
 void elmo4j_cpu_scalar_mix_backward_layer(int isa, int64_t dim, int halves, const float* forward,
                                           const float* backward, const int32_t* rows, float scale,
                                           float slope, float offset, int64_t sentences,
@@ -176,8 +194,8 @@ void elmo4j_cpu_scalar_mix_backward_layer(int isa, int64_t dim, int halves, cons
                                           int mean, const float* gradient, float* to_forward,
                                           float* to_backward);
 
-// Mean and variance of all numbers in a layer's rows (the optional layer normalization of bilm-tf and
-// AllenNLP). Arguments as in elmo4j_cpu_scalar_mix.
+// Mean and variance of all numbers in a layer's rows (the optional layer normalization of bilm-tf
+// and AllenNLP). Arguments as in elmo4j_cpu_scalar_mix.
 //   positions  how many rows, 1 or more
 //   moments    [2]: mean, variance
 void elmo4j_cpu_layer_moments(int isa, int64_t dim, int halves, const float* forward,
@@ -200,13 +218,13 @@ void elmo4j_cpu_linear_backward(int64_t rows, int64_t depth, int64_t columns, co
                                 const float* weights, const float* y, float* gradient,
                                 float* weight_gradient, float* bias_gradient, float* x_gradient);
 
-// Softmax and cross-entropy. Overwrites logits [rows, classes] with the gradient of the mean loss to
-// them, and returns the sum of the losses -log p(label). labels [rows], from 0.
+// Softmax and cross-entropy. Overwrites logits [rows, classes] with the gradient of the mean loss
+// to them, and returns the sum of the losses -log p(label). labels [rows], from 0.
 double elmo4j_cpu_softmax_loss(int64_t rows, int64_t classes, float* logits, const int32_t* labels);
 
-// Dropout (Srivastava et al. 2014): each value becomes zero with probability `rate`, or is divided by
-// 1 - rate; which one, the seed and its index say. So the same call on a gradient is the backward
-// pass.   0 <= rate < 1
+// Dropout (Srivastava et al. 2014): each value becomes zero with probability `rate`, or is divided
+// by 1 - rate; which one, the seed and its index say. So the same call on a gradient is the
+// backward pass.   0 <= rate < 1
 void elmo4j_cpu_dropout(int64_t count, float* values, float rate, uint64_t seed);
 
 // One step of Adam (Kingma & Ba 2015, algorithm 1), betas 0.9 and 0.999, epsilon 1e-8.
@@ -217,8 +235,8 @@ void elmo4j_cpu_adam(int64_t count, int64_t step, float rate, const float* gradi
                      float* variance, float* values);
 
 // ---------------------------------------------------------------------------------------------
-// CUDA (kernels/). Every pointer is to memory of the stream's device unless it is said; the call only
-// launches, and returns cudaSuccess or the error of the launch as an int.
+// CUDA (kernels/). Every pointer is to memory of the stream's device unless it is said; the call
+// only launches, and returns cudaSuccess or the error of the launch as an int.
 
 #ifdef ELMO4J_WITH_CUDA
 
@@ -233,8 +251,8 @@ int elmo4j_cuda_scalar_mix(int64_t dim, int halves, int64_t terms, const float* 
                            const int32_t* length, const int32_t* place, int skip_ends,
                            int64_t max_length, float* target, elmo4j_stream stream);
 
-// As elmo4j_cpu_scalar_mix_backward, without means. scale_gradient lies on the device; its last bits
-// depend on the order in which blocks end.
+// As elmo4j_cpu_scalar_mix_backward, without means. scale_gradient lies on the device; its last
+// bits depend on the order in which blocks end.
 int elmo4j_cuda_scalar_mix_backward(int64_t dim, int halves, int64_t terms,
                                     const float* const* forward, const float* const* backward,
                                     const int32_t* const* rows, int64_t sentences,
@@ -243,8 +261,8 @@ int elmo4j_cuda_scalar_mix_backward(int64_t dim, int halves, int64_t terms,
                                     const float* gradient, double* scale_gradient,
                                     elmo4j_stream stream);
 
-// As elmo4j_cpu_scalar_mix_backward_layer, without means. Rows that come twice are summed in no fixed
-// order.
+// As elmo4j_cpu_scalar_mix_backward_layer, without means. Rows that come twice are summed in no
+// fixed order.
 int elmo4j_cuda_scalar_mix_backward_layer(int64_t dim, int halves, const float* forward,
                                           const float* backward, const int32_t* rows, float scale,
                                           float slope, float offset, int64_t sentences,

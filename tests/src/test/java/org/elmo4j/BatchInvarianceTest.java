@@ -31,29 +31,35 @@ class BatchInvarianceTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"portable", "avx2", "avx512"})
+  @ValueSource(strings = {"avx2", "avx512", "amx"})
   void batchesOfAnySizeAndOrderGiveTheSameBits(String isa) {
-    Isa.with(
-        isa,
-        () -> {
-          for (int size : new int[] {1, 2, 5, 8, 9, 16, 40, 96}) {
-            assertBatchesOfThisSizeGiveTheSameBits(size);
-          }
-        });
+    Isa.with(isa, () -> assertBatchesGiveTheSame(Expected::assertSameBits));
   }
 
-  private static void assertBatchesOfThisSizeGiveTheSameBits(int size) {
+  /** OpenBLAS, which multiplies there, adds in an order that depends on the number of rows. */
+  @Test
+  void batchesOfAnySizeAndOrderGiveTheSameNumbersOnOtherProcessors() {
+    Isa.with("portable", () -> assertBatchesGiveTheSame(Expected::assertAlike));
+  }
+
+  private interface Comparison {
+    void compare(String what, Embeddings a, int rowA, Embeddings b, int rowB);
+  }
+
+  private static void assertBatchesGiveTheSame(Comparison same) {
     List<List<String>> sentences = sentences();
     List<Integer> order = new ArrayList<>(IntStream.range(0, sentences.size()).boxed().toList());
-    Collections.shuffle(order, new Random(size));
     try (ElmoModel model = Models.random(Models.SMALL, SEED);
         Embeddings whole = model.embed(sentences, LAYERS)) {
-      for (int start = 0; start < order.size(); start += size) {
-        List<Integer> part = order.subList(start, Math.min(start + size, order.size()));
-        try (Embeddings batch = model.embed(part.stream().map(sentences::get).toList(), LAYERS)) {
-          for (int row = 0; row < part.size(); row++) {
-            String what = "sentence " + part.get(row) + " in a batch of " + part.size();
-            Expected.assertSameBits(what, whole, part.get(row), batch, row);
+      for (int size : new int[] {1, 2, 5, 8, 9, 16, 40, 96}) {
+        Collections.shuffle(order, new Random(size));
+        for (int start = 0; start < order.size(); start += size) {
+          List<Integer> part = order.subList(start, Math.min(start + size, order.size()));
+          try (Embeddings batch = model.embed(part.stream().map(sentences::get).toList(), LAYERS)) {
+            for (int row = 0; row < part.size(); row++) {
+              String what = "sentence " + part.get(row) + " in a batch of " + part.size();
+              same.compare(what, whole, part.get(row), batch, row);
+            }
           }
         }
       }

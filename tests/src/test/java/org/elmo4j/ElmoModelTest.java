@@ -7,12 +7,16 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import org.elmo4j.oracle.ElmoOracle;
+import org.elmo4j.oracle.GoldenCase;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.ModelOptions.Activation;
 import org.elmo4j.weights.ModelOptions.Filter;
+import org.elmo4j.weights.RandomWeights;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -20,6 +24,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every kind of model, batch and output against the oracle. */
 class ElmoModelTest {
+  private static final long SEED = 11;
+
+  // Small enough to bind.
+  private static final float CELL_CLIP = 0.15f;
+  private static final float PROJECTION_CLIP = 0.1f;
+
   /** A model's structure, and the code path it is there for. */
   record Structure(String path, ModelOptions options) {
     @Override
@@ -140,10 +150,20 @@ class ElmoModelTest {
             6,
             3,
             true,
-            0.4f,
-            0.3f),
+            CELL_CLIP,
+            PROJECTION_CLIP),
         structure(
-            "cell clip alone", 4, filters(1, 4, 3, 8), Activation.RELU, 1, 12, 6, 2, true, 0.4f, 0),
+            "cell clip alone",
+            4,
+            filters(1, 4, 3, 8),
+            Activation.RELU,
+            1,
+            12,
+            6,
+            2,
+            true,
+            CELL_CLIP,
+            0),
         structure(
             "projection clip alone",
             4,
@@ -155,7 +175,7 @@ class ElmoModelTest {
             2,
             true,
             0,
-            0.3f),
+            PROJECTION_CLIP),
         structure("no clip", 4, filters(1, 4, 3, 8), Activation.RELU, 1, 12, 6, 2, true, 0, 0),
         structure(
             "filters already sum to P",
@@ -253,8 +273,32 @@ class ElmoModelTest {
     assertGivesTheOraclesNumbers(structure);
   }
 
+  /** Otherwise the structures with clips would show nothing. */
+  @Test
+  void theClipsMeantToBindDo() {
+    for (Structure structure : structures()) {
+      ModelOptions options = structure.options();
+      ElmoOracle oracle = ElmoOracle.of(new RandomWeights(options, SEED));
+      ElmoOracle.State state = oracle.zeroState();
+      oracle.layers(Models.sentence(new Random(7), 7), state);
+      if (options.cellClip() == CELL_CLIP) {
+        assertTrue(holds(state.c, CELL_CLIP), structure + ": no cell at its clip");
+      }
+      if (options.projectionClip() == PROJECTION_CLIP) {
+        assertTrue(holds(state.h, PROJECTION_CLIP), structure + ": no output at its clip");
+      }
+    }
+  }
+
+  private static boolean holds(double[][][] values, double value) {
+    return Arrays.stream(values)
+        .flatMap(Arrays::stream)
+        .flatMapToDouble(Arrays::stream)
+        .anyMatch(v -> Math.abs(v) == value);
+  }
+
   @ParameterizedTest
-  @ValueSource(strings = {"portable", "avx2", "avx512"})
+  @ValueSource(strings = {"portable", "avx2", "avx512", "amx"})
   void everyInstructionSetGivesTheOraclesNumbers(String isa) {
     Isa.with(isa, () -> structures().forEach(ElmoModelTest::assertGivesTheOraclesNumbers));
   }
@@ -264,8 +308,8 @@ class ElmoModelTest {
     List<List<String>> batch = Models.batch(new Random(7), 9, 7);
     batch.set(3, List.of());
     batch.set(4, List.of("", "<S>", "</S>", "a"));
-    Expected expected = Models.expected(options, 11);
-    try (ElmoModel model = Models.random(options, 11)) {
+    Expected expected = Models.expected(options, SEED);
+    try (ElmoModel model = Models.random(options, SEED)) {
       for (boolean boundaries : new boolean[] {false, true}) {
         EmbedOptions asked = EmbedOptions.layers(allLayers(options)).withBoundaries(boundaries);
         try (Embeddings embeddings = model.embed(batch, asked)) {
@@ -294,8 +338,8 @@ class ElmoModelTest {
             1 + random.nextInt(50),
             1 + random.nextInt(4),
             random.nextBoolean(),
-            random.nextBoolean() ? 0 : 0.3f + 3 * random.nextFloat(),
-            random.nextBoolean() ? 0 : 0.3f + 3 * random.nextFloat());
+            random.nextBoolean() ? 0 : 0.05f + random.nextFloat(),
+            random.nextBoolean() ? 0 : 0.05f + random.nextFloat());
     List<List<String>> batch = Models.batch(random, 1 + random.nextInt(40), 1 + random.nextInt(12));
     EmbedOptions asked =
         EmbedOptions.layers(allLayers(options)).withBoundaries(random.nextBoolean());
@@ -310,7 +354,7 @@ class ElmoModelTest {
    * blocks.
    */
   @ParameterizedTest
-  @ValueSource(strings = {"portable", "avx2", "avx512"})
+  @ValueSource(strings = {"portable", "avx2", "avx512", "amx"})
   void everyBatchSizeFrom1To130(String isa) {
     Random random = new Random(3);
     List<List<String>> sentences = new ArrayList<>();
@@ -526,8 +570,7 @@ class ElmoModelTest {
 
   @Test
   void theOriginalModelsMixIsEvenWhereTheFileHasNone() {
-    try (ElmoModel model =
-        ElmoModel.load(org.elmo4j.oracle.GoldenCase.named("relu-skip").folder())) {
+    try (ElmoModel model = ElmoModel.load(GoldenCase.named("relu-skip").folder())) {
       assertEquals(ScalarMix.even(3), model.mix());
     }
   }

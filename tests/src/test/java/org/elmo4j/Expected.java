@@ -39,6 +39,11 @@ final class Expected {
     return oracle;
   }
 
+  /** Lets any number of threads compare results for these sentences afterwards. */
+  void precompute(List<List<String>> sentences) {
+    sentences.forEach(tokens -> rows(Layer.WORD_EMB, tokens, false));
+  }
+
   /** A layer of a sentence from zero state: [rows][dim]; means have one row. */
   double[][] rows(Layer layer, List<String> tokens, boolean boundaries) {
     double[][][] layers =
@@ -155,13 +160,22 @@ final class Expected {
     assertClose(what, doubles, got, tolerance);
   }
 
-  /** The same bits in every number of every sentence: row a of one result, row b of another. */
+  /** The same bits in every number: row a of one result, row b of another. */
   static void assertSameBits(String what, Embeddings a, int rowA, Embeddings b, int rowB) {
     assertEquals(a.layers(), b.layers());
     for (Layer layer : a.layers()) {
       int[] bitsA = bits(a.get(layer, rowA).toArray());
       int[] bitsB = bits(b.get(layer, rowB).toArray());
       assertArrayEquals(bitsA, bitsB, () -> what + ": " + layer);
+    }
+  }
+
+  /** The same numbers but for noise of 1e-6. */
+  static void assertAlike(String what, Embeddings a, int rowA, Embeddings b, int rowB) {
+    assertEquals(a.layers(), b.layers());
+    for (Layer layer : a.layers()) {
+      float[][] wanted = {a.get(layer, rowA).toArray()};
+      assertClose(what + ": " + layer, wanted, b.get(layer, rowB).toArray(), 1e-6);
     }
   }
 

@@ -5,20 +5,56 @@ package org.elmo4j;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.time.Duration;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.elmo4j.backend.NativeMemory;
 import org.junit.jupiter.api.extension.AfterAllCallback;
+import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
- * Fails a test class that leaves native memory behind. Registered for every class of this module by
- * {@code META-INF/services}; it runs after the class's own {@code @AfterAll}.
+ * Fails a test class that leaves native memory behind, or that only the garbage collector closed it
+ * for. Registered for every class of this module by {@code META-INF/services}; it looks after the
+ * class's own {@code @AfterAll}.
  */
-public final class NoLeaks implements AfterAllCallback {
+public final class NoLeaks implements BeforeAllCallback, AfterAllCallback {
   private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+  // Where NativeMemory warns of memory that was lost before it was closed; held, or it would be
+  // lost.
+  private static final Logger LOGGER = Logger.getLogger(NativeMemory.class.getName());
+  private static final Queue<String> WARNINGS = new ConcurrentLinkedQueue<>();
+
+  static {
+    LOGGER.addHandler(
+        new Handler() {
+          @Override
+          public void publish(LogRecord entry) {
+            WARNINGS.add(entry.getMessage());
+          }
+
+          @Override
+          public void flush() {}
+
+          @Override
+          public void close() {}
+        });
+  }
+
+  @Override
+  public void beforeAll(ExtensionContext context) {
+    WARNINGS.clear();
+  }
 
   @Override
   public void afterAll(ExtensionContext context) {
-    assertEquals(0, settle(0), context.getDisplayName() + ": bytes of native memory never freed");
+    String name = context.getDisplayName();
+    assertEquals(0, settle(0), name + ": bytes of native memory never freed");
+    assertEquals(List.of(), List.copyOf(WARNINGS), name + ": native memory never closed");
   }
 
   /**

@@ -20,6 +20,7 @@ import org.elmo4j.backend.Output;
 import org.elmo4j.backend.cpu.CpuBackend;
 import org.elmo4j.backend.cpu.CpuMix;
 import org.elmo4j.batch.Embedder;
+import org.elmo4j.hub.ModelHub;
 import org.elmo4j.text.TextSplitter;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
@@ -42,18 +43,18 @@ public final class ElmoModel implements AutoCloseable {
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
   private boolean closed;
 
-  private ElmoModel(WeightStore store, ScalarMix mix, int threads) {
+  private ElmoModel(WeightStore store, ScalarMix mix, Precision precision, int threads) {
     source = store.source();
     options = store.options();
     this.mix = mix;
     parameters = options.parameters();
-    backend = new CpuBackend(store, threads);
+    backend = new CpuBackend(store, precision, threads);
     embedder = new Embedder(backend, options);
   }
 
   /**
-   * Loads a model: a folder with options.json and weights in HDF5 (AllenNLP, bilm-tf), or one elmo4j
-   * safetensors file. What a file is, its content tells.
+   * Loads a model of any form that {@link WeightStores#open(Path)} names: AllenNLP, bilm-tf, TF-Hub,
+   * Spark NLP, elmo4j's safetensors, an archive of one of these. What a file is, its content tells.
    *
    * @throws ElmoException if it cannot be read or is no such model
    */
@@ -68,6 +69,26 @@ public final class ElmoModel implements AutoCloseable {
    */
   public static ElmoModel miniEnglish() {
     return builder().miniEnglish().load();
+  }
+
+  /**
+   * A published model by name, as {@code small} or {@code elmo}: from the cache on this machine, or
+   * fetched into it first. {@link ModelHub} says which there are and where the cache is.
+   *
+   * @throws ElmoException if there is no such model, it cannot be fetched, or it is damaged
+   */
+  public static ElmoModel pretrained(String name) {
+    return builder().pretrained(name).load();
+  }
+
+  /**
+   * A published model by name and language, as {@code ("elmo", "en")}.
+   *
+   * @throws ElmoException as {@link #pretrained(String)}
+   */
+  public static ElmoModel pretrained(String name, String language) {
+    require(language, "language");
+    return builder().pretrained(ModelHub.standard(), name, language).load();
   }
 
   /** To load with choices of one's own. */
@@ -428,11 +449,13 @@ public final class ElmoModel implements AutoCloseable {
   /** Choices about how to load a model. For one thread. */
   public static final class Builder {
     private interface Opener {
-      WeightStore open();
+      WeightStore open(Path optionsFile);
     }
 
     private Opener opener;
+    private Path optionsFile;
     private Device device = Device.auto();
+    private Precision precision = Precision.FP32;
     private int threads = Runtime.getRuntime().availableProcessors();
     private ScalarMix mix;
 
@@ -441,35 +464,77 @@ public final class ElmoModel implements AutoCloseable {
     /** From a folder or file; its content tells what it is. */
     public Builder path(Path path) {
       require(path, "path");
-      opener = () -> WeightStores.open(path);
+      opener = options ->
+          options == null ? WeightStores.open(path) : WeightStores.open(options, path);
+      return this;
+    }
+
+    /**
+     * The options file (options.json of AllenNLP or bilm-tf) for the model at {@link #path}: in place
+     * of what must be assumed of a TensorFlow checkpoint, or of the file beside the weights.
+     */
+    public Builder options(Path optionsFile) {
+      require(optionsFile, "options file");
+      this.optionsFile = optionsFile;
       return this;
     }
 
     /** From options.json and HDF5 weights in places of their own. */
     public Builder files(Path options, Path weights) {
-      require(options, "options file");
       require(weights, "weight file");
-      opener = () -> WeightStores.open(options, weights);
-      return this;
+      return options(options).path(weights);
     }
 
     /** The model in the box. */
     public Builder miniEnglish() {
-      opener = WeightStores::miniEnglish;
+      opener = options -> {
+        requireNone(options, "the model mini-en");
+        return WeightStores.miniEnglish();
+      };
+      return this;
+    }
+
+    /** A published model by name; fetched into the cache if need be. */
+    public Builder pretrained(String name) {
+      return pretrained(ModelHub.standard(), name, null);
+    }
+
+    /** A model that a hub knows, by name and language; null for any language. */
+    public Builder pretrained(ModelHub hub, String name, String language) {
+      require(hub, "hub");
+      require(name, "name");
+      opener = () -> hub.open(name, language);
       return this;
     }
 
     /** From weights that are open already; {@link #load} closes them. */
     public Builder weights(WeightStore weights) {
       require(weights, "weights");
-      opener = () -> weights;
+      opener = options -> {
+        requireNone(options, "open weights");
+        return weights;
+      };
       return this;
+    }
+
+    private static void requireNone(Path optionsFile, String model) {
+      if (optionsFile != null) {
+        throw new ElmoException(
+            "options file: expected none, for " + model + " has its own, found " + optionsFile);
+      }
     }
 
     /** Where to run; {@link Device#auto} by default. */
     public Builder device(Device device) {
       require(device, "device");
       this.device = device;
+      return this;
+    }
+
+    /** How to hold the matrices; {@link Precision#FP32} by default. */
+    public Builder precision(Precision precision) {
+      require(precision, "precision");
+      this.precision = precision;
       return this;
     }
 
@@ -500,15 +565,15 @@ public final class ElmoModel implements AutoCloseable {
      */
     public ElmoModel load() {
       if (opener == null) {
-        throw new ElmoException("model: expected path, files, weights or miniEnglish, found none of them");
+        throw new ElmoException("model: expected path, files, weights, pretrained or miniEnglish, found none of them");
       }
       if (!device.equals(Device.cpu())) {
         throw new ElmoException("device: expected cpu, found " + device);
       }
-      try (WeightStore store = opener.open()) {
+      try (WeightStore store = opener.open(optionsFile)) {
         WeightStores.check(store);
         ScalarMix own = Objects.requireNonNullElseGet(store.mix(), () -> ScalarMix.even(store.options().lstmLayers() + 1));
-        return new ElmoModel(store, mix == null ? own : mix, threads);
+        return new ElmoModel(store, mix == null ? own : mix, precision, threads);
       }
     }
   }

@@ -18,9 +18,12 @@ public final class EmbedOptions {
   /**
    * These outputs, each computed once; {@link Layer#ELMO} where none is named.
    *
-   * @throws ElmoException if a layer is null
+   * @throws ElmoException if the list or a layer is null
    */
   public static EmbedOptions layers(Layer... layers) {
+    if (layers == null) {
+      throw new ElmoException("layers: expected a list of layers, found null");
+    }
     LinkedHashSet<Layer> distinct = new LinkedHashSet<>();
     for (Layer layer : layers) {
       if (layer == null) {

@@ -5,13 +5,16 @@ package org.elmo4j.cli;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.elmo4j.hub.ModelHub;
 import org.elmo4j.weights.Dtype;
 import org.elmo4j.weights.SafetensorsWriter;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** {@code elmo convert}: a model of any form that elmo4j reads, into its own. */
 @Command(
@@ -31,8 +34,10 @@ final class ConvertCommand implements Callable<Integer> {
     }
   }
 
-  @Parameters(index = "0", paramLabel = "SRC", description = "A model's folder or file.")
-  private Path source;
+  @Spec private CommandSpec command;
+
+  @Parameters(index = "0", paramLabel = "SRC", description = "A model's name, folder or file.")
+  private String source;
 
   @Parameters(index = "1", paramLabel = "DST", description = "The file to write.")
   private Path target;
@@ -43,12 +48,30 @@ final class ConvertCommand implements Callable<Integer> {
       description = "fp32, fp16 or bf16. Default: fp32; the others halve the file, and round.")
   private Stored stored = Stored.FP32;
 
+  @Option(
+      names = "--options-file",
+      paramLabel = "FILE",
+      description =
+          "options.json of AllenNLP or bilm-tf, in place of the one there, or of what a TensorFlow"
+              + " checkpoint leaves open.")
+  private Path optionsFile;
+
   @Override
   public Integer call() {
-    try (WeightStore store = WeightStores.open(source)) {
+    try (WeightStore store = open()) {
       SafetensorsWriter.write(
           store, target, stored.dtype, Map.of("provenance", "converted from " + store.source()));
     }
     return 0;
+  }
+
+  private WeightStore open() {
+    if (optionsFile != null) {
+      return WeightStores.open(optionsFile, Path.of(source));
+    }
+    ModelHub hub = ModelChoice.hub(command, source, false);
+    return hub.find(source).isPresent()
+        ? hub.open(source, null)
+        : WeightStores.open(Path.of(source));
   }
 }

@@ -158,7 +158,7 @@ final class EmbedCommand implements Callable<Integer> {
       try (Progress progress = new Progress(terminal(), input == null ? 0 : Files.size(input))) {
         new Run(lines, writer, model, choice, progress).all();
       }
-      writer.finish();
+      put(writer::finish);
     }
     return 0;
   }
@@ -274,6 +274,20 @@ final class EmbedCommand implements Callable<Integer> {
     }
   }
 
+  private interface Action {
+    void run() throws IOException;
+  }
+
+  /** Writes something; a failure names the output. */
+  private void put(Action action) throws IOException {
+    try {
+      action.run();
+    } catch (IOException e) {
+      throw new IOException(
+          (output == null ? "standard output" : output) + ": " + e.getMessage(), e);
+    }
+  }
+
   /**
    * Standard error if the launcher saw that it is a terminal and the result goes elsewhere; else
    * null.
@@ -364,7 +378,8 @@ final class EmbedCommand implements Callable<Integer> {
         long tokens = 0;
         for (int row = 0; row < embeddings.batchSize(); row++) {
           String text = texts != null ? texts.get(row) : String.join(" ", embeddings.tokens(row));
-          writer.write(choice.sentence(embeddings, row, sentences++, text));
+          SentenceWriter.Sentence sentence = choice.sentence(embeddings, row, sentences++, text);
+          put(() -> writer.write(sentence));
           tokens += embeddings.tokens(row).size();
         }
         progress.add(tokens, lines.bytes());

@@ -5,7 +5,6 @@ package org.elmo4j.cli;
 import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
@@ -21,6 +20,9 @@ import org.elmo4j.Tensor;
  * Layer} by its name.
  */
 final class LayerChoice {
+  /** Numbers that are copied at once; of a tensor with more, a row. */
+  private static final int MAX_COPY = 1 << 22;
+
   private final String name;
   private final List<Layer> layers;
   private final boolean all;
@@ -106,21 +108,28 @@ final class LayerChoice {
         });
   }
 
-  /** Hands over a tensor, each of its rows so many times. */
+  /**
+   * Hands over a tensor, each of its rows so many times. The numbers are copied: a view would hold
+   * the batch's native memory back until the garbage collector comes.
+   */
   private static void put(Tensor tensor, int times, SentenceWriter.Sink sink) throws IOException {
-    if (tensor.size() == 0) {
-      return;
-    }
-    // One buffer holds up to 2^29 numbers.
-    if (tensor.shape().length == 1 || (times == 1 && tensor.size() < 1 << 29)) {
-      FloatBuffer values = tensor.floatBuffer();
-      for (FloatBuffer piece : Collections.nCopies(times, values)) {
-        sink.put(piece.duplicate());
+    long[] shape = tensor.shape();
+    int dim = (int) shape[shape.length - 1];
+    if (shape.length > 1 && tensor.size() > MAX_COPY) {
+      for (long row = 0; row < shape[0]; row++) {
+        put(tensor.slice(row), times, sink);
       }
       return;
     }
-    for (long row = 0; row < tensor.shape(0); row++) {
-      put(tensor.slice(row), times, sink);
+    FloatBuffer values = FloatBuffer.wrap(tensor.toArray());
+    if (times == 1) {
+      sink.put(values);
+      return;
+    }
+    for (int row = 0; row < values.capacity(); row += dim) {
+      for (int i = 0; i < times; i++) {
+        sink.put(values.slice(row, dim));
+      }
     }
   }
 }

@@ -39,6 +39,8 @@ import picocli.CommandLine.ScopeType;
       PredictCommand.class,
       PlotCommand.class,
       InfoCommand.class,
+      ModelsCommand.class,
+      VerifyCommand.class,
       RandomModelCommand.class,
       ConvertCommand.class,
     })
@@ -133,9 +135,9 @@ public final class Main implements Runnable {
     return "unexpected " + e + " (--debug shows where)";
   }
 
-  private static String reason(FileSystemException e) {
+  static String reason(FileSystemException e) {
     if (e instanceof NoSuchFileException) {
-      return "expected a file, found none";
+      return "no such file or folder";
     }
     if (e instanceof AccessDeniedException) {
       return "permission denied";

@@ -2,9 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
+import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.elmo4j.Device;
+import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
+import org.elmo4j.Precision;
+import org.elmo4j.hub.ModelEntry;
+import org.elmo4j.hub.ModelHub;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -21,27 +28,40 @@ final class ModelChoice {
       names = "--model",
       paramLabel = "NAME|FOLDER|FILE",
       description =
-          "mini-en, the small English model in the box, or a model's folder or file. Default:"
-              + " mini-en.")
+          "A model's name (elmo models lists them; a name comes before a file of that name), folder"
+              + " or file. Default: mini-en, the small English model in the box.")
   private String model;
 
   @Option(
       names = "--options-file",
       paramLabel = "FILE",
-      description = "options.json of AllenNLP or bilm-tf; with --weight-file, instead of --model.")
+      description =
+          "options.json of AllenNLP or bilm-tf, with --weight-file or --model: in place of the one"
+              + " there, or of what a TensorFlow checkpoint leaves open.")
   private Path optionsFile;
 
   @Option(
       names = "--weight-file",
       paramLabel = "FILE",
-      description = "Weights in HDF5; with --options-file.")
+      description = "Weights in HDF5; with --options-file, instead of --model.")
   private Path weightFile;
+
+  @Option(names = "--offline", description = "Never download a model.")
+  private boolean offline;
 
   @Option(
       names = "--device",
       paramLabel = "DEVICE",
       description = "auto, cpu or cuda. Default: auto.")
   private String device = "auto";
+
+  @Option(
+      names = "--precision",
+      paramLabel = "PRECISION",
+      description =
+          "fp32, or bf16: half the memory, and several times as fast where the processor has AMX."
+              + " Default: fp32.")
+  private String precision = "fp32";
 
   @Option(
       names = "--threads",
@@ -59,17 +79,26 @@ final class ModelChoice {
 
   /** Fails on options that do not go together. */
   void check() {
-    if ((optionsFile == null) != (weightFile == null)) {
-      throw usage("--options-file and --weight-file: expected both or none, found one");
+    if (weightFile != null && optionsFile == null) {
+      throw usage("--weight-file: expected --options-file with it, found none");
     }
-    if (optionsFile != null && model != null) {
-      throw usage("--model: expected it without --options-file and --weight-file, found all");
+    if (weightFile != null && model != null) {
+      throw usage("--model: expected it or --weight-file, found both");
+    }
+    if (optionsFile != null
+        && weightFile == null
+        && (model == null || model.equals(MINI_ENGLISH))) {
+      throw usage(
+          "--options-file: expected --weight-file or a model's folder or file with it, found none");
     }
     if (threads != null && threads < 1) {
       throw usage("--threads: expected 1 or more, found " + threads);
     }
     if (!device.matches("auto|cpu|cuda(:[0-9]+)?")) {
       throw usage("--device: expected auto, cpu or cuda, found " + device);
+    }
+    if (!precision.matches("fp32|bf16")) {
+      throw usage("--precision: expected fp32 or bf16, found " + precision);
     }
   }
 
@@ -79,17 +108,49 @@ final class ModelChoice {
 
   /** Loads the model. */
   ElmoModel load() {
-    ElmoModel.Builder builder = ElmoModel.builder().device(Device.parse(device));
+    if (model != null && named().isEmpty() && !Files.exists(Path.of(model))) {
+      throw new ElmoException(
+          model
+              + ": expected a model's name, folder or file, found none (elmo models lists the"
+              + " names)");
+    }
+    ElmoModel.Builder builder =
+        ElmoModel.builder().device(Device.parse(device)).precision(Precision.parse(precision));
     if (threads != null) {
       builder.threads(threads);
     }
-    if (optionsFile != null) {
+    if (weightFile != null) {
       builder.files(optionsFile, weightFile);
-    } else if (model == null || model.equals(MINI_ENGLISH)) {
+    } else if (model == null) {
       builder.miniEnglish();
+    } else if (named().isPresent()) {
+      builder.pretrained(hub(), named().get().name(), null);
     } else {
       builder.path(Path.of(model));
+      if (optionsFile != null) {
+        builder.options(optionsFile);
+      }
     }
     return builder.load();
+  }
+
+  /** The model, if it was chosen by a name; mini-en where none was chosen. */
+  Optional<ModelEntry> named() {
+    return optionsFile != null
+        ? Optional.empty()
+        : hub().find(model == null ? MINI_ENGLISH : model);
+  }
+
+  /** Where models of a name come from. */
+  ModelHub hub() {
+    return hub(command, model, offline);
+  }
+
+  /** Where models of a name come from; standard error tells how a download goes. */
+  static ModelHub hub(CommandSpec command, String model, boolean offline) {
+    PrintWriter err = command.commandLine().getErr();
+    boolean terminal = Boolean.getBoolean("elmo4j.terminal");
+    ModelHub.Builder hub = ModelHub.builder().progress(new DownloadProgress(err, terminal, model));
+    return (offline ? hub.offline(true) : hub).build();
   }
 }

@@ -5,6 +5,7 @@ package org.elmo4j.cli;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -52,8 +53,7 @@ final class PendingFile implements Closeable {
     if (folder == null || !Files.isDirectory(folder)) {
       throw new ElmoException(target + ": expected an existing folder, found no folder " + folder);
     }
-    PendingFile file = open(real, beside(real, "part"));
-    return file;
+    return open(real, beside(real, "part"));
   }
 
   /**
@@ -70,15 +70,20 @@ final class PendingFile implements Closeable {
   }
 
   private static PendingFile open(Path target, Path path) throws IOException {
-    FileChannel channel =
-        FileChannel.open(
-            path,
-            StandardOpenOption.CREATE,
-            StandardOpenOption.TRUNCATE_EXISTING,
-            StandardOpenOption.READ,
-            StandardOpenOption.WRITE);
-    PENDING.add(path);
-    return new PendingFile(target, path, channel);
+    try {
+      FileChannel channel =
+          FileChannel.open(
+              path,
+              StandardOpenOption.CREATE,
+              StandardOpenOption.TRUNCATE_EXISTING,
+              StandardOpenOption.READ,
+              StandardOpenOption.WRITE);
+      PENDING.add(path);
+      return new PendingFile(target, path, channel);
+    } catch (FileSystemException e) {
+      throw new ElmoException(
+          path.getParent() + ": expected a folder to write to, found " + Main.reason(e), e);
+    }
   }
 
   /** To write to, and to read back from. */

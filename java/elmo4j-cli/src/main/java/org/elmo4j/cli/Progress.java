@@ -9,11 +9,10 @@ import java.util.Locale;
 final class Progress implements AutoCloseable {
   private static final long SECOND = 1_000_000_000;
 
-  private final PrintWriter out;
+  private final StatusLine line;
   private final long totalBytes;
   private final long start = System.nanoTime();
   private long shown = start + SECOND; // Nothing is shown in the first second.
-  private int width;
   private long tokens;
 
   /**
@@ -21,7 +20,7 @@ final class Progress implements AutoCloseable {
    * @param totalBytes of the input; 0 where nobody knows
    */
   Progress(PrintWriter out, long totalBytes) {
-    this.out = out;
+    line = out == null ? null : new StatusLine(out);
     this.totalBytes = totalBytes;
   }
 
@@ -29,11 +28,11 @@ final class Progress implements AutoCloseable {
   void add(long newTokens, long bytesDone) {
     tokens += newTokens;
     long now = System.nanoTime();
-    if (out == null || now - shown < SECOND / 5) {
+    if (line == null || now - shown < SECOND / 5) {
       return;
     }
     shown = now;
-    show(
+    line.show(
         text(
             (now - start) / (double) SECOND,
             tokens,
@@ -47,33 +46,22 @@ final class Progress implements AutoCloseable {
       return speed;
     }
     double done = Math.min(1, share);
-    int filled = (int) (20 * done);
     long left = Math.round(seconds / done - seconds);
     return String.format(
         Locale.ROOT,
-        "[%s%s] %3.0f%%  %s, %d:%02d:%02d left",
-        "#".repeat(filled),
-        "-".repeat(20 - filled),
-        100 * done,
+        "%s  %s, %d:%02d:%02d left",
+        StatusLine.bar(done),
         speed,
         left / 3600,
         left / 60 % 60,
         left % 60);
   }
 
-  private void show(String text) {
-    out.print("\r" + text + " ".repeat(Math.max(0, width - text.length())));
-    out.flush();
-    width = text.length();
-  }
-
   /** Clears the line. */
   @Override
   public void close() {
-    if (width > 0) {
-      show("");
-      out.print("\r");
-      out.flush();
+    if (line != null) {
+      line.clear();
     }
   }
 }

@@ -85,7 +85,7 @@ final class TableWriter implements SentenceWriter {
   @Override
   public void finish() throws IOException {
     if (out.checkError()) {
-      throw new IOException("standard output cannot be written");
+      throw new IOException("cannot be written");
     }
   }
 

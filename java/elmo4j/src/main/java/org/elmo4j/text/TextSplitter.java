@@ -7,6 +7,8 @@ import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import opennlp.tools.sentdetect.SentenceDetector;
 import opennlp.tools.sentdetect.SentenceDetectorME;
 import opennlp.tools.sentdetect.SentenceModel;
@@ -25,6 +27,13 @@ public final class TextSplitter {
 
   /** OpenNLP's effort grows with the square of what stands between two white spaces. */
   private static final int MAX_RUN = 1000;
+
+  /**
+   * A word that ends in a clitic, which the Penn treebank, and so ELMo's training text, sets apart;
+   * OpenNLP's model leaves most in place.
+   */
+  private static final Pattern CLITIC =
+      Pattern.compile("(?i)(.*\\p{L}|.*\\p{N})(n['\u2019]t|['\u2019](?:s|m|d|ll|re|ve))");
 
   private TextSplitter() {}
 
@@ -54,7 +63,7 @@ public final class TextSplitter {
   }
 
   /**
-   * The sentences of a text, each as its tokens. A blank line ends a sentence. More than 1000
+   * The sentences of a text, each as its tokens. Clitics are tokens of their own: did n't, Ann 's. A blank line ends a sentence. More than 1000
    * characters without white space are one token, in a sentence of its own. No sentence and no
    * token is empty.
    *
@@ -99,10 +108,24 @@ public final class TextSplitter {
       return;
     }
     for (String sentence : detector.sentDetect(text)) {
-      String[] tokens = tokenizer.tokenize(sentence);
-      if (tokens.length > 0) {
-        sentences.add(List.of(tokens));
+      List<String> tokens = new ArrayList<>();
+      for (String token : tokenizer.tokenize(sentence)) {
+        addWithoutClitics(token, tokens);
       }
+      if (!tokens.isEmpty()) {
+        sentences.add(List.copyOf(tokens));
+      }
+    }
+  }
+
+  /** Adds a word and its clitics one by one: should n't 've. */
+  private static void addWithoutClitics(String token, List<String> tokens) {
+    Matcher clitic = CLITIC.matcher(token);
+    if (clitic.matches()) {
+      addWithoutClitics(clitic.group(1), tokens);
+      tokens.add(clitic.group(2));
+    } else {
+      tokens.add(token);
     }
   }
 

@@ -83,7 +83,7 @@ public final class AllenNlpReader implements WeightStore {
     }
   }
 
-  private static DataFile openData(Path file) {
+  static DataFile openData(Path file) {
     try {
       return DataFile.open(file);
     } catch (IOException e) {
@@ -99,7 +99,7 @@ public final class AllenNlpReader implements WeightStore {
    * Runs code of jHDF, which on a damaged or foreign file may fail in any way, up to stack overflow
    * and demands for gigabytes, and makes one failure of all.
    */
-  private static <T> T guard(String source, String what, Callable<T> action) {
+  static <T> T guard(String source, String what, Callable<T> action) {
     try {
       return action.call();
     } catch (ElmoException e) {

@@ -390,13 +390,41 @@ public record ModelOptions(
     }
     for (int direction = 0; direction < 2; direction++) {
       for (int k = 0; k < layers; k++) {
-        String prefix = "RNN_" + direction + "/RNN/MultiRNNCell/Cell" + k + "/LSTMCell/";
+        String prefix = lstm(direction, k);
         shapes.put(prefix + "W_0", new long[] {2L * p, 4L * cells});
         shapes.put(prefix + "B", new long[] {4L * cells});
         shapes.put(prefix + "W_P_0", new long[] {cells, p});
       }
     }
     return shapes;
+  }
+
+  /** What the names of a layer's tensors begin with; direction 0 reads forward. */
+  static String lstm(int direction, int layer) {
+    return "RNN_" + direction + "/RNN/MultiRNNCell/Cell" + layer + "/LSTMCell/";
+  }
+
+  /**
+   * Checks that these options state the sizes that weights have.
+   *
+   * @param found the structure after the weights' shapes; what shapes cannot show is not looked at
+   * @param source of these options, for the message
+   * @throws ElmoException naming the first key that does not fit
+   */
+  void checkSizes(ModelOptions found, String source) {
+    same(source, "char_cnn.embedding.dim", charEmbeddingDim, found.charEmbeddingDim);
+    same(source, "char_cnn.filters", filters, found.filters);
+    same(source, "char_cnn.n_highway", highwayLayers, found.highwayLayers);
+    same(source, "lstm.dim", lstmDim, found.lstmDim);
+    same(source, "lstm.projection_dim", projectionDim, found.projectionDim);
+    same(source, "lstm.n_layers", lstmLayers, found.lstmLayers);
+  }
+
+  private static void same(String source, String key, Object stated, Object found) {
+    if (!stated.equals(found)) {
+      throw new ElmoException(
+          source + ": " + key + ": expected " + found + " as the weights have, found " + stated);
+    }
   }
 
   /** The count of all trained numbers: those of {@link #tensorShapes()}. */

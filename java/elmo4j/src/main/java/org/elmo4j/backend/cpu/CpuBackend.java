@@ -12,6 +12,7 @@ import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerPointer;
 import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
+import org.elmo4j.Precision;
 import org.elmo4j.backend.Backend;
 import org.elmo4j.backend.Batch;
 import org.elmo4j.backend.LstmState;
@@ -31,6 +32,7 @@ public final class CpuBackend implements Backend {
 
   private final ModelOptions options;
   private final int isa;
+  private final int type; // of the packed matrices; biases are always 32-bit floats
   private final Workers workers;
   private final List<NativeMemory> memories = new ArrayList<>();
 
@@ -42,19 +44,25 @@ public final class CpuBackend implements Backend {
   private Dense projection;
   private final Lstm[][] lstm;
 
-  private record Dense(FloatPointer kernel, FloatPointer bias) {}
+  private record Dense(Pointer kernel, FloatPointer bias) {}
 
-  private record Lstm(FloatPointer kernel, FloatPointer bias, FloatPointer projector) {}
+  private record Lstm(
+      Pointer kernelX, Pointer kernelH, FloatPointer bias, Pointer projector) {}
 
   /**
    * Reads the weights and packs them as the kernels want them.
    *
+   * @param precision how to hold the matrices
    * @param threads how many work at once, 1 or more
-   * @throws ElmoException if a weight is not finite, or memory cannot be had
+   * @throws ElmoException if a weight is not finite, this processor lacks the precision, or memory cannot be had
    */
-  public CpuBackend(WeightStore store, int threads) {
+  public CpuBackend(WeightStore store, Precision precision, int threads) {
     options = store.options();
     isa = chooseIsa();
+    type = precision == Precision.BF16 ? CpuKernels.ELMO4J_BF16 : CpuKernels.ELMO4J_F32;
+    if (precision == Precision.BF16 && isa == CpuKernels.ELMO4J_PORTABLE) {
+      throw new ElmoException("precision bf16: expected a processor with AVX2 or AVX-512, found neither");
+    }
     workers = new Workers(threads);
     lstm = new Lstm[options.lstmLayers()][2];
     int groups = options.filters().size();
@@ -70,33 +78,44 @@ public final class CpuBackend implements Backend {
       int features = options.filterCount();
       for (int i = 0; i < options.highwayLayers(); i++) {
         String at = "CNN_high_" + i + "/";
-        FloatPointer kernel = packed(features, features, 2);
-        FloatPointer bias = packed(1, features, 2);
-        pack(staging.read(at + "W_carry"), features, features, features, 2, 0, kernel);
-        pack(staging.read(at + "W_transform"), features, features, features, 2, 1, kernel);
-        pack(staging.read(at + "b_carry"), features, 1, features, 2, 0, bias);
-        pack(staging.read(at + "b_transform"), features, 1, features, 2, 1, bias);
+        Pointer kernel = packed(type, features, features, 2);
+        FloatPointer bias = packedBias(features, 2);
+        pack(type, staging.read(at + "W_carry"), features, features, features, 2, 0, kernel);
+        pack(type, staging.read(at + "W_transform"), features, features, features, 2, 1, kernel);
+        packBias(staging.read(at + "b_carry"), features, 2, 0, bias);
+        packBias(staging.read(at + "b_transform"), features, 2, 1, bias);
         highways.add(new Dense(kernel, bias));
       }
       int p = options.projectionDim();
       if (store.names().contains("CNN_proj/W_proj")) {
-        FloatPointer kernel = packed(features, p, 1);
-        FloatPointer bias = packed(1, p, 1);
-        pack(staging.read("CNN_proj/W_proj"), p, features, p, 1, 0, kernel);
-        pack(staging.read("CNN_proj/b_proj"), p, 1, p, 1, 0, bias);
+        Pointer kernel = packed(type, features, p, 1);
+        FloatPointer bias = packedBias(p, 1);
+        pack(type, staging.read("CNN_proj/W_proj"), p, features, p, 1, 0, kernel);
+        packBias(staging.read("CNN_proj/b_proj"), p, 1, 0, bias);
         projection = new Dense(kernel, bias);
       }
       int cells = options.lstmDim();
       for (int layer = 0; layer < options.lstmLayers(); layer++) {
         for (int direction = 0; direction < 2; direction++) {
           String at = "RNN_" + direction + "/RNN/MultiRNNCell/Cell" + layer + "/LSTMCell/";
-          FloatPointer kernel = packed(2L * p, cells, 4);
-          FloatPointer bias = packed(1, cells, 4);
-          FloatPointer projector = packed(cells, p, 1);
-          packGates(staging.read(at + "W_0"), 2L * p, kernel);
-          packGates(staging.read(at + "B"), 1, bias);
-          pack(staging.read(at + "W_P_0"), p, cells, p, 1, 0, projector);
-          lstm[layer][direction] = new Lstm(kernel, bias, projector);
+          Pointer kernelX = packed(type, p, cells, 4);
+          Pointer kernelH = packed(type, p, cells, 4);
+          FloatPointer bias = packedBias(cells, 4);
+          Pointer projector = packed(type, cells, p, 1);
+          // The file's rows are those of x and h, its columns the gates i, j, f, o.
+          FloatPointer kernel = staging.read(at + "W_0");
+          for (int gate = 0; gate < 4; gate++) {
+            FloatPointer x = kernel.getPointer((long) gate * cells);
+            FloatPointer h = kernel.getPointer((long) p * 4 * cells + (long) gate * cells);
+            pack(type, x, 4L * cells, p, cells, 4, gate, kernelX);
+            pack(type, h, 4L * cells, p, cells, 4, gate, kernelH);
+          }
+          FloatPointer biases = staging.read(at + "B");
+          for (int gate = 0; gate < 4; gate++) {
+            packBias(biases.getPointer((long) gate * cells), cells, 4, gate, bias);
+          }
+          pack(type, staging.read(at + "W_P_0"), p, cells, p, 1, 0, projector);
+          lstm[layer][direction] = new Lstm(kernelX, kernelH, bias, projector);
         }
       }
     } catch (Throwable e) {
@@ -118,11 +137,13 @@ public final class CpuBackend implements Backend {
       }
     }
     throw new ElmoException(
-        "elmo4j.cpu.isa: expected portable, avx2 or avx512, at most " + isaName(best) + " here, found \"" + wanted + "\"");
+        "elmo4j.cpu.isa: expected portable, avx2, avx512 or amx, at most " + isaName(best) + " here, found \"" + wanted + "\"");
   }
 
   private static String isaName(int isa) {
     switch (isa) {
+      case CpuKernels.ELMO4J_AMX:
+        return "amx";
       case CpuKernels.ELMO4J_AVX512:
         return "avx512";
       case CpuKernels.ELMO4J_AVX2:
@@ -173,21 +194,21 @@ public final class CpuBackend implements Backend {
     return memory;
   }
 
-  private FloatPointer packed(long depth, long columns, int groups) {
-    return keep(CpuKernels.elmo4j_cpu_packed_size(isa, depth, columns, groups) * Float.BYTES).floatPointer(0);
+  private Pointer packed(int type, long depth, long columns, int groups) {
+    return keep(CpuKernels.elmo4j_cpu_packed_size(isa, type, depth, columns, groups)).floatPointer(0);
+  }
+
+  private FloatPointer packedBias(long columns, int groups) {
+    return new FloatPointer(packed(CpuKernels.ELMO4J_F32, 1, columns, groups));
   }
 
   private void pack(
-      FloatPointer weights, long stride, long depth, long columns, int groups, int group, FloatPointer packed) {
-    CpuKernels.elmo4j_cpu_pack(isa, weights, stride, depth, columns, groups, group, packed);
+      int type, FloatPointer weights, long stride, long depth, long columns, int groups, int group, Pointer packed) {
+    CpuKernels.elmo4j_cpu_pack(isa, type, weights, stride, depth, columns, groups, group, packed);
   }
 
-  /** The file's columns are the gates i, j, f, o one behind the other. */
-  private void packGates(FloatPointer weights, long depth, FloatPointer packed) {
-    int cells = options.lstmDim();
-    for (int gate = 0; gate < 4; gate++) {
-      pack(weights.getPointer((long) gate * cells), 4L * cells, depth, cells, 4, gate, packed);
-    }
+  private void packBias(FloatPointer bias, long columns, int groups, int group, Pointer packed) {
+    pack(CpuKernels.ELMO4J_F32, bias, columns, 1, columns, groups, group, packed);
   }
 
   private void loadCharCnn(Staging staging) {
@@ -264,8 +285,8 @@ public final class CpuBackend implements Backend {
     int slots = options.maxCharactersPerToken();
     long scratchFloats =
         Math.max(
-            CpuKernels.elmo4j_cpu_product_scratch(isa, words, features, features, 2),
-            CpuKernels.elmo4j_cpu_product_scratch(isa, words, features, p, 1));
+            CpuKernels.elmo4j_cpu_product_scratch(isa, type, words, features, features, 2),
+            CpuKernels.elmo4j_cpu_product_scratch(isa, type, words, features, p, 1));
     long size = (long) words * features;
     try (NativeMemory memory = NativeMemory.allocate((2 * size + scratchFloats + 16) * Float.BYTES)) {
       FloatPointer scratch = memory.floatPointer((2 * size + 15) / 16 * 16);
@@ -286,7 +307,7 @@ public final class CpuBackend implements Backend {
           options.activation() == ModelOptions.Activation.TANH ? CpuKernels.ELMO4J_TANH : CpuKernels.ELMO4J_RELU,
           x);
       for (Dense highway : highways) {
-        CpuKernels.elmo4j_cpu_highway(isa, words, features, highway.kernel, highway.bias, x, y, scratch);
+        CpuKernels.elmo4j_cpu_highway(isa, type, words, features, highway.kernel, highway.bias, x, y, scratch);
         FloatPointer swap = x;
         x = y;
         y = swap;
@@ -296,7 +317,7 @@ public final class CpuBackend implements Backend {
         Pointer.memcpy(target, x, size * Float.BYTES);
       } else {
         CpuKernels.elmo4j_cpu_projection(
-            isa, words, features, p, projection.kernel, projection.bias, x, target, scratch);
+            isa, type, words, features, p, projection.kernel, projection.bias, x, target, scratch);
       }
     }
   }
@@ -399,7 +420,7 @@ public final class CpuBackend implements Backend {
       int cells = options.lstmDim();
       long hidden = (long) n * p;
       long cell = (long) n * cells;
-      long scratch = CpuKernels.elmo4j_cpu_lstm_scratch(isa, n, cells, p);
+      long scratch = CpuKernels.elmo4j_cpu_lstm_scratch(isa, type, n, cells, p);
       try (NativeMemory memory = NativeMemory.allocate((hidden + cell + scratch + 32) * Float.BYTES)) {
         FloatPointer c = memory.floatPointer((hidden + 15) / 16 * 16);
         FloatPointer room = memory.floatPointer((hidden + 15) / 16 * 16 + (cell + 15) / 16 * 16);
@@ -415,9 +436,11 @@ public final class CpuBackend implements Backend {
           Lstm weights = lstm[layer][direction];
           CpuKernels.elmo4j_cpu_lstm(
               isa,
+              type,
               cells,
               p,
-              weights.kernel,
+              weights.kernelX,
+              weights.kernelH,
               weights.bias,
               weights.projector,
               options.cellClip(),
@@ -453,10 +476,13 @@ public final class CpuBackend implements Backend {
     void write(NativeMemory words, List<Output> outputs) {
       int terms = layers + 1;
       int n = batch.sentences();
-      try (PointerPointer<FloatPointer> forward = new PointerPointer<>(terms);
-          PointerPointer<FloatPointer> backward = new PointerPointer<>(terms);
-          PointerPointer<IntPointer> rows = new PointerPointer<>(terms);
-          FloatPointer scale = new FloatPointer(terms)) {
+      // Not JavaCPP's own allocations: those count the whole process's memory against the heap's size.
+      int pointers = terms * Long.BYTES / Float.BYTES;
+      try (NativeMemory memory = NativeMemory.allocate((3L * pointers + terms) * Float.BYTES)) {
+        PointerPointer<FloatPointer> forward = new PointerPointer<>(memory.floatPointer(0));
+        PointerPointer<FloatPointer> backward = new PointerPointer<>(memory.floatPointer(pointers));
+        PointerPointer<IntPointer> rows = new PointerPointer<>(memory.floatPointer(2L * pointers));
+        FloatPointer scale = memory.floatPointer(3L * pointers);
         for (Output output : outputs) {
           int used = 0;
           for (int k = 0; k < terms; k++) {

@@ -1,0 +1,372 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.hub;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.ConnectException;
+import java.net.ProxySelector;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpHeaders;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.net.http.HttpTimeoutException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.UnresolvedAddressException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Flow;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.elmo4j.ElmoException;
+import org.elmo4j.hub.ModelEntry.RemoteFile;
+
+/**
+ * Gets one file over HTTP. What has come is kept in {@code NAME.part}, and the next attempt, of
+ * this run or a later one, goes on from there (RFC 9110, section 14) where the file is known to be
+ * the same: by its published sum, or by the server's entity tag, kept in {@code NAME.etag}. The
+ * file gets its name when its size and sum have been checked. Any thread may use it; two may not
+ * fetch the same file into the same folder.
+ */
+final class Downloader {
+  /** Attempts in a row that bring nothing new. */
+  private static final int ATTEMPTS = 4;
+
+  private static final Pattern CONTENT_RANGE = Pattern.compile("bytes (\\d+)-\\d+/(\\d+)");
+  private static final long REPORT_BYTES = 1 << 20;
+
+  private final HttpClient client;
+  private final Duration patience;
+  private final Duration pause;
+
+  /**
+   * @param proxies which proxy to ask for an address
+   * @param patience how long a server may be silent
+   * @param pause before the second attempt; doubled before each further one
+   */
+  Downloader(ProxySelector proxies, Duration patience, Duration pause) {
+    this.patience = patience;
+    this.pause = pause;
+    client =
+        HttpClient.newBuilder()
+            .version(HttpClient.Version.HTTP_1_1)
+            .followRedirects(HttpClient.Redirect.NORMAL)
+            .connectTimeout(patience)
+            .proxy(proxies)
+            .build();
+  }
+
+  /**
+   * Gets a file into a folder.
+   *
+   * @param file its name, and size and sum where they are known
+   * @param address where to get it
+   * @param progress told of every MiB
+   * @throws ElmoException if the server does not give it, or gives something else
+   * @throws IOException if it cannot be written
+   */
+  void fetch(RemoteFile file, URI address, Path folder, ModelHub.Progress progress)
+      throws IOException {
+    Transfer transfer = new Transfer(file, address, folder, progress);
+    int failures = 0;
+    boolean received = false;
+    while (true) {
+      long before = transfer.have();
+      try {
+        while (!transfer.attempt()) {
+          // It goes on from elsewhere.
+        }
+        return;
+      } catch (BrokenTransfer e) {
+        boolean more = transfer.have() > before;
+        received |= more;
+        failures = more ? 1 : failures + 1;
+        // Where nothing listens, or no such host is known, waiting a second changes nothing.
+        boolean hopeless = e.getCause() instanceof ConnectException && !received;
+        if (hopeless || failures == ATTEMPTS) {
+          String hint =
+              transfer.start() > 0
+                  ? "; what came is kept, and the next run goes on from there"
+                  : " (ELMO4J_MIRROR names another place to get it from)";
+          throw transfer.failure(e.getMessage() + hint, e);
+        }
+      } catch (InterruptedException e) {
+        throw interrupted(transfer, e);
+      }
+      try {
+        Thread.sleep(pause.toMillis() << (failures - 1));
+      } catch (InterruptedException e) {
+        throw interrupted(transfer, e);
+      }
+    }
+  }
+
+  private static ElmoException interrupted(Transfer transfer, InterruptedException e) {
+    Thread.currentThread().interrupt();
+    return transfer.failure("an interrupt of this thread", e);
+  }
+
+  /** The sum of a file, in lower-case hexadecimal. */
+  static String sha256(Path file) throws IOException {
+    MessageDigest digest;
+    try {
+      digest = MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
+    try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
+      byte[] buffer = new byte[1 << 16];
+      while (in.read(buffer) >= 0) {
+        // The digest takes what passes.
+      }
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  /** The network's failure, which a further attempt may mend. */
+  private static final class BrokenTransfer extends Exception {
+    private static final long serialVersionUID = 1;
+
+    BrokenTransfer(String message, Throwable cause) {
+      super(message, cause);
+    }
+  }
+
+  /** One file on its way. */
+  private final class Transfer {
+    private final RemoteFile file;
+    private final URI address;
+    private final Path target;
+    private final Path part;
+    private final Path tagFile;
+    private final ModelHub.Progress progress;
+    private boolean restarted;
+
+    Transfer(RemoteFile file, URI address, Path folder, ModelHub.Progress progress) {
+      this.file = file;
+      this.address = address;
+      this.progress = progress;
+      target = folder.resolve(file.name());
+      part = folder.resolve(file.name() + ".part");
+      tagFile = folder.resolve(file.name() + ".etag");
+    }
+
+    /** Bytes that are here already. */
+    long have() throws IOException {
+      return Files.exists(part) ? Files.size(part) : 0;
+    }
+
+    ElmoException failure(String found, Throwable cause) {
+      return new ElmoException(address + ": expected " + file.name() + ", found " + found, cause);
+    }
+
+    /** Goes on from what is here. Returns whether the file is complete and in its place. */
+    boolean attempt() throws IOException, BrokenTransfer, InterruptedException {
+      long start = start();
+      boolean complete = file.size() > 0 && start == file.size();
+      boolean resumed = start > 0;
+      if (!complete) {
+        resumed = transfer(start) > 0;
+      }
+      String found = mismatch();
+      if (found == null) {
+        try (FileChannel channel = FileChannel.open(part, StandardOpenOption.WRITE)) {
+          channel.force(true);
+        }
+        Files.move(part, target, StandardCopyOption.ATOMIC_MOVE);
+        Files.deleteIfExists(tagFile);
+        return true;
+      }
+      forget();
+      if (!resumed || restarted) {
+        throw failure(found, null);
+      }
+      restarted = true; // The old part may have been to blame.
+      return false;
+    }
+
+    /** Where to go on from: 0 where what is here cannot be trusted. */
+    private long start() throws IOException {
+      long have = have();
+      boolean known = file.sha256() != null || Files.exists(tagFile);
+      if (have > 0 && (!known || (file.size() > 0 && have > file.size()))) {
+        forget();
+        return 0;
+      }
+      return have;
+    }
+
+    private void forget() throws IOException {
+      Files.deleteIfExists(part);
+      Files.deleteIfExists(tagFile);
+    }
+
+    /** Returns the position that the server went on from. */
+    private long transfer(long have) throws IOException, BrokenTransfer, InterruptedException {
+      HttpRequest.Builder request = HttpRequest.newBuilder(address);
+      if (have > 0) {
+        request.header("Range", "bytes=" + have + "-");
+        if (Files.exists(tagFile)) {
+          request.header("If-Range", Files.readString(tagFile));
+        }
+      }
+      HttpResponse<Flow.Publisher<List<ByteBuffer>>> response = send(request.build());
+      try (Body body = new Body(patience)) {
+        response.body().subscribe(body);
+        HttpHeaders headers = response.headers();
+        int status = response.statusCode();
+        if (status == 206 && have > 0) {
+          Matcher range = CONTENT_RANGE.matcher(headers.firstValue("Content-Range").orElse(""));
+          if (!range.matches() || Long.parseLong(range.group(1)) != have) {
+            forget();
+            throw new BrokenTransfer("another part of it than asked for", null);
+          }
+          write(body, have, checkTotal(Long.parseLong(range.group(2))));
+          return have;
+        }
+        if (status == 200) {
+          long total = checkTotal(headers.firstValueAsLong("Content-Length").orElse(0));
+          boolean chunked =
+              headers.firstValue("Transfer-Encoding").orElse("").equalsIgnoreCase("chunked");
+          if (total == 0 && !chunked) {
+            throw failure("an answer that does not say how long it is", null);
+          }
+          keepTag(headers);
+          write(body, 0, total);
+          return 0;
+        }
+        if (status == 416) {
+          forget();
+        }
+        if (status == 416 || status == 429 || status >= 500) {
+          throw new BrokenTransfer("HTTP status " + status, null);
+        }
+        throw failure("HTTP status " + status, null);
+      }
+    }
+
+    /** Waits for the answer's head; a request's own timeout may count the body in (JDK 26). */
+    private HttpResponse<Flow.Publisher<List<ByteBuffer>>> send(HttpRequest request)
+        throws BrokenTransfer, InterruptedException {
+      CompletableFuture<HttpResponse<Flow.Publisher<List<ByteBuffer>>>> response =
+          client.sendAsync(request, BodyHandlers.ofPublisher());
+      try {
+        return response.get(patience.toMillis(), TimeUnit.MILLISECONDS);
+      } catch (TimeoutException e) {
+        throw new BrokenTransfer(silence(), e);
+      } catch (ExecutionException e) {
+        Throwable cause = e.getCause();
+        if (cause instanceof ElmoException elmo) {
+          throw elmo;
+        }
+        throw new BrokenTransfer(reason(cause), cause);
+      } finally {
+        response.cancel(true); // Ends what still goes on; nothing if it is done.
+      }
+    }
+
+    /** The size that the server states or, failing that, the published one; 0 for neither. */
+    private long checkTotal(long total) {
+      if (total > 0 && file.size() > 0 && total != file.size()) {
+        throw failure(total + " bytes in place of " + file.size(), null);
+      }
+      return Math.max(total, file.size());
+    }
+
+    /** A weak tag does not stand for the same bytes. */
+    private void keepTag(HttpHeaders headers) throws IOException {
+      forget();
+      String tag = headers.firstValue("ETag").orElse("");
+      if (tag.startsWith("\"")) {
+        Files.writeString(tagFile, tag);
+      }
+    }
+
+    private void write(Body body, long start, long total)
+        throws IOException, BrokenTransfer, InterruptedException {
+      long at = start;
+      long reported = start;
+      progress.update(file.name(), at, total);
+      try (FileChannel channel =
+          FileChannel.open(part, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+        channel.truncate(start).position(start);
+        for (List<ByteBuffer> piece; (piece = next(body, at, total)) != null; ) {
+          for (ByteBuffer bytes : piece) {
+            at += bytes.remaining();
+            if (total > 0 && at > total) {
+              throw failure("more than its " + total + " bytes", null);
+            }
+            while (bytes.hasRemaining()) {
+              channel.write(bytes);
+            }
+          }
+          if (at - reported >= REPORT_BYTES) {
+            reported = at;
+            progress.update(file.name(), at, total);
+          }
+        }
+      }
+      progress.update(file.name(), at, total);
+      if (total > 0 && at < total) {
+        throw new BrokenTransfer("its end after " + at + " of " + total + " bytes", null);
+      }
+    }
+
+    private List<ByteBuffer> next(Body body, long at, long total)
+        throws BrokenTransfer, InterruptedException {
+      try {
+        return body.next();
+      } catch (HttpTimeoutException e) {
+        throw new BrokenTransfer(silence() + " after " + at + " bytes", e);
+      } catch (IOException e) {
+        String of = total > 0 ? " of " + total : "";
+        throw new BrokenTransfer("its end after " + at + of + " bytes", e);
+      }
+    }
+
+    private String silence() {
+      return "silence for " + patience.toMillis() / 1000.0 + " s";
+    }
+
+    private String reason(Throwable e) {
+      for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+        if (cause instanceof UnresolvedAddressException) {
+          return "no host of that name";
+        }
+      }
+      return e instanceof ConnectException
+          ? "no connection"
+          : (e.getClass().getSimpleName() + " " + e.getMessage()).lines().findFirst().orElse("");
+    }
+
+    /** What is wrong with the bytes that came; null for nothing. */
+    private String mismatch() throws IOException {
+      long size = have();
+      if (file.size() > 0 && size != file.size()) {
+        return size + " bytes in place of " + file.size();
+      }
+      if (file.sha256() == null) {
+        return null;
+      }
+      String sum = sha256(part);
+      return sum.equals(file.sha256())
+          ? null
+          : "other bytes: sha256 " + sum + " in place of " + file.sha256();
+    }
+  }
+}

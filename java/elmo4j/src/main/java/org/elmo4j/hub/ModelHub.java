@@ -1,0 +1,447 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.hub;
+
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Collectors;
+import org.elmo4j.ElmoException;
+import org.elmo4j.hub.ModelEntry.RemoteFile;
+import org.elmo4j.weights.WeightStore;
+import org.elmo4j.weights.WeightStores;
+
+/**
+ * Models by name: from the box, from the cache on this machine, or over the network into the cache.
+ *
+ * <p>A model is complete once its folder, {@code HOME/NAME}, is there: what is under way lies in
+ * {@code HOME/NAME.partial}, is checked (size and sum where they were published, tensors and shapes
+ * always), and becomes that folder in one step. A lock lets only one process at a time fetch a
+ * model; the others wait and find it done. A download that was cut off is resumed.
+ *
+ * <p>Immutable; any number of threads may use it.
+ */
+public final class ModelHub {
+  /** Told how a download goes, by the thread that fetches. */
+  @FunctionalInterface
+  public interface Progress {
+    /**
+     * Some of a file has come.
+     *
+     * @param file its name
+     * @param bytes how many there are, those of an earlier attempt counted in
+     * @param total how many there will be; 0 where the server does not say
+     */
+    void update(String file, long bytes, long total);
+
+    /** Another process or thread fetches this model; the call waits for it. */
+    default void waiting(String model) {}
+
+    /** The call is done with the network, whether it went well or not. */
+    default void ended() {}
+  }
+
+  private static final List<ModelEntry> PUBLISHED = published();
+  private static final Map<Path, ReentrantLock> LOCKS = new ConcurrentHashMap<>();
+
+  private final List<ModelEntry> models;
+  private final Path home;
+  private final URI mirror;
+  private final boolean offline;
+  private final Progress progress;
+  private final Map<String, String> environment;
+  private final Duration patience;
+  private final Duration pause;
+
+  private ModelHub(Builder builder) {
+    models = builder.models;
+    home = builder.home;
+    mirror = builder.mirror;
+    offline = builder.offline;
+    progress = builder.progress;
+    environment = builder.environment;
+    patience = builder.patience;
+    pause = builder.pause;
+  }
+
+  /** With the settings of this process's environment. */
+  public static ModelHub standard() {
+    return builder().build();
+  }
+
+  /** To make one with settings of one's own. */
+  public static Builder builder() {
+    return new Builder(System.getenv());
+  }
+
+  private static List<ModelEntry> published() {
+    try (InputStream in = ModelHub.class.getResourceAsStream("models.json")) {
+      return List.copyOf(
+          new ObjectMapper().readValue(in, new TypeReference<List<ModelEntry>>() {}));
+    } catch (IOException e) {
+      throw new UncheckedIOException("models.json", e);
+    }
+  }
+
+  /** All models that have a name. */
+  public List<ModelEntry> models() {
+    return models;
+  }
+
+  /** The folder of the cache. */
+  public Path home() {
+    return home;
+  }
+
+  /** Where a model lies, or would lie, in the cache. */
+  public Path folder(ModelEntry model) {
+    return home.resolve(model.name());
+  }
+
+  /** The model of that name in any language, in upper or lower case. */
+  public Optional<ModelEntry> find(String name) {
+    return models.stream().filter(model -> model.isCalled(name)).findFirst();
+  }
+
+  /** The model of that name in a language. */
+  public Optional<ModelEntry> find(String name, String language) {
+    return models.stream()
+        .filter(model -> model.isCalled(name) && model.language().equalsIgnoreCase(language))
+        .findFirst();
+  }
+
+  private ModelEntry require(String name, String language) {
+    if (name == null) {
+      throw new ElmoException("model: expected a name, found null");
+    }
+    return (language == null ? find(name) : find(name, language))
+        .orElseThrow(
+            () ->
+                new ElmoException(
+                    "model "
+                        + name
+                        + (language == null ? "" : " in language " + language)
+                        + ": expected one of "
+                        + models.stream().map(ModelHub::label).collect(Collectors.joining(", "))
+                        + ", found no model of that name"));
+  }
+
+  private static String label(ModelEntry model) {
+    return model.name() + " (" + model.language() + ")";
+  }
+
+  /** Whether a model can be used without the network. */
+  public boolean isCached(ModelEntry model) {
+    return model.files().isEmpty()
+        ? WeightStores.miniEnglishBytes() > 0
+        : model.files().stream().allMatch(file -> isComplete(file, folder(model)));
+  }
+
+  private static boolean isComplete(RemoteFile file, Path folder) {
+    Path path = folder.resolve(file.name());
+    try {
+      return Files.isRegularFile(path) && (file.size() == 0 || Files.size(path) == file.size());
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /** Bytes that a model takes in the cache, or in the box; 0 where it is in neither. */
+  public long cachedBytes(ModelEntry model) {
+    if (!isCached(model)) {
+      return 0;
+    }
+    if (model.files().isEmpty()) {
+      return WeightStores.miniEnglishBytes();
+    }
+    long bytes = 0;
+    for (RemoteFile file : model.files()) {
+      bytes += folder(model).resolve(file.name()).toFile().length();
+    }
+    return bytes;
+  }
+
+  /**
+   * Opens a model, fetched if need be.
+   *
+   * @param name a name or an alias of it
+   * @param language as {@code en}; null for any
+   * @throws ElmoException if there is no such model, it cannot be fetched, or it is damaged
+   */
+  public WeightStore open(String name, String language) {
+    ModelEntry model = require(name, language);
+    return model.files().isEmpty() ? WeightStores.miniEnglish() : WeightStores.open(fetch(model));
+  }
+
+  /**
+   * Puts a model into the cache unless it is there.
+   *
+   * @return its folder
+   * @throws ElmoException if the cache cannot be written, offline mode forbids the download, the
+   *     server does not give the files or they are not the published ones, or the thread is
+   *     interrupted
+   */
+  public Path fetch(ModelEntry model) {
+    Path folder = folder(model);
+    if (isCached(model)) {
+      return folder;
+    }
+    if (model.files().isEmpty()) {
+      throw new ElmoException(
+          "model " + model.name() + ": expected a model to fetch, found one of the box");
+    }
+    if (offline) {
+      throw new ElmoException(
+          "model "
+              + model.name()
+              + ": expected its files in "
+              + folder
+              + ", found none, and offline mode forbids to fetch them");
+    }
+    // One lock for this process's threads, another for other processes.
+    ReentrantLock lock =
+        LOCKS.computeIfAbsent(folder.toAbsolutePath().normalize(), path -> new ReentrantLock());
+    try {
+      if (!lock.tryLock()) {
+        progress.waiting(model.name());
+        lock.lockInterruptibly();
+      }
+      try {
+        fetchAlone(model, folder);
+      } finally {
+        lock.unlock();
+        progress.ended();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw interrupted(model, e);
+    } catch (IOException e) {
+      if (Thread.currentThread().isInterrupted()) {
+        throw interrupted(model, e); // It closes a file that is being written or waited for.
+      }
+      throw new ElmoException(
+          "model "
+              + model.name()
+              + ": expected a cache that can be written in "
+              + home
+              + " (ELMO4J_HOME), found "
+              + reason(e),
+          e);
+    }
+    return folder;
+  }
+
+  private static ElmoException interrupted(ModelEntry model, Exception e) {
+    return new ElmoException(
+        "model " + model.name() + ": expected its files, found an interrupt of this thread", e);
+  }
+
+  /**
+   * The sum of a file, in lower-case hexadecimal, as {@link RemoteFile#sha256} has it.
+   *
+   * @throws IOException if it cannot be read
+   */
+  public static String sha256(Path file) throws IOException {
+    return Downloader.sha256(file);
+  }
+
+  private void fetchAlone(ModelEntry model, Path folder) throws IOException {
+    Files.createDirectories(home);
+    Path lockFile = home.resolve(model.name() + ".lock");
+    try (FileChannel channel =
+        FileChannel.open(lockFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+      FileLock lock = channel.tryLock();
+      if (lock == null) {
+        progress.waiting(model.name());
+        lock = channel.lock();
+      }
+      // The lock ends with the channel. Its file stays: who waits for it holds it open.
+      if (!isCached(model)) {
+        download(model, folder, home.resolve(model.name() + ".partial"));
+      }
+    }
+  }
+
+  private void download(ModelEntry model, Path folder, Path partial) throws IOException {
+    Files.createDirectories(partial);
+    Downloader downloader = new Downloader(Proxies.of(environment), patience, pause);
+    for (RemoteFile file : model.files()) {
+      if (!Files.exists(partial.resolve(file.name()))) {
+        downloader.fetch(file, address(model, file), partial, progress);
+      }
+    }
+    try {
+      check(model, partial);
+    } catch (ElmoException e) {
+      for (RemoteFile file : model.files()) {
+        Files.delete(partial.resolve(file.name()));
+      }
+      throw new ElmoException(
+          "model "
+              + model.name()
+              + ": expected the published files, found others: "
+              + e.getMessage(),
+          e);
+    }
+    // A folder that is there lacks a file or holds one of a wrong size, or it would not come to
+    // this.
+    for (RemoteFile file : model.files()) {
+      Files.deleteIfExists(folder.resolve(file.name()));
+    }
+    Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  /** Whether the files are a model of the published size: most have no published sum. */
+  private static void check(ModelEntry model, Path folder) {
+    try (WeightStore store = WeightStores.open(folder)) {
+      long parameters = store.options().parameters();
+      if (model.parameters() != 0 && parameters != model.parameters()) {
+        throw new ElmoException(
+            store.source()
+                + ": expected "
+                + model.parameters()
+                + " parameters, found "
+                + parameters);
+      }
+    }
+  }
+
+  private URI address(ModelEntry model, RemoteFile file) {
+    return mirror == null
+        ? file.url()
+        : URI.create(mirror.toString().replaceFirst("/*$", "/") + model.name() + "/" + file.name());
+  }
+
+  private static String reason(IOException e) {
+    if (e instanceof AccessDeniedException denied) {
+      return "no permission for " + denied.getFile();
+    }
+    if (e instanceof FileSystemException failed) {
+      String reason =
+          failed.getReason() == null ? e.getClass().getSimpleName() : failed.getReason();
+      return reason + " at " + failed.getFile();
+    }
+    return e.getClass().getSimpleName() + " " + e.getMessage();
+  }
+
+  /**
+   * Settings. Each begins with a system property, or else a variable of the environment; where
+   * neither is there, as said. For one thread.
+   */
+  public static final class Builder {
+    private final Map<String, String> environment;
+    private List<ModelEntry> models = PUBLISHED;
+    private Path home;
+    private URI mirror;
+    private boolean offline;
+    private Progress progress = (file, bytes, total) -> {};
+    private Duration patience = Duration.ofSeconds(30);
+    private Duration pause = Duration.ofSeconds(1);
+
+    Builder(Map<String, String> environment) {
+      this.environment = environment;
+      String home = setting("elmo4j.home", "ELMO4J_HOME");
+      this.home = home == null ? defaultHome() : Path.of(home);
+      String mirror = setting("elmo4j.mirror", "ELMO4J_MIRROR");
+      if (mirror != null) {
+        mirror(mirror);
+      }
+      String offline = setting("elmo4j.offline", "ELMO4J_OFFLINE");
+      this.offline = offline != null && !List.of("0", "false", "no").contains(offline);
+    }
+
+    private String setting(String property, String variable) {
+      String value = System.getProperty(property, environment.get(variable));
+      return value == null || value.isBlank() ? null : value.strip();
+    }
+
+    private Path defaultHome() {
+      String cache = environment.get("XDG_CACHE_HOME");
+      // The XDG base directory specification says to ignore relative ones.
+      return (cache != null && Path.of(cache).isAbsolute()
+              ? Path.of(cache)
+              : Path.of(System.getProperty("user.home"), ".cache"))
+          .resolve("elmo4j");
+    }
+
+    /**
+     * The cache's folder: {@code elmo4j.home}, {@code ELMO4J_HOME}; by default {@code elmo4j} in
+     * {@code XDG_CACHE_HOME} or in {@code ~/.cache}.
+     */
+    public Builder home(Path home) {
+      this.home = home;
+      return this;
+    }
+
+    /**
+     * Another place to fetch from: {@code elmo4j.mirror}, {@code ELMO4J_MIRROR}; by default none. A
+     * file is then at {@code MIRROR/NAME/FILE}: a cache's folder behind any web server is a mirror.
+     *
+     * @throws ElmoException if it is no address of HTTP or HTTPS
+     */
+    public Builder mirror(String address) {
+      try {
+        mirror = URI.create(address);
+      } catch (IllegalArgumentException e) {
+        mirror = null;
+      }
+      if (mirror == null
+          || mirror.getHost() == null
+          || !String.valueOf(mirror.getScheme()).matches("https?")) {
+        throw new ElmoException(
+            "mirror (ELMO4J_MIRROR): expected http://... or https://..., found " + address);
+      }
+      return this;
+    }
+
+    /**
+     * Never to use the network: {@code elmo4j.offline}, {@code ELMO4J_OFFLINE}, which say so unless
+     * they are 0, false or no; by default it may be used.
+     */
+    public Builder offline(boolean offline) {
+      this.offline = offline;
+      return this;
+    }
+
+    /** Who is told how a download goes; by default nobody. */
+    public Builder progress(Progress progress) {
+      this.progress = progress;
+      return this;
+    }
+
+    /** Other models than the published ones. */
+    Builder models(List<ModelEntry> models) {
+      this.models = List.copyOf(models);
+      return this;
+    }
+
+    /** How long a server may be silent, and the pause before a second attempt. */
+    Builder times(Duration patience, Duration pause) {
+      this.patience = patience;
+      this.pause = pause;
+      return this;
+    }
+
+    /** Makes the hub; touches no file and no network. */
+    public ModelHub build() {
+      return new ModelHub(this);
+    }
+  }
+}

@@ -1,0 +1,229 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Each CPU kernel by itself, without a JVM, on the sizes of the published model, beside the
+// machine's own sgemm rate and memory bandwidth. One thread each; --benchmark_filter=... chooses.
+//
+//   cmake --build --preset cpu && build/cpu/native/bench/elmo4j_bench
+
+#include <benchmark/benchmark.h>
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "elmo4j/kernels.h"
+
+extern "C" void cblas_sgemm(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
+                            const float* a, int lda, const float* b, int ldb, float beta, float* c,
+                            int ldc);
+
+namespace {
+
+constexpr int64_t kProjection = 512;
+constexpr int64_t kCells = 4096;
+constexpr int64_t kFeatures = 2048;
+
+// Small numbers, none of them zero or denormal.
+struct Floats {
+  explicit Floats(int64_t count)
+      : memory(static_cast<float*>(elmo4j_alloc(count * sizeof(float))), elmo4j_free) {
+    for (int64_t i = 0; i < count; i++) {
+      memory.get()[i] = 0.001f * static_cast<float>((i * 7919) % 13 - 6) + 1e-4f;
+    }
+  }
+  float* get() const { return memory.get(); }
+  std::unique_ptr<float, void (*)(void*)> memory;
+};
+
+// Such numbers packed: [depth, groups * columns].
+struct Packed {
+  Packed(int isa, int type, int64_t depth, int64_t columns, int groups)
+      : weights(elmo4j_cpu_packed_size(isa, type, depth, columns, groups) / 4) {
+    const Floats plain(depth * groups * columns);
+    for (int g = 0; g < groups; g++) {
+      elmo4j_cpu_pack(isa, type, plain.get() + g * columns, groups * columns, depth, columns,
+                      groups, g, weights.get());
+    }
+  }
+  const float* get() const { return weights.get(); }
+  Floats weights;
+};
+
+void rate(benchmark::State& state, const char* name, double per_iteration) {
+  state.counters[name] = benchmark::Counter(per_iteration * static_cast<double>(state.iterations()),
+                                            benchmark::Counter::kIsRate);
+}
+
+void yardstick_sgemm(benchmark::State& state) {
+  elmo4j_openblas_single_thread();
+  const int n = 2048;
+  const Floats a(n * n), b(n * n), c(n * n);
+  for (auto _ : state) {
+    cblas_sgemm(101, 111, 111, n, n, n, 1, a.get(), n, b.get(), n, 0, c.get(), n);
+  }
+  rate(state, "FLOP/s", 2.0 * n * n * n);
+}
+BENCHMARK(yardstick_sgemm)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+// Reading 512 MB, more than the caches hold on most machines.
+void yardstick_read(benchmark::State& state) {
+  const int64_t count = int64_t{1} << 27;
+  const Floats floats(count);
+  for (auto _ : state) {
+    float sum[64] = {};
+    for (int64_t i = 0; i < count; i += 64) {
+      for (int j = 0; j < 64; j++) {
+        sum[j] += floats.get()[i + j];
+      }
+    }
+    benchmark::DoNotOptimize(sum);
+  }
+  rate(state, "bytes/s", static_cast<double>(count) * sizeof(float));
+}
+BENCHMARK(yardstick_read)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+// One layer and direction of the published model: `sentences` of 20 tokens.
+void lstm(benchmark::State& state) {
+  const int isa = static_cast<int>(state.range(0));
+  const int64_t n = state.range(1);
+  const int64_t steps = 22;
+  if (isa > elmo4j_cpu_best_isa()) {
+    state.SkipWithError("not on this processor");
+    return;
+  }
+  elmo4j_openblas_single_thread();
+  const int type = static_cast<int>(state.range(2));
+  if (isa == ELMO4J_PORTABLE && type == ELMO4J_BF16) {
+    state.SkipWithError("OpenBLAS has no bfloat16 product");
+    return;
+  }
+  const Packed kernel_x(isa, type, kProjection, kCells, 4);
+  const Packed kernel_h(isa, type, kProjection, kCells, 4);
+  const Packed bias(isa, ELMO4J_F32, 1, kCells, 4);
+  const Packed projector(isa, type, kCells, kProjection, 1);
+  const Floats input(n * steps * kProjection), output(n * steps * kProjection);
+  const Floats h(n * kProjection), c(n * kCells);
+  const Floats scratch(elmo4j_cpu_lstm_scratch(isa, type, n, kCells, kProjection));
+  std::vector<int32_t> start(n), length(n, steps);
+  for (int64_t r = 0; r < n; r++) {
+    start[r] = static_cast<int32_t>(r * steps);
+  }
+  for (auto _ : state) {
+    elmo4j_cpu_lstm(isa, type, kCells, kProjection, kernel_x.get(), kernel_h.get(), bias.get(),
+                    projector.get(), 3, 3, 1, n, start.data(), length.data(), 0, input.get(),
+                    nullptr, h.get(), c.get(), output.get(), scratch.get());
+  }
+  rate(state, "FLOP/s", 2.0 * n * steps * (2 * kProjection * 4 * kCells + kCells * kProjection));
+}
+BENCHMARK(lstm)
+    ->ArgNames({"isa", "sentences", "type"})
+    ->ArgsProduct({{ELMO4J_PORTABLE, ELMO4J_AVX2, ELMO4J_AVX512, ELMO4J_AMX},
+                   {1, 8, 32, 128, 256},
+                   {ELMO4J_F32, ELMO4J_BF16}})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+void highway(benchmark::State& state) {
+  const int isa = static_cast<int>(state.range(0));
+  const int64_t rows = state.range(1);
+  if (isa > elmo4j_cpu_best_isa()) {
+    state.SkipWithError("not on this processor");
+    return;
+  }
+  elmo4j_openblas_single_thread();
+  const int type = ELMO4J_F32;
+  const Packed kernel(isa, type, kFeatures, kFeatures, 2);
+  const Packed bias(isa, ELMO4J_F32, 1, kFeatures, 2);
+  const Floats x(rows * kFeatures), y(rows * kFeatures);
+  const Floats scratch(elmo4j_cpu_product_scratch(isa, type, rows, kFeatures, kFeatures, 2));
+  for (auto _ : state) {
+    elmo4j_cpu_highway(isa, type, rows, kFeatures, kernel.get(), bias.get(), x.get(), y.get(),
+                       scratch.get());
+  }
+  rate(state, "FLOP/s", 4.0 * rows * kFeatures * kFeatures);
+}
+BENCHMARK(highway)
+    ->ArgNames({"isa", "words"})
+    ->ArgsProduct({{ELMO4J_PORTABLE, ELMO4J_AVX2, ELMO4J_AVX512}, {8, 96}})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+// 96 words of 7 letters through the published filters.
+void char_cnn(benchmark::State& state) {
+  const int isa = static_cast<int>(state.range(0));
+  constexpr int64_t kWords = 96, kSlots = 50, kIds = 262;
+  constexpr int16_t kPad = 261;
+  if (isa > elmo4j_cpu_best_isa()) {
+    state.SkipWithError("not on this processor");
+    return;
+  }
+  const std::vector<int32_t> widths = {1, 2, 3, 4, 5, 6, 7};
+  const std::vector<int32_t> filters = {32, 32, 64, 128, 256, 512, 1024};
+  int64_t table_floats = 0;
+  double adds = 0;
+  for (size_t g = 0; g < widths.size(); g++) {
+    table_floats += widths[g] * kIds * filters[g];
+    adds += 10.0 * widths[g] * filters[g];
+  }
+  const Floats table(table_floats), bias(kFeatures), features(kWords * kFeatures);
+  std::vector<int16_t> ids(kWords * kSlots, kPad);
+  for (int64_t w = 0; w < kWords; w++) {
+    for (int64_t s = 0; s < 9; s++) {
+      ids[w * kSlots + s] = static_cast<int16_t>(98 + (w * 31 + s * 17) % 26);
+    }
+  }
+  for (auto _ : state) {
+    elmo4j_cpu_char_cnn(isa, kWords, ids.data(), kSlots, kPad, widths.size(), widths.data(),
+                        filters.data(), kIds, table.get(), bias.get(), ELMO4J_RELU, features.get());
+  }
+  rate(state, "adds/s", kWords * adds);
+  rate(state, "words/s", kWords);
+}
+BENCHMARK(char_cnn)
+    ->ArgNames({"isa"})
+    ->Arg(ELMO4J_PORTABLE)
+    ->Arg(ELMO4J_AVX2)
+    ->Arg(ELMO4J_AVX512)
+    ->Unit(benchmark::kMicrosecond)
+    ->UseRealTime();
+
+// Three layers of 4,096 positions into one padded tensor.
+void scalar_mix(benchmark::State& state) {
+  const int isa = static_cast<int>(state.range(0));
+  constexpr int32_t kSentences = 256, kLength = 18;
+  if (isa > elmo4j_cpu_best_isa()) {
+    state.SkipWithError("not on this processor");
+    return;
+  }
+  const Floats layers(6 * kSentences * kLength * kProjection);
+  const Floats target(kSentences * (kLength - 2) * 2 * kProjection);
+  const float *forward[3], *backward[3];
+  for (int k = 0; k < 3; k++) {
+    forward[k] = layers.get() + 2 * k * kSentences * kLength * kProjection;
+    backward[k] = forward[k] + kSentences * kLength * kProjection;
+  }
+  const int32_t* rows[3] = {};
+  const float scale[3] = {0.3f, 0.3f, 0.4f};
+  std::vector<int32_t> start(kSentences), length(kSentences, kLength), place(kSentences);
+  for (int32_t s = 0; s < kSentences; s++) {
+    start[s] = s * kLength;
+    place[s] = s;
+  }
+  for (auto _ : state) {
+    elmo4j_cpu_scalar_mix(isa, kProjection, 2, 3, forward, backward, rows, scale, kSentences,
+                          start.data(), length.data(), place.data(), 1, kLength - 2, 0,
+                          target.get());
+  }
+  rate(state, "bytes/s", 4.0 * kSentences * (kLength - 2) * 2 * kProjection * sizeof(float));
+}
+BENCHMARK(scalar_mix)
+    ->ArgNames({"isa"})
+    ->Arg(ELMO4J_PORTABLE)
+    ->Arg(ELMO4J_AVX2)
+    ->Arg(ELMO4J_AVX512)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+}  // namespace

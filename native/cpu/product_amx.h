@@ -1,0 +1,173 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The product of product.h on AMX: bfloat16 operands, 32-bit accumulators. The left-hand side is
+// first rounded to bfloat16 into scratch, since tiles load rows at a fixed distance.
+//
+// 32 rows by half a panel (32 columns) take four accumulator tiles; each step of 32 in depth loads
+// two tiles of either side, 4 KB, for four tile products of 16 cycles: the weights come from L2 at
+// 32 bytes a cycle. The last 16 rows or fewer take a whole panel at once, so that its weights are
+// read once.
+
+#ifndef ELMO4J_CPU_PRODUCT_AMX_H_
+#define ELMO4J_CPU_PRODUCT_AMX_H_
+
+#include <immintrin.h>
+
+namespace elmo4j {
+namespace ELMO4J_ISA {
+
+constexpr int64_t kTileRows = 16;
+constexpr int64_t kTileDepth = 32;           // bfloat16 numbers in a tile's row
+constexpr int64_t kPairStride = kPanel * 4;  // bytes from one pair of panel rows to the next
+constexpr int64_t kResult = 2 * kTileRows * kPanel;  // floats of the accumulators' place in memory
+
+inline int64_t amx_scratch(int64_t rows, int64_t depth) {
+  return kResult + round_up(rows, kTileRows) * round_up(depth, kTileDepth) / 2;
+}
+
+struct TileConfig {
+  uint8_t palette = 1;
+  uint8_t start_row = 0;
+  uint8_t reserved[14] = {};
+  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+static_assert(sizeof(TileConfig) == 64, "as the processor reads it");
+
+// Rounds rows of floats to bfloat16, padded with zeros to `padded` numbers a row.
+inline void round_rows(const float* const* rows, int64_t count, int64_t depth, int64_t padded,
+                       Bf16* to) {
+  for (int64_t r = 0; r < count; r++) {
+    Bf16* row = to + r * padded;
+    for (int64_t k = 0; k < padded; k += kLanes) {
+      const Vec x = load(rows[r] + k, depth - k);
+      const __m256bh rounded = _mm512_cvtneps_pbh((__m512)x);
+      std::memcpy(row + k, &rounded, sizeof rounded);
+    }
+  }
+}
+
+// What is left to fetch of an operand's next panel into L2, a few lines for each step in depth: tiles are
+// multiplied faster than L3 delivers by itself.
+class Ahead {
+ public:
+  Ahead() = default;
+  Ahead(const Bf16* from, int64_t count)
+      : at_(reinterpret_cast<const char*>(from)), end_(at_ + count * sizeof(Bf16)) {}
+
+  void fetch() {
+    for (int i = 0; i < kLines && at_ < end_; i++, at_ += 64) {
+      __builtin_prefetch(at_, 0, 2);
+    }
+  }
+
+ private:
+  static constexpr int kLines = 8;
+  const char* at_ = nullptr;
+  const char* end_ = nullptr;
+};
+
+template <class Before, class After>
+void product_in_tiles(int64_t rows, const Operand<Bf16>* operands, int operand_count,
+                      int64_t panel_count, float* scratch, Before& before, After& after) {
+  float* result = scratch;
+  Bf16* left[2];
+  int64_t padded[2];
+  Bf16* room = reinterpret_cast<Bf16*>(scratch + kResult);
+  for (int i = 0; i < operand_count; i++) {
+    padded[i] = round_up(operands[i].depth, kTileDepth);
+    left[i] = room;
+    room += round_up(rows, kTileRows) * padded[i];
+    round_rows(operands[i].rows, rows, operands[i].depth, padded[i], left[i]);
+  }
+  const TileConfig config;
+  _tile_loadconfig(&config);
+  for (int64_t p = 0; p < panel_count; p++) {
+    Ahead ahead[2];
+    if (p + 1 < panel_count) {
+      for (int i = 0; i < operand_count; i++) {
+        ahead[i] = Ahead(operands[i].packed + (p + 1) * padded[i] * kPanel, padded[i] * kPanel);
+      }
+    }
+    for (int64_t row = 0; row < rows; row += 2 * kTileRows) {
+      const int64_t count = std::min(rows - row, 2 * kTileRows);
+      for (int64_t r = 0; r < count; r++) {
+        Vec v[4];
+        before(row + r, p, v);
+        for (int j = 0; j < 4; j++) {
+          store(result + r * kPanel + j * kLanes, v[j]);
+        }
+      }
+      if (count > kTileRows) {
+        for (int half = 0; half < 2; half++) {
+          float* at = result + half * 2 * kLanes;
+          _tile_loadd(0, at, kPanel * sizeof(float));
+          _tile_loadd(1, at + kLanes, kPanel * sizeof(float));
+          _tile_loadd(2, at + kTileRows * kPanel, kPanel * sizeof(float));
+          _tile_loadd(3, at + kTileRows * kPanel + kLanes, kPanel * sizeof(float));
+          for (int i = 0; i < operand_count; i++) {
+            const Bf16* a = left[i] + row * padded[i];
+            const Bf16* b = operands[i].packed + p * padded[i] * kPanel + half * 4 * kTileRows;
+            for (int64_t k = 0; k < padded[i]; k += kTileDepth) {
+              _tile_loadd(4, a, padded[i] * sizeof(Bf16));
+              _tile_loadd(5, a + kTileRows * padded[i], padded[i] * sizeof(Bf16));
+              _tile_loadd(6, b, kPairStride);
+              _tile_loadd(7, b + 2 * kTileRows, kPairStride);
+              _tile_dpbf16ps(0, 4, 6);
+              _tile_dpbf16ps(1, 4, 7);
+              _tile_dpbf16ps(2, 5, 6);
+              _tile_dpbf16ps(3, 5, 7);
+              ahead[i].fetch();
+              a += kTileDepth;
+              b += kTileDepth * kPanel;
+            }
+          }
+          _tile_stored(0, at, kPanel * sizeof(float));
+          _tile_stored(1, at + kLanes, kPanel * sizeof(float));
+          _tile_stored(2, at + kTileRows * kPanel, kPanel * sizeof(float));
+          _tile_stored(3, at + kTileRows * kPanel + kLanes, kPanel * sizeof(float));
+        }
+      } else {
+        _tile_loadd(0, result, kPanel * sizeof(float));
+        _tile_loadd(1, result + kLanes, kPanel * sizeof(float));
+        _tile_loadd(2, result + 2 * kLanes, kPanel * sizeof(float));
+        _tile_loadd(3, result + 3 * kLanes, kPanel * sizeof(float));
+        for (int i = 0; i < operand_count; i++) {
+          const Bf16* a = left[i] + row * padded[i];
+          const Bf16* b = operands[i].packed + p * padded[i] * kPanel;
+          for (int64_t k = 0; k < padded[i]; k += kTileDepth) {
+            _tile_loadd(4, a, padded[i] * sizeof(Bf16));
+            _tile_loadd(5, b, kPairStride);
+            _tile_loadd(6, b + 2 * kTileRows, kPairStride);
+            _tile_dpbf16ps(0, 4, 5);
+            _tile_dpbf16ps(1, 4, 6);
+            _tile_loadd(5, b + 4 * kTileRows, kPairStride);
+            _tile_loadd(6, b + 6 * kTileRows, kPairStride);
+            _tile_dpbf16ps(2, 4, 5);
+            _tile_dpbf16ps(3, 4, 6);
+            a += kTileDepth;
+            b += kTileDepth * kPanel;
+          }
+        }
+        _tile_stored(0, result, kPanel * sizeof(float));
+        _tile_stored(1, result + kLanes, kPanel * sizeof(float));
+        _tile_stored(2, result + 2 * kLanes, kPanel * sizeof(float));
+        _tile_stored(3, result + 3 * kLanes, kPanel * sizeof(float));
+      }
+      for (int64_t r = 0; r < count; r++) {
+        Vec v[4];
+        for (int j = 0; j < 4; j++) {
+          v[j] = load(result + r * kPanel + j * kLanes);
+        }
+        after(row + r, p, v);
+      }
+    }
+  }
+  _tile_release();
+}
+
+}  // namespace ELMO4J_ISA
+}  // namespace elmo4j
+
+#endif  // ELMO4J_CPU_PRODUCT_AMX_H_

@@ -1,0 +1,124 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** bfloat16 weights against 32-bit ones, on every way that multiplies them. */
+class PrecisionTest {
+  private static final Layer[] LAYERS = {
+    Layer.WORD_EMB, Layer.lstm(1), Layer.lstm(2), Layer.ELMO, Layer.DEFAULT
+  };
+
+  private static ElmoModel miniEnglish(Precision precision) {
+    return ElmoModel.builder().miniEnglish().precision(precision).threads(2).load();
+  }
+
+  private static List<List<String>> sentences() {
+    Path file =
+        Path.of(System.getProperty("elmo4j.root"), "tests", "golden", "mini-en", "sentences.txt");
+    try {
+      return Files.readAllLines(file).stream().map(line -> List.of(line.split(" "))).toList();
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"avx2", "avx512", "amx"})
+  void everyTokenPointsWhereItDoesInFp32(String isa) {
+    Isa.with(
+        isa,
+        () -> {
+          List<List<String>> sentences = sentences();
+          try (ElmoModel fp32 = miniEnglish(Precision.FP32);
+              ElmoModel bf16 = miniEnglish(Precision.BF16);
+              Embeddings wanted = fp32.embed(sentences, LAYERS);
+              Embeddings got = bf16.embed(sentences, LAYERS)) {
+            assertTrue(
+                bf16.weightBytes() < 0.75 * fp32.weightBytes(),
+                bf16.weightBytes() + " bytes against " + fp32.weightBytes());
+            for (Layer layer : List.of(Layer.WORD_EMB, Layer.lstm(1), Layer.lstm(2), Layer.ELMO)) {
+              for (int s = 0; s < sentences.size(); s++) {
+                for (int t = 0; t < wanted.length(s); t++) {
+                  double cosine =
+                      cosine(
+                          wanted.get(layer, s).slice(t).toArray(),
+                          got.get(layer, s).slice(t).toArray());
+                  assertTrue(
+                      cosine >= 0.9999,
+                      layer + " of sentence " + s + " token " + t + ": cosine " + cosine);
+                }
+              }
+            }
+          }
+        });
+  }
+
+  private static double cosine(float[] a, float[] b) {
+    double ab = 0;
+    double aa = 0;
+    double bb = 0;
+    for (int i = 0; i < a.length; i++) {
+      ab += (double) a[i] * b[i];
+      aa += (double) a[i] * a[i];
+      bb += (double) b[i] * b[i];
+    }
+    return ab / Math.sqrt(aa * bb);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"avx2", "avx512", "amx"})
+  void batchesOfAnySizeGiveTheSameBits(String isa) {
+    Isa.with(
+        isa,
+        () -> {
+          List<List<String>> sentences = Models.batch(new Random(4), 97, 14);
+          try (ElmoModel model = miniEnglish(Precision.BF16);
+              Embeddings whole = model.embed(sentences, LAYERS)) {
+            for (int size : new int[] {1, 7, 17, 40}) {
+              for (int start = 0; start < sentences.size(); start += size) {
+                int end = Math.min(start + size, sentences.size());
+                try (Embeddings part = model.embed(sentences.subList(start, end), LAYERS)) {
+                  for (int s = start; s < end; s++) {
+                    Expected.assertSameBits(
+                        "sentence " + s + " in a batch of " + size, whole, s, part, s - start);
+                  }
+                }
+              }
+            }
+          }
+        });
+  }
+
+  @Test
+  void processorsWithoutVectorsRefuseIt() {
+    Isa.with(
+        "portable",
+        () -> {
+          ElmoException e =
+              assertThrows(ElmoException.class, () -> miniEnglish(Precision.BF16));
+          assertEquals(
+              "precision bf16: expected a processor with AVX2 or AVX-512, found neither",
+              e.getMessage());
+        });
+  }
+
+  @Test
+  void namesAreReadInAnyCase() {
+    assertEquals(Precision.BF16, Precision.parse("BF16"));
+    assertEquals(Precision.FP32, Precision.parse("fp32"));
+    assertThrows(ElmoException.class, () -> Precision.parse("fp16"));
+  }
+}
