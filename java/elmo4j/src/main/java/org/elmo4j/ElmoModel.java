@@ -503,7 +503,11 @@ public final class ElmoModel implements AutoCloseable {
     public Builder pretrained(ModelHub hub, String name, String language) {
       require(hub, "hub");
       require(name, "name");
-      opener = () -> hub.open(name, language);
+      opener =
+          options -> {
+            requireNone(options, "the model " + name);
+            return hub.open(name, language);
+          };
       return this;
     }
 
