@@ -274,7 +274,7 @@ class AllenNlpReaderTest {
     Path options = Files.writeString(dir.resolve("o.json"), TinyModel.options(2).toJson());
     Path weights = dir.resolve("none.hdf5");
     assertContains(
-        weights + ": expected a readable HDF5 file, found NoSuchFileException",
+        weights + ": expected a readable model, found NoSuchFileException",
         failure(() -> WeightStores.open(options, weights)));
   }
 
