@@ -10,9 +10,12 @@
 #include "isa.h"
 
 #ifdef __linux__
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <string>
 #endif
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -102,6 +105,36 @@ void* elmo4j_alloc(int64_t bytes) {
 
 void elmo4j_free(void* memory) { std::free(memory); }
 
+void* elmo4j_map(const char* folder, int64_t bytes) {
+#ifdef __linux__
+  std::string name = std::string(folder) + "/elmo4j-XXXXXX";
+  const int file = mkostemp(&name[0], O_CLOEXEC);
+  if (file < 0) {
+    return nullptr;
+  }
+  unlink(name.c_str());
+  // Space that were missing only when it is written to would end the process.
+  void* memory = MAP_FAILED;
+  if (posix_fallocate(file, 0, bytes) == 0) {
+    memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  }
+  close(file);
+  return memory == MAP_FAILED ? nullptr : memory;
+#else
+  (void)folder;
+  return elmo4j_alloc(bytes);
+#endif
+}
+
+void elmo4j_unmap(void* memory, int64_t bytes) {
+#ifdef __linux__
+  munmap(memory, bytes);
+#else
+  (void)bytes;
+  elmo4j_free(memory);
+#endif
+}
+
 int64_t elmo4j_cpu_packed_size(int isa, int type, int64_t depth, int64_t columns, int groups) {
   ELMO4J_DISPATCH(isa, packed_size(type, depth, columns, groups));
 }
@@ -170,4 +203,34 @@ void elmo4j_cpu_scalar_mix(int isa, int64_t dim, int halves, int64_t terms,
                            int skip_ends, int64_t max_length, int mean, float* target) {
   ELMO4J_DISPATCH(isa, scalar_mix(dim, halves, terms, forward, backward, rows, scale, sentences,
                                   start, length, place, skip_ends, max_length, mean, target));
+}
+
+void elmo4j_cpu_scalar_mix_backward(int isa, int64_t dim, int halves, int64_t terms,
+                                    const float* const* forward, const float* const* backward,
+                                    const int32_t* const* rows, int64_t sentences,
+                                    const int32_t* start, const int32_t* length,
+                                    const int32_t* place, int skip_ends, int64_t max_length,
+                                    int mean, const float* gradient, double* scale_gradient) {
+  ELMO4J_DISPATCH(isa, scalar_mix_backward(dim, halves, terms, forward, backward, rows, sentences,
+                                           start, length, place, skip_ends, max_length, mean,
+                                           gradient, scale_gradient));
+}
+
+void elmo4j_cpu_scalar_mix_backward_layer(int isa, int64_t dim, int halves, const float* forward,
+                                          const float* backward, const int32_t* rows, float scale,
+                                          float slope, float offset, int64_t sentences,
+                                          const int32_t* start, const int32_t* length,
+                                          const int32_t* place, int skip_ends, int64_t max_length,
+                                          int mean, const float* gradient, float* to_forward,
+                                          float* to_backward) {
+  ELMO4J_DISPATCH(
+      isa, scalar_mix_backward_layer(dim, halves, forward, backward, rows, scale, slope, offset,
+                                     sentences, start, length, place, skip_ends, max_length, mean,
+                                     gradient, to_forward, to_backward));
+}
+
+void elmo4j_cpu_layer_moments(int isa, int64_t dim, int halves, const float* forward,
+                              const float* backward, const int32_t* rows, int64_t positions,
+                              double* moments) {
+  ELMO4J_DISPATCH(isa, layer_moments(dim, halves, forward, backward, rows, positions, moments));
 }

@@ -34,6 +34,20 @@
                   int64_t sentences, const int32_t* start, const int32_t* length,               \
                   const int32_t* place, int skip_ends, int64_t max_length, int mean,            \
                   float* target);                                                               \
+  void scalar_mix_backward(int64_t dim, int halves, int64_t terms, const float* const* forward, \
+                           const float* const* backward, const int32_t* const* rows,            \
+                           int64_t sentences, const int32_t* start, const int32_t* length,      \
+                           const int32_t* place, int skip_ends, int64_t max_length, int mean,   \
+                           const float* gradient, double* scale_gradient);                      \
+  void scalar_mix_backward_layer(int64_t dim, int halves, const float* forward,                 \
+                                 const float* backward, const int32_t* rows, float scale,       \
+                                 float slope, float offset, int64_t sentences,                  \
+                                 const int32_t* start, const int32_t* length,                   \
+                                 const int32_t* place, int skip_ends, int64_t max_length,       \
+                                 int mean, const float* gradient, float* to_forward,            \
+                                 float* to_backward);                                           \
+  void layer_moments(int64_t dim, int halves, const float* forward, const float* backward,      \
+                     const int32_t* rows, int64_t positions, double* moments);                  \
   }                                                                                             \
   }
 

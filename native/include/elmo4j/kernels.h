@@ -50,6 +50,12 @@ void elmo4j_openblas_single_thread(void);
 void* elmo4j_alloc(int64_t bytes);
 void elmo4j_free(void* memory);
 
+// Memory backed by a file without a name in `folder`, so that it may be larger than what is free:
+// its space on the disk is taken at once and is given back with the memory, or with the process.
+// NULL where that fails. Freed by elmo4j_unmap alone, with the same number of bytes, 1 or more.
+void* elmo4j_map(const char* folder, int64_t bytes);
+void elmo4j_unmap(void* memory, int64_t bytes);
+
 // ---------------------------------------------------------------------------------------------
 // Packed weights. A product's right-hand side [depth, groups * columns] is stored in panels as the
 // kernels read it: a panel holds, for each of `depth` rows, the same few columns of every group
@@ -161,6 +167,74 @@ void elmo4j_cpu_scalar_mix(int isa, int64_t dim, int halves, int64_t terms,
                            int skip_ends, int64_t max_length, int mean, float* target);
 
 // ---------------------------------------------------------------------------------------------
+// Training: gradients of the sums of layers, and what stands behind them.
+
+// The gradient of elmo4j_cpu_scalar_mix to its scales. Arguments up to `mean` as there.
+//   gradient        to the target, laid out like it; rows past a sentence's end are not read
+//   scale_gradient  [terms]; sum over rows of <gradient, layer_k>, added to what is there
+void elmo4j_cpu_scalar_mix_backward(int isa, int64_t dim, int halves, int64_t terms,
+                                    const float* const* forward, const float* const* backward,
+                                    const int32_t* const* rows, int64_t sentences,
+                                    const int32_t* start, const int32_t* length,
+                                    const int32_t* place, int skip_ends, int64_t max_length,
+                                    int mean, const float* gradient, double* scale_gradient);
+
+// The gradient of elmo4j_cpu_scalar_mix to one layer, added to what is there. Arguments as above;
+// what the gradient of a row is takes in that row as well, which layer normalization needs:
+//   to_forward[row] += scale * gradient_row + slope * forward[row] + offset, likewise backward
+//   forward, backward        not read where slope is 0
+//   rows                     of the layer and its gradient alike; NULL as above; a row may come
+//   twice gradient                 NULL for zeros to_forward, to_backward  laid out like forward,
+//   backward; may be the same
+void elmo4j_cpu_scalar_mix_backward_layer(int isa, int64_t dim, int halves, const float* forward,
+                                          const float* backward, const int32_t* rows, float scale,
+                                          float slope, float offset, int64_t sentences,
+                                          const int32_t* start, const int32_t* length,
+                                          const int32_t* place, int skip_ends, int64_t max_length,
+                                          int mean, const float* gradient, float* to_forward,
+                                          float* to_backward);
+
+// Mean and variance of all numbers in a layer's rows (the optional layer normalization of bilm-tf
+// and AllenNLP). Arguments as in elmo4j_cpu_scalar_mix.
+//   positions  how many rows, 1 or more
+//   moments    [2]: mean, variance
+void elmo4j_cpu_layer_moments(int isa, int64_t dim, int halves, const float* forward,
+                              const float* backward, const int32_t* rows, int64_t positions,
+                              double* moments);
+
+// The head of a classifier. One instruction set: the products are OpenBLAS's, the rest is little.
+
+// y = x W + b, and with `relu` its positive part.
+//   x [rows, depth]   weights [depth, columns]   bias [columns]   y [rows, columns]
+void elmo4j_cpu_linear(int64_t rows, int64_t depth, int64_t columns, const float* x,
+                       const float* weights, const float* bias, int relu, float* y);
+
+// Its gradients: overwrites `gradient` with what passes the relu, where there is one.
+//   y                 what elmo4j_cpu_linear gave with `relu`; NULL without
+//   gradient          [rows, columns], to y
+//   weight_gradient   [depth, columns], bias_gradient [columns]: overwritten
+//   x_gradient        [rows, depth], overwritten; NULL where it is not wanted
+void elmo4j_cpu_linear_backward(int64_t rows, int64_t depth, int64_t columns, const float* x,
+                                const float* weights, const float* y, float* gradient,
+                                float* weight_gradient, float* bias_gradient, float* x_gradient);
+
+// Softmax and cross-entropy. Overwrites logits [rows, classes] with the gradient of the mean loss
+// to them, and returns the sum of the losses -log p(label). labels [rows], from 0.
+double elmo4j_cpu_softmax_loss(int64_t rows, int64_t classes, float* logits, const int32_t* labels);
+
+// Dropout (Srivastava et al. 2014): each value becomes zero with probability `rate`, or is divided
+// by 1 - rate; which one, the seed and its index say. So the same call on a gradient is the
+// backward pass.   0 <= rate < 1
+void elmo4j_cpu_dropout(int64_t count, float* values, float rate, uint64_t seed);
+
+// One step of Adam (Kingma & Ba 2015, algorithm 1), betas 0.9 and 0.999, epsilon 1e-8.
+//   step                    from 1
+//   values, gradient        [count]
+//   mean, variance          [count], zero before the first step
+void elmo4j_cpu_adam(int64_t count, int64_t step, float rate, const float* gradient, float* mean,
+                     float* variance, float* values);
+
+// ---------------------------------------------------------------------------------------------
 // CUDA (kernels/). Every pointer is to memory of the stream's device unless it is said; the call
 // only launches, and returns cudaSuccess or the error of the launch as an int.
 
@@ -176,6 +250,26 @@ int elmo4j_cuda_scalar_mix(int64_t dim, int halves, int64_t terms, const float* 
                            const float* scale, int64_t sentences, const int32_t* start,
                            const int32_t* length, const int32_t* place, int skip_ends,
                            int64_t max_length, float* target, elmo4j_stream stream);
+
+// As elmo4j_cpu_scalar_mix_backward, without means. scale_gradient lies on the device; its last
+// bits depend on the order in which blocks end.
+int elmo4j_cuda_scalar_mix_backward(int64_t dim, int halves, int64_t terms,
+                                    const float* const* forward, const float* const* backward,
+                                    const int32_t* const* rows, int64_t sentences,
+                                    const int32_t* start, const int32_t* length,
+                                    const int32_t* place, int skip_ends, int64_t max_length,
+                                    const float* gradient, double* scale_gradient,
+                                    elmo4j_stream stream);
+
+// As elmo4j_cpu_scalar_mix_backward_layer, without means. Rows that come twice are summed in no
+// fixed order.
+int elmo4j_cuda_scalar_mix_backward_layer(int64_t dim, int halves, const float* forward,
+                                          const float* backward, const int32_t* rows, float scale,
+                                          float slope, float offset, int64_t sentences,
+                                          const int32_t* start, const int32_t* length,
+                                          const int32_t* place, int skip_ends, int64_t max_length,
+                                          const float* gradient, float* to_forward,
+                                          float* to_backward, elmo4j_stream stream);
 
 #endif  // ELMO4J_WITH_CUDA
 

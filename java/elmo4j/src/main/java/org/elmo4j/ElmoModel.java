@@ -12,11 +12,13 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.elmo4j.backend.Backend;
 import org.elmo4j.backend.LstmState;
 import org.elmo4j.backend.NativeMemory;
 import org.elmo4j.backend.Output;
 import org.elmo4j.backend.cpu.CpuBackend;
+import org.elmo4j.backend.cpu.CpuMix;
 import org.elmo4j.batch.Embedder;
 import org.elmo4j.hub.ModelHub;
 import org.elmo4j.text.TextSplitter;
@@ -203,7 +205,7 @@ public final class ElmoModel implements AutoCloseable {
     try {
       checkOpen();
       Map<Layer, NativeMemory> memories = new LinkedHashMap<>();
-      try {
+      try (Normalized normalized = new Normalized(sentences, wanted.boundaries())) {
         List<Output> outputs = new ArrayList<>();
         for (Layer layer : wanted.layers()) {
           boolean mean = layer.kind() == Layer.Kind.MEAN;
@@ -215,6 +217,11 @@ public final class ElmoModel implements AutoCloseable {
           NativeMemory memory =
               NativeMemory.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
           memories.put(layer, memory);
+          ScalarMix used = mix(rows);
+          if (used != null && used.layerNorm() != ScalarMix.LayerNorm.NONE) {
+            normalized.add(used, mean, maxLength, memory);
+            continue;
+          }
           outputs.add(
               new Output(
                   rows.kind() == Layer.Kind.WORD_EMB ? 1 : 2,
@@ -227,7 +234,9 @@ public final class ElmoModel implements AutoCloseable {
         if (state != null) {
           state.grow(lengths.length);
         }
+        outputs.addAll(normalized.layers());
         embedder.run(sentences, state, outputs);
+        normalized.write();
       } catch (ArithmeticException e) {
         memories.values().forEach(NativeMemory::close);
         throw new ElmoException(
@@ -287,12 +296,98 @@ public final class ElmoModel implements AutoCloseable {
         scales[layer.index()] = 1;
         return scales;
       default:
-        ScalarMix used = layer.mix() == null ? mix : layer.mix();
+        ScalarMix used = mix(layer);
         if (used.weights().length != layers) {
           throw new ElmoException(
               "mix weights: expected one a layer, " + layers + " in " + source + ", found " + used.weights().length);
         }
         return used.scales();
+    }
+  }
+
+  /** What an {@code elmo} layer is mixed with; null for other layers. */
+  private ScalarMix mix(Layer layer) {
+    return layer.kind() != Layer.Kind.ELMO ? null : layer.mix() == null ? mix : layer.mix();
+  }
+
+  /**
+   * Mixes with layer norm, whose mean and variance need the whole call's layers: those are kept,
+   * boundaries included, until all batches have run.
+   */
+  private final class Normalized implements AutoCloseable {
+    private record Wanted(ScalarMix mix, boolean mean, int maxLength, NativeMemory target) {}
+
+    private final List<List<String>> sentences;
+    private final boolean boundaries;
+    private final List<Wanted> wanted = new ArrayList<>();
+    private final List<NativeMemory> layers = new ArrayList<>();
+    private int rows;
+
+    Normalized(List<List<String>> sentences, boolean boundaries) {
+      this.sentences = sentences;
+      this.boundaries = boundaries;
+      for (List<String> sentence : sentences) {
+        rows = Math.max(rows, sentence.size() + 2);
+      }
+    }
+
+    void add(ScalarMix mix, boolean mean, int maxLength, NativeMemory target) {
+      wanted.add(new Wanted(mix, mean, maxLength, target));
+    }
+
+    /** The layers to compute for {@link #write}: none where no such mix is wanted. */
+    List<Output> layers() {
+      List<Output> outputs = new ArrayList<>();
+      for (int k = 0; k <= options.lstmLayers() && !wanted.isEmpty(); k++) {
+        int halves = k == 0 ? 1 : 2;
+        float[] scales = new float[options.lstmLayers() + 1];
+        scales[k] = 1;
+        long floats =
+            Math.multiplyExact(
+                (long) sentences.size() * rows, (long) halves * options.projectionDim());
+        NativeMemory memory =
+            NativeMemory.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
+        layers.add(memory);
+        outputs.add(new Output(halves, scales, false, true, rows, memory));
+      }
+      return outputs;
+    }
+
+    void write() {
+      if (wanted.isEmpty() || sentences.isEmpty()) {
+        return;
+      }
+      List<CpuMix.Rows> sources = new ArrayList<>();
+      for (int k = 0; k < layers.size(); k++) {
+        sources.add(new CpuMix.Rows(layers.get(k).floatPointer(0), k == 0 ? 1 : 2));
+      }
+      try (CpuMix kernel = new CpuMix(options.projectionDim(), sources)) {
+        for (Wanted one : wanted) {
+          boolean ends = boundaries && !one.mean;
+          int[] lengths =
+              sentences.stream().mapToInt(tokens -> tokens.size() + (ends ? 2 : 0)).toArray();
+          kernel.select(
+              rows(ends), lengths, rows(one.mix.layerNorm() == ScalarMix.LayerNorm.ALLENNLP));
+          kernel.forward(2, one.mix.scales(), one.mean, one.maxLength, one.target.floatPointer(0));
+        }
+      }
+    }
+
+    /** The rows of all tokens, with or without boundaries, in {@link #layers}. */
+    private int[] rows(boolean ends) {
+      return IntStream.range(0, sentences.size())
+          .flatMap(
+              s -> {
+                int first = Math.multiplyExact(s, rows);
+                int last = first + sentences.get(s).size() + 2;
+                return ends ? IntStream.range(first, last) : IntStream.range(first + 1, last - 1);
+              })
+          .toArray();
+    }
+
+    @Override
+    public void close() {
+      layers.forEach(NativeMemory::close);
     }
   }
 

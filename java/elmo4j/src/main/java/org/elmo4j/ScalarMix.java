@@ -2,40 +2,188 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Locale;
+import java.util.Set;
+import org.elmo4j.weights.AtomicFile;
+import org.elmo4j.weights.Json;
 
 /**
- * The weights of the sum over layers that makes one {@code elmo} output: {@code gamma * sum_k softmax(w)_k * layer_k},
- * layer 0 being the token representation twice over (Peters et al. 2018, equation 1). Immutable; any thread may use it.
+ * The weights of the sum over layers that makes one {@code elmo} output: {@code gamma * sum_k
+ * softmax(w)_k * layer_k}, layer 0 being the token representation twice over (Peters et al. 2018,
+ * equation 1). {@link org.elmo4j.train.MixTrainer} learns them. Immutable; any thread may use it.
+ *
+ * <p>A file of it is JSON: {@code {"format": "elmo4j-mix", "weights": [0.1, 0.5, -0.3], "gamma":
+ * 1.2, "layer_norm": "none"}}; {@code gamma} (1) and {@code layer_norm} may be missing.
  */
 public final class ScalarMix {
-  private final float[] weights;
-  private final float gamma;
+  /**
+   * Whether each layer is normalized before it is summed: one mean and one variance a layer, over
+   * all numbers of all real tokens of the batch (section 3.2), epsilon 1e-12. So a sentence's
+   * vectors then depend on what it is batched with.
+   */
+  public enum LayerNorm {
+    /** Not at all: the default. */
+    NONE,
+    /**
+     * As bilm-tf's {@code weight_layers}: sentence boundaries are left out of mean and variance.
+     */
+    BILM_TF,
+    /** As AllenNLP's {@code ScalarMix}: boundaries count in mean and variance. */
+    ALLENNLP;
+
+    /** {@code none}, {@code bilm-tf}, {@code allennlp}. */
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    /**
+     * Reads a name as {@link #toString} gives it.
+     *
+     * @throws ElmoException if it is another
+     */
+    public static LayerNorm parse(String name) {
+      for (LayerNorm norm : values()) {
+        if (norm.toString().equals(name)) {
+          return norm;
+        }
+      }
+      throw new ElmoException(
+          "layer norm: expected none, bilm-tf or allennlp, found " + Json.brief(name));
+    }
+  }
 
   /**
+   * The gradient of a loss to a mix.
+   *
+   * @param weights to the weights before the softmax
+   * @param gamma to gamma
+   */
+  public record Gradient(double[] weights, double gamma) {}
+
+  private final float[] weights;
+  private final float gamma;
+  private final LayerNorm layerNorm;
+
+  /**
+   * Without layer norm.
+   *
    * @param weights one a layer, before the softmax, the token representation first; finite
    * @param gamma the factor in front; finite
    * @throws ElmoException if there are no weights or one of the numbers is not finite
    */
   public ScalarMix(float[] weights, float gamma) {
+    this(weights, gamma, LayerNorm.NONE);
+  }
+
+  /** As {@link #ScalarMix(float[], float)}, with layer norm. */
+  public ScalarMix(float[] weights, float gamma, LayerNorm layerNorm) {
     if (weights.length == 0) {
       throw new ElmoException("mix weights: expected one a layer, found none");
     }
     for (float w : weights) {
       if (!Float.isFinite(w)) {
-        throw new ElmoException("mix weights: expected finite numbers, found " + Arrays.toString(weights));
+        throw new ElmoException(
+            "mix weights: expected finite numbers, found " + Arrays.toString(weights));
       }
     }
     if (!Float.isFinite(gamma)) {
       throw new ElmoException("mix gamma: expected a finite number, found " + gamma);
     }
+    if (layerNorm == null) {
+      throw new ElmoException("mix layer norm: expected a value, found null");
+    }
     this.weights = weights.clone();
     this.gamma = gamma;
+    this.layerNorm = layerNorm;
   }
 
-  /** All layers alike, gamma 1: where training starts. */
+  /** All layers alike, gamma 1, no layer norm: where training starts. */
   public static ScalarMix even(int layers) {
     return new ScalarMix(new float[layers], 1);
+  }
+
+  /**
+   * Reads a file.
+   *
+   * @throws ElmoException if it cannot be read or is no mix
+   */
+  public static ScalarMix load(Path file) {
+    try {
+      return parse(Files.readString(file), file.toString());
+    } catch (IOException e) {
+      throw new ElmoException(file + ": expected a file, found " + Json.line(e), e);
+    }
+  }
+
+  /**
+   * Reads what {@link #toJson} gave.
+   *
+   * @param source where it comes from, for messages
+   * @throws ElmoException if it is no mix
+   */
+  public static ScalarMix parse(String text, String source) {
+    JsonNode json = Json.parse(text, source);
+    JsonNode list = json.path("weights");
+    JsonNode factor = json.path("gamma");
+    JsonNode norm = json.path("layer_norm");
+    Set<String> known = Set.of("format", "weights", "gamma", "layer_norm");
+    boolean good =
+        json.path("format").asText().equals("elmo4j-mix")
+            && list.isArray()
+            && (factor.isNumber() || factor.isMissingNode())
+            && (norm.isTextual() || norm.isMissingNode())
+            && json.properties().stream().allMatch(field -> known.contains(field.getKey()));
+    float[] values = new float[list.size()];
+    for (int k = 0; good && k < values.length; k++) {
+      good = list.get(k).isNumber();
+      values[k] = list.get(k).floatValue();
+    }
+    if (!good) {
+      throw new ElmoException(
+          source
+              + ": expected format elmo4j-mix, a list of numbers as weights, gamma and layer_norm,"
+              + " found "
+              + Json.brief(json));
+    }
+    try {
+      return new ScalarMix(
+          values,
+          factor.isNumber() ? factor.floatValue() : 1,
+          norm.isTextual() ? LayerNorm.parse(norm.textValue()) : LayerNorm.NONE);
+    } catch (ElmoException e) {
+      throw new ElmoException(source + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** Its form in files. */
+  public String toJson() {
+    ObjectNode json = JsonNodeFactory.instance.objectNode().put("format", "elmo4j-mix");
+    ArrayNode list = json.putArray("weights");
+    for (float w : weights) {
+      list.add(w);
+    }
+    return json.put("gamma", gamma).put("layer_norm", layerNorm.toString()).toPrettyString();
+  }
+
+  /**
+   * Writes a file, which appears whole or not at all.
+   *
+   * @throws ElmoException if it cannot be written
+   */
+  public void save(Path file) {
+    byte[] json = (toJson() + "\n").getBytes(StandardCharsets.UTF_8);
+    AtomicFile.write(file, channel -> AtomicFile.writeAll(channel, ByteBuffer.wrap(json)));
   }
 
   /** The weights before the softmax, a copy. */
@@ -48,37 +196,76 @@ public final class ScalarMix {
     return gamma;
   }
 
-  /** {@code gamma * softmax(weights)}: what each layer is multiplied by. */
-  public float[] scales() {
+  /** Whether and how each layer is normalized. */
+  public LayerNorm layerNorm() {
+    return layerNorm;
+  }
+
+  /** {@code softmax(weights)}: each layer's share, together 1. */
+  public double[] shares() {
     double max = Double.NEGATIVE_INFINITY;
     for (float w : weights) {
       max = Math.max(max, w);
     }
+    double[] shares = new double[weights.length];
     double sum = 0;
-    for (float w : weights) {
-      sum += Math.exp(w - max);
+    for (int k = 0; k < shares.length; k++) {
+      shares[k] = StrictMath.exp(weights[k] - max);
+      sum += shares[k];
     }
-    float[] scales = new float[weights.length];
+    for (int k = 0; k < shares.length; k++) {
+      shares[k] /= sum;
+    }
+    return shares;
+  }
+
+  /** {@code gamma * softmax(weights)}: what each layer is multiplied by. */
+  public float[] scales() {
+    double[] shares = shares();
+    float[] scales = new float[shares.length];
     for (int k = 0; k < scales.length; k++) {
-      scales[k] = (float) (gamma * (Math.exp(weights[k] - max) / sum));
+      scales[k] = (float) (gamma * shares[k]);
     }
     return scales;
   }
 
+  /**
+   * From the gradient of a loss to {@link #scales} to that to weights and gamma.
+   *
+   * @param scales one a layer
+   */
+  public Gradient gradient(double[] scales) {
+    double[] shares = shares();
+    double toGamma = 0;
+    for (int k = 0; k < shares.length; k++) {
+      toGamma += shares[k] * scales[k];
+    }
+    double[] toWeights = new double[shares.length];
+    for (int k = 0; k < shares.length; k++) {
+      toWeights[k] = gamma * shares[k] * (scales[k] - toGamma);
+    }
+    return new Gradient(toWeights, toGamma);
+  }
+
   @Override
   public boolean equals(Object other) {
-    return other instanceof ScalarMix
-        && Arrays.equals(((ScalarMix) other).weights, weights)
-        && ((ScalarMix) other).gamma == gamma;
+    return other instanceof ScalarMix mix
+        && Arrays.equals(mix.weights, weights)
+        && mix.gamma == gamma
+        && mix.layerNorm == layerNorm;
   }
 
   @Override
   public int hashCode() {
-    return 31 * Arrays.hashCode(weights) + Float.hashCode(gamma);
+    return 31 * Arrays.hashCode(weights) + Float.hashCode(gamma) + layerNorm.ordinal();
   }
 
   @Override
   public String toString() {
-    return "ScalarMix" + Arrays.toString(weights) + " * " + gamma;
+    return "ScalarMix"
+        + Arrays.toString(weights)
+        + " * "
+        + gamma
+        + (layerNorm == LayerNorm.NONE ? "" : ", layer norm " + layerNorm);
   }
 }

@@ -123,6 +123,13 @@ final class EmbedCommand implements Callable<Integer> {
   private Float gamma;
 
   @Option(
+      names = "--mix",
+      paramLabel = "FILE",
+      description =
+          "The mix for elmo and default: mix.json as elmo fit writes it, in place of --mix-weights.")
+  private Path mixFile;
+
+  @Option(
       names = "--stateful",
       description =
           "Carry LSTM state from batch to batch, as the original tools do. Needs --tokenized.")
@@ -145,7 +152,7 @@ final class EmbedCommand implements Callable<Integer> {
     try (LineReader lines = openInput();
         SentenceWriter file = openOutput();
         ElmoModel model = modelChoice.load()) {
-      LayerChoice choice = LayerChoice.of(layers, mix(model), model);
+      LayerChoice choice = LayerChoice.of(layers, mix(), model);
       SentenceWriter writer =
           file != null ? file : new TableWriter(command.commandLine().getOut(), choice.blocks());
       try (Progress progress = new Progress(terminal(), input == null ? 0 : Files.size(input))) {
@@ -171,6 +178,11 @@ final class EmbedCommand implements Callable<Integer> {
       throw usage("--gamma: expected with --mix-weights, found without");
     }
     boolean mixed = layers.equals("elmo") || layers.equals("default");
+    if (mixFile != null && (mixWeights != null || !mixed)) {
+      throw usage(
+          "--mix: expected with --layers elmo or default and without --mix-weights, found "
+              + (mixed ? "both" : "it with " + layers));
+    }
     if (mixWeights != null && !mixed) {
       throw usage("--mix-weights: expected with --layers elmo or default, found with " + layers);
     }
@@ -211,7 +223,10 @@ final class EmbedCommand implements Callable<Integer> {
     return new ParameterException(command.commandLine(), message);
   }
 
-  private ScalarMix mix(ElmoModel model) {
+  private ScalarMix mix() {
+    if (mixFile != null) {
+      return ScalarMix.load(mixFile);
+    }
     return mixWeights == null ? null : new ScalarMix(mixWeights, gamma == null ? 1 : gamma);
   }
 

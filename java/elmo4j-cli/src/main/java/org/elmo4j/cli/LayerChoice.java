@@ -65,9 +65,9 @@ final class LayerChoice {
         if (mix != null) {
           if (mix.weights().length != lstmLayers + 1) {
             throw new ElmoException(
-                "--mix-weights: expected "
+                "--mix-weights or --mix: expected weights of "
                     + (lstmLayers + 1)
-                    + " in this model, found "
+                    + " layers in this model, found "
                     + mix.weights().length);
           }
           layer = layer.equals(Layer.DEFAULT) ? Layer.mean(Layer.elmo(mix)) : Layer.elmo(mix);

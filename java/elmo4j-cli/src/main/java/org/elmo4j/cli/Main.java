@@ -35,6 +35,9 @@ import picocli.CommandLine.ScopeType;
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
       EmbedCommand.class,
+      FitCommand.class,
+      PredictCommand.class,
+      PlotCommand.class,
       InfoCommand.class,
       ModelsCommand.class,
       VerifyCommand.class,

@@ -5,6 +5,7 @@ package org.elmo4j.backend;
 import java.lang.ref.Cleaner;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
+import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.BytePointer;
@@ -26,6 +27,7 @@ public final class NativeMemory implements AutoCloseable {
   private static final Cleaner CLEANER = Cleaner.create();
   private static final AtomicLong LIVE = new AtomicLong();
   private static final AtomicLong LINGERING = new AtomicLong();
+  private static final AtomicLong MAPPED = new AtomicLong();
   private static final AtomicLong COUNT = new AtomicLong();
   private static final boolean TRACE = Boolean.getBoolean("elmo4j.leakTrace");
   private static final long LIMIT = Long.getLong("elmo4j.maxNativeBytes", Pointer.totalPhysicalBytes() / 10 * 9);
@@ -41,13 +43,15 @@ public final class NativeMemory implements AutoCloseable {
     final long id = COUNT.incrementAndGet();
     final long address;
     final long bytes;
+    final boolean mapped;
     final AtomicInteger users = new AtomicInteger(1);
     final Throwable allocated = TRACE ? new Throwable("allocated here") : null;
     volatile boolean closed;
 
-    Block(long address, long bytes) {
+    Block(long address, long bytes, boolean mapped) {
       this.address = address;
       this.bytes = bytes;
+      this.mapped = mapped;
     }
 
     /** Runs once: on close, or when the handle was lost. */
@@ -61,7 +65,7 @@ public final class NativeMemory implements AutoCloseable {
                 + (TRACE ? "" : "; run with -Delmo4j.leakTrace=true to see where it was allocated"),
             allocated);
       }
-      LINGERING.addAndGet(bytes);
+      LINGERING.addAndGet(mapped ? 0 : bytes);
       release();
     }
 
@@ -78,7 +82,13 @@ public final class NativeMemory implements AutoCloseable {
     }
 
     void release() {
-      if (users.decrementAndGet() == 0) {
+      if (users.decrementAndGet() > 0) {
+        return;
+      }
+      if (mapped) {
+        CpuKernels.elmo4j_unmap(new Address(address), bytes);
+        MAPPED.addAndGet(-bytes);
+      } else {
         CpuKernels.elmo4j_free(new Address(address));
         LINGERING.addAndGet(-bytes);
         LIVE.addAndGet(-bytes);
@@ -127,7 +137,26 @@ public final class NativeMemory implements AutoCloseable {
       LIVE.addAndGet(-bytes);
       throw new ElmoException("native memory: expected " + bytes + " bytes from the system, found none");
     }
-    return new NativeMemory(new Block(pointer.address(), bytes));
+    return new NativeMemory(new Block(pointer.address(), bytes, false));
+  }
+
+  /**
+   * Memory of zeros behind which stands a file without a name, so that the system may write it out
+   * and it may be larger than what is free: it does not count towards the limit of {@link
+   * #allocate}. Its space goes back to the disk with it, or with the process.
+   *
+   * @param folder where the file lies
+   * @param bytes 1 or more
+   * @throws ElmoException if the folder is missing or has no room
+   */
+  public static NativeMemory map(Path folder, long bytes) {
+    Pointer pointer = CpuKernels.elmo4j_map(folder.toString(), bytes);
+    if (pointer == null || pointer.isNull()) {
+      throw new ElmoException(
+          folder + ": expected room for a temporary file of " + bytes + " bytes, found none");
+    }
+    MAPPED.addAndGet(bytes);
+    return new NativeMemory(new Block(pointer.address(), bytes, true));
   }
 
   private static boolean reserve(long bytes) {
@@ -154,7 +183,7 @@ public final class NativeMemory implements AutoCloseable {
 
   /** Bytes of all native memory that elmo4j holds in this process, closed blocks that buffers hold back included. */
   public static long liveBytes() {
-    return LIVE.get();
+    return LIVE.get() + MAPPED.get();
   }
 
   /** This block's size. */

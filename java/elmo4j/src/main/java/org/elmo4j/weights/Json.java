@@ -13,7 +13,7 @@ import java.io.IOException;
 import org.elmo4j.ElmoException;
 
 /** Strict JSON: no double keys, nothing after the value; failures on one line. */
-final class Json {
+public final class Json {
   private static final ObjectMapper MAPPER =
       JsonMapper.builder()
           .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
@@ -28,11 +28,13 @@ final class Json {
     JsonNode read() throws IOException;
   }
 
-  static JsonNode parse(byte[] json, String source) {
+  /** Reads bytes; {@code source} names them in messages. */
+  public static JsonNode parse(byte[] json, String source) {
     return parse(source, () -> MAPPER.readTree(json));
   }
 
-  static JsonNode parse(String json, String source) {
+  /** Reads a string; {@code source} names it in messages. */
+  public static JsonNode parse(String json, String source) {
     return parse(source, () -> MAPPER.readTree(json));
   }
 
@@ -50,18 +52,18 @@ final class Json {
   }
 
   /** A value as JSON, cut to a length fit for a message. */
-  static String brief(JsonNode node) {
+  public static String brief(JsonNode node) {
     String text = node.toString();
     return text.length() <= BRIEF ? text : text.substring(0, BRIEF) + "...";
   }
 
   /** A string as JSON, quoted, so that whatever it holds stays on one line. */
-  static String brief(String text) {
+  public static String brief(String text) {
     return brief(TextNode.valueOf(text));
   }
 
   /** What went wrong, on one line. */
-  static String line(Throwable e) {
+  public static String line(Throwable e) {
     String name = e.getClass().getSimpleName();
     return e.getMessage() == null ? name : name + " " + brief(e.getMessage());
   }

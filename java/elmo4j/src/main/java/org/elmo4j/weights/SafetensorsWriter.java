@@ -10,18 +10,12 @@ import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AtomicMoveNotSupportedException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.UUID;
-import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.text.DictionaryEncoder;
 
@@ -46,30 +40,7 @@ public final class SafetensorsWriter {
    */
   public static void write(
       WeightStore store, Path target, Dtype dtype, Map<String, String> metadata) {
-    Path full = target.toAbsolutePath();
-    Path beside = full.resolveSibling(full.getFileName() + "." + UUID.randomUUID() + ".tmp");
-    try {
-      try {
-        try (FileChannel channel =
-            FileChannel.open(beside, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW)) {
-          write(store, channel, dtype, metadata);
-          channel.force(true);
-        }
-        move(beside, full);
-      } finally {
-        Files.deleteIfExists(beside);
-      }
-    } catch (IOException e) {
-      throw new ElmoException(target + ": expected a place to write to, found " + Json.line(e), e);
-    }
-  }
-
-  private static void move(Path from, Path to) throws IOException {
-    try {
-      Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
-    } catch (AtomicMoveNotSupportedException e) {
-      Files.move(from, to, StandardCopyOption.REPLACE_EXISTING);
-    }
+    AtomicFile.write(target, channel -> write(store, channel, dtype, metadata));
   }
 
   private static void write(
@@ -110,12 +81,12 @@ public final class SafetensorsWriter {
           }
         }
         digest.update(piece.flip());
-        writeAll(channel, piece.rewind());
+        AtomicFile.writeAll(channel, piece.rewind());
       }
     }
     metadata.put("sha256", HexFormat.of().formatHex(digest.digest()));
     channel.position(0);
-    writeAll(channel, header(store, dtype, metadata));
+    AtomicFile.writeAll(channel, header(store, dtype, metadata));
   }
 
   /** All that stands before the tensors. */
@@ -134,6 +105,11 @@ public final class SafetensorsWriter {
       entry.putArray("data_offsets").add(at).add(end);
       at = end;
     }
+    return ByteBuffer.wrap(padded(root));
+  }
+
+  /** The header's length and the header, ended by spaces so that the tensors are aligned. */
+  static byte[] padded(ObjectNode root) {
     byte[] json = root.toString().getBytes(StandardCharsets.UTF_8);
     int size = (Long.BYTES + json.length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     ByteBuffer header = ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
@@ -141,12 +117,6 @@ public final class SafetensorsWriter {
     while (header.hasRemaining()) {
       header.put((byte) ' ');
     }
-    return header.flip();
-  }
-
-  private static void writeAll(FileChannel channel, ByteBuffer bytes) throws IOException {
-    while (bytes.hasRemaining()) {
-      channel.write(bytes);
-    }
+    return header.array();
   }
 }

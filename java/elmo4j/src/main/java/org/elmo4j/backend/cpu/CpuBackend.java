@@ -131,7 +131,7 @@ public final class CpuBackend implements Backend {
   }
 
   /** The best instruction set, or the one that the system property {@code elmo4j.cpu.isa} names. */
-  private static int chooseIsa() {
+  static int chooseIsa() {
     int best = CpuKernels.elmo4j_cpu_best_isa();
     String wanted = System.getProperty("elmo4j.cpu.isa");
     if (wanted == null) {

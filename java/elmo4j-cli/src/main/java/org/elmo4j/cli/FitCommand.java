@@ -1,0 +1,325 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.cli;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
+import org.elmo4j.ElmoModel;
+import org.elmo4j.ScalarMix;
+import org.elmo4j.ScalarMix.LayerNorm;
+import org.elmo4j.text.TextSplitter;
+import org.elmo4j.train.Classifier;
+import org.elmo4j.train.LabeledData;
+import org.elmo4j.train.MixTrainer;
+import org.elmo4j.train.MixTrainer.Score;
+import org.elmo4j.train.Progress;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code elmo fit}: labelled data in, a classifier and its mix of layers out. */
+@Command(
+    name = "fit",
+    description = {
+      "Learns the weights of the layers together with a classifier of tokens or sentences.",
+      "",
+      "Ends with the scores of each layer alone, of the even mix and of the learned one. Ctrl-C"
+          + " keeps the best so far.",
+      ""
+    })
+final class FitCommand implements Callable<Integer> {
+  /** What has a label. */
+  enum TaskName {
+    TOKENS,
+    SENTENCES
+  }
+
+  @Spec private CommandSpec command;
+  @Mixin private ModelChoice modelChoice;
+
+  @Option(
+      names = "--task",
+      required = true,
+      paramLabel = "TASK",
+      description = "tokens: a label a token, from CoNLL files. sentences: a label a text.")
+  private TaskName task;
+
+  @Option(
+      names = "--train",
+      required = true,
+      paramLabel = "FILE",
+      description =
+          "What to learn from. Tokens: a token a line, a blank line behind a sentence; CoNLL-U"
+              + " where the name ends in .conllu. Sentences: .csv, or tabs without quotes.")
+  private Path train;
+
+  @Option(
+      names = "--dev",
+      paramLabel = "FILE",
+      description = "Decides when to stop. Default: a tenth of --train, held back.")
+  private Path development;
+
+  @Option(names = "--test", paramLabel = "FILE", description = "Measured at the end.")
+  private Path test;
+
+  @Option(
+      names = "--output",
+      required = true,
+      paramLabel = "FOLDER",
+      description = "Where to write model.json, mix.json and weights.safetensors.")
+  private Path output;
+
+  @Option(
+      names = "--column",
+      paramLabel = "NAME|N",
+      description =
+          "Tokens: the label's column, from 1, or its name in CoNLL-U. Default: upos in CoNLL-U,"
+              + " else the last.")
+  private String column;
+
+  @Option(
+      names = "--text-column",
+      paramLabel = "NAME|N",
+      description =
+          "Sentences: the text's column by the first line's name, or by number, from 1, where there"
+              + " is no such line. Default: text.")
+  private String textColumn = "text";
+
+  @Option(
+      names = "--label-column",
+      paramLabel = "NAME|N",
+      description = "Sentences: the label's column, likewise. Default: label.")
+  private String labelColumn = "label";
+
+  @Option(
+      names = "--tokenized",
+      description = "Sentences: texts are tokens separated by single spaces.")
+  private boolean tokenized;
+
+  @Option(
+      names = "--hidden",
+      paramLabel = "N",
+      description = "Units of a hidden layer. Default: 0, a linear classifier.")
+  private int hidden;
+
+  @Option(
+      names = "--dropout",
+      paramLabel = "P",
+      description = "Share of the mix that is dropped in training. Default: 0.1.")
+  private double dropout = 0.1;
+
+  @Option(
+      names = "--layer-norm",
+      paramLabel = "FORM",
+      description =
+          "none, bilm-tf (boundaries left out of mean and variance) or allennlp (counted in)."
+              + " Default: none.")
+  private String layerNorm = "none";
+
+  @Option(
+      names = "--l2",
+      paramLabel = "C",
+      description = "bilm-tf's l2_coef: C times the sum of the mix weights' squares. Default: 0.")
+  private double l2;
+
+  @Option(names = "--learning-rate", paramLabel = "R", description = "Adam's. Default: 0.005.")
+  private double learningRate = 0.005;
+
+  @Option(
+      names = "--batch-size",
+      paramLabel = "N",
+      description = "Sentences in a mini-batch. Default: 32.")
+  private int batchSize = 32;
+
+  @Option(names = "--epochs", paramLabel = "N", description = "At most. Default: 50.")
+  private int epochs = 50;
+
+  @Option(
+      names = "--patience",
+      paramLabel = "N",
+      description = "Epochs without a better score before it ends. Default: 5.")
+  private int patience = 5;
+
+  @Option(names = "--seed", paramLabel = "N", description = "The same gives the same. Default: 1.")
+  private long seed = 1;
+
+  @Option(
+      names = "--no-comparison",
+      description = "Do not train each layer and the even mix beside.")
+  private boolean noComparison;
+
+  @Option(
+      names = "--cache-folder",
+      paramLabel = "FOLDER",
+      description = "Where the layers lie meanwhile. Default: the system's folder.")
+  private Path cacheFolder = Path.of(System.getProperty("java.io.tmpdir"));
+
+  @Option(
+      names = "--cache-limit",
+      paramLabel = "GIB",
+      description = "What they may take there. Default: 8.")
+  private double cacheLimit = 8;
+
+  @Override
+  public Integer call() {
+    modelChoice.check();
+    if (task == TaskName.SENTENCES && column != null) {
+      throw usage("--column: expected with --task tokens, found with sentences");
+    }
+    if (task == TaskName.TOKENS && tokenized) {
+      throw usage("--tokenized: expected with --task sentences, found with tokens");
+    }
+    if (!(cacheLimit > 0 && cacheLimit < 1 << 20)) {
+      throw usage("--cache-limit: expected GiB above 0, found " + cacheLimit);
+    }
+    PrintWriter out = command.commandLine().getOut();
+    AtomicBoolean stop = new AtomicBoolean();
+    CountDownLatch done = new CountDownLatch(1);
+    // Ctrl-C: the JVM ends when this has, and this waits until the best so far is written.
+    Thread interrupted =
+        new Thread(
+            () -> {
+              stop.set(true);
+              try {
+                done.await(60, TimeUnit.SECONDS);
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              }
+            });
+    Runtime.getRuntime().addShutdownHook(interrupted);
+    MixTrainer.Result result;
+    try {
+      Classifier.checkTarget(output);
+      LabeledData trainData = read(train);
+      LabeledData devData = development == null ? null : read(development);
+      LabeledData testData = test == null ? null : read(test);
+      try (ElmoModel model = modelChoice.load()) {
+        result =
+            settings(model)
+                .progress(new Printed(command.commandLine().getErr()))
+                .stopWhen(stop::get)
+                .fit(trainData, devData, testData);
+        result.classifier().save(output);
+      }
+      table(out, result.scores(), test != null);
+      out.println("written: " + output);
+      out.flush();
+    } finally {
+      done.countDown();
+      if (!stop.get()) {
+        try {
+          Runtime.getRuntime().removeShutdownHook(interrupted);
+        } catch (IllegalStateException e) {
+          // It is running: Ctrl-C came just now.
+        }
+      }
+    }
+    return 0;
+  }
+
+  private MixTrainer settings(ElmoModel model) {
+    return new MixTrainer(model)
+        .hidden(hidden)
+        .dropout(dropout)
+        .layerNorm(LayerNorm.parse(layerNorm))
+        .l2(l2)
+        .learningRate(learningRate)
+        .batchSize(batchSize)
+        .epochs(epochs)
+        .patience(patience)
+        .seed(seed)
+        .compare(!noComparison)
+        .cache(cacheFolder, (long) (cacheLimit * (1L << 30)));
+  }
+
+  private LabeledData read(Path file) {
+    if (task == TaskName.TOKENS) {
+      return LabeledData.readTokens(file, column);
+    }
+    Function<String, List<String>> tokenizer =
+        tokenized
+            ? TextSplitter::onSpaces
+            : text -> TextSplitter.split(text).stream().flatMap(List::stream).toList();
+    return LabeledData.readSentences(file, textColumn, labelColumn, tokenizer);
+  }
+
+  private ParameterException usage(String message) {
+    return new ParameterException(command.commandLine(), message);
+  }
+
+  static void table(PrintWriter out, List<Score> scores, boolean test) {
+    out.println();
+    out.printf("%-15s %6s %s %5s%n", "", "dev", test ? "  test" : "", "epoch");
+    for (Score score : scores) {
+      StringBuilder weights = new StringBuilder();
+      if (score.name().equals(MixTrainer.LEARNED)) {
+        ScalarMix mix = score.mix();
+        double[] shares = mix.shares();
+        for (int k = 0; k < shares.length; k++) {
+          weights.append(
+              String.format(Locale.ROOT, "  %s %.3f", k == 0 ? "word_emb" : "lstm" + k, shares[k]));
+        }
+        weights.append(String.format(Locale.ROOT, "  gamma %.3f", mix.gamma()));
+      }
+      out.println(
+          String.format(
+              Locale.ROOT,
+              "%-15s %6.2f %s %5d%s",
+              score.name(),
+              100 * score.development(),
+              test ? String.format(Locale.ROOT, "%6.2f", 100 * score.test()) : "",
+              score.epoch(),
+              weights));
+    }
+    out.println("(per cent of labels that are right; development data chose the epoch)");
+  }
+
+  /** A line an epoch on standard error. */
+  private static final class Printed implements Progress {
+    private final PrintWriter out;
+    private long last = System.nanoTime();
+    private int tenths;
+
+    Printed(PrintWriter out) {
+      this.out = out;
+    }
+
+    private String elapsed() {
+      long now = System.nanoTime();
+      String text = String.format(Locale.ROOT, "%.2f s", (now - last) / 1e9);
+      last = now;
+      return text;
+    }
+
+    @Override
+    public void layers(int done, int all) {
+      if (done == all || 10L * done / all > tenths) {
+        tenths = (int) (10L * done / all);
+        out.println("layers of " + done + " of " + all + " sentences  " + elapsed());
+      }
+    }
+
+    @Override
+    public void epoch(String run, int epoch, double loss, double score) {
+      out.println(
+          String.format(
+              Locale.ROOT,
+              "%-15s epoch %3d  loss %.4f  dev %6.2f  %s",
+              run,
+              epoch,
+              loss,
+              100 * score,
+              elapsed()));
+    }
+  }
+}

@@ -1,0 +1,88 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.cli;
+
+/** Principal components of a few long vectors. Any thread may use it. */
+final class Pca {
+  private static final int ROUNDS = 2000;
+
+  private Pca() {}
+
+  /**
+   * The vectors' coordinates along the two directions in which they vary most. Few vectors: their
+   * products with each other are a small matrix, whose eigenvectors power iteration finds.
+   *
+   * @param shares two numbers, written: what part of the variance each direction has
+   * @return two coordinates for each vector; the signs are such that the first vector's are not
+   *     negative
+   */
+  static double[][] plane(double[][] vectors, double[] shares) {
+    int n = vectors.length;
+    int width = vectors[0].length;
+    double[] mean = new double[width];
+    for (double[] vector : vectors) {
+      for (int i = 0; i < width; i++) {
+        mean[i] += vector[i] / n;
+      }
+    }
+    double[][] centred = new double[n][width];
+    for (int r = 0; r < n; r++) {
+      for (int i = 0; i < width; i++) {
+        centred[r][i] = vectors[r][i] - mean[i];
+      }
+    }
+    double[][] products = new double[n][n];
+    double trace = 0;
+    for (int r = 0; r < n; r++) {
+      for (int s = 0; s < n; s++) {
+        products[r][s] = dot(centred[r], centred[s]);
+      }
+      trace += products[r][r];
+    }
+    double[][] points = new double[n][2];
+    for (int d = 0; d < 2; d++) {
+      double[] v = new double[n];
+      for (int r = 0; r < n; r++) {
+        v[r] =
+            Math.cos(
+                1
+                    + r
+                        * (d
+                            + 1.3)); // no direction that an eigenvector is likely to be at right
+                                     // angles to
+      }
+      double value = 0;
+      for (int round = 0; round < ROUNDS; round++) {
+        double[] next = new double[n];
+        for (int r = 0; r < n; r++) {
+          next[r] = dot(products[r], v);
+        }
+        value = Math.sqrt(dot(next, next));
+        if (value <= 1e-12 * trace) {
+          value = 0;
+          break;
+        }
+        for (int r = 0; r < n; r++) {
+          v[r] = next[r] / value;
+        }
+      }
+      shares[d] = trace == 0 ? 0 : value / trace;
+      double sign = v[0] < 0 ? -1 : 1;
+      for (int r = 0; r < n; r++) {
+        points[r][d] = value == 0 ? 0 : sign * Math.sqrt(value) * v[r];
+        for (int s = 0; s < n; s++) {
+          products[r][s] -= value == 0 ? 0 : value * v[r] * v[s];
+        }
+      }
+    }
+    return points;
+  }
+
+  static double dot(double[] a, double[] b) {
+    double sum = 0;
+    for (int i = 0; i < a.length; i++) {
+      sum += a[i] * b[i];
+    }
+    return sum;
+  }
+}

@@ -1,0 +1,258 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.cli;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.elmo4j.ElmoException;
+import org.elmo4j.ElmoModel;
+import org.elmo4j.Embeddings;
+import org.elmo4j.Layer;
+import org.elmo4j.ScalarMix;
+import org.elmo4j.ScalarMix.LayerNorm;
+import org.elmo4j.text.TextSplitter;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code elmo plot}: what a mix weighs, and what layers know, as a picture. */
+@Command(
+    name = "plot",
+    description = {
+      "Draws one SVG or HTML file that needs nothing else, with up to three panels:",
+      "the weights of a mix (--mix), how alike a sentence's tokens are in each layer (--sentence),",
+      "and one word's vectors in several sentences (--word), in two dimensions by PCA.",
+      ""
+    })
+final class PlotCommand implements Callable<Integer> {
+  private static final int MAX_TOKENS = 60;
+  private static final int MAX_POINTS = 200;
+  private static final int CONTEXT_WORDS = 5;
+
+  @Spec private CommandSpec command;
+  @Mixin private ModelChoice modelChoice;
+
+  @Parameters(
+      arity = "0..*",
+      paramLabel = "TEXT",
+      description = "Sentences that --word is looked for in, each in quotes.")
+  private List<String> texts = List.of();
+
+  @Option(
+      names = "--mix",
+      paramLabel = "FILE",
+      description = "A mix as elmo fit writes it: mix.json. It is drawn, and used for layer elmo.")
+  private Path mixFile;
+
+  @Option(
+      names = "--sentence",
+      paramLabel = "TEXT",
+      description = "Draw the cosine of every two of its tokens' vectors, layer by layer.")
+  private String sentence;
+
+  @Option(
+      names = "--word",
+      paramLabel = "WORD",
+      description = "Draw where its vectors lie, one for each time it stands in the texts.")
+  private String word;
+
+  @Option(
+      names = "--input",
+      paramLabel = "FILE",
+      description = "UTF-8 text that --word is looked for in.")
+  private Path input;
+
+  @Option(
+      names = "--layer",
+      paramLabel = "LAYER",
+      description =
+          "word_emb, lstm_outputs1 ... or elmo: whose vectors --word draws. Default: elmo.")
+  private String layerName = "elmo";
+
+  @Option(
+      names = "--output",
+      required = true,
+      paramLabel = "FILE",
+      description = "Where to write: a name that ends in .svg or .html.")
+  private Path output;
+
+  @Override
+  public Integer call() throws IOException {
+    modelChoice.check();
+    String name = output.toString().toLowerCase(Locale.ROOT);
+    boolean html = name.endsWith(".html");
+    if (!html && !name.endsWith(".svg")) {
+      throw usage("--output: expected a name that ends in .svg or .html, found " + output);
+    }
+    if (mixFile == null && sentence == null && word == null) {
+      throw usage("expected --mix, --sentence or --word, found none of them");
+    }
+    if ((word == null) != (texts.isEmpty() && input == null)) {
+      throw usage(
+          "--word: expected together with texts or --input, found "
+              + (word == null ? "texts alone" : "it alone"));
+    }
+    Layer layer = Layer.parse(layerName);
+    if (layer.kind() == Layer.Kind.MEAN) {
+      throw usage("--layer: expected a layer with a vector a token, found " + layerName);
+    }
+    ScalarMix mix = mixFile == null ? null : ScalarMix.load(mixFile);
+    Figure figure = new Figure();
+    try (PendingFile file = PendingFile.create(output)) {
+      if (mix != null) {
+        drawMix(figure, mix);
+      }
+      if (sentence != null || word != null) {
+        try (ElmoModel model = modelChoice.load()) {
+          ScalarMix used = mix == null ? model.mix() : mix;
+          if (sentence != null) {
+            drawSentence(figure, model, used);
+          }
+          if (word != null) {
+            drawWord(figure, model, layer.kind() == Layer.Kind.ELMO ? Layer.elmo(used) : layer);
+          }
+        }
+      }
+      byte[] bytes = (html ? figure.html() : figure.svg()).getBytes(StandardCharsets.UTF_8);
+      for (ByteBuffer left = ByteBuffer.wrap(bytes); left.hasRemaining(); ) {
+        file.channel().write(left);
+      }
+      file.commit();
+    }
+    return 0;
+  }
+
+  private ParameterException usage(String message) {
+    return new ParameterException(command.commandLine(), message);
+  }
+
+  private static void drawMix(Figure figure, ScalarMix mix) {
+    List<String> names = new ArrayList<>();
+    for (int k = 0; k < mix.weights().length; k++) {
+      names.add(k == 0 ? Layer.WORD_EMB.toString() : Layer.lstm(k).toString());
+    }
+    String below = String.format(Locale.ROOT, "softmax of the weights; gamma %.3f", mix.gamma());
+    if (mix.layerNorm() != LayerNorm.NONE) {
+      below += ", layer norm " + mix.layerNorm();
+    }
+    figure.bars("Layer weights", below, names, mix.shares());
+  }
+
+  private void drawSentence(Figure figure, ElmoModel model, ScalarMix mix) {
+    List<String> tokens = TextSplitter.split(sentence).stream().flatMap(List::stream).toList();
+    if (tokens.isEmpty() || tokens.size() > MAX_TOKENS) {
+      throw new ElmoException(
+          "--sentence: expected 1 to " + MAX_TOKENS + " tokens, found " + tokens.size());
+    }
+    List<Layer> layers = new ArrayList<>(List.of(Layer.WORD_EMB));
+    for (int k = 1; k <= model.options().lstmLayers(); k++) {
+      layers.add(Layer.lstm(k));
+    }
+    layers.add(Layer.elmo(mix));
+    List<String> names = new ArrayList<>();
+    List<double[][]> maps = new ArrayList<>();
+    try (Embeddings embeddings = model.embed(List.of(tokens), layers.toArray(new Layer[0]))) {
+      for (Layer layer : layers) {
+        names.add(layer.kind() == Layer.Kind.ELMO ? "elmo" : layer.toString());
+        float[] all = embeddings.get(layer, 0).toArray();
+        double[][] vectors = new double[tokens.size()][all.length / tokens.size()];
+        for (int i = 0; i < all.length; i++) {
+          vectors[i / vectors[0].length][i % vectors[0].length] = all[i];
+        }
+        maps.add(cosines(vectors));
+      }
+    }
+    figure.heatMaps(
+        "How alike tokens are", "cosine of their vectors, layer by layer", tokens, names, maps);
+  }
+
+  private void drawWord(Figure figure, ElmoModel model, Layer layer) throws IOException {
+    List<List<String>> sentences = new ArrayList<>();
+    for (String text : texts) {
+      sentences.addAll(TextSplitter.split(text));
+    }
+    if (input != null) {
+      try (LineReader lines = new LineReader(input.toString(), Files.newInputStream(input))) {
+        for (String line; (line = lines.next()) != null; ) {
+          sentences.addAll(TextSplitter.split(line));
+        }
+      }
+    }
+    sentences.removeIf(tokens -> tokens.stream().noneMatch(word::equalsIgnoreCase));
+    List<List<String>> contexts = new ArrayList<>();
+    List<double[]> vectors = new ArrayList<>();
+    try (Embeddings embeddings = model.embed(sentences, layer)) {
+      for (int s = 0; s < sentences.size(); s++) {
+        List<String> tokens = sentences.get(s);
+        for (int t = 0; t < tokens.size(); t++) {
+          if (tokens.get(t).equalsIgnoreCase(word)) {
+            float[] row = embeddings.get(layer, s).slice(t).toArray();
+            double[] vector = new double[row.length];
+            for (int i = 0; i < row.length; i++) {
+              vector[i] = row[i];
+            }
+            vectors.add(vector);
+            contexts.add(context(tokens, t));
+          }
+        }
+      }
+    }
+    int n = vectors.size();
+    if (n < 2 || n > MAX_POINTS) {
+      throw new ElmoException(
+          "--word: expected \""
+              + word
+              + "\" 2 to "
+              + MAX_POINTS
+              + " times in the texts, found it "
+              + n
+              + " times");
+    }
+    double[] shares = new double[2];
+    double[][] points = Pca.plane(vectors.toArray(new double[0][]), shares);
+    figure.points(
+        "Where \"" + word + "\" lies",
+        String.format(
+            Locale.ROOT,
+            "%s in two dimensions: PCA, %.0f and %.0f per cent of the variance",
+            layer.kind() == Layer.Kind.ELMO ? "elmo" : layer,
+            100 * shares[0],
+            100 * shares[1]),
+        points,
+        contexts);
+  }
+
+  private static List<String> context(List<String> tokens, int t) {
+    int from = Math.max(0, t - CONTEXT_WORDS);
+    int to = Math.min(tokens.size(), t + 1 + CONTEXT_WORDS);
+    String before = String.join(" ", tokens.subList(from, t));
+    String behind = String.join(" ", tokens.subList(t + 1, to));
+    return List.of(
+        (from > 0 ? "… " : "") + before + (before.isEmpty() ? "" : " "),
+        tokens.get(t),
+        (behind.isEmpty() ? "" : " ") + behind + (to < tokens.size() ? " …" : ""));
+  }
+
+  static double[][] cosines(double[][] vectors) {
+    int n = vectors.length;
+    double[][] cosines = new double[n][n];
+    for (int i = 0; i < n; i++) {
+      for (int j = 0; j < n; j++) {
+        double norms = Math.sqrt(Pca.dot(vectors[i], vectors[i]) * Pca.dot(vectors[j], vectors[j]));
+        cosines[i][j] = norms == 0 ? 0 : Pca.dot(vectors[i], vectors[j]) / norms;
+      }
+    }
+    return cosines;
+  }
+}

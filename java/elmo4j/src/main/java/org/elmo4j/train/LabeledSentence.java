@@ -1,0 +1,32 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.train;
+
+import java.util.List;
+import org.elmo4j.ElmoException;
+
+/**
+ * A sentence and what it is labelled with. Immutable; any thread may use it.
+ *
+ * @param tokens its tokens
+ * @param labels one a token, or one for the sentence
+ */
+public record LabeledSentence(List<String> tokens, List<String> labels) {
+  /**
+   * Copies both lists.
+   *
+   * @throws ElmoException if a token or label is null
+   */
+  public LabeledSentence {
+    tokens = copy(tokens, "tokens");
+    labels = copy(labels, "labels");
+  }
+
+  private static List<String> copy(List<String> list, String name) {
+    try {
+      return List.copyOf(list);
+    } catch (NullPointerException e) {
+      throw new ElmoException(name + " of a sentence: expected no null, found one", e);
+    }
+  }
+}

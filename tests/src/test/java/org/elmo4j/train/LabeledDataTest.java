@@ -1,0 +1,165 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.elmo4j.ElmoException;
+import org.elmo4j.train.LabeledData.Task;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class LabeledDataTest {
+  @TempDir Path folder;
+
+  private Path file(String name, String text) throws IOException {
+    return Files.writeString(folder.resolve(name), text);
+  }
+
+  private static LabeledSentence sentence(String tokens, String labels) {
+    return new LabeledSentence(List.of(tokens.split(" ")), List.of(labels.split(" ")));
+  }
+
+  private String failure(String name, String text, String column) throws IOException {
+    Path file = file(name, text);
+    ElmoException e = assertThrows(ElmoException.class, () -> LabeledData.readTokens(file, column));
+    return e.getMessage().replace(folder + "/", "");
+  }
+
+  private static final String WORD = "\t_\t_\t_\t0\tdep\t_\t_\n";
+
+  @Test
+  void conlluKeepsSyntacticWordsAndPassesOverRangesEmptyNodesAndComments() throws IOException {
+    String text =
+        "# text = I don't\n1\tI\ti\tPRON"
+            + WORD.replaceFirst("\t_", "\tPRP").replace("\t_\t_\t0", "\t_\t0")
+            + "2-3\tdon't\t_\t_\t_\t_\t_\t_\t_\t_\n"
+            + "2\tdo\tdo\tAUX\tVBP\t_\t0\tdep\t_\t_\n"
+            + "3\tn't\tnot\tPART\tRB\t_\t0\tdep\t_\t_\n"
+            + "3.1\tgo\tgo\tVERB\tVB\t_\t0\tdep\t_\t_\n\n\n"
+            + "1\tNo space\tx\tX\tFW\t_\t0\tdep\t_\t_\n";
+    Path file = file("a.conllu", text);
+    assertEquals(
+        List.of(
+            sentence("I do n't", "PRON AUX PART"),
+            new LabeledSentence(List.of("No space"), List.of("X"))),
+        LabeledData.readTokens(file, null).sentences());
+    assertEquals(List.of("FW", "PRP", "RB", "VBP"), LabeledData.readTokens(file, "xpos").labels());
+    assertEquals(
+        LabeledData.readTokens(file, "xpos").sentences(),
+        LabeledData.readTokens(file, "5").sentences());
+  }
+
+  @Test
+  void conll2003TakesTheLastColumnOrTheOneAskedFor() throws IOException {
+    String text =
+        "\uFEFF-DOCSTART- -X- -X- O\r\n\r\n"
+            + "EU NNP B-NP B-ORG\r\n"
+            + "rejects VBZ B-VP O\r\n\r\n\r\n"
+            + "# NN O O\n";
+    Path file = file("ner.txt", text);
+    assertEquals(
+        List.of(sentence("EU rejects", "B-ORG O"), sentence("#", "O")),
+        LabeledData.readTokens(file, null).sentences());
+    assertEquals(List.of("NN", "NNP", "VBZ"), LabeledData.readTokens(file, "2").labels());
+  }
+
+  @Test
+  void badTokenFilesSayWhere() throws IOException {
+    assertEquals("a.txt: expected sentences with labels, found none", failure("a.txt", "", null));
+    assertEquals(
+        "a.conllu: expected sentences with labels, found none",
+        failure("a.conllu", "# nothing\n\n", null));
+    assertEquals(
+        "a.txt, line 3: expected 2 columns, found 3", failure("a.txt", "a B\n\nc D E\n", null));
+    assertEquals(
+        "a.conllu, line 1: expected 10 columns, found 2", failure("a.conllu", "1\ta\n", null));
+    assertEquals(
+        "a.txt, line 1: expected a token and its label, found one column",
+        failure("a.txt", "word\n", null));
+    assertEquals(
+        "a.txt, line 1: expected labels in a column up to 2 that is not the tokens', found column 3"
+            + " asked for",
+        failure("a.txt", "a B\n", "3"));
+    assertEquals(
+        "a.txt, line 1: expected labels in a column up to 2 that is not the tokens', found column 1"
+            + " asked for",
+        failure("a.txt", "a B\n", "1"));
+    assertEquals(
+        "label column: expected a number from 1, found \"upos\"",
+        failure("a.txt", "a B\n", "upos"));
+    Path bytes = folder.resolve("latin.txt");
+    Files.write(bytes, "na\u00efve ADJ\n".getBytes(StandardCharsets.ISO_8859_1));
+    ElmoException e = assertThrows(ElmoException.class, () -> LabeledData.readTokens(bytes, null));
+    assertEquals(
+        bytes + ": expected a file of UTF-8 text, found other bytes near line 1", e.getMessage());
+    Path none = folder.resolve("none");
+    e = assertThrows(ElmoException.class, () -> LabeledData.readTokens(none, null));
+    assertEquals(none + ": expected a file of UTF-8 text, found no such file", e.getMessage());
+  }
+
+  private LabeledData sentences(String name, String text, String column, String label)
+      throws IOException {
+    return LabeledData.readSentences(
+        file(name, text), column, label, line -> List.of(line.split(" ")));
+  }
+
+  @Test
+  void sentencesComeFromCommasAndQuotesOrTabsAndNone() throws IOException {
+    List<LabeledSentence> wanted =
+        List.of(sentence("good, \"very\" good", "pos"), sentence("bad", "neg"));
+    assertEquals(
+        wanted,
+        sentences(
+                "a.csv",
+                "id,label,text\n1,pos,\"good, \"\"very\"\" good\"\n\n2,neg,bad\n",
+                "text",
+                "label")
+            .sentences());
+    assertEquals(
+        wanted, sentences("a.tsv", "pos\tgood, \"very\" good\nneg\tbad\n", "2", "1").sentences());
+  }
+
+  @Test
+  void badSentenceFilesSayWhere() {
+    ElmoException ragged =
+        assertThrows(
+            ElmoException.class,
+            () -> sentences("a.tsv", "label\ttext\npos\tgood\nneg\n", "text", "label"));
+    assertEquals(
+        folder.resolve("a.tsv") + ", row 3: expected 2 columns, found 1", ragged.getMessage());
+    ElmoException missing =
+        assertThrows(ElmoException.class, () -> sentences("a.tsv", "tag\ttext\n", "text", "label"));
+    assertEquals(
+        folder.resolve("a.tsv")
+            + ", row 1: expected columns \"text\" and \"label\", found \"tag, text\"",
+        missing.getMessage());
+    ElmoException few =
+        assertThrows(ElmoException.class, () -> sentences("a.tsv", "pos\tgood\n", "3", "1"));
+    assertEquals(
+        folder.resolve("a.tsv") + ", row 1: expected columns \"3\" and \"1\", found 2 columns",
+        few.getMessage());
+    for (String empty : List.of("", "label\ttext\n")) {
+      ElmoException none =
+          assertThrows(ElmoException.class, () -> sentences("a.tsv", empty, "text", "label"));
+      assertEquals(
+          folder.resolve("a.tsv") + ": expected sentences with labels, found none",
+          none.getMessage());
+    }
+  }
+
+  @Test
+  void fromMemoryEachTokenNeedsItsLabel() {
+    ElmoException e =
+        assertThrows(
+            ElmoException.class,
+            () -> LabeledData.of("mine", Task.TOKENS, List.of(sentence("a b", "X"))));
+    assertEquals("mine, sentence 0: expected 2 labels, found 1", e.getMessage());
+  }
+}

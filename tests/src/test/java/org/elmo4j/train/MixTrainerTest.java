@@ -1,0 +1,266 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
+import org.elmo4j.ElmoException;
+import org.elmo4j.ElmoModel;
+import org.elmo4j.ScalarMix;
+import org.elmo4j.ScalarMix.LayerNorm;
+import org.elmo4j.train.LabeledData.Task;
+import org.elmo4j.train.MixTrainer.Result;
+import org.elmo4j.train.MixTrainer.Score;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class MixTrainerTest {
+  @TempDir static Path data;
+  private static ElmoModel model;
+  private static LabeledData train;
+  private static LabeledData development;
+
+  @TempDir Path folder;
+
+  @BeforeAll
+  static void load() throws IOException {
+    model = ElmoModel.miniEnglish();
+    train = LabeledData.readTokens(EnglishWebTreebank.head("dev", 150, data), null);
+    LabeledData test = LabeledData.readTokens(EnglishWebTreebank.head("test", 100, data), null);
+    List<LabeledSentence> known = new ArrayList<>(test.sentences());
+    known.removeIf(sentence -> !train.labels().containsAll(sentence.labels()));
+    development = LabeledData.of("test", Task.TOKENS, known);
+  }
+
+  @AfterAll
+  static void close() {
+    model.close();
+  }
+
+  private static byte[] bytes(Classifier classifier, Path folder) throws IOException {
+    classifier.save(folder);
+    return Files.readAllBytes(folder.resolve("weights.safetensors"));
+  }
+
+  private static LabeledData tokens(String... tokensAndLabels) {
+    List<LabeledSentence> sentences = new ArrayList<>();
+    for (String one : tokensAndLabels) {
+      String[] parts = one.split("\\|");
+      sentences.add(
+          new LabeledSentence(List.of(parts[0].split(" ")), List.of(parts[1].split(" "))));
+    }
+    return LabeledData.of("data", Task.TOKENS, sentences);
+  }
+
+  private static String failure(MixTrainer trainer, LabeledData train, LabeledData development) {
+    return assertThrows(ElmoException.class, () -> trainer.fit(train, development)).getMessage();
+  }
+
+  @Test
+  void contextHelpsPartsOfSpeechAndTheMixIsNoWorseThanALayer() {
+    Result result = new MixTrainer(model).fit(train, development, development);
+    List<Score> scores = result.scores();
+    assertEquals(
+        List.of("word_emb", "lstm_outputs1", "lstm_outputs2", "even mix", MixTrainer.LEARNED),
+        scores.stream().map(Score::name).toList());
+    double words = scores.get(0).development();
+    double layer = Math.max(scores.get(1).development(), scores.get(2).development());
+    double learned = scores.get(4).development();
+    assertTrue(words > 0.7, "word_emb " + words);
+    assertTrue(learned > words + 0.01, "learned mix " + learned + ", word_emb " + words);
+    assertTrue(learned > layer - 0.01, "learned mix " + learned + ", best layer " + layer);
+    scores.forEach(score -> assertEquals(score.development(), score.test(), score.name()));
+    // What is kept is what was measured.
+    assertEquals(learned, result.classifier().score(model, development), 1e-9);
+    assertNotEquals(ScalarMix.even(3), result.classifier().mix());
+    assertEquals(ScalarMix.even(3), scores.get(3).mix());
+  }
+
+  @Test
+  void aSeedGivesTheSameBitsWhateverElseIsTrained() throws IOException {
+    MixTrainer trainer = new MixTrainer(model).epochs(3).hidden(8).seed(5);
+    byte[] first = bytes(trainer.fit(train, null).classifier(), folder.resolve("a"));
+    byte[] again = bytes(trainer.compare(false).fit(train, null).classifier(), folder.resolve("b"));
+    byte[] other = bytes(trainer.seed(6).fit(train, null).classifier(), folder.resolve("c"));
+    assertArrayEquals(first, again);
+    assertTrue(!Arrays.equals(first, other));
+  }
+
+  @ParameterizedTest
+  @EnumSource(LayerNorm.class)
+  void sentencesAreToldApartByTheirMeans(LayerNorm norm) throws IOException {
+    Random random = new Random(3);
+    List<LabeledSentence> all = new ArrayList<>();
+    for (int i = 0; i < 80; i++) {
+      String[] words =
+          i % 2 == 0
+              ? new String[] {"king", "queen", "crown", "palace", "throne"}
+              : new String[] {"ship", "sail", "mast", "captain", "harbour"};
+      List<String> tokens = new ArrayList<>(List.of("the"));
+      for (int t = random.nextInt(5); t >= 0; t--) {
+        tokens.add(words[random.nextInt(words.length)]);
+      }
+      all.add(new LabeledSentence(tokens, List.of(i % 2 == 0 ? "court" : "sea")));
+    }
+    // A sentence of no tokens is a row of zeros and no failure.
+    all.add(new LabeledSentence(List.of(), List.of("sea")));
+    LabeledData sentences = LabeledData.of("mine", Task.SENTENCES, all);
+    Result result =
+        new MixTrainer(model).layerNorm(norm).hidden(4).l2(0.01).fit(sentences, sentences);
+    Classifier classifier = result.classifier();
+    assertTrue(classifier instanceof SentenceClassifier);
+    assertTrue(result.scores().get(4).development() > 0.95);
+    assertEquals(norm, classifier.mix().layerNorm());
+    classifier.save(folder.resolve("saved"));
+    Classifier loaded = Classifier.load(folder.resolve("saved"));
+    List<List<String>> tokens = all.stream().map(LabeledSentence::tokens).toList();
+    assertEquals(classifier.label(model, tokens), loaded.label(model, tokens));
+    assertEquals(List.of("court", "sea"), loaded.labels());
+    assertEquals(classifier.mix(), loaded.mix());
+    assertEquals(4, loaded.hidden());
+  }
+
+  @Test
+  void stoppingKeepsTheBestSoFar() {
+    AtomicInteger epochs = new AtomicInteger();
+    Progress count =
+        new Progress() {
+          @Override
+          public void epoch(String run, int epoch, double loss, double score) {
+            epochs.incrementAndGet();
+          }
+        };
+    Result result =
+        new MixTrainer(model)
+            .progress(count)
+            .stopWhen(() -> epochs.get() >= 2)
+            .fit(train, development);
+    assertEquals(1, result.scores().size());
+    assertEquals(MixTrainer.LEARNED, result.scores().get(0).name());
+    assertEquals(2, epochs.get());
+    assertEquals(
+        result.scores().get(0).development(), result.classifier().score(model, development), 1e-9);
+  }
+
+  @Test
+  void l2DrawsTheMixToEven() {
+    float[] weights =
+        new MixTrainer(model)
+            .compare(false)
+            .l2(100)
+            .epochs(5)
+            .fit(train, null)
+            .classifier()
+            .mix()
+            .weights();
+    float[] free =
+        new MixTrainer(model)
+            .compare(false)
+            .epochs(5)
+            .fit(train, null)
+            .classifier()
+            .mix()
+            .weights();
+    double drawn = 0;
+    double without = 0;
+    for (int k = 0; k < 3; k++) {
+      drawn += Math.abs(weights[k]);
+      without += Math.abs(free[k]);
+    }
+    assertTrue(drawn < 0.25 * without, drawn + " beside " + without);
+  }
+
+  @Test
+  void badDataIsRefused() {
+    MixTrainer trainer = new MixTrainer(model);
+    assertEquals(
+        "data: expected two or more different labels, found only [A]",
+        failure(trainer, tokens("a b|A A", "c|A"), null));
+    assertEquals(
+        "data: expected two or more sentences, or development data, found one",
+        failure(trainer, tokens("a b|A B"), null));
+    assertEquals(
+        "data, sentence 2: expected a label of the training data, found C",
+        failure(trainer, tokens("a b|A B"), tokens("a|A", "b|C")));
+    LabeledData other =
+        LabeledData.of("other", Task.SENTENCES, List.of(tokens("a|A").sentences().get(0)));
+    assertEquals(
+        "other: expected labels of TOKENS, found SENTENCES",
+        failure(trainer, tokens("a b|A B"), other));
+  }
+
+  @Test
+  void aCacheWithoutRoomIsRefused() {
+    String message = failure(new MixTrainer(model).cache(folder, 1000), train, null);
+    assertTrue(message.contains("expected at most 1000 bytes (the cache limit), found"), message);
+    message = failure(new MixTrainer(model).cache(folder.resolve("none"), 1 << 30), train, null);
+    assertTrue(message.contains("expected room for a temporary file of"), message);
+  }
+
+  @Test
+  void aLossThatIsNoNumberEndsIt() {
+    // Steps so large that products overflow.
+    MixTrainer trainer = new MixTrainer(model).learningRate(1e30).hidden(64).epochs(1000);
+    String message = failure(trainer.patience(1000).batchSize(1), train, null);
+    assertTrue(message.startsWith("training of learned mix: expected a finite loss"), message);
+  }
+
+  @Test
+  void settingsOutOfRangeAreRefused() {
+    MixTrainer trainer = new MixTrainer(model);
+    assertThrows(ElmoException.class, () -> trainer.dropout(1));
+    assertThrows(ElmoException.class, () -> trainer.dropout(Double.NaN));
+    assertThrows(ElmoException.class, () -> trainer.learningRate(0));
+    assertThrows(ElmoException.class, () -> trainer.batchSize(0));
+    assertThrows(ElmoException.class, () -> trainer.hidden(-1));
+  }
+
+  @Test
+  void aClassifierIsSavedWholeOrNotAtAll() throws IOException {
+    Classifier classifier =
+        new MixTrainer(model).compare(false).epochs(1).fit(train, null).classifier();
+    Path saved = folder.resolve("saved");
+    classifier.save(saved);
+    classifier.save(saved); // replaces
+    try (Stream<Path> files = Files.list(folder)) {
+      assertEquals(List.of(saved), files.toList());
+    }
+    Path taken = Files.createDirectory(folder.resolve("taken"));
+    Files.writeString(taken.resolve("letters.txt"), "mine");
+    assertThrows(ElmoException.class, () -> classifier.save(taken));
+    assertEquals("mine", Files.readString(taken.resolve("letters.txt")));
+    assertThrows(ElmoException.class, () -> classifier.save(folder.resolve("no").resolve("x")));
+
+    Path weights = saved.resolve("weights.safetensors");
+    byte[] whole = Files.readAllBytes(weights);
+    for (int length : new int[] {0, 5, 40, whole.length - 1}) {
+      Files.write(weights, Arrays.copyOf(whole, length));
+      assertThrows(ElmoException.class, () -> Classifier.load(saved), "cut to " + length);
+    }
+    Files.write(weights, whole);
+    String json = Files.readString(saved.resolve("model.json"));
+    for (String bad :
+        List.of("", "[]", json.replace("tokens", "words"), json.replace("256", "255"))) {
+      Files.writeString(saved.resolve("model.json"), bad);
+      assertThrows(ElmoException.class, () -> Classifier.load(saved), bad);
+    }
+    assertThrows(ElmoException.class, () -> Classifier.load(folder));
+  }
+}
