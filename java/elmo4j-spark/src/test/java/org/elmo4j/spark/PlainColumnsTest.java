@@ -278,7 +278,7 @@ class PlainColumnsTest {
             .setOutputCol("features")
             .setPoolingLayer("default")
             .transform(session.createDataFrame(rows, schema));
-    Dataset<Row> predicted = new LogisticRegression().setMaxIter(10).setRegParam(0.01).fit(data).transform(data);
+    Dataset<Row> predicted = new LogisticRegression().setMaxIter(10).setRegParam(0.1).fit(data).transform(data);
     assertEquals(40, predicted.filter("prediction = label").count());
   }
 
