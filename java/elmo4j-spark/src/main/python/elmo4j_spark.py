@@ -7,18 +7,14 @@
 puts this file on Python's path. Parameters, columns and errors are those of the Java class.
 """
 
-from pyspark import keyword_only  # noqa: F401  (fails early where PySpark is missing)
+import sys
+
 from pyspark.ml.param import Param, Params, TypeConverters
 from pyspark.ml.util import JavaMLReadable, JavaMLReader, JavaMLWritable
 from pyspark.ml.wrapper import JavaParams, JavaTransformer
 from pyspark.sql import SparkSession
 
 _JAVA_CLASS = "org.elmo4j.spark.ElmoEmbeddings"
-
-_LISTS = ("inputCols", "outputCols", "poolingLayers")
-_STRINGS = ("model", "tokensCol", "device", "storageRef")
-_INTS = ("batchTokens", "batchSize", "threads", "keepAlive")
-_BOOLEANS = ("byReference", "caseSensitive")
 
 
 def _param(name, converter):
@@ -182,3 +178,7 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
 def _flat(names):
     """Names given one by one, or as a list, as Spark NLP takes them too."""
     return list(names[0]) if len(names) == 1 and isinstance(names[0], (list, tuple)) else list(names)
+
+
+# PySpark looks for the Python class of a loaded pipeline's stage under its Java name.
+sys.modules.setdefault("org.elmo4j.spark", sys.modules[__name__])

@@ -22,6 +22,7 @@ import org.apache.spark.ml.param.DoubleParam;
 import org.apache.spark.ml.param.IntParam;
 import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.ParamMap;
+import org.apache.spark.ml.param.ParamValidators;
 import org.apache.spark.ml.param.StringArrayParam;
 import org.apache.spark.ml.util.DefaultParamsReader;
 import org.apache.spark.ml.util.DefaultParamsWriter;
@@ -151,14 +152,12 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
     mixGamma = new DoubleParam(this, "scalarMixGamma", "factor of the sum of layers in elmo");
     caseSensitive =
         new BooleanParam(this, "caseSensitive", "false: tokens go to the model in lower case");
-    batchTokens = new IntParam(this, "batchTokens", "tokens gathered across rows for one batch");
-    batchSize = new IntParam(this, "batchSize", "most sentences in one batch");
+    batchTokens = number("batchTokens", "tokens gathered across rows for one batch", 1);
+    batchSize = number("batchSize", "most sentences in one batch", 1);
     device = StringParam.of(this, "device", "auto or cpu");
-    threads =
-        new IntParam(this, "threads", "CPU threads an executor; 0: as many as it has cores");
+    threads = number("threads", "CPU threads an executor; 0: as many as it has cores", 0);
     keepAlive =
-        new IntParam(
-            this, "keepAlive", "seconds that an executor keeps the model after its last task");
+        number("keepAlive", "seconds that an executor keeps the model after its last task", 0);
     storageRef =
         StringParam.of(this, "storageRef", "tells later stages which embeddings they were made for");
     setDefault(model, ModelFiles.BOX);
@@ -172,6 +171,10 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
     setDefault(threads, 0);
     setDefault(keepAlive, 60);
     setDefault(storageRef, uid);
+  }
+
+  private IntParam number(String name, String doc, int least) {
+    return new IntParam(this, name, doc, ParamValidators.gtEq(least));
   }
 
   /** The model that Spark NLP calls {@code elmo}, for English. */
@@ -469,6 +472,10 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
     Path file = new Path(path);
     try (InputStream in = file.getFileSystem(ModelFiles.configuration()).open(file)) {
       JsonNode json = new ObjectMapper().readTree(in);
+      if (!json.path("layer_norm").asText("none").equals("none")) {
+        throw new ElmoException(
+            path + ": expected a mix without layer norm, found " + json.path("layer_norm"));
+      }
       JsonNode weights = json.path("weights");
       float[] numbers = new float[weights.size()];
       for (int i = 0; i < numbers.length; i++) {
@@ -483,7 +490,7 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
   private static float number(String path, JsonNode node) {
     if (!node.isNumber()) {
       throw new ElmoException(
-          path + ": expected {\"weights\": [numbers], \"gamma\": number}, found " + node.getNodeType());
+          path + ": expected numbers in weights and gamma, found " + node.getNodeType());
     }
     return node.floatValue();
   }
@@ -501,7 +508,7 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
    * @throws IllegalArgumentException if it is less than 1
    */
   public ElmoEmbeddings setBatchTokens(int value) {
-    set(batchTokens, atLeast("batchTokens", 1, value));
+    set(batchTokens, value);
     return this;
   }
 
@@ -511,7 +518,7 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
    * @throws IllegalArgumentException if it is less than 1
    */
   public ElmoEmbeddings setBatchSize(int value) {
-    set(batchSize, atLeast("batchSize", 1, value));
+    set(batchSize, value);
     return this;
   }
 
@@ -536,7 +543,7 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
    * @throws IllegalArgumentException if it is negative
    */
   public ElmoEmbeddings setThreads(int value) {
-    set(threads, atLeast("threads", 0, value));
+    set(threads, value);
     return this;
   }
 
@@ -546,7 +553,7 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
    * @throws IllegalArgumentException if it is negative
    */
   public ElmoEmbeddings setKeepAlive(int value) {
-    set(keepAlive, atLeast("keepAlive", 0, value));
+    set(keepAlive, value);
     return this;
   }
 
@@ -557,14 +564,6 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
   public ElmoEmbeddings setStorageRef(String value) {
     set(storageRef, value);
     return this;
-  }
-
-  private int atLeast(String name, int least, int value) {
-    if (value < least) {
-      throw new IllegalArgumentException(
-          uid + ": " + name + ": expected " + least + " or more, found " + value);
-    }
-    return value;
   }
 
   /** {@code mini-en}, or the path of the model. */

@@ -13,6 +13,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkContext;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.sql.SparkSession;
 import org.elmo4j.ElmoException;
 import org.elmo4j.weights.Dtype;
@@ -27,6 +28,7 @@ final class ModelFiles {
 
   // What was sent to the executors of an application, under its id, the path and the file's date.
   private static final Map<String, ModelRef> SENT = new ConcurrentHashMap<>();
+  private static final Map<String, Path> OFFERED = new ConcurrentHashMap<>();
   private static final Map<String, Path> FETCHED = new ConcurrentHashMap<>();
 
   private ModelFiles() {}
@@ -101,8 +103,8 @@ final class ModelFiles {
       return new ModelRef(ModelRef.Kind.PATH, path.toString());
     }
     try {
-      String key = context.applicationId() + " " + Files.getLastModifiedTime(path) + " " + path;
-      return SENT.computeIfAbsent(key, k -> add(context, path));
+      String version = Files.getLastModifiedTime(path) + " " + path;
+      return SENT.computeIfAbsent(context.applicationId() + " " + version, k -> offer(path));
     } catch (IOException e) {
       throw new ElmoException(path + ": expected a readable model, found " + e, e);
     }
@@ -119,13 +121,26 @@ final class ModelFiles {
     return context.conf().getInt("spark.executor.cores", oneByDefault ? 1 : 0);
   }
 
-  private static ModelRef add(SparkContext context, Path path) {
+  /** Puts a model on the driver's file server, as {@code SparkContext.addFile} does. */
+  private static ModelRef offer(Path path) {
     try {
       Path folder = temporaryFolder();
       Path file = asFile(path, folder);
-      // Executors know files by name, so the name tells the content.
-      Path named = folder.resolve(ModelRef.sentName(file));
-      if (file.startsWith(folder)) {
+      // Executors know files by name, so the name tells the content, and equal ones are one file.
+      String name = ModelRef.sentName(file);
+      Path named =
+          OFFERED.computeIfAbsent(name, n -> place(file, folder.resolve(n), file.startsWith(folder)));
+      String address = SparkEnv.get().rpcEnv().fileServer().addFile(named.toFile());
+      return new ModelRef(ModelRef.Kind.SENT, address);
+    } catch (IOException e) {
+      throw new ElmoException(path + ": expected a model that can be sent, found " + e, e);
+    }
+  }
+
+  /** Gives a file another name: moved if it is ours, else linked or copied. */
+  private static Path place(Path file, Path named, boolean ours) {
+    try {
+      if (ours) {
         Files.move(file, named);
       } else {
         try {
@@ -135,10 +150,9 @@ final class ModelFiles {
         }
       }
       named.toFile().deleteOnExit();
-      context.addFile(named.toString());
-      return new ModelRef(ModelRef.Kind.SENT, named.getFileName().toString());
+      return named;
     } catch (IOException e) {
-      throw new ElmoException(path + ": expected a model that can be sent, found " + e, e);
+      throw new ElmoException(named + ": expected a place for a model, found " + e, e);
     }
   }
 

@@ -5,12 +5,15 @@ package org.elmo4j.spark;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Serializable;
+import java.nio.channels.Channels;
+import java.nio.channels.ReadableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.UUID;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.SparkFiles;
 import org.elmo4j.Device;
@@ -21,7 +24,7 @@ import org.elmo4j.ElmoModel;
  * Where an executor finds its model. Small: it goes out with each task; weights never do.
  *
  * @param kind how to read {@code place}
- * @param place a path, or a file's name
+ * @param place a path or address
  */
 record ModelRef(Kind kind, String place) implements Serializable {
   enum Kind {
@@ -29,13 +32,13 @@ record ModelRef(Kind kind, String place) implements Serializable {
     BOX,
     /** A path that every executor can read. */
     PATH,
-    /** A file sent by {@code SparkContext.addFile}, named after its content. */
+    /** The address of a file at the driver, named after its content. */
     SENT
   }
 
   private static final String PREFIX = "elmo4j-";
 
-  /** The name under which a file is sent: executors check what they got by it. */
+  /** The name under which a file is offered: executors check what they got by it. */
   static String sentName(Path file) throws IOException {
     return PREFIX + sha256(file);
   }
@@ -74,19 +77,33 @@ record ModelRef(Kind kind, String place) implements Serializable {
     }
   }
 
+  /**
+   * The file, fetched from the driver unless an earlier load did. Spark's own fetching is not used:
+   * in Spark 4 the jobs of a session do not see the files of {@code SparkContext.addFile}. The
+   * server is the same.
+   */
   private Path received() {
-    Path file = Path.of(SparkFiles.get(place));
-    String expected = place.substring(PREFIX.length());
-    String found;
+    String name = place.substring(place.lastIndexOf('/') + 1);
+    Path file = Path.of(SparkFiles.getRootDirectory(), name).toAbsolutePath();
     try {
-      found = sha256(file);
+      if (!Files.exists(file)) {
+        Path partial = file.resolveSibling(name + "." + UUID.randomUUID() + ".part");
+        try (ReadableByteChannel in = SparkEnv.get().rpcEnv().openChannel(place)) {
+          Files.copy(Channels.newInputStream(in), partial);
+          Files.move(partial, file);
+        } finally {
+          Files.deleteIfExists(partial);
+        }
+      }
+      String expected = name.substring(PREFIX.length());
+      String found = sha256(file);
+      if (!found.equals(expected)) {
+        throw new ElmoException(
+            file + ": expected a file of sha256 " + expected + ", found " + found + " (damaged)");
+      }
+      return file;
     } catch (IOException e) {
-      throw new ElmoException(file + ": expected the model sent to this executor, found " + e, e);
+      throw new ElmoException(file + ": expected to fetch it from " + place + ", found " + e, e);
     }
-    if (!found.equals(expected)) {
-      throw new ElmoException(
-          file + ": expected a file of sha256 " + expected + ", found " + found + " (damaged)");
-    }
-    return file;
   }
 }

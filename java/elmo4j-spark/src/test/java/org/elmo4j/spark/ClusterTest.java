@@ -65,7 +65,7 @@ class ClusterTest {
   }
 
   @Test
-  void theModelIsSentAndVectorsAreTheLibrarysOwn() {
+  void theModelIsSentAndVectorsAreTheLibrarysOwn() throws Exception {
     List<List<String>> sentences = Spark.sentences(200);
     List<float[][]> expected = Spark.expected(sentences, Layer.ELMO);
     SparkSession session = Spark.cluster(Map.of());
@@ -76,6 +76,14 @@ class ClusterTest {
       for (int i = 0; i < 200; i++) {
         assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
       }
+
+      // The same model from another path, of which executors have the file already.
+      Path copy = Files.copy(folder.resolve("model.safetensors"), folder.resolve("copy"));
+      assertArrayEquals(
+          expected.get(0),
+          Spark.vectors(
+              stage(copy.toString()).transform(data.filter("id = 0")).collectAsList().get(0),
+              "vectors"));
       List<String> left =
           onExecutors(
               session,
@@ -96,6 +104,7 @@ class ClusterTest {
     try {
       Dataset<Row> embedded =
           stage(model().toString()).transform(Spark.tokens(session, 4, Spark.sentences(200)));
+      assertEquals(200, embedded.collectAsList().size());
       List<String> damaged =
           onExecutors(
               session,
