@@ -16,6 +16,8 @@ import org.apache.spark.SparkContext;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.sql.SparkSession;
 import org.elmo4j.ElmoException;
+import org.elmo4j.hub.ModelEntry;
+import org.elmo4j.hub.ModelHub;
 import org.elmo4j.weights.Dtype;
 import org.elmo4j.weights.SafetensorsWriter;
 import org.elmo4j.weights.WeightStore;
@@ -34,18 +36,28 @@ final class ModelFiles {
   private ModelFiles() {}
 
   /**
-   * The model that a name of Spark NLP or of the original tools stands for: the one place that
-   * knows names.
+   * The model that a name stands for, fetched into this machine's cache if need be.
    *
    * @return {@link #BOX} or a path
-   * @throws ElmoException if there is no such model
+   * @throws ElmoException if there is no such model, or it cannot be fetched
    */
   static String named(String name, String language) {
-    if (name.equals(BOX) && language.equals("en")) {
-      return BOX;
-    }
-    throw new ElmoException(
-        "model \"" + name + "\" (" + language + "): expected mini-en (en), or a path given to load");
+    ModelHub hub = ModelHub.standard();
+    ModelEntry entry =
+        hub.find(name, language)
+            .orElseThrow(
+                () ->
+                    new ElmoException(
+                        "model "
+                            + name
+                            + " ("
+                            + language
+                            + "): expected one of "
+                            + hub.models().stream()
+                                .map(model -> model.name() + " (" + model.language() + ")")
+                                .toList()
+                            + ", found no such name"));
+    return entry.files().isEmpty() ? BOX : hub.fetch(entry).toString();
   }
 
   /** Opens a model on the driver, to read its structure. */
