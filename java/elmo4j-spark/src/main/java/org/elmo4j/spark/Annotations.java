@@ -1,0 +1,82 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.spark;
+
+import java.util.List;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
+import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
+import org.apache.spark.sql.catalyst.util.ArrayBasedMapData;
+import org.apache.spark.sql.catalyst.util.GenericArrayData;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.unsafe.types.UTF8String;
+
+/** Spark NLP's annotations: their type, as its later stages compare it, and how one is made. */
+final class Annotations {
+  static final String DOCUMENT = "document";
+  static final String TOKEN = "token";
+  static final String WORD_EMBEDDINGS = "word_embeddings";
+  static final String SENTENCE_EMBEDDINGS = "sentence_embeddings";
+
+  /** Nullability counts: EmbeddingsFinisher compares it too. */
+  static final DataType TYPE =
+      DataTypes.createArrayType(
+          DataTypes.createStructType(
+              List.of(
+                  field("annotatorType", DataTypes.StringType, true),
+                  field("begin", DataTypes.IntegerType, false),
+                  field("end", DataTypes.IntegerType, false),
+                  field("result", DataTypes.StringType, true),
+                  field(
+                      "metadata",
+                      DataTypes.createMapType(DataTypes.StringType, DataTypes.StringType, true),
+                      true),
+                  field("embeddings", DataTypes.createArrayType(DataTypes.FloatType, false), true))),
+          true);
+
+  private static final GenericArrayData KEYS =
+      strings("sentence", "token", "pieceId", "isWordStart", "isOOV");
+  private static final UTF8String PIECE_ID = UTF8String.fromString("-1");
+  private static final UTF8String TRUE = UTF8String.fromString("true");
+  private static final UTF8String FALSE = UTF8String.fromString("false");
+
+  private Annotations() {}
+
+  private static StructField field(String name, DataType type, boolean nullable) {
+    return DataTypes.createStructField(name, type, nullable);
+  }
+
+  private static GenericArrayData strings(String... values) {
+    Object[] array = new Object[values.length];
+    for (int i = 0; i < array.length; i++) {
+      array[i] = UTF8String.fromString(values[i]);
+    }
+    return new GenericArrayData(array);
+  }
+
+  /**
+   * One annotation in Spark's inner form.
+   *
+   * @param type its annotator type
+   * @param begin first character, as the annotation it stems from has it
+   * @param end last character, inclusive
+   * @param result the token or sentence
+   * @param sentence which sentence of the row, from 0
+   */
+  static InternalRow of(
+      UTF8String type, int begin, int end, String result, UTF8String sentence, float[] vector) {
+    UTF8String text = UTF8String.fromString(result);
+    Object[] values = {sentence, text, PIECE_ID, TRUE, FALSE};
+    Object[] fields = {
+      type,
+      begin,
+      end,
+      text,
+      new ArrayBasedMapData(KEYS, new GenericArrayData(values)),
+      UnsafeArrayData.fromPrimitiveArray(vector)
+    };
+    return new GenericInternalRow(fields);
+  }
+}

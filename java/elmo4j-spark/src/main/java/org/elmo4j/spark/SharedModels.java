@@ -1,0 +1,131 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.spark;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import org.elmo4j.ElmoModel;
+
+/**
+ * The models of this JVM, one for each file and device however many tasks use it. The first task
+ * loads it, and it is closed once no task has used it for a while. Any number of threads may call.
+ */
+final class SharedModels {
+  private record Key(ModelRef model, String device) {}
+
+  private static final class Entry {
+    int users;
+    Future<?> closing;
+    // Written under the entry's own lock, so that other models do not wait for a load.
+    volatile ElmoModel model;
+  }
+
+  private static final Map<Key, Entry> ENTRIES = new HashMap<>();
+  private static final ScheduledThreadPoolExecutor TIMER =
+      new ScheduledThreadPoolExecutor(
+          1,
+          task -> {
+            Thread thread = new Thread(task, "elmo4j-idle-models");
+            thread.setDaemon(true);
+            return thread;
+          });
+
+  static {
+    TIMER.setRemoveOnCancelPolicy(true);
+    TIMER.setKeepAliveTime(10, TimeUnit.SECONDS);
+    TIMER.allowCoreThreadTimeOut(true);
+  }
+
+  private SharedModels() {}
+
+  /** A model in use by one task. For one thread at a time. */
+  static final class Lease implements AutoCloseable {
+    private final Key key;
+    private final Entry entry;
+    private final int keepAlive;
+    private boolean closed;
+
+    private Lease(Key key, Entry entry, int keepAlive) {
+      this.key = key;
+      this.entry = entry;
+      this.keepAlive = keepAlive;
+    }
+
+    ElmoModel model() {
+      return entry.model;
+    }
+
+    /** Gives the model back; it stays loaded for the seconds agreed on. Harmless when repeated. */
+    @Override
+    public void close() {
+      if (!closed) {
+        closed = true;
+        release(key, entry, keepAlive);
+      }
+    }
+  }
+
+  /**
+   * Loads a model, or waits for the task that does, or takes the one that is there.
+   *
+   * @param threads CPU threads of the model if it is loaded now
+   * @param keepAlive seconds that it stays loaded after its last user
+   * @throws org.elmo4j.ElmoException if it cannot be loaded
+   */
+  static Lease acquire(ModelRef model, String device, int threads, int keepAlive) {
+    Key key = new Key(model, device);
+    Entry entry;
+    synchronized (ENTRIES) {
+      entry = ENTRIES.computeIfAbsent(key, k -> new Entry());
+      entry.users++;
+      if (entry.closing != null) {
+        entry.closing.cancel(false);
+        entry.closing = null;
+      }
+    }
+    Lease lease = new Lease(key, entry, keepAlive);
+    try {
+      synchronized (entry) {
+        if (entry.model == null) {
+          entry.model = model.open(device, threads);
+        }
+      }
+    } catch (Throwable e) {
+      lease.close();
+      throw e;
+    }
+    return lease;
+  }
+
+  private static void release(Key key, Entry entry, int keepAlive) {
+    synchronized (ENTRIES) {
+      if (--entry.users > 0) {
+        return;
+      }
+      if (keepAlive == 0 || entry.model == null) {
+        close(key, entry);
+      } else {
+        entry.closing = TIMER.schedule(() -> closeIdle(key, entry), keepAlive, TimeUnit.SECONDS);
+      }
+    }
+  }
+
+  private static void closeIdle(Key key, Entry entry) {
+    synchronized (ENTRIES) {
+      if (entry.users == 0) {
+        close(key, entry);
+      }
+    }
+  }
+
+  private static void close(Key key, Entry entry) {
+    ENTRIES.remove(key, entry);
+    if (entry.model != null) {
+      entry.model.close();
+      entry.model = null;
+    }
+  }
+}

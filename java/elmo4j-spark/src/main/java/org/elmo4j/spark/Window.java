@@ -1,0 +1,100 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.spark;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.elmo4j.ElmoModel;
+import org.elmo4j.Embeddings;
+import org.elmo4j.Layer;
+
+/**
+ * The sentences of some successive rows, embedded. Results stay in native memory until a row asks
+ * for them: close it. For one thread at a time.
+ */
+final class Window implements AutoCloseable {
+  /** A result is as wide as its longest sentence: past this much padding another call is cheaper. */
+  private static final double MAX_PADDING = 1.5;
+
+  /** Fewer tokens than this share of the budget are not worth a call of their own. */
+  private static final int MIN_CALLS = 4;
+
+  private final List<List<String>> sentences;
+  private final List<Embeddings> calls = new ArrayList<>();
+  // Where a sentence's result is; those without tokens have none.
+  private final int[] call;
+  private final int[] row;
+
+  /** Runs the model; on failure nothing stays open. */
+  Window(ElmoModel model, List<List<String>> sentences, Layer[] layers, Plan plan) {
+    this.sentences = sentences;
+    call = new int[sentences.size()];
+    row = new int[sentences.size()];
+    int[] order =
+        IntStream.range(0, sentences.size())
+            .filter(i -> !sentences.get(i).isEmpty())
+            .boxed()
+            .sorted(Comparator.comparingInt((Integer i) -> sentences.get(i).size()).reversed())
+            .mapToInt(i -> i)
+            .toArray();
+    try {
+      int first = 0;
+      while (first < order.length) {
+        int end = end(order, first, plan);
+        run(model, order, first, end, layers, plan);
+        first = end;
+      }
+    } catch (Throwable e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** How far the call that begins with {@code order[first]}, its longest sentence, goes. */
+  private int end(int[] order, int first, Plan plan) {
+    long longest = sentences.get(order[first]).size();
+    long tokens = longest;
+    int end = first + 1;
+    while (end < order.length && end - first < plan.batchSize() && tokens < plan.batchTokens()) {
+      tokens += sentences.get(order[end]).size();
+      long cells = (end + 1 - first) * longest;
+      if (cells > MAX_PADDING * tokens
+          && (tokens > plan.batchTokens() / MIN_CALLS || cells > 2L * plan.batchTokens())) {
+        break;
+      }
+      end++;
+    }
+    return end;
+  }
+
+  private void run(ElmoModel model, int[] order, int first, int end, Layer[] layers, Plan plan) {
+    List<List<String>> batch = new ArrayList<>(end - first);
+    long tokens = 0;
+    for (int i = first; i < end; i++) {
+      List<String> sentence = sentences.get(order[i]);
+      call[order[i]] = calls.size();
+      row[order[i]] = i - first;
+      batch.add(sentence);
+      tokens += sentence.size();
+    }
+    long start = System.nanoTime();
+    calls.add(model.embed(batch, layers));
+    plan.metrics().addBatch(batch.size(), tokens, System.nanoTime() - start);
+  }
+
+  /** A sentence's vectors, a copy: [length, dim] row-major, [dim] for means. */
+  float[] vectors(Layer layer, int sentence, int dim) {
+    if (sentences.get(sentence).isEmpty()) {
+      return new float[layer.kind() == Layer.Kind.MEAN ? dim : 0];
+    }
+    return calls.get(call[sentence]).get(layer, row[sentence]).toArray();
+  }
+
+  @Override
+  public void close() {
+    calls.forEach(Embeddings::close);
+    calls.clear();
+  }
+}

@@ -1,0 +1,155 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.spark;
+
+import com.sun.management.OperatingSystemMXBean;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+import org.elmo4j.ElmoModel;
+import org.elmo4j.Layer;
+
+/**
+ * Not a test: tokens a second of the stage against the library alone, on the same cores.
+ *
+ * <p>Arguments: rows (20000), cores (2), runs (3), a model's path (mini-en).
+ */
+public final class Benchmark {
+  private static final int CALL_TOKENS = 8192;
+
+  private Benchmark() {}
+
+  /** Runs it. */
+  public static void main(String[] args) throws Exception {
+    int rows = args.length > 0 ? Integer.parseInt(args[0]) : 20_000;
+    int cores = args.length > 1 ? Integer.parseInt(args[1]) : 2;
+    int runs = args.length > 2 ? Integer.parseInt(args[2]) : 3;
+    String path = args.length > 3 ? args[3] : null;
+    List<List<String>> sentences = prose(rows);
+    long tokens = sentences.stream().mapToLong(List::size).sum();
+    System.out.printf("%d rows, %d tokens, %d cores%n", rows, tokens, cores);
+
+    SparkSession session = Spark.local("local[" + cores + "]");
+    Path folder = Files.createTempDirectory("elmo4j-benchmark");
+    String in = folder.resolve("in").toString();
+    List<Row> data = new ArrayList<>();
+    for (List<String> sentence : sentences) {
+      data.add(RowFactory.create(data.size(), sentence.toArray(new String[0])));
+    }
+    StructType schema = new StructType().add("id", DataTypes.IntegerType).add("tokens", Spark.TOKENS);
+    session.createDataFrame(data, schema).repartition(2 * cores).write().parquet(in);
+
+    ElmoEmbeddings stage =
+        (path == null ? ElmoEmbeddings.miniEnglish() : ElmoEmbeddings.load(path))
+            .setInputCols("tokens");
+    try (ElmoModel model =
+        (path == null ? ElmoModel.builder().miniEnglish() : ElmoModel.builder().path(Path.of(path)))
+            .threads(cores)
+            .load()) {
+      for (int run = 0; run < runs; run++) {
+        Cost library = library(model, sentences, Layer.ELMO);
+        report("library, elmo", tokens, library, library);
+        Cost means = library(model, sentences, Layer.DEFAULT);
+        report("library, mean", tokens, means, means);
+        report("stage, mean, to Parquet", tokens, stage(session, stage, in, "default", folder), means);
+        report("stage, elmo, to nowhere", tokens, stage(session, stage, in, "elmo", null), library);
+        report("stage, elmo, to Parquet", tokens, stage(session, stage, in, "elmo", folder), library);
+      }
+    } finally {
+      session.stop();
+    }
+  }
+
+  /** Wall clock and processor time; the second is the fair one on a machine that others use too. */
+  private record Cost(double seconds, double cpuSeconds) {
+    private static final OperatingSystemMXBean SYSTEM =
+        ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+
+    static Cost of(Runnable work) {
+      long cpu = SYSTEM.getProcessCpuTime();
+      long start = System.nanoTime();
+      work.run();
+      return new Cost(
+          (System.nanoTime() - start) / 1e9, (SYSTEM.getProcessCpuTime() - cpu) / 1e9);
+    }
+  }
+
+  private static void report(String what, long tokens, Cost cost, Cost reference) {
+    System.out.printf(
+        "%-24s %7.0f tokens/s %4.0f %% %9.0f tokens/CPU s %4.0f %%%n",
+        what,
+        tokens / cost.seconds(),
+        100 * reference.seconds() / cost.seconds(),
+        tokens / cost.cpuSeconds(),
+        100 * reference.cpuSeconds() / cost.cpuSeconds());
+  }
+
+  private static Cost library(ElmoModel model, List<List<String>> sentences, Layer layer) {
+    return Cost.of(() -> embed(model, sentences, layer));
+  }
+
+  private static void embed(ElmoModel model, List<List<String>> sentences, Layer layer) {
+    List<List<String>> call = new ArrayList<>();
+    int tokens = 0;
+    for (List<String> sentence : sentences) {
+      call.add(sentence);
+      tokens += sentence.size();
+      if (tokens >= CALL_TOKENS) {
+        model.embed(call, layer).close();
+        call.clear();
+        tokens = 0;
+      }
+    }
+    model.embed(call, layer).close();
+  }
+
+  private static Cost stage(
+      SparkSession session, ElmoEmbeddings stage, String in, String layer, Path out) {
+    return Cost.of(
+        () -> {
+          Dataset<Row> embedded =
+              stage
+                  .setOutputCol("vectors")
+                  .setPoolingLayer(layer)
+                  .transform(session.read().parquet(in));
+          if (out == null) {
+            embedded.write().format("noop").mode("overwrite").save();
+          } else {
+            embedded.write().mode("overwrite").parquet(out.resolve("out").toString());
+          }
+        });
+  }
+
+  /** Words by Zipf's law, sentences of 1 to 60 words, about 21 in the mean, as prose has. */
+  private static List<List<String>> prose(int count) {
+    Random random = new Random(1);
+    String[] words = new String[30_000];
+    for (int i = 0; i < words.length; i++) {
+      StringBuilder word = new StringBuilder();
+      int length = 1 + (int) Math.min(14, Math.log(i + 2) * (0.5 + random.nextDouble() * 0.6));
+      for (int j = 0; j < length; j++) {
+        word.append("etaoinshrdlucmfwypvbgkjqxz".charAt((int) (26 * Math.pow(random.nextDouble(), 2))));
+      }
+      words[i] = word.toString();
+    }
+    List<List<String>> sentences = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      int length = (int) Math.max(1, Math.min(60, Math.round(21 + 11 * random.nextGaussian())));
+      List<String> sentence = new ArrayList<>();
+      for (int j = 0; j < length; j++) {
+        sentence.add(words[(int) Math.pow(words.length, random.nextDouble()) - 1]);
+      }
+      sentences.add(sentence);
+    }
+    return sentences;
+  }
+}

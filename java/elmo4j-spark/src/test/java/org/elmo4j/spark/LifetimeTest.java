@@ -1,0 +1,191 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.spark;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.function.MapFunction;
+import org.apache.spark.ml.linalg.Vector;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.elmo4j.ElmoException;
+import org.elmo4j.ElmoModel;
+import org.elmo4j.Layer;
+import org.elmo4j.backend.NativeMemory;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** When models are loaded and closed, and that tasks that end badly leave nothing behind. */
+class LifetimeTest {
+  private static final ModelRef BOX = new ModelRef(ModelRef.Kind.BOX, ModelFiles.BOX);
+  private static SparkSession session;
+
+  @BeforeAll
+  static void start() {
+    session = Spark.local("local[2,3]"); // Tasks may fail twice.
+  }
+
+  @AfterAll
+  static void stop() {
+    Spark.stop(session);
+  }
+
+  @Test
+  void tasksShareOneModelUntilTheLastIsDone() {
+    ElmoModel model;
+    try (SharedModels.Lease first = SharedModels.acquire(BOX, "cpu", 1, 0)) {
+      model = first.model();
+      try (SharedModels.Lease second = SharedModels.acquire(BOX, "cpu", 1, 0)) {
+        assertSame(model, second.model());
+      }
+      assertEquals(128, model.dim(Layer.WORD_EMB));
+      model.embed(List.of(List.of("open"))).close();
+    }
+    assertThrows(IllegalStateException.class, () -> model.embed(List.of(List.of("closed"))));
+    assertEquals(0, NativeMemory.liveBytes());
+  }
+
+  @Test
+  void manyThreadsGetOneModel() throws Exception {
+    ExecutorService threads = Executors.newFixedThreadPool(8);
+    try (SharedModels.Lease lease = SharedModels.acquire(BOX, "cpu", 1, 0)) {
+      List<Future<ElmoModel>> models =
+          java.util.stream.IntStream.range(0, 32)
+              .mapToObj(
+                  i ->
+                      threads.submit(
+                          () -> {
+                            try (SharedModels.Lease own = SharedModels.acquire(BOX, "cpu", 1, 0)) {
+                              return own.model();
+                            }
+                          }))
+              .toList();
+      for (Future<ElmoModel> model : models) {
+        assertSame(lease.model(), model.get());
+      }
+    } finally {
+      threads.shutdown();
+    }
+    assertEquals(0, NativeMemory.liveBytes());
+  }
+
+  @Test
+  void anIdleModelIsKeptForAWhileAndThenClosed() {
+    SharedModels.Lease lease = SharedModels.acquire(BOX, "cpu", 1, 1);
+    ElmoModel model = lease.model();
+    lease.close();
+    lease.close();
+    assertTrue(NativeMemory.liveBytes() > 0);
+    lease = SharedModels.acquire(BOX, "cpu", 1, 1);
+    assertSame(model, lease.model());
+    lease.close();
+    assertEquals(0, Spark.settle());
+    try (SharedModels.Lease another = SharedModels.acquire(BOX, "cpu", 1, 0)) {
+      assertNotSame(model, another.model());
+    }
+  }
+
+  @Test
+  void aModelThatCannotBeLoadedLeavesNothingAndMayBeTriedAgain() {
+    ModelRef missing = new ModelRef(ModelRef.Kind.PATH, "no/such/model");
+    for (int i = 0; i < 2; i++) {
+      Exception e =
+          assertThrows(ElmoException.class, () -> SharedModels.acquire(missing, "cpu", 1, 60));
+      assertTrue(
+          e.getMessage().matches("executor driver: no/such/model: expected .*"), e.getMessage());
+    }
+  }
+
+  @Test
+  void aTaskThatFailsMidwayIsRunAgainAndRowsAreRight() {
+    List<List<String>> sentences = Spark.sentences(60);
+    List<float[][]> expected = Spark.expected(sentences, Layer.ELMO);
+    Dataset<Row> embedded =
+        Spark.stage()
+            .setInputCols("tokens")
+            .setOutputCol("vectors")
+            .setBatchTokens(50)
+            .transform(Spark.tokens(session, 2, sentences));
+    Dataset<Row> failing =
+        embedded.map(
+            (MapFunction<Row, Row>)
+                row -> {
+                  if (TaskContext.get().attemptNumber() < 2 && row.getInt(0) % 20 == 13) {
+                    throw new IllegalStateException("on purpose");
+                  }
+                  return row;
+                },
+            Encoders.row(embedded.schema()));
+    List<Row> rows = failing.sort("id").collectAsList();
+    assertEquals(60, rows.size());
+    for (int i = 0; i < 60; i++) {
+      assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
+    }
+    assertEquals(0, Spark.settle());
+  }
+
+  /** As when a speculative copy has won: two attempts at the same partitions, one is killed. */
+  @Test
+  void ofTwoAttemptsAtOnceTheKilledOneHarmsNeitherTheOtherNorMemory() throws Exception {
+    List<List<String>> sentences = Spark.sentences(5_000);
+    Dataset<Row> embedded =
+        Spark.stage()
+            .setInputCols("tokens")
+            .setOutputCols("vectors", "mean")
+            .setPoolingLayers("elmo", "default")
+            .setBatchTokens(2_000)
+            .transform(Spark.tokens(session, 1, sentences));
+    ExecutorService threads = Executors.newFixedThreadPool(2);
+    try {
+      Future<Long> killed =
+          threads.submit(
+              () -> {
+                session.sparkContext().setJobGroup("killed", "", true);
+                // Not count alone: it would need no vectors.
+                return embedded.filter("size(vectors) > 0").count();
+              });
+      while (NativeMemory.liveBytes() == 0) {
+        assertFalse(killed.isDone());
+        Thread.sleep(5);
+      }
+      Future<List<Row>> other =
+          threads.submit(
+              () -> {
+                session.sparkContext().setJobGroup("other", "", true);
+                return embedded.select("id", "mean").collectAsList();
+              });
+      Thread.sleep(100);
+      assertFalse(killed.isDone());
+      session.sparkContext().cancelJobGroup("killed");
+      assertThrows(Exception.class, killed::get);
+
+      List<float[][]> expected = Spark.expected(sentences.subList(0, 500), Layer.DEFAULT);
+      assertEquals(5_000, other.get().size());
+      for (Row row : other.get()) {
+        if (row.getInt(0) < 500) {
+          double[] mean = row.<Vector>getAs("mean").toArray();
+          for (int i = 0; i < mean.length; i++) {
+            assertEquals(expected.get(row.getInt(0))[0][i], mean[i]);
+          }
+        }
+      }
+    } finally {
+      threads.shutdownNow();
+    }
+    assertEquals(0, Spark.settle());
+  }
+}

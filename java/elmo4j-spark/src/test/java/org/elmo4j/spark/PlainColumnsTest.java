@@ -1,0 +1,355 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.spark;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import org.apache.spark.ml.classification.LogisticRegression;
+import org.apache.spark.ml.linalg.SQLDataTypes;
+import org.apache.spark.ml.linalg.Vector;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.MetadataBuilder;
+import org.apache.spark.sql.types.StructType;
+import org.elmo4j.ElmoException;
+import org.elmo4j.Layer;
+import org.elmo4j.ScalarMix;
+import org.elmo4j.text.TextSplitter;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class PlainColumnsTest {
+  private static SparkSession session;
+
+  @BeforeAll
+  static void start() {
+    session = Spark.local("local[2]");
+  }
+
+  @AfterAll
+  static void stop() {
+    Spark.stop(session);
+  }
+
+  private static ElmoEmbeddings stage() {
+    return Spark.stage().setInputCols("tokens").setOutputCol("vectors");
+  }
+
+  private static List<Row> byId(Dataset<Row> data) {
+    List<Row> rows = new ArrayList<>(data.collectAsList());
+    rows.sort((a, b) -> Integer.compare(a.<Integer>getAs("id"), b.<Integer>getAs("id")));
+    return rows;
+  }
+
+  @Test
+  void vectorsAreTheLibrarysOwnWhateverTheRowAndThePartition() {
+    List<List<String>> sentences = Spark.sentences(400);
+    List<float[][]> expected = Spark.expected(sentences, Layer.ELMO);
+    for (int partitions : new int[] {1, 5}) {
+      for (int budget : new int[] {1, 300, 8192}) {
+        Dataset<Row> data = Spark.tokens(session, partitions, sentences);
+        List<Row> rows = byId(stage().setBatchTokens(budget).transform(data));
+        assertEquals(400, rows.size());
+        for (int i = 0; i < 400; i++) {
+          assertEquals(sentences.get(i), rows.get(i).getList(1));
+          assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"), "row " + i);
+        }
+      }
+    }
+  }
+
+  @Test
+  void rowsStayInOrder() {
+    List<List<String>> sentences = Spark.sentences(200);
+    Dataset<Row> data = Spark.tokens(session, 1, sentences).sort("id").coalesce(1);
+    List<Row> rows = stage().setBatchTokens(100).transform(data).collectAsList();
+    for (int i = 0; i < 200; i++) {
+      assertEquals(i, rows.get(i).getInt(0));
+    }
+  }
+
+  @Test
+  void schemaIsTheOneForetold() {
+    ElmoEmbeddings stage =
+        stage().setOutputCols("vectors", "mean").setPoolingLayers("word_emb", "default");
+    StructType before =
+        new StructType()
+            .add("id", DataTypes.IntegerType, false)
+            .add(
+                "tokens",
+                Spark.TOKENS,
+                true,
+                new MetadataBuilder().putString("of", "interest").build());
+    Dataset<Row> data = session.createDataFrame(List.<Row>of(), before);
+    StructType after = stage.transform(data).schema();
+    assertEquals(stage.transformSchema(before), after);
+    assertEquals("interest", after.apply("tokens").metadata().getString("of"));
+    assertEquals("array<array<float>>", after.apply("vectors").dataType().catalogString());
+    assertEquals(SQLDataTypes.VectorType(), after.apply("mean").dataType());
+    assertEquals(128, stage.getDimension());
+    assertEquals(List.of(), stage.transform(data).collectAsList());
+  }
+
+  @Test
+  void severalOutputsComeFromOneRun() {
+    List<List<String>> sentences = Spark.sentences(20);
+    ScalarMix mix = new ScalarMix(new float[] {0.5f, -1, 2}, 0.7f);
+    ElmoEmbeddings stage =
+        stage()
+            .setScalarMix(mix)
+            .setOutputCols("a", "b", "c", "d", "e")
+            .setPoolingLayers("word_emb", "lstm_outputs2", "elmo", "default", "mean(lstm_outputs1)");
+    List<Row> rows = byId(stage.transform(Spark.tokens(session, 2, sentences)));
+    List<float[][]> a = Spark.expected(sentences, Layer.WORD_EMB);
+    List<float[][]> b = Spark.expected(sentences, Layer.lstm(2));
+    List<float[][]> c = Spark.expected(sentences, Layer.elmo(mix));
+    List<float[][]> d = Spark.expected(sentences, Layer.mean(Layer.elmo(mix)));
+    List<float[][]> e = Spark.expected(sentences, Layer.mean(Layer.lstm(1)));
+    for (int i = 0; i < 20; i++) {
+      assertArrayEquals(a.get(i), Spark.vectors(rows.get(i), "a"));
+      assertArrayEquals(b.get(i), Spark.vectors(rows.get(i), "b"));
+      assertArrayEquals(c.get(i), Spark.vectors(rows.get(i), "c"));
+      assertArrayEquals(wide(d.get(i)[0]), rows.get(i).<Vector>getAs("d").toArray());
+      assertArrayEquals(wide(e.get(i)[0]), rows.get(i).<Vector>getAs("e").toArray());
+    }
+    assertEquals(20, stage.metrics().rows());
+    assertEquals(20, stage.metrics().sentences());
+    assertEquals(sentences.stream().mapToInt(List::size).sum(), stage.metrics().tokens());
+    assertTrue(stage.metrics().batches() <= 10, "batches: " + stage.metrics().batches());
+    assertTrue(stage.metrics().modelSeconds() > 0);
+  }
+
+  private static double[] wide(float[] floats) {
+    double[] doubles = new double[floats.length];
+    for (int i = 0; i < doubles.length; i++) {
+      doubles[i] = floats[i];
+    }
+    return doubles;
+  }
+
+  @Test
+  void mixIsReadFromItsFile(@TempDir Path folder) throws Exception {
+    Path file = folder.resolve("mix.json");
+    Files.writeString(file, "{\"weights\": [0.5, -1, 2], \"gamma\": 0.7}");
+    List<List<String>> sentences = Spark.sentences(3);
+    ScalarMix mix = new ScalarMix(new float[] {0.5f, -1, 2}, 0.7f);
+    List<float[][]> expected = Spark.expected(sentences, Layer.elmo(mix));
+    ElmoEmbeddings stage = stage().setScalarMix(file.toString());
+    List<Row> rows = byId(stage.transform(Spark.tokens(session, 1, sentences)));
+    for (int i = 0; i < 3; i++) {
+      assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
+    }
+
+    Files.writeString(file, "{\"weights\": [0.5, null], \"gamma\": 0.7}");
+    Exception bad =
+        assertThrows(ElmoException.class, () -> stage().setScalarMix(file.toString()));
+    assertTrue(bad.getMessage().contains("mix.json: expected"), bad.getMessage());
+    Exception two =
+        assertThrows(
+            IllegalArgumentException.class,
+            () ->
+                stage()
+                    .setScalarMix(new ScalarMix(new float[2], 1))
+                    .transform(Spark.tokens(session, 1, sentences)));
+    assertTrue(
+        two.getMessage().contains("scalarMixWeights: expected one a layer, 3, found 2"),
+        two.getMessage());
+  }
+
+  @Test
+  void textIsSplitAndItsTokensTold() {
+    String text = "I love NLP. Each sentence has its own vectors, doesn't it?";
+    Dataset<Row> data = Spark.texts(session, text, "", null);
+    List<Row> rows =
+        Spark.stage()
+            .setInputCols("text")
+            .setTokensCol("words")
+            .setOutputCols("vectors", "mean")
+            .setPoolingLayers("elmo", "default")
+            .transform(data)
+            .collectAsList();
+    List<List<String>> sentences = TextSplitter.split(text);
+    assertEquals(2, sentences.size());
+    List<String> words = new ArrayList<>();
+    List<float[]> expected = new ArrayList<>();
+    for (List<String> sentence : sentences) {
+      words.addAll(sentence);
+      expected.addAll(Arrays.asList(Spark.expected(List.of(sentence), Layer.ELMO).get(0)));
+    }
+    assertEquals(words, rows.get(0).getList(3));
+    assertArrayEquals(expected.toArray(new float[0][]), Spark.vectors(rows.get(0), "vectors"));
+    double[] mean = rows.get(0).<Vector>getAs("mean").toArray();
+    for (int i = 0; i < mean.length; i++) {
+      double sum = 0;
+      for (float[] vector : expected) {
+        sum += vector[i];
+      }
+      assertEquals(sum / words.size(), mean[i], 1e-6);
+    }
+    assertEquals(List.of(), rows.get(1).getList(1));
+    assertEquals(List.of(), rows.get(1).getList(3));
+    assertArrayEquals(new double[256], rows.get(1).<Vector>getAs("mean").toArray());
+    for (int column = 0; column < 4; column++) {
+      assertNull(rows.get(2).get(column));
+    }
+  }
+
+  @Test
+  void nullRowsStayNullAndEmptyOnesEmpty() {
+    List<List<String>> sentences = Arrays.asList(List.of("a", ""), null, List.of(), List.of("b"));
+    ElmoEmbeddings stage =
+        stage().setOutputCols("vectors", "mean").setPoolingLayers("elmo", "mean(word_emb)");
+    List<Row> rows = byId(stage.transform(Spark.tokens(session, 1, sentences)));
+    assertArrayEquals(
+        Spark.expected(List.of(List.of("a", "")), Layer.ELMO).get(0),
+        Spark.vectors(rows.get(0), "vectors"));
+    assertNull(rows.get(1).get(1));
+    assertNull(rows.get(1).get(2));
+    assertNull(rows.get(1).get(3));
+    assertEquals(0, Spark.vectors(rows.get(2), "vectors").length);
+    assertArrayEquals(new double[128], rows.get(2).<Vector>getAs("mean").toArray());
+    assertArrayEquals(
+        Spark.expected(List.of(List.of("b")), Layer.ELMO).get(0),
+        Spark.vectors(rows.get(3), "vectors"));
+  }
+
+  @Test
+  void aNullTokenEndsTheJobWithTheColumnsName() {
+    Dataset<Row> data = Spark.tokens(session, 1, List.of(Arrays.asList("a", null)));
+    Exception e = assertThrows(Exception.class, () -> stage().transform(data).collect());
+    assertTrue(
+        e.getMessage()
+            .contains("column tokens: expected no null in its arrays, found one at position 1"),
+        e.getMessage());
+  }
+
+  @Test
+  void aSentenceOfTenThousandTokensIsEmbedded() {
+    List<String> sentence = Collections.nCopies(10_000, "word");
+    List<List<String>> sentences = List.of(List.of("short"), sentence, List.of("shorter"));
+    List<float[][]> expected = Spark.expected(sentences, Layer.ELMO);
+    List<Row> rows = byId(stage().transform(Spark.tokens(session, 1, sentences)));
+    for (int i = 0; i < 3; i++) {
+      assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
+    }
+  }
+
+  @Test
+  void wordsMayBePutInLowerCase() {
+    List<Row> rows =
+        byId(
+            stage()
+                .setCaseSensitive(false)
+                .transform(Spark.tokens(session, 1, List.of(List.of("I", "Love")))));
+    assertEquals(List.of("I", "Love"), rows.get(0).getList(1));
+    assertArrayEquals(
+        Spark.expected(List.of(List.of("i", "love")), Layer.ELMO).get(0),
+        Spark.vectors(rows.get(0), "vectors"));
+  }
+
+  @Test
+  void aClassifierFollowsDirectly() {
+    List<Row> rows = new ArrayList<>();
+    for (int i = 0; i < 20; i++) {
+      rows.add(RowFactory.create("I love number " + i, 1.0));
+      rows.add(RowFactory.create("Nothing is worse than " + i, 0.0));
+    }
+    StructType schema =
+        new StructType().add("text", DataTypes.StringType).add("label", DataTypes.DoubleType);
+    Dataset<Row> data =
+        Spark.stage()
+            .setInputCols("text")
+            .setOutputCol("features")
+            .setPoolingLayer("default")
+            .transform(session.createDataFrame(rows, schema));
+    Dataset<Row> predicted = new LogisticRegression().setMaxIter(10).setRegParam(0.1).fit(data).transform(data);
+    assertEquals(40, predicted.filter("prediction = label").count());
+  }
+
+  @Test
+  void otherColumnsComeThroughUnharmed() {
+    Dataset<Row> data =
+        Spark.tokens(session, 1, Spark.sentences(3))
+            .withColumn("a.b", functions.lit("dotted"))
+            .withColumn("map", functions.map(functions.lit("k"), functions.lit(1.5)))
+            .withColumn("when", functions.expr("timestamp'2026-01-02 03:04:05'"))
+            .withColumn("bytes", functions.expr("cast('xyz' as binary)"));
+    List<Row> rows = byId(stage().transform(data));
+    List<Row> before = byId(data);
+    for (int i = 0; i < 3; i++) {
+      assertEquals("dotted", rows.get(i).getString(2));
+      assertEquals(before.get(i).getJavaMap(3), rows.get(i).getJavaMap(3));
+      assertEquals(before.get(i).get(4), rows.get(i).get(4));
+      assertArrayEquals(before.get(i).<byte[]>getAs(5), rows.get(i).<byte[]>getAs(5));
+    }
+  }
+
+  @Test
+  void aQueryThatStopsEarlyFreesAll() {
+    Dataset<Row> data = stage().transform(Spark.tokens(session, 1, Spark.sentences(100)));
+    assertEquals(1, data.limit(1).collectAsList().size());
+    assertEquals(1, data.takeAsList(1).size());
+    assertEquals(0, Spark.settle());
+  }
+
+  @Test
+  void wrongColumnsAreNamed() {
+    Dataset<Row> data = Spark.tokens(session, 1, Spark.sentences(1));
+    ElmoEmbeddings fresh = Spark.stage();
+    fails(fresh, data, "inputCols: expected columns, found none set");
+    fresh.setInputCols("nothing");
+    fails(fresh, data, "inputCols: expected a column nothing, found only [id, tokens]");
+    fresh.setInputCols("id");
+    fails(fresh, data, "expected column id to be a string (text) or array<string> (tokens)");
+    fresh.setInputCols("id", "tokens");
+    fails(fresh, data, "expected column id to be an output of a Spark NLP stage");
+    fresh.setInputCols("id", "tokens", "id");
+    fails(fresh, data, "expected one column of text or tokens, or two of annotations");
+    fresh.setInputCols("tokens");
+    fails(fresh, data, "outputCols: expected columns, found none set");
+    fresh.setOutputCol("tokens");
+    fails(fresh, data, "outputCols: expected a new column, found tokens there already");
+    fresh.setOutputCols("a", "b");
+    fails(fresh, data, "outputCols: expected one a pooling layer, [elmo], found [a, b]");
+    fresh.setOutputCol("a").setPoolingLayer("lstm_outputs3");
+    fails(fresh, data, "poolingLayers: expected at most lstm_outputs2 in mini-en");
+    fresh.setPoolingLayer("elmo").setTokensCol("b");
+    fails(fresh, data, "tokensCol: expected a column of text to read, found tokens");
+  }
+
+  private static void fails(ElmoEmbeddings stage, Dataset<Row> data, String message) {
+    Exception e = assertThrows(IllegalArgumentException.class, () -> stage.transform(data));
+    assertTrue(e.getMessage().startsWith(stage.uid() + ": "), e.getMessage());
+    assertTrue(e.getMessage().contains(message), e.getMessage());
+  }
+
+  @Test
+  void settingsOutOfRangeAreRefused() {
+    ElmoEmbeddings stage = stage();
+    assertThrows(IllegalArgumentException.class, () -> stage.setBatchTokens(0));
+    assertThrows(IllegalArgumentException.class, () -> stage.setBatchSize(0));
+    assertThrows(IllegalArgumentException.class, () -> stage.setThreads(-1));
+    assertThrows(IllegalArgumentException.class, () -> stage.setKeepAlive(-1));
+    assertThrows(IllegalArgumentException.class, () -> stage.setDevice("abacus"));
+    assertThrows(IllegalArgumentException.class, () -> stage.setPoolingLayer("elmo2"));
+    assertThrows(IllegalArgumentException.class, () -> stage.setPoolingLayer("mean(default)"));
+    assertThrows(ElmoException.class, () -> ElmoEmbeddings.pretrained("none", "xx"));
+    assertThrows(ElmoException.class, () -> ElmoEmbeddings.load("no/such/model"));
+  }
+}

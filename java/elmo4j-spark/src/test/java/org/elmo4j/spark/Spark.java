@@ -1,0 +1,170 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.spark;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+import org.elmo4j.ElmoModel;
+import org.elmo4j.Embeddings;
+import org.elmo4j.Layer;
+import org.elmo4j.backend.NativeMemory;
+
+/** Sessions, data and expectations of the tests. */
+public final class Spark {
+  static final DataType TOKENS = DataTypes.createArrayType(DataTypes.StringType);
+  private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+  private Spark() {}
+
+  /** A session of one JVM. */
+  public static SparkSession local(String master) {
+    return start(master, Map.of());
+  }
+
+  /** A master, and two executors of one core in JVMs of their own. */
+  public static SparkSession cluster(Map<String, String> settings) {
+    try {
+      // Executors' class path is that of the tests; Spark looks for its jars here all the same.
+      Files.createDirectories(Path.of(System.getenv("SPARK_HOME"), "jars"));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return start("local-cluster[2,1,1024]", settings);
+  }
+
+  private static SparkSession start(String master, Map<String, String> settings) {
+    String classPath =
+        System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
+    SparkSession.Builder builder =
+        SparkSession.builder()
+            .master(master)
+            .appName("tests")
+            .config("spark.ui.enabled", "false")
+            .config("spark.driver.host", "127.0.0.1")
+            .config("spark.driver.bindAddress", "127.0.0.1")
+            .config("spark.executor.memory", "1g")
+            .config("spark.executor.extraClassPath", classPath)
+            .config("spark.sql.shuffle.partitions", "2")
+            .config("spark.sql.warehouse.dir", Path.of("target", "warehouse").toUri().toString())
+            .config(
+                "spark.executor.extraJavaOptions",
+                "-Dorg.bytedeco.javacpp.cachedir="
+                    + System.getProperty("org.bytedeco.javacpp.cachedir"));
+    settings.forEach(builder::config);
+    return builder.getOrCreate();
+  }
+
+  /** Stops a session and sees to it that no native memory is left in this JVM. */
+  public static void stop(SparkSession session) {
+    session.stop();
+    assertEquals(0, settle(), "bytes of native memory never freed");
+  }
+
+  /** Live native bytes once they are none, or patience has ended. */
+  static long settle() {
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    while (NativeMemory.liveBytes() > 0 && System.nanoTime() < deadline) {
+      try {
+        Thread.sleep(10);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        break;
+      }
+    }
+    return NativeMemory.liveBytes();
+  }
+
+  /** A stage whose model goes with its last task. */
+  static ElmoEmbeddings stage() {
+    return ElmoEmbeddings.miniEnglish().setKeepAlive(0);
+  }
+
+  /** Rows of an id and a sentence's tokens. */
+  static Dataset<Row> tokens(SparkSession session, int partitions, List<List<String>> sentences) {
+    List<Row> rows = new ArrayList<>();
+    for (List<String> sentence : sentences) {
+      rows.add(
+          RowFactory.create(rows.size(), sentence == null ? null : sentence.toArray(new String[0])));
+    }
+    StructType schema = new StructType().add("id", DataTypes.IntegerType).add("tokens", TOKENS);
+    return session.createDataFrame(rows, schema).repartition(partitions);
+  }
+
+  /** One column of texts, in order, in one partition. */
+  public static Dataset<Row> texts(SparkSession session, String... texts) {
+    List<Row> rows = Arrays.stream(texts).map(RowFactory::create).toList();
+    return session
+        .createDataFrame(rows, new StructType().add("text", DataTypes.StringType))
+        .coalesce(1);
+  }
+
+  /** Sentences of prose-like lengths, some words rare. */
+  static List<List<String>> sentences(int count) {
+    String[] words = "the cat sat on a mat and it was happy there , I love NLP .".split(" ");
+    List<List<String>> sentences = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      List<String> sentence = new ArrayList<>();
+      int length = 1 + i * 7 % 31;
+      for (int j = 0; j < length; j++) {
+        sentence.add(j % 5 == 4 ? "w" + i : words[(i + j * j) % words.length]);
+      }
+      sentences.add(sentence);
+    }
+    return sentences;
+  }
+
+  /** What the library gives for each sentence alone: [length][dim]; [1][dim] for means. */
+  public static List<float[][]> expected(List<List<String>> sentences, Layer layer) {
+    List<float[][]> expected = new ArrayList<>();
+    try (ElmoModel model = ElmoModel.miniEnglish()) {
+      int dim = model.dim(layer);
+      for (List<String> sentence : sentences) {
+        try (Embeddings embeddings = model.embed(List.of(sentence), layer)) {
+          float[] flat = embeddings.get(layer, 0).toArray();
+          float[][] rows = new float[flat.length / dim][];
+          for (int i = 0; i < rows.length; i++) {
+            rows[i] = Arrays.copyOfRange(flat, i * dim, (i + 1) * dim);
+          }
+          expected.add(rows);
+        }
+      }
+    }
+    return expected;
+  }
+
+  /** A column of arrays of arrays of floats. */
+  static float[][] vectors(Row row, String column) {
+    List<Object> outer = row.getList(row.fieldIndex(column));
+    float[][] vectors = new float[outer.size()][];
+    for (int i = 0; i < vectors.length; i++) {
+      vectors[i] = floats(RowFactory.create(outer.get(i)), 0);
+    }
+    return vectors;
+  }
+
+  /** An array of floats of a row. */
+  public static float[] floats(Row row, int index) {
+    List<Float> list = row.getList(index);
+    float[] floats = new float[list.size()];
+    for (int i = 0; i < floats.length; i++) {
+      floats[i] = list.get(i);
+    }
+    return floats;
+  }
+}
