@@ -48,8 +48,8 @@ inline void round_rows(const float* const* rows, int64_t count, int64_t depth, i
   }
 }
 
-// What is left to fetch of an operand's next panel into L2, a few lines for each step in depth: tiles are
-// multiplied faster than L3 delivers by itself.
+// What is left to fetch of an operand's next panel into L2, a few lines for each step in depth:
+// tiles are multiplied faster than L3 delivers by itself.
 class Ahead {
  public:
   Ahead() = default;
