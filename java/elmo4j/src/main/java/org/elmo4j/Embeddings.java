@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.ToIntFunction;
 import org.elmo4j.backend.NativeMemory;
 
 /**
@@ -19,7 +20,7 @@ public final class Embeddings implements AutoCloseable {
   private final Map<Layer, Tensor> tensors;
   private final List<NativeMemory> memories;
 
-  Embeddings(List<List<String>> sentences, int[] lengths, int maxLength, Map<Layer, NativeMemory> memories, Map<Layer, Integer> dims) {
+  Embeddings(List<List<String>> sentences, int[] lengths, int maxLength, Map<Layer, NativeMemory> memories, ToIntFunction<Layer> dims) {
     this.sentences = sentences;
     this.lengths = lengths;
     this.maxLength = maxLength;
@@ -27,7 +28,7 @@ public final class Embeddings implements AutoCloseable {
     this.tensors = new LinkedHashMap<>();
     memories.forEach(
         (layer, memory) -> {
-          int dim = dims.get(layer);
+          int dim = dims.applyAsInt(layer);
           tensors.put(
               layer,
               layer.kind() == Layer.Kind.MEAN

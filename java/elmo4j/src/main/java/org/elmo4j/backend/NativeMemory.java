@@ -224,6 +224,11 @@ public final class NativeMemory implements AutoCloseable {
     return new FloatPointer(at(offset * Float.BYTES));
   }
 
+  /** As {@link #floatPointer}; the offset counts bytes. */
+  public BytePointer bytePointer(long offset) {
+    return new BytePointer(at(offset));
+  }
+
   /** As {@link #floatPointer}; the offset counts ints. */
   public IntPointer intPointer(long offset) {
     return new IntPointer(at(offset * Integer.BYTES));
