@@ -26,8 +26,7 @@ final class Batches {
    *
    * @param maxBytes workspace of one batch, unless a single sentence needs more
    */
-  static List<int[]> split(
-      List<? extends List<String>> sentences, Backend backend, long maxBytes) {
+  static List<int[]> split(List<? extends List<String>> sentences, Backend backend, long maxBytes) {
     long total = 0;
     // Length in the upper half, index in the lower.
     long[] order = new long[sentences.size()];

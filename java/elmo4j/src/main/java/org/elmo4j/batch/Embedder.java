@@ -60,14 +60,13 @@ public final class Embedder implements AutoCloseable {
    * @param workspaceBytes what calls under way may take together, results not counted; a single
    *     sentence that needs more runs alone
    */
-  public Embedder(
-      Backend backend, ModelOptions options, long wordCacheBytes, long workspaceBytes) {
+  public Embedder(Backend backend, ModelOptions options, long wordCacheBytes, long workspaceBytes) {
     this.backend = backend;
     this.workspaceBytes = workspaceBytes;
     characters = new CharacterMapper(options.maxCharactersPerToken());
     projectionDim = options.projectionDim();
     wordBytes = projectionDim * Float.BYTES + characters.maxCharacters() * Short.BYTES;
-    partPositions = Math.max(Batches.POSITIONS / 8, workspaceBytes / 4 / wordBytes);
+    partPositions = workspaceBytes / 4 / wordBytes;
     workspace = new Semaphore(kibibytes(workspaceBytes), true);
     cache = new WordCache(wordCacheBytes, projectionDim, characters.maxCharacters());
   }
@@ -96,12 +95,15 @@ public final class Embedder implements AutoCloseable {
     while (first < batches.size()) {
       int end = first;
       long positions = 0;
-      do {
+      while (end < batches.size()) {
         for (int sentence : batches.get(end)) {
           positions += Batches.positions(sentences.get(sentence));
         }
+        if (end > first && positions > partPositions) {
+          break;
+        }
         end++;
-      } while (end < batches.size() && positions < partPositions);
+      }
       part(sentences, batches.subList(first, end), state, outputs);
       first = end;
     }

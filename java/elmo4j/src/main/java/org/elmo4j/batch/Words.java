@@ -4,7 +4,9 @@ package org.elmo4j.batch;
 
 import java.util.Arrays;
 
-/** Distinct words, numbered from 0 as they come: an open hash table without boxes. For one thread. */
+/**
+ * Distinct words, numbered from 0 as they come: an open hash table without boxes. For one thread.
+ */
 final class Words {
   private String[] words;
   private int[] table; // word number + 1, or 0; a power of two, at most half full

@@ -266,7 +266,7 @@ public final class CpuBackend implements Backend {
     int p = options.projectionDim();
     long direction =
         (long) sentences * (p + options.lstmDim())
-            + CpuKernels.elmo4j_cpu_lstm_scratch(isa, sentences, options.lstmDim(), p)
+            + CpuKernels.elmo4j_cpu_lstm_scratch(isa, type, sentences, options.lstmDim(), p)
             + 32;
     long outputs = 2L * options.lstmLayers() * positions * p;
     return (2 * direction + outputs + 3L * sentences + positions) * Float.BYTES;
