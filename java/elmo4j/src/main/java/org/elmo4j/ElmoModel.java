@@ -62,8 +62,7 @@ public final class ElmoModel implements AutoCloseable {
     parameters = options.parameters();
     backend = new CpuBackend(store, choices.precision, choices.threads);
     try {
-      embedder =
-          new Embedder(backend, options, choices.wordCacheBytes, choices.workspaceBytes());
+      embedder = new Embedder(backend, options, choices.wordCacheBytes, choices.workspaceBytes());
     } catch (Throwable e) {
       backend.close();
       throw e;
@@ -74,8 +73,8 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * Loads a model: a folder with options.json and weights in HDF5 (AllenNLP, bilm-tf), or one elmo4j
-   * safetensors file. What a file is, its content tells.
+   * Loads a model: a folder with options.json and weights in HDF5 (AllenNLP, bilm-tf), or one
+   * elmo4j safetensors file. What a file is, its content tells.
    *
    * @throws ElmoException if it cannot be read or is no such model
    */
@@ -136,8 +135,8 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * Embeds sentences split at spaces, as TF-Hub's {@code default} signature does: no other character
-   * separates, and empty pieces are dropped.
+   * Embeds sentences split at spaces, as TF-Hub's {@code default} signature does: no other
+   * character separates, and empty pieces are dropped.
    *
    * @throws ElmoException as {@link #embed(List, Layer...)}
    */
@@ -165,7 +164,10 @@ public final class ElmoModel implements AutoCloseable {
     require(sequenceLengths, "sequence lengths");
     if (tokens.length != sequenceLengths.length) {
       throw new ElmoException(
-          "sequence lengths: expected one a row, " + tokens.length + ", found " + sequenceLengths.length);
+          "sequence lengths: expected one a row, "
+              + tokens.length
+              + ", found "
+              + sequenceLengths.length);
     }
     List<List<String>> sentences = new ArrayList<>(tokens.length);
     for (int i = 0; i < tokens.length; i++) {
@@ -239,8 +241,7 @@ public final class ElmoModel implements AutoCloseable {
    *
    * @param layers as {@link #embed(List, Layer...)}, whose exceptions come from the stream
    */
-  public Stream<Embeddings> embedAll(
-      Iterator<? extends List<String>> sentences, Layer... layers) {
+  public Stream<Embeddings> embedAll(Iterator<? extends List<String>> sentences, Layer... layers) {
     require(sentences, "sentences");
     Layer[] wanted = layers.clone();
     ReadAhead<Embeddings> results =
@@ -292,11 +293,7 @@ public final class ElmoModel implements AutoCloseable {
         int length = sentences.get(i).size();
         results.add(
             new Embeddings(
-                List.of(sentences.get(i)),
-                new int[] {length},
-                length,
-                memories.get(i),
-                this::dim));
+                List.of(sentences.get(i)), new int[] {length}, length, memories.get(i), this::dim));
       }
       return results;
     } finally {
@@ -395,7 +392,12 @@ public final class ElmoModel implements AutoCloseable {
       } catch (ArithmeticException e) {
         memories.values().forEach(NativeMemory::close);
         throw new ElmoException(
-            "batch: expected results that can be addressed, found " + lengths.length + " x " + maxLength + " rows", e);
+            "batch: expected results that can be addressed, found "
+                + lengths.length
+                + " x "
+                + maxLength
+                + " rows",
+            e);
       } catch (Throwable e) {
         memories.values().forEach(NativeMemory::close);
         throw e;
@@ -444,7 +446,12 @@ public final class ElmoModel implements AutoCloseable {
       case LSTM:
         if (layer.index() >= layers) {
           throw new ElmoException(
-              "layer " + layer + ": expected at most lstm_outputs" + options.lstmLayers() + " in " + source);
+              "layer "
+                  + layer
+                  + ": expected at most lstm_outputs"
+                  + options.lstmLayers()
+                  + " in "
+                  + source);
         }
         scales[layer.index()] = 1;
         return scales;
@@ -452,7 +459,12 @@ public final class ElmoModel implements AutoCloseable {
         ScalarMix used = layer.mix() == null ? mix : layer.mix();
         if (used.weights().length != layers) {
           throw new ElmoException(
-              "mix weights: expected one a layer, " + layers + " in " + source + ", found " + used.weights().length);
+              "mix weights: expected one a layer, "
+                  + layers
+                  + " in "
+                  + source
+                  + ", found "
+                  + used.weights().length);
         }
         return used.scales();
     }
@@ -615,9 +627,9 @@ public final class ElmoModel implements AutoCloseable {
     /**
      * What the word cache may take, by default 64 MiB: token representations of words are kept from
      * call to call, so that only new ones are computed. Counted are rows in native memory, reserved
-     * when the model is loaded, and about 160 bytes of Java heap a word: 64 MiB hold 30,000 words of
-     * the published model. Results are the same bits with and without it (to rounding on processors
-     * without AVX2).
+     * when the model is loaded, and about 160 bytes of Java heap a word: 64 MiB hold 30,000 words
+     * of the published model. Results are the same bits with and without it (to rounding on
+     * processors without AVX2).
      *
      * @param bytes 0 for no cache
      * @throws ElmoException if it is negative
@@ -632,7 +644,8 @@ public final class ElmoModel implements AutoCloseable {
 
     /**
      * Words to put into the word cache when the model is loaded: a UTF-8 file with one a line, the
-     * commonest first, like the vocabulary files of the original tools. Blank lines are passed over.
+     * commonest first, like the vocabulary files of the original tools. Blank lines are passed
+     * over.
      */
     public Builder vocabulary(Path file) {
       require(file, "vocabulary");
@@ -704,7 +717,8 @@ public final class ElmoModel implements AutoCloseable {
      */
     public ElmoModel load() {
       if (opener == null) {
-        throw new ElmoException("model: expected path, files, weights, pretrained or miniEnglish, found none of them");
+        throw new ElmoException(
+            "model: expected path, files, weights, pretrained or miniEnglish, found none of them");
       }
       if (!device.equals(Device.cpu())) {
         throw new ElmoException("device: expected cpu, found " + device);
@@ -712,7 +726,9 @@ public final class ElmoModel implements AutoCloseable {
       List<String> words = vocabulary == null ? List.of() : readWords(vocabulary);
       try (WeightStore store = opener.open()) {
         WeightStores.check(store);
-        ScalarMix own = Objects.requireNonNullElseGet(store.mix(), () -> ScalarMix.even(store.options().lstmLayers() + 1));
+        ScalarMix own =
+            Objects.requireNonNullElseGet(
+                store.mix(), () -> ScalarMix.even(store.options().lstmLayers() + 1));
         ElmoModel model = new ElmoModel(store, mix == null ? own : mix, this);
         try {
           model.warm(words);

@@ -278,6 +278,7 @@ final class BenchCommand implements Callable<Integer> {
       all.put("model", name);
       all.put("cpu", CpuBackend.describe());
       all.put("threads", modelChoice.threads());
+      all.put("precision", modelChoice.precision());
       all.put("sentences", sentences.size());
       all.put("tokens", tokens);
       all.put("runs", runs);
@@ -289,7 +290,8 @@ final class BenchCommand implements Callable<Integer> {
       return;
     }
     line(out, "model", name);
-    line(out, "device", "cpu, " + CpuBackend.describe() + ", threads " + modelChoice.threads());
+    line(out, "device", "cpu, " + CpuBackend.describe());
+    line(out, "threads", modelChoice.threads() + ", " + modelChoice.precision());
     line(
         out,
         "text",

@@ -108,6 +108,11 @@ final class ModelChoice {
     return threads == null ? Runtime.getRuntime().availableProcessors() : threads;
   }
 
+  /** fp32 or bf16. */
+  String precision() {
+    return precision;
+  }
+
   /** The model's name, to print. */
   @Override
   public String toString() {

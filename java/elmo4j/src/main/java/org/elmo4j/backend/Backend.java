@@ -6,8 +6,8 @@ import java.util.List;
 import org.elmo4j.Device;
 
 /**
- * A model's weights on one device, and the forward pass there. It knows no text and no files. Any number of threads may
- * use it at once; whoever closes it sees to it that no call is under way.
+ * A model's weights on one device, and the forward pass there. It knows no text and no files. Any
+ * number of threads may use it at once; whoever closes it sees to it that no call is under way.
  */
 public interface Backend extends AutoCloseable {
   /** Where it runs. */
@@ -19,7 +19,9 @@ public interface Backend extends AutoCloseable {
   /** How many pieces of work it does at once: what to split a large call into. */
   int parallelism();
 
-  /** Bytes of native memory that a batch takes at most while it is under way, outputs not counted. */
+  /**
+   * Bytes of native memory that a batch takes at most while it is under way, outputs not counted.
+   */
   long workspaceBytes(int sentences, int positions);
 
   /**

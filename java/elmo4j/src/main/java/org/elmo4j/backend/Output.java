@@ -12,8 +12,8 @@ import java.util.List;
  * @param mean whether to take the mean over each sentence's tokens rather than the rows themselves
  * @param boundaries whether to keep the rows of the sentence boundaries
  * @param maxLength rows of each sentence in a shared target; those past its end become zero
- * @param targets one shared by all sentences, [sentences, maxLength, halves * P], or [sentences, halves * P] for a mean;
- *     or one for each sentence, [length, halves * P] or [halves * P]
+ * @param targets one shared by all sentences, [sentences, maxLength, halves * P], or [sentences,
+ *     halves * P] for a mean; or one for each sentence, [length, halves * P] or [halves * P]
  */
 public record Output(
     int halves,
