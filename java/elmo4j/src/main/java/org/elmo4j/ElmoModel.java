@@ -654,10 +654,10 @@ public final class ElmoModel implements AutoCloseable {
     }
 
     /**
-     * Native memory that all calls under way may take together beside their results; by default 128
-     * MiB a thread and 128 MiB more. Large calls run in parts that fit; a call that does not fit
-     * beside others waits for them; a single sentence that needs more runs alone. With less than
-     * 128 MiB a thread batches of the published model become smaller, and slower.
+     * Native memory that all calls under way may take together, beside their results and a few MB a
+     * thread; by default 128 MiB a thread and 128 MiB more. Large calls run in parts that fit; a
+     * call that does not fit beside others waits for them; a single sentence that needs more runs
+     * alone. With less than 128 MiB a thread batches of the published model become smaller, and slower.
      *
      * @param bytes 1 MiB or more
      * @throws ElmoException if it is less
