@@ -235,6 +235,16 @@ void elmo4j_cpu_adam(int64_t count, int64_t step, float rate, const float* gradi
                      float* variance, float* values);
 
 // ---------------------------------------------------------------------------------------------
+// What the machine can do, for `elmo bench` to compare with. Not used by the forward pass.
+
+// OpenBLAS: c [m, n] = a [m, k] b [k, n].
+void elmo4j_sgemm(int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c);
+
+// Reads memory once from front to back; returns the sum of its 64-bit words. bytes: a multiple of
+// 64.
+int64_t elmo4j_read(const void* memory, int64_t bytes);
+
+// ---------------------------------------------------------------------------------------------
 // CUDA (kernels/). Every pointer is to memory of the stream's device unless it is said; the call
 // only launches, and returns cudaSuccess or the error of the launch as an int.
 

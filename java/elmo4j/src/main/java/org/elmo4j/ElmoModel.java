@@ -2,17 +2,27 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j;
 
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Collections;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Spliterator;
+import java.util.Spliterators;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 import org.elmo4j.backend.Backend;
 import org.elmo4j.backend.LstmState;
 import org.elmo4j.backend.NativeMemory;
@@ -20,6 +30,8 @@ import org.elmo4j.backend.Output;
 import org.elmo4j.backend.cpu.CpuBackend;
 import org.elmo4j.backend.cpu.CpuMix;
 import org.elmo4j.batch.Embedder;
+import org.elmo4j.batch.Merger;
+import org.elmo4j.batch.ReadAhead;
 import org.elmo4j.hub.ModelHub;
 import org.elmo4j.text.TextSplitter;
 import org.elmo4j.weights.ModelOptions;
@@ -39,17 +51,33 @@ public final class ElmoModel implements AutoCloseable {
   private final ScalarMix mix;
   private final Backend backend;
   private final Embedder embedder;
+  private final Merger<List<Layer>, Embeddings> merger;
+  private final long mergedPositions;
   // Read: a call under way. Write: closing.
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
   private boolean closed;
 
-  private ElmoModel(WeightStore store, ScalarMix mix, Precision precision, int threads) {
+  private ElmoModel(WeightStore store, ScalarMix mix, Builder choices) {
     source = store.source();
     options = store.options();
     this.mix = mix;
     parameters = options.parameters();
-    backend = new CpuBackend(store, precision, threads);
-    embedder = new Embedder(backend, options, store.encoder());
+    backend = new CpuBackend(store, choices.precision, choices.threads);
+    try {
+      embedder = 
+          new Embedder(
+              backend,
+              options,
+              store.encoder(),
+              choices.wordCacheBytes,
+              choices.workspaceBytes());
+    } catch (Throwable e) {
+      backend.close();
+      throw e;
+    }
+    mergedPositions = choices.mergedTokens();
+    merger =
+        new Merger<>("the model " + source, this::embedEach, choices.mergeDelay, mergedPositions);
   }
 
   /**
@@ -116,8 +144,8 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * Embeds sentences split at spaces, as TF-Hub's {@code default} signature does: no other character
-   * separates, and empty pieces are dropped.
+   * Embeds sentences split at spaces, as TF-Hub's {@code default} signature does: no other
+   * character separates, and empty pieces are dropped.
    *
    * @throws ElmoException as {@link #embed(List, Layer...)}
    */
@@ -145,7 +173,10 @@ public final class ElmoModel implements AutoCloseable {
     require(sequenceLengths, "sequence lengths");
     if (tokens.length != sequenceLengths.length) {
       throw new ElmoException(
-          "sequence lengths: expected one a row, " + tokens.length + ", found " + sequenceLengths.length);
+          "sequence lengths: expected one a row, "
+              + tokens.length
+              + ", found "
+              + sequenceLengths.length);
     }
     List<List<String>> sentences = new ArrayList<>(tokens.length);
     for (int i = 0; i < tokens.length; i++) {
@@ -192,6 +223,164 @@ public final class ElmoModel implements AutoCloseable {
     }
   }
 
+  /**
+   * Embeds one sentence soon, together with what other threads submit: many threads with single
+   * sentences come near the speed of one with batches. The future's {@link Embeddings} has a batch
+   * of one; whoever gets it closes it. Waits while too much is waiting already. Cancelling the
+   * future before its run begins drops the sentence. Actions that hang on the future should be
+   * short, or use the {@code Async} methods. {@link #close} completes what was submitted before.
+   *
+   * @throws ElmoException as {@link #embed(List, Layer...)}, or if the thread is interrupted while
+   *     it waits
+   * @throws IllegalStateException after {@link #close}
+   */
+  public CompletableFuture<Embeddings> submit(List<String> sentence, Layer... layers) {
+    List<Layer> wanted = EmbedOptions.layers(layers).layers();
+    wanted.forEach(layer -> scales(rows(layer)));
+    return merger.submit(wanted, copy(Collections.singletonList(sentence)).get(0));
+  }
+
+  /**
+   * Embeds sentences as they come, any number of them: one {@link Embeddings} with a batch of one
+   * for each, in order. Whoever takes it closes it. Sentences are read some batches ahead on the
+   * thread that takes the results, and run in batches of like length; so much of the results is in
+   * memory at a time. An exception of the source is thrown when its turn comes, after the results
+   * of the sentences before it. Closing the stream early frees what was read ahead. Use it on one
+   * thread.
+   *
+   * @param layers as {@link #embed(List, Layer...)}, whose exceptions come from the stream
+   */
+  public Stream<Embeddings> embedAll(Iterator<? extends List<String>> sentences, Layer... layers) {
+    require(sentences, "sentences");
+    Layer[] wanted = layers.clone();
+    ReadAhead<Embeddings> results =
+        new ReadAhead<>(sentences, sentence -> submit(sentence, wanted), 2 * mergedPositions);
+    return StreamSupport.stream(
+            Spliterators.spliteratorUnknownSize(
+                results, Spliterator.ORDERED | Spliterator.NONNULL | Spliterator.IMMUTABLE),
+            false)
+        .onClose(results::close);
+  }
+
+  /** As {@link #embedAll(Iterator, Layer...)}; closing the result closes {@code sentences} too. */
+  public Stream<Embeddings> embedAll(Stream<? extends List<String>> sentences, Layer... layers) {
+    require(sentences, "sentences");
+    return embedAll(sentences.iterator(), layers).onClose(sentences::close);
+  }
+
+  /** Merged requests: each gets results of its own, without padding. */
+  private List<Embeddings> embedEach(List<Layer> layers, List<List<String>> sentences) {
+    lock.readLock().lock();
+    try {
+      checkOpen();
+      int n = sentences.size();
+      List<Map<Layer, NativeMemory>> memories = new ArrayList<>(n);
+      try {
+        for (int i = 0; i < n; i++) {
+          memories.add(new LinkedHashMap<>());
+        }
+        List<Output> outputs = new ArrayList<>();
+        for (Layer layer : layers) {
+          checkAlone(layer);
+          boolean mean = layer.kind() == Layer.Kind.MEAN;
+          List<NativeMemory> targets = new ArrayList<>(n);
+          for (int i = 0; i < n; i++) {
+            long rows = mean ? 1 : sentences.get(i).size();
+            NativeMemory memory = NativeMemory.allocate(rows * dim(layer) * Float.BYTES);
+            memories.get(i).put(layer, memory);
+            targets.add(memory);
+          }
+          int maxLength = sentences.get(0).size(); // Counts where there is one sentence alone.
+          outputs.add(output(layer, false, maxLength, targets));
+        }
+        embedder.run(sentences, null, outputs);
+      } catch (Throwable e) {
+        memories.forEach(map -> map.values().forEach(NativeMemory::close));
+        throw e;
+      }
+      List<Embeddings> results = new ArrayList<>(n);
+      for (int i = 0; i < n; i++) {
+        int length = sentences.get(i).size();
+        results.add(
+            new Embeddings(
+                List.of(sentences.get(i)), new int[] {length}, length, memories.get(i), this::dim));
+      }
+      return results;
+    } finally {
+      lock.readLock().unlock();
+    }
+  }
+
+  /** A sentence's result must not depend on what it happens to be merged with. */
+  private void checkAlone(Layer layer) {
+    ScalarMix used = mix(rows(layer));
+    if (used != null && used.layerNorm() != ScalarMix.LayerNorm.NONE) {
+      throw new ElmoException(
+          "layer "
+              + layer
+              + ": expected a mix without layer norm, which takes its mean from a whole batch, found "
+              + used.layerNorm());
+    }
+  }
+
+  private Output output(
+      Layer layer, boolean boundaries, int maxLength, List<NativeMemory> targets) {
+    boolean mean = layer.kind() == Layer.Kind.MEAN;
+    Layer rows = rows(layer);
+    return new Output(
+        rows.kind() == Layer.Kind.WORD_EMB ? 1 : 2,
+        scales(rows),
+        mean,
+        boundaries && !mean,
+        maxLength,
+        targets);
+  }
+
+  /** The layer whose rows make up this one: what a mean is of, or the layer itself. */
+  private static Layer rows(Layer layer) {
+    return layer.kind() == Layer.Kind.MEAN ? layer.of() : layer;
+  }
+
+  /**
+   * Puts words into the word cache before they are needed, in order until it is full. Without a
+   * cache it does nothing.
+   *
+   * @throws ElmoException if a word is null
+   * @throws IllegalStateException after {@link #close}
+   */
+  public void warm(Collection<String> words) {
+    require(words, "words");
+    List<String> copy = new ArrayList<>(words);
+    for (int i = 0; i < copy.size(); i++) {
+      if (copy.get(i) == null) {
+        throw new ElmoException("word " + i + ": expected a string, found null");
+      }
+    }
+    lock.readLock().lock();
+    try {
+      checkOpen();
+      embedder.warm(copy);
+    } finally {
+      lock.readLock().unlock();
+    }
+  }
+
+  /** Puts a representation [P] that was computed elsewhere into the word cache. */
+  void put(String word, float[] row) {
+    lock.readLock().lock();
+    try {
+      checkOpen();
+      embedder.put(word, row);
+    } finally {
+      lock.readLock().unlock();
+    }
+  }
+
+  /** What this model has done so far. Also after {@link #close}. */
+  public Statistics statistics() {
+    return embedder.statistics();
+  }
+
   Embeddings embed(List<? extends List<String>> input, EmbedOptions wanted, LstmState state) {
     require(wanted, "options");
     List<List<String>> sentences = copy(input);
@@ -209,27 +398,19 @@ public final class ElmoModel implements AutoCloseable {
         List<Output> outputs = new ArrayList<>();
         for (Layer layer : wanted.layers()) {
           boolean mean = layer.kind() == Layer.Kind.MEAN;
-          Layer rows = mean ? layer.of() : layer;
-          float[] scales = scales(rows);
           long floats =
-              Math.multiplyExact(
-                  (long) lengths.length * dim(rows), (long) (mean ? 1 : maxLength));
+              Math.multiplyExact((long) lengths.length * dim(layer), (long) (mean ? 1 : maxLength));
+          // First what can be refused.
+          scales(rows(layer));
           NativeMemory memory =
               NativeMemory.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
           memories.put(layer, memory);
-          ScalarMix used = mix(rows);
+          ScalarMix used = mix(rows(layer));
           if (used != null && used.layerNorm() != ScalarMix.LayerNorm.NONE) {
             normalized.add(used, mean, maxLength, memory);
             continue;
           }
-          outputs.add(
-              new Output(
-                  rows.kind() == Layer.Kind.WORD_EMB ? 1 : 2,
-                  scales,
-                  mean,
-                  wanted.boundaries() && !mean,
-                  maxLength,
-                  memory));
+          outputs.add(output(layer, wanted.boundaries(), maxLength, List.of(memory)));
         }
         if (state != null) {
           state.grow(lengths.length);
@@ -240,14 +421,17 @@ public final class ElmoModel implements AutoCloseable {
       } catch (ArithmeticException e) {
         memories.values().forEach(NativeMemory::close);
         throw new ElmoException(
-            "batch: expected results that can be addressed, found " + lengths.length + " x " + maxLength + " rows", e);
+            "batch: expected results that can be addressed, found "
+                + lengths.length
+                + " x "
+                + maxLength
+                + " rows",
+            e);
       } catch (Throwable e) {
         memories.values().forEach(NativeMemory::close);
         throw e;
       }
-      Map<Layer, Integer> dims =
-          memories.keySet().stream().collect(Collectors.toMap(layer -> layer, this::dim));
-      return new Embeddings(sentences, lengths, maxLength, memories, dims);
+      return new Embeddings(sentences, lengths, maxLength, memories, this::dim);
     } finally {
       lock.readLock().unlock();
     }
@@ -291,7 +475,12 @@ public final class ElmoModel implements AutoCloseable {
       case LSTM:
         if (layer.index() >= layers) {
           throw new ElmoException(
-              "layer " + layer + ": expected at most lstm_outputs" + options.lstmLayers() + " in " + source);
+              "layer "
+                  + layer
+                  + ": expected at most lstm_outputs"
+                  + options.lstmLayers()
+                  + " in "
+                  + source);
         }
         scales[layer.index()] = 1;
         return scales;
@@ -299,7 +488,12 @@ public final class ElmoModel implements AutoCloseable {
         ScalarMix used = mix(layer);
         if (used.weights().length != layers) {
           throw new ElmoException(
-              "mix weights: expected one a layer, " + layers + " in " + source + ", found " + used.weights().length);
+              "mix weights: expected one a layer, "
+                  + layers
+                  + " in "
+                  + source
+                  + ", found "
+                  + used.weights().length);
         }
         return used.scales();
     }
@@ -348,7 +542,7 @@ public final class ElmoModel implements AutoCloseable {
         NativeMemory memory =
             NativeMemory.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
         layers.add(memory);
-        outputs.add(new Output(halves, scales, false, true, rows, memory));
+        outputs.add(new Output(halves, scales, false, true, rows, List.of(memory)));
       }
       return outputs;
     }
@@ -419,8 +613,7 @@ public final class ElmoModel implements AutoCloseable {
 
   /** Numbers in one row of a layer: P for {@code word_emb} and its mean, 2P for the others. */
   public int dim(Layer layer) {
-    Layer rows = layer.kind() == Layer.Kind.MEAN ? layer.of() : layer;
-    return options.projectionDim() * (rows.kind() == Layer.Kind.WORD_EMB ? 1 : 2);
+    return options.projectionDim() * (rows(layer).kind() == Layer.Kind.WORD_EMB ? 1 : 2);
   }
 
   /** Trained numbers in the model, the mix not counted. */
@@ -433,13 +626,18 @@ public final class ElmoModel implements AutoCloseable {
     return backend.weightBytes();
   }
 
-  /** Waits for calls under way, then frees the weights. Harmless when repeated. */
+  /**
+   * Waits for calls under way and for what was submitted, then frees the weights. Harmless when
+   * repeated.
+   */
   @Override
   public void close() {
+    merger.close();
     lock.writeLock().lock();
     try {
       if (!closed) {
         closed = true;
+        embedder.close();
         backend.close();
       }
     } finally {
@@ -459,6 +657,11 @@ public final class ElmoModel implements AutoCloseable {
     private Precision precision = Precision.FP32;
     private int threads = Runtime.getRuntime().availableProcessors();
     private ScalarMix mix;
+    private long wordCacheBytes = 64 << 20;
+    private long workspaceBytes; // 0 for the default
+    private Path vocabulary;
+    private Duration mergeDelay = Duration.ofMillis(1);
+    private int mergedTokens; // 0 for the default
 
     private Builder() {}
 
@@ -564,21 +767,118 @@ public final class ElmoModel implements AutoCloseable {
     }
 
     /**
+     * What the word cache may take, by default 64 MiB: token representations of words are kept from
+     * call to call, so that only new ones are computed. Counted are rows in native memory, reserved
+     * when the model is loaded, and about 160 bytes of Java heap a word: 64 MiB hold 30,000 words
+     * of the published model. Results are the same bits with and without it (to rounding on
+     * processors without AVX2).
+     *
+     * @param bytes 0 for no cache
+     * @throws ElmoException if it is negative
+     */
+    public Builder wordCacheBytes(long bytes) {
+      if (bytes < 0) {
+        throw new ElmoException("word cache: expected 0 bytes or more, found " + bytes);
+      }
+      wordCacheBytes = bytes;
+      return this;
+    }
+
+    /**
+     * Words to put into the word cache when the model is loaded: a UTF-8 file with one a line, the
+     * commonest first, like the vocabulary files of the original tools. Blank lines are passed
+     * over.
+     */
+    public Builder vocabulary(Path file) {
+      require(file, "vocabulary");
+      vocabulary = file;
+      return this;
+    }
+
+    /**
+     * Native memory that all calls under way may take together, beside their results and a few MB a
+     * thread; by default 128 MiB a thread and 128 MiB more. Large calls run in parts that fit; a
+     * call that does not fit beside others waits for them; a single sentence that needs more runs
+     * alone. With less than 128 MiB a thread batches of the published model become smaller, and slower.
+     *
+     * @param bytes 1 MiB or more
+     * @throws ElmoException if it is less
+     */
+    public Builder workspaceBytes(long bytes) {
+      if (bytes < 1 << 20) {
+        throw new ElmoException("workspace: expected 1 MiB or more, found " + bytes + " bytes");
+      }
+      workspaceBytes = bytes;
+      return this;
+    }
+
+    private long workspaceBytes() {
+      return workspaceBytes != 0 ? workspaceBytes : (128L << 20) * (threads + 1);
+    }
+
+    /**
+     * How sentences of {@link ElmoModel#submit} and {@link ElmoModel#embedAll} are merged.
+     *
+     * @param maxDelay how long a sentence waits for others while nothing runs; by default 1 ms
+     * @param maxTokens tokens, boundaries included, of one run; as many may wait for the next. By
+     *     default 12,288 for each two threads
+     * @throws ElmoException if the delay is negative or longer than a day, or there are no tokens
+     */
+    public Builder merging(Duration maxDelay, int maxTokens) {
+      require(maxDelay, "merging delay");
+      if (maxDelay.isNegative() || maxDelay.compareTo(Duration.ofDays(1)) > 0) {
+        throw new ElmoException("merging delay: expected 0 to one day, found " + maxDelay);
+      }
+      if (maxTokens < 1) {
+        throw new ElmoException("merged tokens: expected 1 or more, found " + maxTokens);
+      }
+      mergeDelay = maxDelay;
+      mergedTokens = maxTokens;
+      return this;
+    }
+
+    private int mergedTokens() {
+      return mergedTokens != 0 ? mergedTokens : 12_288 * ((threads + 1) / 2);
+    }
+
+    private static List<String> readWords(Path file) {
+      try {
+        return Files.readAllLines(file).stream().filter(line -> !line.isBlank()).toList();
+      } catch (CharacterCodingException e) {
+        throw new ElmoException(file + ": expected UTF-8 text, found other bytes", e);
+      } catch (IOException e) {
+        throw new ElmoException(file + ": expected a file of words, found " + e, e);
+      }
+    }
+
+    /**
      * Reads, checks and places the weights.
      *
-     * @throws ElmoException if no model was named, it cannot be read, or memory cannot be had
+     * @throws ElmoException if no model was named, it or its vocabulary cannot be read, or memory
+     *     cannot be had
      */
     public ElmoModel load() {
       if (opener == null) {
-        throw new ElmoException("model: expected path, files, weights, pretrained or miniEnglish, found none of them");
+        throw new ElmoException(
+            "model: expected path, files, weights, pretrained or miniEnglish, found none of them");
       }
       if (!device.equals(Device.cpu())) {
         throw new ElmoException("device: expected cpu, found " + device);
       }
+      List<String> words = vocabulary == null ? List.of() : readWords(vocabulary);
       try (WeightStore store = opener.open(optionsFile)) {
         WeightStores.check(store);
-        ScalarMix own = Objects.requireNonNullElseGet(store.mix(), () -> ScalarMix.even(store.options().lstmLayers() + 1));
-        return new ElmoModel(store, mix == null ? own : mix, precision, threads);
+        ScalarMix own =
+            Objects.requireNonNullElseGet(
+                store.mix(), () -> ScalarMix.even(store.options().lstmLayers() + 1));
+        ElmoModel model = new ElmoModel(store, mix == null ? own : mix, this);
+        try {
+          model.warm(words);
+          return model;
+        } catch (Throwable e) {
+          model.close();
+          throw e;
+        }
       }
     }
   }

@@ -6,11 +6,12 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.ToIntFunction;
 import org.elmo4j.backend.NativeMemory;
 
 /**
- * What came out for a batch: one tensor for each layer asked for. It owns native memory: close it. Any number of threads
- * may read it; {@link #close} may come at any time and more than once.
+ * What came out for a batch: one tensor for each layer asked for. It owns native memory: close it.
+ * Any number of threads may read it; {@link #close} may come at any time and more than once.
  */
 public final class Embeddings implements AutoCloseable {
   private final List<List<String>> sentences;
@@ -19,7 +20,12 @@ public final class Embeddings implements AutoCloseable {
   private final Map<Layer, Tensor> tensors;
   private final List<NativeMemory> memories;
 
-  Embeddings(List<List<String>> sentences, int[] lengths, int maxLength, Map<Layer, NativeMemory> memories, Map<Layer, Integer> dims) {
+  Embeddings(
+      List<List<String>> sentences,
+      int[] lengths,
+      int maxLength,
+      Map<Layer, NativeMemory> memories,
+      ToIntFunction<Layer> dims) {
     this.sentences = sentences;
     this.lengths = lengths;
     this.maxLength = maxLength;
@@ -27,7 +33,7 @@ public final class Embeddings implements AutoCloseable {
     this.tensors = new LinkedHashMap<>();
     memories.forEach(
         (layer, memory) -> {
-          int dim = dims.get(layer);
+          int dim = dims.applyAsInt(layer);
           tensors.put(
               layer,
               layer.kind() == Layer.Kind.MEAN
@@ -37,14 +43,16 @@ public final class Embeddings implements AutoCloseable {
   }
 
   /**
-   * A layer of the whole batch: [batch, max_length, dim], zeros past each sentence's end; [batch, dim] for means.
+   * A layer of the whole batch: [batch, max_length, dim], zeros past each sentence's end; [batch,
+   * dim] for means.
    *
    * @throws ElmoException if the layer was not asked for
    */
   public Tensor get(Layer layer) {
     Tensor tensor = tensors.get(layer);
     if (tensor == null) {
-      throw new ElmoException("layer " + layer + ": expected one of those asked for, " + tensors.keySet());
+      throw new ElmoException(
+          "layer " + layer + ": expected one of those asked for, " + tensors.keySet());
     }
     return tensor;
   }
@@ -75,7 +83,10 @@ public final class Embeddings implements AutoCloseable {
     return maxLength;
   }
 
-  /** Rows of one sentence that are not padding: its tokens, and its two boundaries where those were asked for. */
+  /**
+   * Rows of one sentence that are not padding: its tokens, and its two boundaries where those were
+   * asked for.
+   */
   public int length(int sentence) {
     return lengths[sentence];
   }
@@ -90,7 +101,10 @@ public final class Embeddings implements AutoCloseable {
     return sentences.get(sentence);
   }
 
-  /** Frees the memory, or leaves it to the garbage collector where a buffer of it is still reachable. */
+  /**
+   * Frees the memory, or leaves it to the garbage collector where a buffer of it is still
+   * reachable.
+   */
   @Override
   public void close() {
     memories.forEach(NativeMemory::close);

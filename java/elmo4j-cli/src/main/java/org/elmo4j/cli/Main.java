@@ -43,6 +43,7 @@ import picocli.CommandLine.ScopeType;
       VerifyCommand.class,
       RandomModelCommand.class,
       ConvertCommand.class,
+      BenchCommand.class,
     })
 public final class Main implements Runnable {
   @Option(

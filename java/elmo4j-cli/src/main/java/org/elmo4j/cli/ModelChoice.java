@@ -106,8 +106,34 @@ final class ModelChoice {
     return new ParameterException(command.commandLine(), message);
   }
 
+  /** Whether a model was named. */
+  boolean isNamed() {
+    return model != null || optionsFile != null;
+  }
+
+  /** CPU threads that the model gets. */
+  int threads() {
+    return threads == null ? Runtime.getRuntime().availableProcessors() : threads;
+  }
+
+  /** fp32 or bf16. */
+  String precision() {
+    return precision;
+  }
+
+  /** The model's name, to print. */
+  @Override
+  public String toString() {
+    return optionsFile != null ? weightFile.toString() : model == null ? MINI_ENGLISH : model;
+  }
+
   /** Loads the model. */
   ElmoModel load() {
+    return builder().load();
+  }
+
+  /** All choices, for more of them. */
+  ElmoModel.Builder builder() {
     if (model != null && named().isEmpty() && !Files.exists(Path.of(model))) {
       throw new ElmoException(
           model
@@ -131,7 +157,7 @@ final class ModelChoice {
         builder.options(optionsFile);
       }
     }
-    return builder.load();
+    return builder;
   }
 
   /** The model, if it was chosen by a name; mini-en where none was chosen. */

@@ -76,6 +76,12 @@ final class RandomModelCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    write(size, seed, folder);
+    return 0;
+  }
+
+  /** Writes {@link #FILE} into a folder, which is made where it is missing. */
+  static void write(Size size, long seed, Path folder) throws IOException {
     Files.createDirectories(folder);
     try (RandomWeights weights = new RandomWeights(size.options(), seed)) {
       SafetensorsWriter.write(
@@ -84,6 +90,5 @@ final class RandomModelCommand implements Callable<Integer> {
           Dtype.F32,
           Map.of("provenance", "random weights, seed " + seed));
     }
-    return 0;
   }
 }

@@ -6,8 +6,8 @@ import java.util.List;
 import org.elmo4j.Device;
 
 /**
- * A model's weights on one device, and the forward pass there. It knows no text and no files. Any number of threads may
- * use it at once; whoever closes it sees to it that no call is under way.
+ * A model's weights on one device, and the forward pass there. It knows no text and no files. Any
+ * number of threads may use it at once; whoever closes it sees to it that no call is under way.
  */
 public interface Backend extends AutoCloseable {
   /** Where it runs. */
@@ -18,6 +18,11 @@ public interface Backend extends AutoCloseable {
 
   /** How many pieces of work it does at once: what to split a large call into. */
   int parallelism();
+
+  /**
+   * Bytes of native memory that a batch takes at most while it is under way, outputs not counted.
+   */
+  long workspaceBytes(int sentences, int positions);
 
   /**
    * Token representations: character convolution, highway layers, projection; before the projection
@@ -33,10 +38,10 @@ public interface Backend extends AutoCloseable {
   /**
    * Runs the biLM over batches and writes outputs. Layers that no output needs are not run.
    *
-   * @param batches together they hold each of the call's sentences once
+   * @param batches each sentence at most once
    * @param words token representations, [., P]
    * @param state carried on and changed, or null to start each sentence from zero
-   * @param outputs each written wholly
+   * @param outputs all rows of these sentences are written
    */
   void run(List<Batch> batches, NativeMemory words, LstmState state, List<Output> outputs);
 

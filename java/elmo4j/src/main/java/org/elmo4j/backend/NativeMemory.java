@@ -17,10 +17,10 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.backend.cpu.CpuKernels;
 
 /**
- * A block of native memory, counted. Whoever allocates it closes it. It is freed when it is closed and nobody reads it:
- * an access under way, or a buffer handed out by {@link #floats} that is still reachable, puts the free off, so that no
- * order of calls can reach freed memory. What is forgotten is freed by the garbage collector, with a warning. Any number
- * of threads may use it.
+ * A block of native memory, counted. Whoever allocates it closes it. It is freed when it is closed
+ * and nobody reads it: an access under way, or a buffer handed out by {@link #floats} that is still
+ * reachable, puts the free off, so that no order of calls can reach freed memory. What is forgotten
+ * is freed by the garbage collector, with a warning. Any number of threads may use it.
  */
 public final class NativeMemory implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(NativeMemory.class.getName());
@@ -30,9 +30,11 @@ public final class NativeMemory implements AutoCloseable {
   private static final AtomicLong MAPPED = new AtomicLong();
   private static final AtomicLong COUNT = new AtomicLong();
   private static final boolean TRACE = Boolean.getBoolean("elmo4j.leakTrace");
-  private static final long LIMIT = Long.getLong("elmo4j.maxNativeBytes", Pointer.totalPhysicalBytes() / 10 * 9);
+  private static final long LIMIT =
+      Long.getLong("elmo4j.maxNativeBytes", Pointer.totalPhysicalBytes() / 10 * 9);
 
-  // Closed memory that buffers still hold back; past this the garbage collector is asked to look for them.
+  // Closed memory that buffers still hold back; past this the garbage collector is asked to look
+  // for them.
   private static final long LINGERING_LIMIT = Math.min(1L << 30, LIMIT / 4);
 
   private final Block block;
@@ -61,7 +63,11 @@ public final class NativeMemory implements AutoCloseable {
         closed = true;
         LOG.log(
             System.Logger.Level.WARNING,
-            "native memory " + id + " of " + bytes + " bytes was never closed"
+            "native memory "
+                + id
+                + " of "
+                + bytes
+                + " bytes was never closed"
                 + (TRACE ? "" : "; run with -Delmo4j.leakTrace=true to see where it was allocated"),
             allocated);
       }
@@ -112,8 +118,8 @@ public final class NativeMemory implements AutoCloseable {
    * Memory on a 64-byte boundary, not cleared.
    *
    * @param bytes 0 or more
-   * @throws ElmoException if the machine, or the limit {@code elmo4j.maxNativeBytes} (by default nine tenths of physical
-   *     memory), has not that much left
+   * @throws ElmoException if the machine, or the limit {@code elmo4j.maxNativeBytes} (by default
+   *     nine tenths of physical memory), has not that much left
    */
   public static NativeMemory allocate(long bytes) {
     if (LINGERING.get() > LINGERING_LIMIT) {
@@ -123,7 +129,13 @@ public final class NativeMemory implements AutoCloseable {
       collect();
       if (!reserve(bytes)) {
         throw new ElmoException(
-            "native memory: expected room for " + bytes + " bytes, found " + LIVE.get() + " of " + LIMIT + " in use");
+            "native memory: expected room for "
+                + bytes
+                + " bytes, found "
+                + LIVE.get()
+                + " of "
+                + LIMIT
+                + " in use");
       }
     }
     Pointer pointer;
@@ -135,7 +147,8 @@ public final class NativeMemory implements AutoCloseable {
     }
     if (pointer == null || pointer.isNull()) {
       LIVE.addAndGet(-bytes);
-      throw new ElmoException("native memory: expected " + bytes + " bytes from the system, found none");
+      throw new ElmoException(
+          "native memory: expected " + bytes + " bytes from the system, found none");
     }
     return new NativeMemory(new Block(pointer.address(), bytes, false));
   }
@@ -181,7 +194,10 @@ public final class NativeMemory implements AutoCloseable {
     }
   }
 
-  /** Bytes of all native memory that elmo4j holds in this process, closed blocks that buffers hold back included. */
+  /**
+   * Bytes of all native memory that elmo4j holds in this process, closed blocks that buffers hold
+   * back included.
+   */
   public static long liveBytes() {
     return LIVE.get() + MAPPED.get();
   }
@@ -192,8 +208,8 @@ public final class NativeMemory implements AutoCloseable {
   }
 
   /**
-   * A read-only buffer of {@code count} floats from float {@code offset} on, without a copy. The memory stays as long as
-   * the buffer is reachable.
+   * A read-only buffer of {@code count} floats from float {@code offset} on, without a copy. The
+   * memory stays as long as the buffer is reachable.
    *
    * @throws IllegalStateException after {@link #close}
    */
@@ -205,7 +221,9 @@ public final class NativeMemory implements AutoCloseable {
         return FloatBuffer.allocate(0).asReadOnlyBuffer();
       }
       ByteBuffer root =
-          new BytePointer(at(offset * Float.BYTES)).capacity((long) count * Float.BYTES).asByteBuffer();
+          new BytePointer(at(offset * Float.BYTES))
+              .capacity((long) count * Float.BYTES)
+              .asByteBuffer();
       block.retain();
       Block held = block;
       CLEANER.register(root, held::release);
@@ -240,7 +258,13 @@ public final class NativeMemory implements AutoCloseable {
   private void checkRange(long offset, long count) {
     if (offset < 0 || count < 0 || (offset + count) * Float.BYTES > block.bytes) {
       throw new IndexOutOfBoundsException(
-          "floats " + offset + " to " + (offset + count) + " are outside of " + block.bytes + " bytes");
+          "floats "
+              + offset
+              + " to "
+              + (offset + count)
+              + " are outside of "
+              + block.bytes
+              + " bytes");
     }
   }
 
@@ -248,9 +272,17 @@ public final class NativeMemory implements AutoCloseable {
     return new Address(block.address + byteOffset);
   }
 
-  /** For native calls: owns nothing and checks nothing. The caller keeps this memory open while it is used. */
+  /**
+   * For native calls: owns nothing and checks nothing. The caller keeps this memory open while it
+   * is used.
+   */
   public FloatPointer floatPointer(long offset) {
     return new FloatPointer(at(offset * Float.BYTES));
+  }
+
+  /** As {@link #floatPointer}; the offset counts bytes. */
+  public BytePointer bytePointer(long offset) {
+    return new BytePointer(at(offset));
   }
 
   /** As {@link #floatPointer}; the offset counts ints. */

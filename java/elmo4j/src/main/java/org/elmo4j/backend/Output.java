@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.backend;
 
+import java.util.List;
+
 /**
  * One tensor to compute: {@code sum_k scale[k] * layer_k}, layer 0 being the token representation.
  *
@@ -9,8 +11,9 @@ package org.elmo4j.backend;
  * @param scales one a layer
  * @param mean whether to take the mean over each sentence's tokens rather than the rows themselves
  * @param boundaries whether to keep the rows of the sentence boundaries
- * @param maxLength rows of each sentence in the target
- * @param target [sentences, maxLength, halves * P], or [sentences, halves * P] for a mean; wholly written
+ * @param maxLength rows of each sentence in a shared target; those past its end become zero
+ * @param targets one shared by all sentences, [sentences, maxLength, halves * P], or [sentences,
+ *     halves * P] for a mean; or one for each sentence, [length, halves * P] or [halves * P]
  */
 public record Output(
     int halves,
@@ -18,7 +21,7 @@ public record Output(
     boolean mean,
     boolean boundaries,
     int maxLength,
-    NativeMemory target) {
+    List<NativeMemory> targets) {
 
   /** The highest layer that the sum needs. */
   public int topLayer() {

@@ -2,10 +2,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.batch;
 
+import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.Collection;
 import java.util.List;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.IntStream;
+import org.bytedeco.javacpp.BytePointer;
+import org.elmo4j.Statistics;
 import org.elmo4j.backend.Backend;
+import org.elmo4j.backend.Batch;
 import org.elmo4j.backend.LstmState;
 import org.elmo4j.backend.NativeMemory;
 import org.elmo4j.backend.Output;
@@ -13,21 +21,72 @@ import org.elmo4j.text.TokenEncoder;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * The way from tokens to a backend: each distinct word of a call is represented once, and sentences run in batches of like
- * length. Any number of threads may use it.
+ * The way from tokens to a backend. Sentences run in batches of like length. Each distinct word is
+ * represented once a call, or once for many calls by the word cache. Calls share a budget of native
+ * memory: a large one runs in parts, and one that does not fit beside the others waits for them.
+ * Any number of threads may use it.
  */
-public final class Embedder {
+public final class Embedder implements AutoCloseable {
+  /** Words whose character ids are copied to native memory at a time. */
+  private static final int IDS_CHUNK = 64;
+
+  /** Words represented at a time when warming. */
+  private static final int WARM_CHUNK = 4096;
+
   private final Backend backend;
   private final TokenEncoder encoder;
   private final int projectionDim;
   private final boolean stateByLength;
+  private final int wordBytes;
+  private final long workspaceBytes;
+  private final long partPositions;
+  private final WordCache cache;
 
-  /** Feeds this backend, which stays the caller's to close. */
-  public Embedder(Backend backend, ModelOptions options, TokenEncoder encoder) {
+  private final Semaphore workspace; // KiB that are free
+  private final AtomicLong workspaceUsed = new AtomicLong(); // bytes
+  private final AtomicLong workspacePeak = new AtomicLong();
+  private final LongAdder calls = new LongAdder();
+  private final LongAdder sentenceCount = new LongAdder();
+  private final LongAdder tokens = new LongAdder();
+  private final LongAdder batchCount = new LongAdder();
+  private final LongAdder wordsComputed = new LongAdder();
+  private final LongAdder hits = new LongAdder();
+  private final LongAdder misses = new LongAdder();
+  private final LongAdder wordNanos = new LongAdder();
+  private final LongAdder biLmNanos = new LongAdder();
+
+  /**
+   * Feeds this backend, which stays the caller's to close.
+   *
+   * @param encoder what the model makes of a token
+   * @param wordCacheBytes what the word cache may take; 0 for none
+   * @param workspaceBytes what calls under way may take together, results not counted; a single
+   *     sentence that needs more runs alone
+   */
+  public Embedder(
+      Backend backend,
+      ModelOptions options,
+      TokenEncoder encoder,
+      long wordCacheBytes,
+      long workspaceBytes) {
     this.backend = backend;
+    this.workspaceBytes = workspaceBytes;
     this.encoder = encoder;
-    this.projectionDim = options.projectionDim();
-    this.stateByLength = options.dictionary() != null; // as the originals do
+    stateByLength = options.dictionary() != null; // as the originals do
+    projectionDim = options.projectionDim();
+    wordBytes = projectionDim * Float.BYTES + encoder.maxCharacters() * Short.BYTES;
+    partPositions = workspaceBytes / 4 / wordBytes;
+    workspace = new Semaphore(kibibytes(workspaceBytes), true);
+    cache = new WordCache(wordCacheBytes, projectionDim, encoder.maxCharacters());
+  }
+
+  private static int kibibytes(long bytes) {
+    return (int) Math.min(Integer.MAX_VALUE, (bytes + 1023) / 1024);
+  }
+
+  /** Batches that can be under way in one call: one a thread, and one between its directions. */
+  private int batchesUnderWay() {
+    return backend.parallelism() + 1;
   }
 
   /**
@@ -38,84 +97,231 @@ public final class Embedder {
    * @param outputs made for these sentences
    */
   public void run(List<? extends List<String>> sentences, LstmState state, List<Output> outputs) {
-    Words words = new Words();
-    int[][] rows = new int[sentences.size()][];
-    for (int i = 0; i < rows.length; i++) {
-      rows[i] = words.rows(sentences.get(i));
-    }
-    if (rows.length == 0) {
-      return;
-    }
-    try (NativeMemory representations =
-        NativeMemory.allocate((long) words.count() * projectionDim * Float.BYTES)) {
-      try (NativeMemory ids = words.ids()) {
-        backend.tokenRepresentations(words.count(), ids, words.wordIds(), representations);
+    calls.increment();
+    List<int[]> batches =
+        Batches.split(sentences, backend, workspaceBytes / 4 * 3 / batchesUnderWay());
+    int first = 0;
+    int rank = 0; // of the next sentence among all, longest first
+    while (first < batches.size()) {
+      int end = first;
+      long positions = 0;
+      while (end < batches.size()) {
+        for (int sentence : batches.get(end)) {
+          positions += Batches.positions(sentences.get(sentence));
+        }
+        if (end > first && positions > partPositions) {
+          break;
+        }
+        end++;
       }
-      backend.run(
-          Batches.split(rows, backend.parallelism(), stateByLength),
-          representations,
-          state,
-          outputs);
+      part(sentences, batches.subList(first, end), rank, state, outputs);
+      for (int[] batch : batches.subList(first, end)) {
+        rank += batch.length;
+      }
+      first = end;
     }
   }
 
-  /** The distinct words of a call. */
-  private final class Words {
-    private static final int BEGIN = 0;
-    private static final int END = 1;
-
-    private final HashMap<String, Integer> index = new HashMap<>();
-    private final List<String> words = new ArrayList<>();
-
-    Words() {
-      // A token with a boundary word's text is that word, as in the original tools.
-      row(encoder.beginSentence());
-      row(encoder.endSentence());
-    }
-
-    int count() {
-      return words.size();
-    }
-
-    private int row(String word) {
-      Integer row = index.putIfAbsent(word, words.size());
-      if (row != null) {
-        return row;
+  /** Some batches of a call: as many as the budget lets be represented at a time. */
+  private void part(
+      List<? extends List<String>> sentences,
+      List<int[]> order,
+      int rank,
+      LstmState state,
+      List<Output> outputs) {
+    Words words = new Words(16);
+    // A token with a boundary word's text is that word, as in the original tools.
+    int begin = words.number(encoder.beginSentence());
+    int end = words.number(encoder.endSentence());
+    List<Batch> batches = new ArrayList<>(order.size());
+    long largest = 0;
+    long positions = 0;
+    long rows = 0;
+    for (int[] sentence : order) {
+      int[] start = new int[sentence.length];
+      int[] length = new int[sentence.length];
+      int size = 0;
+      for (int r = 0; r < sentence.length; r++) {
+        start[r] = size;
+        length[r] = Batches.positions(sentences.get(sentence[r]));
+        size += length[r];
       }
-      words.add(word);
-      return words.size() - 1;
-    }
-
-    /** A sentence's words, its boundaries around them. */
-    int[] rows(List<String> tokens) {
-      int[] rows = new int[tokens.size() + 2];
-      rows[0] = BEGIN;
-      int at = 1;
-      for (String token : tokens) {
-        rows[at++] = row(token);
-      }
-      rows[at] = END;
-      return rows;
-    }
-
-    int[] wordIds() {
-      return words.stream().mapToInt(encoder::word).toArray();
-    }
-
-    /** [words, slots]. */
-    NativeMemory ids() {
-      int slots = encoder.maxCharacters();
-      int chunk = 1024;
-      short[] buffer = new short[Math.min(chunk, count()) * slots];
-      NativeMemory ids = NativeMemory.allocate((long) count() * slots * Short.BYTES);
-      for (int first = 0; first < count(); first += chunk) {
-        int n = Math.min(chunk, count() - first);
-        for (int i = 0; i < n; i++) {
-          encoder.map(words.get(first + i), buffer, i * slots);
+      int[] word = new int[size];
+      int at = 0;
+      for (int s : sentence) {
+        List<String> tokens = sentences.get(s);
+        word[at++] = begin;
+        for (int t = 0; t < tokens.size(); t++) {
+          word[at++] = words.number(tokens.get(t));
         }
-        ids.shortPointer((long) first * slots).put(buffer, 0, n * slots);
+        word[at++] = end;
       }
-      return ids;
+      int[] stateRow = sentence;
+      if (stateByLength) {
+        int firstRank = rank;
+        stateRow = IntStream.range(0, sentence.length).map(r -> firstRank + r).toArray();
+        rank += sentence.length;
+      }
+      batches.add(new Batch(sentence, stateRow, start, length, word));
+      largest = Math.max(largest, backend.workspaceBytes(sentence.length, size));
+      positions += size;
+      rows += sentence.length;
     }
+    long needed =
+        (long) words.count() * wordBytes + Math.min(batches.size(), batchesUnderWay()) * largest;
+    reserve(needed);
+    try (NativeMemory representations =
+        NativeMemory.allocate((long) words.count() * projectionDim * Float.BYTES)) {
+      int[] place = represent(words, representations);
+      for (Batch batch : batches) {
+        int[] word = batch.word();
+        for (int i = 0; i < word.length; i++) {
+          word[i] = place[word[i]];
+        }
+      }
+      long before = System.nanoTime();
+      backend.run(batches, representations, state, outputs);
+      biLmNanos.add(System.nanoTime() - before);
+    } finally {
+      release(needed);
+    }
+    sentenceCount.add(rows);
+    tokens.add(positions - 2 * rows);
+    batchCount.add(batches.size());
+  }
+
+  private void reserve(long bytes) {
+    workspace.acquireUninterruptibly(Math.min(kibibytes(bytes), kibibytes(workspaceBytes)));
+    workspacePeak.accumulateAndGet(workspaceUsed.addAndGet(bytes), Math::max);
+  }
+
+  private void release(long bytes) {
+    workspaceUsed.addAndGet(-bytes);
+    workspace.release(Math.min(kibibytes(bytes), kibibytes(workspaceBytes)));
+  }
+
+  /** Fills in the words' rows from the cache and the backend; returns which row each word has. */
+  private int[] represent(Words words, NativeMemory rows) {
+    long before = System.nanoTime();
+    int[] place = new int[words.count()];
+    int missing = cache.fetch(words, rows, place);
+    hits.add(words.count() - missing);
+    misses.add(missing);
+    compute(words, place, missing, rows);
+    wordNanos.add(System.nanoTime() - before);
+    return place;
+  }
+
+  /** Computes the words whose place is below {@code missing}, in order, and caches them. */
+  private void compute(Words words, int[] place, int missing, NativeMemory rows) {
+    if (missing == 0) {
+      return;
+    }
+    int slots = encoder.maxCharacters();
+    try (NativeMemory ids = NativeMemory.allocate((long) missing * slots * Short.BYTES)) {
+      short[] buffer = new short[Math.min(IDS_CHUNK, missing) * slots];
+      int[] wordIds = new int[missing];
+      int next = 0;
+      for (int i = 0; next < missing; i++) {
+        if (place[i] == next) {
+          encoder.map(words.word(i), buffer, next % IDS_CHUNK * slots);
+          wordIds[next] = encoder.word(words.word(i));
+          next++;
+          if (next % IDS_CHUNK == 0 || next == missing) {
+            int first = (next - 1) / IDS_CHUNK * IDS_CHUNK;
+            ids.shortPointer((long) first * slots).put(buffer, 0, (next - first) * slots);
+          }
+        }
+      }
+      backend.tokenRepresentations(missing, ids, wordIds, rows);
+    }
+    wordsComputed.add(missing);
+    if (cache.capacity() > 0) {
+      BytePointer row = rows.bytePointer(0);
+      for (int i = 0; i < place.length; i++) {
+        if (place[i] < missing) {
+          cache.put(words.word(i), row.position((long) place[i] * projectionDim * Float.BYTES));
+        }
+      }
+    }
+  }
+
+  /**
+   * Puts words into the word cache, in order until it is full; those that are there cost nothing.
+   *
+   * @param vocabulary no null in it
+   */
+  public void warm(Collection<String> vocabulary) {
+    long room = cache.capacity() - cache.size();
+    Words words = new Words(16);
+    for (String word : vocabulary) {
+      if (room <= 0) {
+        break;
+      }
+      if (!cache.contains(word)) {
+        int count = words.count();
+        words.number(word);
+        room -= words.count() - count;
+      }
+      if (words.count() == WARM_CHUNK) {
+        warm(words);
+        words = new Words(16);
+      }
+    }
+    warm(words);
+  }
+
+  private void warm(Words words) {
+    int count = words.count();
+    if (count == 0) {
+      return;
+    }
+    int[] place = new int[count];
+    for (int i = 0; i < count; i++) {
+      place[i] = i;
+    }
+    long needed = (long) count * wordBytes;
+    reserve(needed);
+    try (NativeMemory rows = NativeMemory.allocate((long) count * projectionDim * Float.BYTES)) {
+      compute(words, place, count, rows);
+    } finally {
+      release(needed);
+    }
+  }
+
+  /**
+   * Puts a row that is known already into the word cache, where it stands for the computed one as
+   * long as it stays.
+   *
+   * @param row [P]
+   */
+  public void put(String word, float[] row) {
+    try (NativeMemory memory = NativeMemory.allocate((long) projectionDim * Float.BYTES)) {
+      memory.floatPointer(0).put(row, 0, projectionDim);
+      cache.put(word, memory.bytePointer(0));
+    }
+  }
+
+  /** What was done so far. */
+  public Statistics statistics() {
+    return new Statistics(
+        calls.sum(),
+        sentenceCount.sum(),
+        tokens.sum(),
+        batchCount.sum(),
+        wordsComputed.sum(),
+        hits.sum(),
+        misses.sum(),
+        cache.size(),
+        Duration.ofNanos(wordNanos.sum()),
+        Duration.ofNanos(biLmNanos.sum()),
+        workspacePeak.get(),
+        NativeMemory.liveBytes());
+  }
+
+  /** Frees the word cache. No call may be under way. */
+  @Override
+  public void close() {
+    cache.close();
   }
 }

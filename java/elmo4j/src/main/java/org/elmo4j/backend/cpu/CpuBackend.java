@@ -274,6 +274,17 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
+  public long workspaceBytes(int sentences, int positions) {
+    int p = options.projectionDim();
+    long direction =
+        (long) sentences * (p + options.lstmDim())
+            + CpuKernels.elmo4j_cpu_lstm_scratch(isa, type, sentences, options.lstmDim(), p)
+            + 32;
+    long outputs = 2L * options.lstmLayers() * positions * p;
+    return (2 * direction + outputs + 3L * sentences + positions) * Float.BYTES;
+  }
+
+  @Override
   public void tokenRepresentations(
       int words, NativeMemory ids, int[] wordIds, NativeMemory rows) {
     int chunks = Math.max(1, (words + WORDS_PER_CHUNK - 1) / WORDS_PER_CHUNK);
@@ -529,25 +540,50 @@ public final class CpuBackend implements Backend {
               used++;
             }
           }
-          CpuKernels.elmo4j_cpu_scalar_mix(
-              isa,
-              options.projectionDim(),
-              output.halves(),
-              used,
-              forward,
-              backward,
-              rows,
-              scale,
-              n,
-              start(),
-              length(),
-              sentence(),
-              output.boundaries() ? 0 : 1,
-              output.maxLength(),
-              output.mean() ? 1 : 0,
-              output.target().floatPointer(0));
+          if (output.targets().size() == 1) {
+            mix(output, used, forward, backward, rows, scale, n, 0, sentence(), output.maxLength(), 0);
+          } else {
+            try (IntPointer first = new IntPointer(1).put(0)) {
+              for (int r = 0; r < n; r++) {
+                int length = batch.length()[r] - (output.boundaries() ? 0 : 2);
+                mix(output, used, forward, backward, rows, scale, 1, r, first, length, batch.sentence()[r]);
+              }
+            }
+          }
         }
       }
+    }
+
+    /** Writes {@code n} sentences of the batch from the {@code first} on into one target. */
+    private void mix(
+        Output output,
+        int terms,
+        PointerPointer<FloatPointer> forward,
+        PointerPointer<FloatPointer> backward,
+        PointerPointer<IntPointer> rows,
+        FloatPointer scale,
+        int n,
+        int first,
+        IntPointer place,
+        int maxLength,
+        int target) {
+      CpuKernels.elmo4j_cpu_scalar_mix(
+          isa,
+          options.projectionDim(),
+          output.halves(),
+          terms,
+          forward,
+          backward,
+          rows,
+          scale,
+          n,
+          start().position(first),
+          length().position(first),
+          place,
+          output.boundaries() ? 0 : 1,
+          maxLength,
+          output.mean() ? 1 : 0,
+          output.targets().get(target).floatPointer(0));
     }
 
     @Override

@@ -1,0 +1,320 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.cli;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import org.elmo4j.ElmoException;
+import org.elmo4j.ElmoModel;
+import org.elmo4j.Embeddings;
+import org.elmo4j.Layer;
+import org.elmo4j.backend.cpu.CpuBackend;
+import org.elmo4j.backend.cpu.Machine;
+import org.elmo4j.text.TextSplitter;
+import org.elmo4j.weights.ModelOptions;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code elmo bench}: how fast a model is here, beside how fast this machine can be. */
+@Command(
+    name = "bench",
+    description = {
+      "Measures a model's speed, and beside it what this machine can do.",
+      "",
+      "Each run loads the model anew and embeds a text with an empty word cache, then once more"
+          + " with a full one; sgemm and memory are measured in between. Figures are medians of the"
+          + " runs. Default model: random weights of the original's size.",
+      ""
+    })
+final class BenchCommand implements Callable<Integer> {
+  private static final String PROSE = "/org/elmo4j/cli/prose.txt";
+  private static final int LATENCY_TOKENS = 10;
+  private static final int LATENCY_SAMPLES = 100; // a run
+
+  @Spec private CommandSpec command;
+  @Mixin private ModelChoice modelChoice;
+
+  @Option(
+      names = "--size",
+      paramLabel = "SIZE",
+      description =
+          "Random weights of this size, in place of --model: small, medium or original. Default:"
+              + " original.")
+  private RandomModelCommand.Size size;
+
+  @Option(
+      names = "--text",
+      paramLabel = "FILE",
+      description = "UTF-8 English text to embed. Default: 1,700 sentences of two novels.")
+  private Path text;
+
+  @Option(names = "--runs", paramLabel = "N", description = "How many runs. Default: 5.")
+  private int runs = 5;
+
+  @Option(names = "--json", description = "Print JSON, in units without prefix.")
+  private boolean json;
+
+  /** What was measured, in all runs. */
+  private enum Figure {
+    TOKENS("tokens/s, word cache empty", "tokens_per_second", "%,.0f", 1),
+    SENTENCES("sentences/s, word cache empty", "sentences_per_second", "%,.1f", 1),
+    HIT_RATE("word cache hit rate", "word_cache_hit_rate", "%.3f", 1),
+    WARM_TOKENS("tokens/s, word cache full", "warm_tokens_per_second", "%,.0f", 1),
+    LATENCY_50("latency of 10 tokens, p50, ms", "latency_p50_seconds", "%,.2f", 1e3),
+    LATENCY_99("latency of 10 tokens, p99, ms", "latency_p99_seconds", "%,.2f", 1e3),
+    LOAD("model load time, s", "load_seconds", "%,.3f", 1),
+    PEAK("peak memory of the process, MB", "peak_memory_bytes", "%,.0f", 1e-6),
+    WORKSPACE("peak workspace, MB", "peak_workspace_bytes", "%,.1f", 1e-6),
+    SGEMM("machine: sgemm 2048^3, GFLOP/s", "sgemm_flops", "%,.1f", 1e-9),
+    MEMORY("machine: memory read, GB/s", "memory_read_bytes_per_second", "%,.1f", 1e-9),
+    LSTM("LSTM, GFLOP/s, word cache full", "lstm_flops", "%,.1f", 1e-9),
+    SHARE("LSTM, share of sgemm", "lstm_share_of_sgemm", "%.3f", 1);
+
+    final String title;
+    final String key;
+    final String format;
+    final double unit;
+
+    Figure(String title, String key, String format, double unit) {
+      this.title = title;
+      this.key = key;
+      this.format = format;
+      this.unit = unit;
+    }
+  }
+
+  private final Map<Figure, List<Double>> figures = new LinkedHashMap<>();
+
+  @Override
+  public Integer call() throws IOException {
+    modelChoice.check();
+    if (runs < 1) {
+      throw usage("--runs: expected 1 or more, found " + runs);
+    }
+    if (size != null && modelChoice.isNamed()) {
+      throw usage("--size: expected it without a model of one's own, found both");
+    }
+    List<List<String>> sentences = sentences();
+    Path made = null;
+    String name = modelChoice.toString();
+    try {
+      if (!modelChoice.isNamed()) {
+        size = size == null ? RandomModelCommand.Size.ORIGINAL : size;
+        name = "random weights, size " + size.name().toLowerCase(Locale.ROOT);
+        say("writing " + name);
+        made = Files.createTempDirectory("elmo-bench");
+        RandomModelCommand.write(size, 0, made);
+      }
+      for (int run = 1; run <= runs; run++) {
+        say("run " + run + " of " + runs);
+        machine();
+        try (ElmoModel model = load(made)) {
+          run(model, sentences);
+        }
+      }
+    } finally {
+      if (made != null) {
+        Files.deleteIfExists(made.resolve(RandomModelCommand.FILE));
+        Files.delete(made);
+      }
+    }
+    print(name, sentences);
+    return 0;
+  }
+
+  private ParameterException usage(String message) {
+    return new ParameterException(command.commandLine(), message);
+  }
+
+  private void say(String what) {
+    if (Boolean.getBoolean("elmo4j.terminal")) {
+      command.commandLine().getErr().println("elmo bench: " + what);
+    }
+  }
+
+  private List<List<String>> sentences() throws IOException {
+    List<List<String>> sentences = new ArrayList<>();
+    if (text != null) {
+      StringBuilder whole = new StringBuilder();
+      try (LineReader lines = new LineReader(text.toString(), Files.newInputStream(text))) {
+        for (String line; (line = lines.next()) != null; ) {
+          whole.append(line).append('\n');
+        }
+      }
+      sentences.addAll(TextSplitter.split(whole.toString()));
+    } else {
+      try (BufferedReader lines =
+          new BufferedReader(
+              new InputStreamReader(
+                  BenchCommand.class.getResourceAsStream(PROSE), StandardCharsets.UTF_8))) {
+        lines.lines().map(TextSplitter::onSpaces).forEach(sentences::add);
+      }
+    }
+    if (sentences.isEmpty()) {
+      throw new ElmoException(text + ": expected English text, found no sentence");
+    }
+    return sentences;
+  }
+
+  private ElmoModel load(Path made) {
+    ElmoModel.Builder builder = modelChoice.builder();
+    if (made != null) {
+      builder.path(made.resolve(RandomModelCommand.FILE));
+    }
+    long before = System.nanoTime();
+    ElmoModel model = builder.load();
+    add(Figure.LOAD, seconds(before));
+    return model;
+  }
+
+  private void machine() {
+    add(Figure.SGEMM, Machine.sgemmFlops(modelChoice.threads()));
+    add(Figure.MEMORY, Machine.readBytes(modelChoice.threads()));
+  }
+
+  private void run(ElmoModel model, List<List<String>> sentences) throws IOException {
+    long tokens = sentences.stream().mapToLong(List::size).sum();
+    double cold = pass(model, sentences);
+    add(Figure.TOKENS, tokens / cold);
+    add(Figure.SENTENCES, sentences.size() / cold);
+    add(Figure.HIT_RATE, model.statistics().hitRate());
+    double warm = pass(model, sentences);
+    add(Figure.WARM_TOKENS, tokens / warm);
+    double flops = lstmOperations(model.options()) * (tokens + 2.0 * sentences.size()) / warm;
+    add(Figure.LSTM, flops);
+    List<Double> sgemm = figures.get(Figure.SGEMM);
+    add(Figure.SHARE, flops / sgemm.get(sgemm.size() - 1));
+    latency(model, sentences);
+    add(Figure.WORKSPACE, model.statistics().peakWorkspaceBytes());
+    add(Figure.PEAK, peakBytes());
+  }
+
+  /** Seconds to embed all sentences, each result closed at once. */
+  private static double pass(ElmoModel model, List<List<String>> sentences) {
+    long before = System.nanoTime();
+    try (Stream<Embeddings> all = model.embedAll(sentences.iterator(), Layer.ELMO)) {
+      all.forEach(Embeddings::close);
+    }
+    return seconds(before);
+  }
+
+  /** Operations of one position: the gates' and the projection's products, all layers. */
+  private static double lstmOperations(ModelOptions options) {
+    double p = options.projectionDim();
+    double cells = options.lstmDim();
+    return 2.0 * options.lstmLayers() * 2 * (2 * p * 4 * cells + cells * p);
+  }
+
+  private void latency(ElmoModel model, List<List<String>> sentences) {
+    List<String> words = sentences.stream().flatMap(List::stream).limit(10_000).toList();
+    double[] samples = new double[LATENCY_SAMPLES];
+    int warmUp = 5;
+    for (int i = -warmUp; i < samples.length; i++) {
+      int first = Math.floorMod(i * LATENCY_TOKENS, Math.max(1, words.size() - LATENCY_TOKENS + 1));
+      List<String> ten = words.subList(first, Math.min(words.size(), first + LATENCY_TOKENS));
+      long before = System.nanoTime();
+      model.embed(List.of(ten), Layer.ELMO).close();
+      if (i >= 0) {
+        samples[i] = seconds(before);
+      }
+    }
+    Arrays.sort(samples);
+    add(Figure.LATENCY_50, samples[(int) (0.5 * (samples.length - 1))]);
+    add(Figure.LATENCY_99, samples[(int) (0.99 * (samples.length - 1))]);
+  }
+
+  /** The most memory that this process has had so far, or 0 where the system does not say. */
+  private static double peakBytes() throws IOException {
+    Path status = Path.of("/proc/self/status");
+    if (!Files.exists(status)) {
+      return 0;
+    }
+    for (String line : Files.readAllLines(status)) {
+      if (line.startsWith("VmHWM:")) {
+        return 1024.0 * Long.parseLong(line.replaceAll("[^0-9]", ""));
+      }
+    }
+    return 0;
+  }
+
+  private static double seconds(long before) {
+    return (System.nanoTime() - before) / 1e9;
+  }
+
+  private void add(Figure figure, double value) {
+    figures.computeIfAbsent(figure, key -> new ArrayList<>()).add(value);
+  }
+
+  private static double median(List<Double> values) {
+    double[] sorted = values.stream().mapToDouble(Double::doubleValue).sorted().toArray();
+    int middle = sorted.length / 2;
+    return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  }
+
+  private void print(String name, List<List<String>> sentences) throws IOException {
+    PrintWriter out = command.commandLine().getOut();
+    long tokens = sentences.stream().mapToLong(List::size).sum();
+    if (json) {
+      Map<String, Object> all = new LinkedHashMap<>();
+      all.put("model", name);
+      all.put("cpu", CpuBackend.describe());
+      all.put("threads", modelChoice.threads());
+      all.put("precision", modelChoice.precision());
+      all.put("sentences", sentences.size());
+      all.put("tokens", tokens);
+      all.put("runs", runs);
+      for (Figure figure : Figure.values()) {
+        all.put(figure.key, median(figures.get(figure)));
+      }
+      ObjectMapper mapper = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+      out.println(mapper.writeValueAsString(all));
+      return;
+    }
+    line(out, "model", name);
+    line(out, "device", "cpu, " + CpuBackend.describe());
+    line(out, "threads", modelChoice.threads() + ", " + modelChoice.precision());
+    line(
+        out,
+        "text",
+        String.format(Locale.ROOT, "%,d sentences, %,d tokens", sentences.size(), tokens));
+    line(out, "", String.format("%12s %12s %12s", "median", "lowest", "highest"));
+    for (Figure figure : Figure.values()) {
+      List<Double> values = figures.get(figure);
+      double low = values.stream().mapToDouble(Double::doubleValue).min().orElseThrow();
+      double high = values.stream().mapToDouble(Double::doubleValue).max().orElseThrow();
+      line(
+          out,
+          figure.title,
+          String.format(
+              "%12s %12s %12s",
+              show(figure, median(values)), show(figure, low), show(figure, high)));
+    }
+  }
+
+  private static String show(Figure figure, double value) {
+    return String.format(Locale.ROOT, figure.format, value * figure.unit);
+  }
+
+  private static void line(PrintWriter out, String name, String value) {
+    out.println(String.format("%-31s %s", name, value).stripTrailing());
+  }
+}

@@ -1,0 +1,44 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j;
+
+import java.time.Duration;
+
+/**
+ * What a model has done since it was loaded: {@link ElmoModel#statistics}. Immutable. Counts of a
+ * call that is under way may be there in part.
+ *
+ * @param calls calls that embedded; requests that ran together are one
+ * @param sentences sentences embedded
+ * @param tokens tokens embedded, without boundaries
+ * @param batches batches of like length that the sentences ran in
+ * @param wordsComputed token representations computed, those of warming included
+ * @param wordHits distinct words of a call that the word cache had
+ * @param wordMisses distinct words of a call that it had not
+ * @param wordsCached about how many words it holds now
+ * @param wordTime time in token representations, the sum over calls
+ * @param biLmTime time in the biLM and in writing results, the sum over calls
+ * @param peakWorkspaceBytes the most native memory reserved at a time for calls under way, their
+ *     results not counted
+ * @param nativeBytes native memory that this process holds now: weights, word caches, workspace and
+ *     results of all models
+ */
+public record Statistics(
+    long calls,
+    long sentences,
+    long tokens,
+    long batches,
+    long wordsComputed,
+    long wordHits,
+    long wordMisses,
+    long wordsCached,
+    Duration wordTime,
+    Duration biLmTime,
+    long peakWorkspaceBytes,
+    long nativeBytes) {
+
+  /** The share of {@code wordHits}, 0 to 1; 0 before the first word. */
+  public double hitRate() {
+    return wordHits == 0 ? 0 : (double) wordHits / (wordHits + wordMisses);
+  }
+}

@@ -1,0 +1,273 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.batch;
+
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.Iterator;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.elmo4j.ElmoException;
+
+/**
+ * Merges sentences that many threads hand in into runs. A run begins when enough positions wait, or
+ * when the first that waits has waited long enough; while it goes on, the next one gathers. What
+ * waits is bounded: who brings more is held up. Any number of threads may use it.
+ *
+ * @param <K> what a sentence asks for; only sentences that ask for equal things run together
+ * @param <R> a result
+ */
+public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
+  /** Does the work. */
+  @FunctionalInterface
+  public interface Run<K, R> {
+    /** One result a sentence, in order. */
+    List<R> run(K kind, List<List<String>> sentences);
+  }
+
+  private static final class Request<K, R> {
+    final K kind;
+    final List<String> sentence;
+    final CompletableFuture<R> future = new CompletableFuture<>();
+    final long arrived = System.nanoTime();
+
+    Request(K kind, List<String> sentence) {
+      this.kind = kind;
+      this.sentence = sentence;
+    }
+
+    int positions() {
+      return Batches.positions(sentence);
+    }
+  }
+
+  private final String owner;
+  private final Run<K, R> work;
+  private final long delay; // ns
+  private final long maxPositions;
+
+  // Threads that end when there is nothing to do. Futures complete on one of their own: what their
+  // users hang on to them holds up no run.
+  private final ExecutorService runner = thread("elmo4j-merger");
+  private final ExecutorService completer = thread("elmo4j-results");
+  private volatile Thread completing;
+
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition arrival = lock.newCondition();
+  private final Condition room = lock.newCondition();
+  private final Condition idle = lock.newCondition();
+  private final Deque<Request<K, R>> queue = new ArrayDeque<>();
+  private long queuedPositions;
+  private long lastEnd = System.nanoTime();
+  private boolean running; // the runner looks after the queue
+  private boolean closed;
+
+  /**
+   * Nothing waits yet.
+   *
+   * @param owner what is closed, in messages
+   * @param maxDelay how long a sentence waits for others while nothing runs
+   * @param maxPositions positions (tokens and two boundaries a sentence) of one run, and of what
+   *     waits; a single sentence may have more
+   */
+  public Merger(String owner, Run<K, R> work, Duration maxDelay, long maxPositions) {
+    this.owner = owner;
+    this.work = work;
+    this.delay = maxDelay.toNanos();
+    this.maxPositions = maxPositions;
+  }
+
+  private static ExecutorService thread(String name) {
+    ThreadPoolExecutor executor =
+        new ThreadPoolExecutor(
+            1,
+            1,
+            1,
+            TimeUnit.SECONDS,
+            new LinkedBlockingQueue<>(),
+            task -> {
+              Thread thread = new Thread(task, name);
+              thread.setDaemon(true);
+              return thread;
+            });
+    executor.allowCoreThreadTimeOut(true);
+    return executor;
+  }
+
+  /**
+   * Hands in a sentence. Waits while too much waits already. A future that is cancelled before its
+   * run begins is dropped.
+   *
+   * @throws IllegalStateException once closed
+   * @throws ElmoException if the thread is interrupted while it waits; it stays interrupted
+   */
+  public CompletableFuture<R> submit(K kind, List<String> sentence) {
+    lock.lock();
+    try {
+      int positions = Batches.positions(sentence);
+      while (!closed && !queue.isEmpty() && queuedPositions + positions > maxPositions) {
+        room.await();
+      }
+      if (closed) {
+        throw new IllegalStateException(owner + " was closed");
+      }
+      Request<K, R> request = new Request<>(kind, sentence);
+      queue.add(request);
+      queuedPositions += positions;
+      if (running) {
+        arrival.signal();
+      } else {
+        running = true;
+        runner.execute(this::runAll);
+      }
+      return request.future;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new ElmoException("submit: expected room in the queue, found an interrupt", e);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void runAll() {
+    for (List<Request<K, R>> run; (run = next()) != null; ) {
+      List<List<String>> sentences = new ArrayList<>(run.size());
+      run.forEach(request -> sentences.add(request.sentence));
+      List<R> results = null;
+      Throwable failure = null;
+      try {
+        results = work.run(run.get(0).kind, sentences);
+      } catch (Throwable e) {
+        failure = e;
+      }
+      complete(run, results, failure);
+    }
+  }
+
+  private void complete(List<Request<K, R>> run, List<R> results, Throwable failure) {
+    completer.execute(
+        () -> {
+          completing = Thread.currentThread();
+          for (int i = 0; i < run.size(); i++) {
+            CompletableFuture<R> future = run.get(i).future;
+            if (results == null) {
+              future.completeExceptionally(failure);
+            } else if (!future.complete(results.get(i))) {
+              close(results.get(i)); // It was cancelled meanwhile.
+            }
+          }
+        });
+  }
+
+  /** Closes a result that nobody waits for. */
+  static void close(AutoCloseable result) {
+    try {
+      result.close();
+    } catch (Exception e) {
+      throw new ElmoException("result: expected it to close, found " + e, e);
+    }
+  }
+
+  /** Waits for enough, or for long enough; null once the queue is empty. */
+  private List<Request<K, R>> next() {
+    lock.lock();
+    try {
+      lastEnd = System.nanoTime();
+      while (true) {
+        dropCancelled();
+        if (queue.isEmpty()) {
+          running = false;
+          idle.signalAll();
+          return null;
+        }
+        // Those whose results have just gone out get their chance to come again.
+        long waited = System.nanoTime() - Math.max(queue.peek().arrived, lastEnd);
+        if (closed || queuedPositions >= maxPositions || lock.hasWaiters(room) || waited >= delay) {
+          return take();
+        }
+        try {
+          arrival.awaitNanos(delay - waited);
+        } catch (InterruptedException e) {
+          return take(); // Nobody interrupts this thread; if somebody does, it hurries.
+        }
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void dropCancelled() {
+    for (Iterator<Request<K, R>> i = queue.iterator(); i.hasNext(); ) {
+      Request<K, R> request = i.next();
+      if (request.future.isDone()) {
+        i.remove();
+        queuedPositions -= request.positions();
+        room.signalAll();
+      }
+    }
+  }
+
+  /** The first that waits and others of its kind. */
+  private List<Request<K, R>> take() {
+    List<Request<K, R>> run = new ArrayList<>();
+    K kind = queue.peek().kind;
+    long positions = 0;
+    for (Iterator<Request<K, R>> i = queue.iterator(); i.hasNext(); ) {
+      Request<K, R> request = i.next();
+      if (!request.kind.equals(kind)) {
+        continue;
+      }
+      if (!run.isEmpty() && positions + request.positions() > maxPositions) {
+        break;
+      }
+      i.remove();
+      run.add(request);
+      positions += request.positions();
+    }
+    queuedPositions -= positions;
+    room.signalAll();
+    return run;
+  }
+
+  /**
+   * Takes nothing more, and waits until all that was handed in is done. From within a future's own
+   * actions it does not wait for these. Harmless when repeated.
+   */
+  @Override
+  public void close() {
+    lock.lock();
+    try {
+      closed = true;
+      arrival.signal();
+      room.signalAll();
+      while (running) {
+        idle.awaitUninterruptibly();
+      }
+    } finally {
+      lock.unlock();
+    }
+    runner.shutdown();
+    completer.shutdown();
+    boolean interrupted = false;
+    while (Thread.currentThread() != completing) {
+      try {
+        if (completer.awaitTermination(1, TimeUnit.HOURS)) {
+          break;
+        }
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,296 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.batch;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.elmo4j.ElmoException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Merging, with work whose begin and end the test decides. */
+@Timeout(60)
+class MergerTest {
+  /** A sentence's text, and whether it was closed. */
+  private static final class Result implements AutoCloseable {
+    final String text;
+    volatile boolean closed;
+
+    Result(String text) {
+      this.text = text;
+    }
+
+    @Override
+    public void close() {
+      closed = true;
+    }
+  }
+
+  /** Work that notes its runs and waits for the test's permits. */
+  private static final class Work implements Merger.Run<String, Result> {
+    final List<List<String>> runs = Collections.synchronizedList(new ArrayList<>());
+    final List<Result> results = Collections.synchronizedList(new ArrayList<>());
+    final Semaphore permits = new Semaphore(0);
+    final Semaphore begun = new Semaphore(0);
+
+    @Override
+    public List<Result> run(String kind, List<List<String>> sentences) {
+      List<Result> made = new ArrayList<>();
+      List<String> run = new ArrayList<>(List.of(kind));
+      for (List<String> sentence : sentences) {
+        run.add(String.join(" ", sentence));
+        made.add(new Result(kind + " " + String.join(" ", sentence)));
+      }
+      runs.add(run);
+      results.addAll(made);
+      begun.release();
+      permits.acquireUninterruptibly();
+      return made;
+    }
+  }
+
+  private static Merger<String, Result> merger(Work work, long maxPositions) {
+    return new Merger<>("the test's merger", work, Duration.ZERO, maxPositions);
+  }
+
+  @Test
+  void whatComesDuringARunRunsTogetherNext() {
+    Work work = new Work();
+    try (Merger<String, Result> merger = merger(work, 1000)) {
+      merger.submit("k", List.of("first"));
+      work.begun.acquireUninterruptibly();
+      List<CompletableFuture<Result>> futures = new ArrayList<>();
+      for (int i = 0; i < 5; i++) {
+        futures.add(merger.submit("k", List.of("s" + i)));
+      }
+      work.permits.release(2);
+      for (int i = 0; i < 5; i++) {
+        assertEquals("k s" + i, futures.get(i).join().text);
+      }
+    }
+    assertEquals(
+        List.of(List.of("k", "first"), List.of("k", "s0", "s1", "s2", "s3", "s4")), work.runs);
+  }
+
+  @Test
+  void aRunTakesNoMorePositionsThanAllowedAndOneKindOnly() {
+    Work work = new Work();
+    try (Merger<String, Result> merger = merger(work, 12)) { // 4 sentences of 3 positions
+      merger.submit("k", List.of("first"));
+      work.begun.acquireUninterruptibly();
+      merger.submit("a", List.of("0"));
+      merger.submit("b", List.of("1"));
+      merger.submit("a", List.of("2"));
+      merger.submit("b", List.of("3"));
+      Thread more =
+          new Thread(
+              () -> {
+                merger.submit("b", List.of("4"));
+                merger.submit("b", List.of("5", "is", "long"));
+              });
+      more.start();
+      work.permits.release(9);
+      join(more);
+    }
+    assertEquals(List.of("a", "0", "2"), work.runs.get(1));
+    int sentences = 0;
+    for (List<String> run : work.runs) {
+      int positions = 0;
+      for (String sentence : run.subList(1, run.size())) {
+        positions += sentence.split(" ").length + 2;
+        sentences++;
+      }
+      assertTrue(positions <= 12, run::toString);
+    }
+    assertEquals(7, sentences);
+  }
+
+  @Test
+  void aSentenceBeyondTheBoundRunsAlone() {
+    Work work = new Work();
+    work.permits.release(10);
+    try (Merger<String, Result> merger = merger(work, 3)) {
+      List<String> huge = Collections.nCopies(50, "x");
+      assertEquals("k " + String.join(" ", huge), merger.submit("k", huge).join().text);
+    }
+  }
+
+  @Test
+  void submittingIntoAFullQueueWaitsForRoom() throws Exception {
+    Work work = new Work();
+    try (Merger<String, Result> merger = merger(work, 6)) {
+      merger.submit("k", List.of("running"));
+      work.begun.acquireUninterruptibly();
+      merger.submit("k", List.of("queued"));
+      merger.submit("k", List.of("queued"));
+      CountDownLatch through = new CountDownLatch(1);
+      Thread third =
+          new Thread(
+              () -> {
+                merger.submit("k", List.of("held up"));
+                through.countDown();
+              });
+      third.start();
+      while (third.getState() != Thread.State.WAITING) {
+        Thread.onSpinWait();
+      }
+      assertEquals(1, through.getCount());
+      work.permits.release(10);
+      assertTrue(through.await(30, TimeUnit.SECONDS));
+    }
+  }
+
+  @Test
+  void anInterruptEndsTheWaitForRoom() {
+    Work work = new Work();
+    try (Merger<String, Result> merger = merger(work, 3)) {
+      merger.submit("k", List.of("running"));
+      work.begun.acquireUninterruptibly();
+      merger.submit("k", List.of("queued"));
+      Thread.currentThread().interrupt();
+      assertThrows(ElmoException.class, () -> merger.submit("k", List.of("held up")));
+      assertTrue(Thread.interrupted());
+      work.permits.release(10);
+    }
+    assertEquals(2, work.runs.size());
+  }
+
+  @Test
+  void aFutureCancelledBeforeItsRunIsDropped() {
+    Work work = new Work();
+    try (Merger<String, Result> merger = merger(work, 100)) {
+      merger.submit("k", List.of("first"));
+      work.begun.acquireUninterruptibly();
+      CompletableFuture<Result> dropped = merger.submit("k", List.of("dropped"));
+      CompletableFuture<Result> kept = merger.submit("k", List.of("kept"));
+      assertTrue(dropped.cancel(true));
+      work.permits.release(10);
+      kept.join();
+    }
+    assertEquals(List.of("k", "kept"), work.runs.get(1));
+  }
+
+  @Test
+  void theResultOfAFutureCancelledDuringItsRunIsClosed() {
+    Work work = new Work();
+    try (Merger<String, Result> merger = merger(work, 100)) {
+      CompletableFuture<Result> future = merger.submit("k", List.of("late"));
+      work.begun.acquireUninterruptibly();
+      assertTrue(future.cancel(true));
+      work.permits.release();
+    }
+    assertTrue(work.results.get(0).closed);
+  }
+
+  @Test
+  void aFailureReachesEachFutureOfTheRunAndNoOther() {
+    ElmoException failure = new ElmoException("no luck");
+    AtomicInteger runs = new AtomicInteger();
+    try (Merger<String, Result> merger =
+        new Merger<>(
+            "m",
+            (kind, sentences) -> {
+              if (runs.incrementAndGet() == 1) {
+                throw failure;
+              }
+              return sentences.stream().map(s -> new Result(s.get(0))).toList();
+            },
+            Duration.ZERO,
+            100)) {
+      CompletableFuture<Result> failed = merger.submit("k", List.of("a"));
+      assertSame(failure, assertThrows(CompletionException.class, failed::join).getCause());
+      assertEquals("b", merger.submit("k", List.of("b")).join().text);
+    }
+  }
+
+  @Test
+  void closingCompletesWhatWasSubmittedAndRefusesMore() {
+    Work work = new Work();
+    Merger<String, Result> merger =
+        new Merger<>("the test's merger", work, Duration.ofHours(1), 100);
+    List<CompletableFuture<Result>> futures = new ArrayList<>();
+    for (int i = 0; i < 10; i++) {
+      futures.add(merger.submit("k", List.of("s" + i)));
+    }
+    work.permits.release(10);
+    merger.close(); // Does not wait for the hour to pass.
+    for (int i = 0; i < 10; i++) {
+      assertEquals("k s" + i, futures.get(i).getNow(null).text);
+    }
+    assertEquals(
+        "the test's merger was closed",
+        assertThrows(IllegalStateException.class, () -> merger.submit("k", List.of("x")))
+            .getMessage());
+    merger.close();
+  }
+
+  @Test
+  void closingRefusesThoseThatWaitForRoom() throws Exception {
+    Work work = new Work();
+    Merger<String, Result> merger = merger(work, 3);
+    merger.submit("k", List.of("running"));
+    work.begun.acquireUninterruptibly();
+    merger.submit("k", List.of("queued"));
+    CompletableFuture<Throwable> refused = new CompletableFuture<>();
+    Thread waiting =
+        new Thread(
+            () -> {
+              try {
+                merger.submit("k", List.of("held up"));
+                refused.complete(null);
+              } catch (Throwable e) {
+                refused.complete(e);
+              }
+            });
+    waiting.start();
+    while (waiting.getState() != Thread.State.WAITING) {
+      Thread.onSpinWait();
+    }
+    Thread closer = new Thread(merger::close);
+    closer.start();
+    assertEquals(IllegalStateException.class, refused.get(30, TimeUnit.SECONDS).getClass());
+    work.permits.release(10);
+    join(closer);
+    assertEquals(2, work.runs.size());
+  }
+
+  @Test
+  void anActionOfAFutureMaySubmitAndClose() {
+    Work work = new Work();
+    work.permits.release(10);
+    Merger<String, Result> merger = merger(work, 3);
+    CompletableFuture<Result> second =
+        merger
+            .submit("k", List.of("a"))
+            .thenCompose(first -> merger.submit("k", List.of("after", first.text)));
+    assertEquals("k after k a", second.join().text);
+    CompletableFuture<Void> closed =
+        merger.submit("k", List.of("b")).thenAccept(result -> merger.close());
+    assertNull(closed.join());
+    assertThrows(IllegalStateException.class, () -> merger.submit("k", List.of("x")));
+    assertFalse(work.runs.isEmpty());
+  }
+
+  private static void join(Thread thread) {
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+}

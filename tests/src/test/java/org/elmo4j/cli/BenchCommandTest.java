@@ -1,0 +1,76 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.ByteArrayOutputStream;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code elmo bench}: that it measures and adds up, not how fast it is. */
+class BenchCommandTest {
+  @TempDir Path folder;
+
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+  private int run(String... args) {
+    return Main.run(InputStream.nullInputStream(), out, err, args);
+  }
+
+  private String errors() {
+    return err.toString(StandardCharsets.UTF_8);
+  }
+
+  @Test
+  void figuresAreThereAndFitTogether() throws Exception {
+    Path text = Files.writeString(folder.resolve("text.txt"), "The cat sat. The cat sat again.\n");
+    assertEquals(
+        0,
+        run("bench", "--model", "mini-en", "--runs", "1", "--json", "--text", text.toString()),
+        this::errors);
+    JsonNode json = new ObjectMapper().readTree(out.toString(StandardCharsets.UTF_8));
+    assertEquals(2, json.get("sentences").asInt());
+    assertEquals(9, json.get("tokens").asInt());
+    assertEquals(0, json.get("word_cache_hit_rate").asDouble()); // one call
+    for (String key :
+        new String[] {
+          "tokens_per_second",
+          "sentences_per_second",
+          "warm_tokens_per_second",
+          "latency_p50_seconds",
+          "load_seconds",
+          "peak_workspace_bytes",
+          "sgemm_flops",
+          "memory_read_bytes_per_second",
+          "lstm_flops"
+        }) {
+      assertTrue(json.get(key).asDouble() > 0, () -> key + " in " + json);
+    }
+    double seconds = 9 / json.get("tokens_per_second").asDouble();
+    assertEquals(2 / seconds, json.get("sentences_per_second").asDouble(), 1e-6 / seconds);
+    assertEquals(
+        json.get("lstm_flops").asDouble() / json.get("sgemm_flops").asDouble(),
+        json.get("lstm_share_of_sgemm").asDouble(),
+        1e-9);
+    assertTrue(
+        json.get("latency_p50_seconds").asDouble() <= json.get("latency_p99_seconds").asDouble());
+  }
+
+  @Test
+  void wrongUsageIsSaid() throws Exception {
+    assertEquals(2, run("bench", "--size", "small", "--model", "mini-en"));
+    assertEquals(2, run("bench", "--runs", "0"));
+    Path empty = Files.writeString(folder.resolve("empty.txt"), "\n");
+    assertEquals(1, run("bench", "--text", empty.toString()));
+    assertTrue(errors().contains(empty + ": expected English text, found no sentence"), errors());
+  }
+}
