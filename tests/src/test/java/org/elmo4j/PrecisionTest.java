@@ -107,8 +107,7 @@ class PrecisionTest {
     Isa.with(
         "portable",
         () -> {
-          ElmoException e =
-              assertThrows(ElmoException.class, () -> miniEnglish(Precision.BF16));
+          ElmoException e = assertThrows(ElmoException.class, () -> miniEnglish(Precision.BF16));
           assertEquals(
               "precision bf16: expected a processor with AVX2 or AVX-512, found neither",
               e.getMessage());

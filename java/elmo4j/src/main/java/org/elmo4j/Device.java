@@ -39,7 +39,10 @@ public final class Device {
       case "cpu":
         return cpu();
       default:
-        throw new ElmoException("device: expected auto or cpu, found \"" + name + "\" (this build has no CUDA backend)");
+        throw new ElmoException(
+            "device: expected auto or cpu, found \""
+                + name
+                + "\" (this build has no CUDA backend)");
     }
   }
 
@@ -55,7 +58,9 @@ public final class Device {
 
   @Override
   public boolean equals(Object other) {
-    return other instanceof Device && ((Device) other).kind.equals(kind) && ((Device) other).index == index;
+    return other instanceof Device
+        && ((Device) other).kind.equals(kind)
+        && ((Device) other).index == index;
   }
 
   @Override

@@ -3,8 +3,9 @@
 package org.elmo4j;
 
 /**
- * Any failure that elmo4j itself reports: bad input, bad weights, a missing resource, memory that cannot be had. The
- * message is one line and names the file, tensor or argument, what was expected and what was found.
+ * Any failure that elmo4j itself reports: bad input, bad weights, a missing resource, memory that
+ * cannot be had. The message is one line and names the file, tensor or argument, what was expected
+ * and what was found.
  */
 public class ElmoException extends RuntimeException {
   private static final long serialVersionUID = 1;

@@ -64,13 +64,9 @@ public final class ElmoModel implements AutoCloseable {
     parameters = options.parameters();
     backend = new CpuBackend(store, choices.precision, choices.threads);
     try {
-      embedder = 
+      embedder =
           new Embedder(
-              backend,
-              options,
-              store.encoder(),
-              choices.wordCacheBytes,
-              choices.workspaceBytes());
+              backend, options, store.encoder(), choices.wordCacheBytes, choices.workspaceBytes());
     } catch (Throwable e) {
       backend.close();
       throw e;
@@ -81,9 +77,9 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * Loads a model of any form that {@link WeightStores#open(Path)} names: AllenNLP, bilm-tf, TF-Hub,
-   * Spark NLP, ELMoForManyLangs, elmo4j's safetensors, an archive of one of these. What a file is,
-   * its content tells.
+   * Loads a model of any form that {@link WeightStores#open(Path)} names: AllenNLP, bilm-tf,
+   * TF-Hub, Spark NLP, ELMoForManyLangs, elmo4j's safetensors, an archive of one of these. What a
+   * file is, its content tells.
    *
    * @throws ElmoException if it cannot be read or is no such model
    */
@@ -539,8 +535,7 @@ public final class ElmoModel implements AutoCloseable {
         long floats =
             Math.multiplyExact(
                 (long) sentences.size() * rows, (long) halves * options.projectionDim());
-        NativeMemory memory =
-            NativeMemory.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
+        NativeMemory memory = NativeMemory.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
         layers.add(memory);
         outputs.add(new Output(halves, scales, false, true, rows, List.of(memory)));
       }
@@ -668,14 +663,14 @@ public final class ElmoModel implements AutoCloseable {
     /** From a folder or file; its content tells what it is. */
     public Builder path(Path path) {
       require(path, "path");
-      opener = options ->
-          options == null ? WeightStores.open(path) : WeightStores.open(options, path);
+      opener =
+          options -> options == null ? WeightStores.open(path) : WeightStores.open(options, path);
       return this;
     }
 
     /**
-     * The options file (options.json of AllenNLP or bilm-tf) for the model at {@link #path}: in place
-     * of what must be assumed of a TensorFlow checkpoint, or of the file beside the weights.
+     * The options file (options.json of AllenNLP or bilm-tf) for the model at {@link #path}: in
+     * place of what must be assumed of a TensorFlow checkpoint, or of the file beside the weights.
      */
     public Builder options(Path optionsFile) {
       require(optionsFile, "options file");
@@ -691,10 +686,11 @@ public final class ElmoModel implements AutoCloseable {
 
     /** The model in the box. */
     public Builder miniEnglish() {
-      opener = options -> {
-        requireNone(options, "the model mini-en");
-        return WeightStores.miniEnglish();
-      };
+      opener =
+          options -> {
+            requireNone(options, "the model mini-en");
+            return WeightStores.miniEnglish();
+          };
       return this;
     }
 
@@ -718,10 +714,11 @@ public final class ElmoModel implements AutoCloseable {
     /** From weights that are open already; {@link #load} closes them. */
     public Builder weights(WeightStore weights) {
       require(weights, "weights");
-      opener = options -> {
-        requireNone(options, "open weights");
-        return weights;
-      };
+      opener =
+          options -> {
+            requireNone(options, "open weights");
+            return weights;
+          };
       return this;
     }
 
@@ -799,7 +796,8 @@ public final class ElmoModel implements AutoCloseable {
      * Native memory that all calls under way may take together, beside their results and a few MB a
      * thread; by default 128 MiB a thread and 128 MiB more. Large calls run in parts that fit; a
      * call that does not fit beside others waits for them; a single sentence that needs more runs
-     * alone. With less than 128 MiB a thread batches of the published model become smaller, and slower.
+     * alone. With less than 128 MiB a thread batches of the published model become smaller, and
+     * slower.
      *
      * @param bytes 1 MiB or more
      * @throws ElmoException if it is less

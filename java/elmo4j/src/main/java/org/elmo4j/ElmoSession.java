@@ -7,11 +7,12 @@ import org.elmo4j.backend.LstmState;
 import org.elmo4j.backend.NativeMemory;
 
 /**
- * A run that carries LSTM state from call to call as the original tools do: row k of a batch goes on
- * from row k of the batch before; rows past a smaller batch keep theirs; new rows start from zero.
- * The same sentence then gives different numbers each time, which {@link ElmoModel#embed} avoids: use
- * this for parity with the original tools only. Rows are a batch's sentences in the order given;
- * with a model of ELMoForManyLangs by falling length, equal ones in the order given. Threads take turns; they share the state.
+ * A run that carries LSTM state from call to call as the original tools do: row k of a batch goes
+ * on from row k of the batch before; rows past a smaller batch keep theirs; new rows start from
+ * zero. The same sentence then gives different numbers each time, which {@link ElmoModel#embed}
+ * avoids: use this for parity with the original tools only. Rows are a batch's sentences in the
+ * order given; with a model of ELMoForManyLangs by falling length, equal ones in the order given.
+ * Threads take turns; they share the state.
  */
 public final class ElmoSession implements AutoCloseable {
   private final ElmoModel model;

@@ -31,10 +31,14 @@ public final class EmbedOptions {
       }
       distinct.add(layer);
     }
-    return new EmbedOptions(distinct.isEmpty() ? List.of(Layer.ELMO) : List.copyOf(distinct), false);
+    return new EmbedOptions(
+        distinct.isEmpty() ? List.of(Layer.ELMO) : List.copyOf(distinct), false);
   }
 
-  /** Whether to keep the rows of the sentence boundaries, first and last of each sentence; they are dropped by default. */
+  /**
+   * Whether to keep the rows of the sentence boundaries, first and last of each sentence; they are
+   * dropped by default.
+   */
   public EmbedOptions withBoundaries(boolean keep) {
     return new EmbedOptions(layers, keep);
   }

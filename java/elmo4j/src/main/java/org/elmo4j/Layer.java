@@ -5,7 +5,8 @@ package org.elmo4j;
 import java.util.Objects;
 
 /**
- * One output of the model. With P the projection dimension (512 in the published models) a layer is, for a batch:
+ * One output of the model. With P the projection dimension (512 in the published models) a layer
+ * is, for a batch:
  *
  * <table>
  *   <caption>shapes</caption>
@@ -15,11 +16,11 @@ import java.util.Objects;
  *   <tr><td>{@link #DEFAULT}, {@link #mean(Layer)}</td><td>[batch, 2P or P]</td><td>mean over a sentence's tokens</td></tr>
  * </table>
  *
- * <p>What ELMoForManyLangs calls {@code output_layer} 0 is {@link #WORD_EMB}, which it writes twice over;
- * its 1, 2 ... are {@link #lstm(int)}, its -1, the plain mean of all layers, is {@link #ELMO}, and its -2 is
- * all layers.
+ * <p>What ELMoForManyLangs calls {@code output_layer} 0 is {@link #WORD_EMB}, which it writes twice
+ * over; its 1, 2 ... are {@link #lstm(int)}, its -1, the plain mean of all layers, is {@link
+ * #ELMO}, and its -2 is all layers.
  *
- * Two layers that stand for the same output are equal. Immutable; any thread may use it.
+ * <p>Two layers that stand for the same output are equal. Immutable; any thread may use it.
  */
 public final class Layer {
   /** What kind of output it is. */
@@ -37,7 +38,10 @@ public final class Layer {
   /** The token representation: characters only, no context. */
   public static final Layer WORD_EMB = new Layer(Kind.WORD_EMB, 0, null, null);
 
-  /** All layers summed with the model's own mix: even weights and gamma 1 unless its file says otherwise. */
+  /**
+   * All layers summed with the model's own mix: even weights and gamma 1 unless its file says
+   * otherwise.
+   */
   public static final Layer ELMO = new Layer(Kind.ELMO, 0, null, null);
 
   /** The mean of {@link #ELMO} over a sentence's tokens; zeros for a sentence of none. */
@@ -86,8 +90,8 @@ public final class Layer {
   }
 
   /**
-   * Reads a name as the original tools write it: {@code word_emb}, {@code lstm_outputs1}..., {@code elmo}, {@code
-   * default}.
+   * Reads a name as the original tools write it: {@code word_emb}, {@code lstm_outputs1}..., {@code
+   * elmo}, {@code default}.
    *
    * @throws ElmoException if the name is another
    */
@@ -104,7 +108,9 @@ public final class Layer {
           return lstm(Integer.parseInt(name.substring("lstm_outputs".length())));
         }
         throw new ElmoException(
-            "layer: expected word_emb, lstm_outputs1, lstm_outputs2 ..., elmo or default, found \"" + name + "\"");
+            "layer: expected word_emb, lstm_outputs1, lstm_outputs2 ..., elmo or default, found \""
+                + name
+                + "\"");
     }
   }
 
@@ -134,7 +140,10 @@ public final class Layer {
       return false;
     }
     Layer that = (Layer) other;
-    return kind == that.kind && index == that.index && Objects.equals(mix, that.mix) && Objects.equals(of, that.of);
+    return kind == that.kind
+        && index == that.index
+        && Objects.equals(mix, that.mix)
+        && Objects.equals(of, that.of);
   }
 
   @Override
@@ -142,7 +151,10 @@ public final class Layer {
     return Objects.hash(kind, index, mix, of);
   }
 
-  /** The name in the original tools, as {@link #parse} reads it; a mix of one's own or another mean in brackets. */
+  /**
+   * The name in the original tools, as {@link #parse} reads it; a mix of one's own or another mean
+   * in brackets.
+   */
   @Override
   public String toString() {
     switch (kind) {

@@ -10,8 +10,9 @@ public enum Precision {
   FP32,
 
   /**
-   * Matrices in bfloat16: half the memory, 32-bit sums and state. With AMX several times as fast as {@link #FP32}; on
-   * processors without it only small batches gain. Vectors keep a cosine of at least 0.9999 with those of FP32.
+   * Matrices in bfloat16: half the memory, 32-bit sums and state. With AMX several times as fast as
+   * {@link #FP32}; on processors without it only small batches gain. Vectors keep a cosine of at
+   * least 0.9999 with those of FP32.
    */
   BF16;
 

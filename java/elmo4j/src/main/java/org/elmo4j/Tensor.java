@@ -7,8 +7,9 @@ import java.util.Arrays;
 import org.elmo4j.backend.NativeMemory;
 
 /**
- * Numbers in native memory, row-major, 32-bit floats: a view that copies nothing. It belongs to the {@link Embeddings} it
- * came from and throws {@link IllegalStateException} once those are closed. Any number of threads may read it.
+ * Numbers in native memory, row-major, 32-bit floats: a view that copies nothing. It belongs to the
+ * {@link Embeddings} it came from and throws {@link IllegalStateException} once those are closed.
+ * Any number of threads may read it.
  */
 public final class Tensor {
   private final NativeMemory memory;
@@ -47,17 +48,21 @@ public final class Tensor {
   }
 
   /**
-   * The numbers themselves, without a copy: a read-only direct buffer in native byte order. The memory lives as long as
-   * the buffer or one made from it is reachable, also after the embeddings were closed; then it is freed by the garbage
-   * collector rather than at once.
+   * The numbers themselves, without a copy: a read-only direct buffer in native byte order. The
+   * memory lives as long as the buffer or one made from it is reachable, also after the embeddings
+   * were closed; then it is freed by the garbage collector rather than at once.
    *
    * @throws IllegalStateException after the embeddings were closed
-   * @throws ElmoException if there are more numbers than one buffer can hold (2^29); take sentences one by one then
+   * @throws ElmoException if there are more numbers than one buffer can hold (2^29); take sentences
+   *     one by one then
    */
   public FloatBuffer floatBuffer() {
     if (size() > Integer.MAX_VALUE / Float.BYTES) {
       throw new ElmoException(
-          "tensor " + Arrays.toString(shape) + ": expected at most 2^29 numbers for one buffer, found " + size());
+          "tensor "
+              + Arrays.toString(shape)
+              + ": expected at most 2^29 numbers for one buffer, found "
+              + size());
     }
     return memory.floats(offset, (int) size());
   }
@@ -72,7 +77,12 @@ public final class Tensor {
   public float get(long... index) {
     if (index.length != shape.length) {
       throw new IndexOutOfBoundsException(
-          "expected " + shape.length + " indices for " + Arrays.toString(shape) + ", found " + index.length);
+          "expected "
+              + shape.length
+              + " indices for "
+              + Arrays.toString(shape)
+              + ", found "
+              + index.length);
     }
     long at = 0;
     for (int i = 0; i < index.length; i++) {
@@ -92,9 +102,11 @@ public final class Tensor {
    */
   public Tensor slice(long index) {
     if (shape.length == 0 || index < 0 || index >= shape[0]) {
-      throw new IndexOutOfBoundsException("index " + index + " is outside of " + Arrays.toString(shape));
+      throw new IndexOutOfBoundsException(
+          "index " + index + " is outside of " + Arrays.toString(shape));
     }
-    return new Tensor(memory, offset + index * (size() / shape[0]), Arrays.copyOfRange(shape, 1, shape.length));
+    return new Tensor(
+        memory, offset + index * (size() / shape[0]), Arrays.copyOfRange(shape, 1, shape.length));
   }
 
   /** The first {@code count} elements of the first dimension. */
@@ -113,7 +125,10 @@ public final class Tensor {
   public float[] toArray() {
     if (size() > Integer.MAX_VALUE - 8) {
       throw new ElmoException(
-          "tensor " + Arrays.toString(shape) + ": expected at most 2^31 - 9 numbers for one array, found " + size());
+          "tensor "
+              + Arrays.toString(shape)
+              + ": expected at most 2^31 - 9 numbers for one array, found "
+              + size());
     }
     float[] array = new float[(int) size()];
     memory.copyTo(offset, array);

@@ -45,11 +45,8 @@ final class Pca {
       for (int r = 0; r < n; r++) {
         v[r] =
             Math.cos(
-                1
-                    + r
-                        * (d
-                            + 1.3)); // no direction that an eigenvector is likely to be at right
-                                     // angles to
+                1 + r * (d + 1.3)); // no direction that an eigenvector is likely to be at right
+        // angles to
       }
       double value = 0;
       for (int round = 0; round < ROUNDS; round++) {

@@ -33,7 +33,8 @@ final class Annotations {
                       "metadata",
                       DataTypes.createMapType(DataTypes.StringType, DataTypes.StringType, true),
                       true),
-                  field("embeddings", DataTypes.createArrayType(DataTypes.FloatType, false), true))),
+                  field(
+                      "embeddings", DataTypes.createArrayType(DataTypes.FloatType, false), true))),
           true);
 
   private static final GenericArrayData KEYS =

@@ -115,7 +115,8 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
 
     synchronized ElmoMetrics get() {
       if (current == null) {
-        throw new IllegalStateException("metrics: expected a stage that was used, found one that was not");
+        throw new IllegalStateException(
+            "metrics: expected a stage that was used, found one that was not");
       }
       return current;
     }
@@ -137,7 +138,9 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
             "whether all nodes can read the model's path, so that it is neither sent nor saved");
     inputCols =
         new StringArrayParam(
-            this, "inputCols", "a column of text or tokens, or two of annotations: sentence, token");
+            this,
+            "inputCols",
+            "a column of text or tokens, or two of annotations: sentence, token");
     outputCols = new StringArrayParam(this, "outputCols", "columns to add, one a pooling layer");
     poolingLayers =
         new StringArrayParam(
@@ -159,7 +162,8 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
     keepAlive =
         number("keepAlive", "seconds that an executor keeps the model after its last task", 0);
     storageRef =
-        StringParam.of(this, "storageRef", "tells later stages which embeddings they were made for");
+        StringParam.of(
+            this, "storageRef", "tells later stages which embeddings they were made for");
     setDefault(model, ModelFiles.BOX);
     setDefault(byReference, false);
     setDefault(poolingLayers, new String[] {"elmo"});
@@ -196,7 +200,9 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
     return of(ModelFiles.named(name, language), false);
   }
 
-  /** As {@link #pretrained(String, String)}; the place that Spark NLP would load from is not used. */
+  /**
+   * As {@link #pretrained(String, String)}; the place that Spark NLP would load from is not used.
+   */
   public static ElmoEmbeddings pretrained(String name, String language, String remoteLocation) {
     return pretrained(name, language);
   }
@@ -299,8 +305,7 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
     private void saveWeights(Path target) {
       try {
         java.nio.file.Path folder = ModelFiles.temporaryFolder();
-        java.nio.file.Path file =
-            ModelFiles.asFile(ModelFiles.local(stage.getModel()), folder);
+        java.nio.file.Path file = ModelFiles.asFile(ModelFiles.local(stage.getModel()), folder);
         FileSystem system = target.getFileSystem(sc().hadoopConfiguration());
         system.copyFromLocalFile(file.startsWith(folder), true, new Path(file.toUri()), target);
         java.nio.file.Files.delete(folder);
@@ -398,7 +403,8 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
   }
 
   /**
-   * The columns to read: one of text or tokens, or two of annotations in either order. See the class.
+   * The columns to read: one of text or tokens, or two of annotations in either order. See the
+   * class.
    */
   public ElmoEmbeddings setInputCols(String... columns) {
     set(inputCols, columns);
@@ -548,7 +554,8 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
   }
 
   /**
-   * Seconds that an executor keeps the model after its last task, 60 by default; 0 closes it at once.
+   * Seconds that an executor keeps the model after its last task, 60 by default; 0 closes it at
+   * once.
    *
    * @throws IllegalArgumentException if it is negative
    */
@@ -652,7 +659,8 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
 
   private String[] required(StringArrayParam param) {
     if (!isDefined(param)) {
-      throw new IllegalArgumentException(uid + ": " + param.name() + ": expected columns, found none set");
+      throw new IllegalArgumentException(
+          uid + ": " + param.name() + ": expected columns, found none set");
     }
     return getOrDefault(param);
   }
@@ -660,7 +668,8 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
   private synchronized Structure structure() {
     if (!getModel().equals(structureOf)) {
       try (WeightStore store = ModelFiles.open(getModel())) {
-        structure = new Structure(store.options().projectionDim(), store.options().lstmLayers() + 1);
+        structure =
+            new Structure(store.options().projectionDim(), store.options().lstmLayers() + 1);
         structureOf = getModel();
       }
     }
@@ -694,7 +703,11 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
       }
       if (wide.length != structure().layers()) {
         throw new IllegalArgumentException(
-            uid + ": scalarMixWeights: expected one a layer, " + structure().layers() + ", found " + wide.length);
+            uid
+                + ": scalarMixWeights: expected one a layer, "
+                + structure().layers()
+                + ", found "
+                + wide.length);
       }
     }
     Set<String> taken = new HashSet<>(Arrays.asList(schema.fieldNames()));
@@ -702,7 +715,8 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
     for (int k = 0; k < columns.length; k++) {
       checkNew(taken, "outputCols", columns[k]);
       OutputColumn output =
-          new OutputColumn(columns[k], layers[k], weights, ((Double) getOrDefault(mixGamma)).floatValue());
+          new OutputColumn(
+              columns[k], layers[k], weights, ((Double) getOrDefault(mixGamma)).floatValue());
       Layer layer = output.toLayer();
       Layer rows = layer.kind() == Layer.Kind.MEAN ? layer.of() : layer;
       if (rows.index() >= structure().layers()) {
@@ -734,7 +748,9 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
     InputColumns inputs = InputColumns.of(uid, schema, getInputCols(), !getCaseSensitive());
     if (isDefined(tokensCol) && inputs.kind() != InputColumns.Kind.TEXT) {
       throw new IllegalArgumentException(
-          uid + ": tokensCol: expected a column of text to read, found " + String.join(", ", getInputCols()));
+          uid
+              + ": tokensCol: expected a column of text to read, found "
+              + String.join(", ", getInputCols()));
     }
     return inputs;
   }
@@ -753,7 +769,8 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
           annotations
               ? Annotations.TYPE
               : output.isMean() ? SQLDataTypes.VectorType() : VectorsUdt.TYPE;
-      result = result.add(new StructField(output.name(), type, true, metadata(output, annotations)));
+      result =
+          result.add(new StructField(output.name(), type, true, metadata(output, annotations)));
     }
     if (isDefined(tokensCol)) {
       result = result.add(getOrDefault(tokensCol), DataTypes.createArrayType(DataTypes.StringType));
@@ -823,7 +840,8 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
       boolean wrapped =
           raw.apply(i).dataType() instanceof AnnotationsUdt
               || raw.apply(i).dataType() instanceof VectorsUdt;
-      columns[i] = (wrapped ? functions.unwrap_udt(column) : column).as(field.name(), field.metadata());
+      columns[i] =
+          (wrapped ? functions.unwrap_udt(column) : column).as(field.name(), field.metadata());
     }
     return embedded.select(columns);
   }

@@ -116,7 +116,8 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
 
     private ElmoModel model() {
       if (lease == null) {
-        int threads = plan.threads() > 0 ? plan.threads() : Runtime.getRuntime().availableProcessors();
+        int threads =
+            plan.threads() > 0 ? plan.threads() : Runtime.getRuntime().availableProcessors();
         try {
           lease = SharedModels.acquire(plan.model(), plan.device(), threads, plan.keepAlive());
         } catch (ElmoException e) {

@@ -54,13 +54,16 @@ record InputColumns(
   static InputColumns of(String uid, StructType schema, String[] names, boolean lowerCase) {
     for (String name : names) {
       if (!Arrays.asList(schema.fieldNames()).contains(name)) {
-        throw wrong(uid, "expected a column " + name, "only " + Arrays.toString(schema.fieldNames()));
+        throw wrong(
+            uid, "expected a column " + name, "only " + Arrays.toString(schema.fieldNames()));
       }
     }
     if (names.length == 1) {
       DataType type = schema.apply(names[0]).dataType();
       boolean text = type.equals(DataTypes.StringType);
-      if (!text && !(type instanceof ArrayType array && array.elementType().equals(DataTypes.StringType))) {
+      if (!text
+          && !(type instanceof ArrayType array
+              && array.elementType().equals(DataTypes.StringType))) {
         throw wrong(
             uid,
             "expected column "
@@ -109,14 +112,17 @@ record InputColumns(
     if (!field.metadata().contains("annotatorType")) {
       throw wrong(
           uid,
-          "expected column " + field.name() + " to be an output of a Spark NLP stage, with an annotatorType",
+          "expected column "
+              + field.name()
+              + " to be an output of a Spark NLP stage, with an annotatorType",
           field.dataType().catalogString() + " without");
     }
     return field.metadata().getString("annotatorType");
   }
 
   private static int[] fields(String uid, StructField field) {
-    if (field.dataType() instanceof ArrayType array && array.elementType() instanceof StructType type) {
+    if (field.dataType() instanceof ArrayType array
+        && array.elementType() instanceof StructType type) {
       List<String> present = Arrays.asList(type.fieldNames());
       if (present.containsAll(List.of("begin", "end", "result"))
           && type.apply("begin").dataType().equals(DataTypes.IntegerType)
@@ -238,7 +244,9 @@ record InputColumns(
       }
       spans.add(
           new Span(
-              annotation.getInt(fields[0]), annotation.getInt(fields[1]), annotation.getString(fields[2])));
+              annotation.getInt(fields[0]),
+              annotation.getInt(fields[1]),
+              annotation.getString(fields[2])));
     }
     return spans;
   }

@@ -141,7 +141,8 @@ final class ModelFiles {
       // Executors know files by name, so the name tells the content, and equal ones are one file.
       String name = ModelRef.sentName(file);
       Path named =
-          OFFERED.computeIfAbsent(name, n -> place(file, folder.resolve(n), file.startsWith(folder)));
+          OFFERED.computeIfAbsent(
+              name, n -> place(file, folder.resolve(n), file.startsWith(folder)));
       String address = SparkEnv.get().rpcEnv().fileServer().addFile(named.toFile());
       return new ModelRef(ModelRef.Kind.SENT, address);
     } catch (IOException e) {

@@ -65,8 +65,7 @@ record ModelRef(Kind kind, String place) implements Serializable {
    */
   ElmoModel open(String device, int threads) {
     try {
-      ElmoModel.Builder builder =
-          ElmoModel.builder().device(Device.parse(device)).threads(threads);
+      ElmoModel.Builder builder = ElmoModel.builder().device(Device.parse(device)).threads(threads);
       return switch (kind) {
         case BOX -> builder.miniEnglish().load();
         case PATH -> builder.path(Path.of(place)).load();

@@ -24,7 +24,8 @@ record OutputColumn(String name, String layer, float[] mixWeights, float mixGamm
    */
   Layer toLayer() {
     boolean mean = layer.startsWith("mean(") && layer.endsWith(")");
-    Layer parsed = Layer.parse(mean ? layer.substring("mean(".length(), layer.length() - 1) : layer);
+    Layer parsed =
+        Layer.parse(mean ? layer.substring("mean(".length(), layer.length() - 1) : layer);
     if (parsed.equals(Layer.DEFAULT)) {
       return mean ? Layer.mean(parsed) : Layer.mean(mixed(Layer.ELMO));
     }

@@ -27,8 +27,10 @@ final class StringParam {
         }
       }
     } catch (ReflectiveOperationException e) {
-      throw new IllegalStateException("Spark's Param: expected a usable constructor, found " + e, e);
+      throw new IllegalStateException(
+          "Spark's Param: expected a usable constructor, found " + e, e);
     }
-    throw new IllegalStateException("Spark's Param: expected the constructor of 3.5 or 4, found neither");
+    throw new IllegalStateException(
+        "Spark's Param: expected the constructor of 3.5 or 4, found neither");
   }
 }

@@ -15,7 +15,9 @@ import org.elmo4j.Layer;
  * for them: close it. For one thread at a time.
  */
 final class Window implements AutoCloseable {
-  /** A result is as wide as its longest sentence: past this much padding another call is cheaper. */
+  /**
+   * A result is as wide as its longest sentence: past this much padding another call is cheaper.
+   */
   private static final double MAX_PADDING = 1.5;
 
   /** Fewer tokens than this share of the budget are not worth a call of their own. */

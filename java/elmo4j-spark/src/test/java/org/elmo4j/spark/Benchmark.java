@@ -45,7 +45,8 @@ public final class Benchmark {
     for (List<String> sentence : sentences) {
       data.add(RowFactory.create(data.size(), sentence.toArray(new String[0])));
     }
-    StructType schema = new StructType().add("id", DataTypes.IntegerType).add("tokens", Spark.TOKENS);
+    StructType schema =
+        new StructType().add("id", DataTypes.IntegerType).add("tokens", Spark.TOKENS);
     session.createDataFrame(data, schema).repartition(2 * cores).write().parquet(in);
 
     ElmoEmbeddings stage =
@@ -60,9 +61,11 @@ public final class Benchmark {
         report("library, elmo", tokens, library, library);
         Cost means = library(model, sentences, Layer.DEFAULT);
         report("library, mean", tokens, means, means);
-        report("stage, mean, to Parquet", tokens, stage(session, stage, in, "default", folder), means);
+        report(
+            "stage, mean, to Parquet", tokens, stage(session, stage, in, "default", folder), means);
         report("stage, elmo, to nowhere", tokens, stage(session, stage, in, "elmo", null), library);
-        report("stage, elmo, to Parquet", tokens, stage(session, stage, in, "elmo", folder), library);
+        report(
+            "stage, elmo, to Parquet", tokens, stage(session, stage, in, "elmo", folder), library);
       }
     } finally {
       session.stop();
@@ -78,8 +81,7 @@ public final class Benchmark {
       long cpu = SYSTEM.getProcessCpuTime();
       long start = System.nanoTime();
       work.run();
-      return new Cost(
-          (System.nanoTime() - start) / 1e9, (SYSTEM.getProcessCpuTime() - cpu) / 1e9);
+      return new Cost((System.nanoTime() - start) / 1e9, (SYSTEM.getProcessCpuTime() - cpu) / 1e9);
     }
   }
 
@@ -137,7 +139,8 @@ public final class Benchmark {
       StringBuilder word = new StringBuilder();
       int length = 1 + (int) Math.min(14, Math.log(i + 2) * (0.5 + random.nextDouble() * 0.6));
       for (int j = 0; j < length; j++) {
-        word.append("etaoinshrdlucmfwypvbgkjqxz".charAt((int) (26 * Math.pow(random.nextDouble(), 2))));
+        word.append(
+            "etaoinshrdlucmfwypvbgkjqxz".charAt((int) (26 * Math.pow(random.nextDouble(), 2))));
       }
       words[i] = word.toString();
     }

@@ -45,7 +45,10 @@ class ClusterTest {
   }
 
   private static ElmoEmbeddings stage(String model) {
-    return ElmoEmbeddings.load(model).setKeepAlive(0).setInputCols("tokens").setOutputCol("vectors");
+    return ElmoEmbeddings.load(model)
+        .setKeepAlive(0)
+        .setInputCols("tokens")
+        .setOutputCol("vectors");
   }
 
   /** Runs one task on each executor and returns what they say. */
@@ -127,7 +130,9 @@ class ClusterTest {
       assertEquals(1, damaged.size());
       Exception e = assertThrows(Exception.class, embedded::collectAsList);
       assertTrue(
-          e.getMessage().matches("(?s).*executor 1: \\S*" + damaged.get(0) + ": expected a file of sha256 .*"),
+          e.getMessage()
+              .matches(
+                  "(?s).*executor 1: \\S*" + damaged.get(0) + ": expected a file of sha256 .*"),
           e.getMessage());
     } finally {
       Spark.stop(session);

@@ -114,7 +114,8 @@ class PlainColumnsTest {
         stage()
             .setScalarMix(mix)
             .setOutputCols("a", "b", "c", "d", "e")
-            .setPoolingLayers("word_emb", "lstm_outputs2", "elmo", "default", "mean(lstm_outputs1)");
+            .setPoolingLayers(
+                "word_emb", "lstm_outputs2", "elmo", "default", "mean(lstm_outputs1)");
     List<Row> rows = byId(stage.transform(Spark.tokens(session, 2, sentences)));
     List<float[][]> a = Spark.expected(sentences, Layer.WORD_EMB);
     List<float[][]> b = Spark.expected(sentences, Layer.lstm(2));
@@ -157,8 +158,7 @@ class PlainColumnsTest {
     }
 
     Files.writeString(file, "{\"weights\": [0.5, null], \"gamma\": 0.7}");
-    Exception bad =
-        assertThrows(ElmoException.class, () -> stage().setScalarMix(file.toString()));
+    Exception bad = assertThrows(ElmoException.class, () -> stage().setScalarMix(file.toString()));
     assertTrue(bad.getMessage().contains("mix.json: expected"), bad.getMessage());
     Exception two =
         assertThrows(
@@ -278,7 +278,8 @@ class PlainColumnsTest {
             .setOutputCol("features")
             .setPoolingLayer("default")
             .transform(session.createDataFrame(rows, schema));
-    Dataset<Row> predicted = new LogisticRegression().setMaxIter(10).setRegParam(0.1).fit(data).transform(data);
+    Dataset<Row> predicted =
+        new LogisticRegression().setMaxIter(10).setRegParam(0.1).fit(data).transform(data);
     assertEquals(40, predicted.filter("prediction = label").count());
   }
 

@@ -74,8 +74,7 @@ class SaveAndLoadTest {
     Path model = model();
     Dataset<Row> data = Spark.tokens(session, 1, Spark.sentences(1));
     ElmoEmbeddings stage = configured(ElmoEmbeddings.load(model.toString()));
-    PipelineModel pipeline =
-        new Pipeline().setStages(new PipelineStage[] {stage}).fit(data);
+    PipelineModel pipeline = new Pipeline().setStages(new PipelineStage[] {stage}).fit(data);
     float[][] a = first(pipeline.transform(data), "a");
     float[][] b = first(pipeline.transform(data), "b");
     Path saved = folder.resolve("pipeline");
@@ -97,7 +96,8 @@ class SaveAndLoadTest {
     read.save(again.toString());
     delete(moved);
     assertArrayEquals(a, first(ElmoEmbeddings.load(again.toString()).transform(data), "a"));
-    assertThrows(IOException.class, () -> ElmoEmbeddings.load(again.toString()).save(again.toString()));
+    assertThrows(
+        IOException.class, () -> ElmoEmbeddings.load(again.toString()).save(again.toString()));
   }
 
   @Test
@@ -113,8 +113,7 @@ class SaveAndLoadTest {
     }
     assertArrayEquals(a, first(ElmoEmbeddings.load(saved.toString()).transform(data), "a"));
     delete(model);
-    Exception e =
-        assertThrows(ElmoException.class, () -> ElmoEmbeddings.load(saved.toString()));
+    Exception e = assertThrows(ElmoException.class, () -> ElmoEmbeddings.load(saved.toString()));
     assertTrue(e.getMessage().contains(model + ": expected"), e.getMessage());
   }
 

@@ -100,7 +100,8 @@ public final class Spark {
     List<Row> rows = new ArrayList<>();
     for (List<String> sentence : sentences) {
       rows.add(
-          RowFactory.create(rows.size(), sentence == null ? null : sentence.toArray(new String[0])));
+          RowFactory.create(
+              rows.size(), sentence == null ? null : sentence.toArray(new String[0])));
     }
     StructType schema = new StructType().add("id", DataTypes.IntegerType).add("tokens", TOKENS);
     return session.createDataFrame(rows, schema).repartition(partitions);

@@ -3,8 +3,8 @@
 package org.elmo4j.backend;
 
 /**
- * Sentences that run together, by falling length. Each has a row of positions for every token and its two boundaries, one
- * sentence behind the other.
+ * Sentences that run together, by falling length. Each has a row of positions for every token and
+ * its two boundaries, one sentence behind the other.
  *
  * @param sentence which of the call's sentences each is
  * @param stateRow which row of the carried state each goes on from

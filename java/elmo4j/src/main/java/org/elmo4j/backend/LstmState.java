@@ -8,8 +8,8 @@ import org.bytedeco.javacpp.Pointer;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * What an LSTM carries from one batch to the next: for each layer, direction and row the projected output h and the cell
- * state c. For one thread at a time.
+ * What an LSTM carries from one batch to the next: for each layer, direction and row the projected
+ * output h and the cell state c. For one thread at a time.
  */
 public final class LstmState implements AutoCloseable {
   private final int projection;

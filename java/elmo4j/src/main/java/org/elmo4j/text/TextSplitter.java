@@ -63,9 +63,9 @@ public final class TextSplitter {
   }
 
   /**
-   * The sentences of a text, each as its tokens. Clitics are tokens of their own: did n't, Ann 's. A blank line ends a sentence. More than 1000
-   * characters without white space are one token, in a sentence of its own. No sentence and no
-   * token is empty.
+   * The sentences of a text, each as its tokens. Clitics are tokens of their own: did n't, Ann 's.
+   * A blank line ends a sentence. More than 1000 characters without white space are one token, in a
+   * sentence of its own. No sentence and no token is empty.
    *
    * @param text any text; may be empty
    */

@@ -275,8 +275,7 @@ class SparkNlpTest {
     ElmoEmbeddings stage = embeddings().setInputCols("document", "sentence");
     Exception e =
         assertThrows(
-            IllegalArgumentException.class,
-            () -> run(stages(stage), Spark.texts(session, TEXTS)));
+            IllegalArgumentException.class, () -> run(stages(stage), Spark.texts(session, TEXTS)));
     assertTrue(
         e.getMessage()
             .startsWith(

@@ -22,8 +22,9 @@ import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
 
 /**
- * The forward pass on the processor. Native calls are single-threaded; this class spreads them over its own threads: token
- * representations by chunks of words, the biLM by batch and direction, which meet only in the outputs.
+ * The forward pass on the processor. Native calls are single-threaded; this class spreads them over
+ * its own threads: token representations by chunks of words, the biLM by batch and direction, which
+ * meet only in the outputs.
  */
 public final class CpuBackend implements Backend {
   /** Words that one native call computes: enough that the highway's weights are read rarely. */
@@ -47,15 +48,15 @@ public final class CpuBackend implements Backend {
 
   private record Dense(Pointer kernel, FloatPointer bias) {}
 
-  private record Lstm(
-      Pointer kernelX, Pointer kernelH, FloatPointer bias, Pointer projector) {}
+  private record Lstm(Pointer kernelX, Pointer kernelH, FloatPointer bias, Pointer projector) {}
 
   /**
    * Reads the weights and packs them as the kernels want them.
    *
    * @param precision how to hold the matrices
    * @param threads how many work at once, 1 or more
-   * @throws ElmoException if a weight is not finite, this processor lacks the precision, or memory cannot be had
+   * @throws ElmoException if a weight is not finite, this processor lacks the precision, or memory
+   *     cannot be had
    */
   public CpuBackend(WeightStore store, Precision precision, int threads) {
     options = store.options();
@@ -63,7 +64,8 @@ public final class CpuBackend implements Backend {
     isa = chooseIsa();
     type = precision == Precision.BF16 ? CpuKernels.ELMO4J_BF16 : CpuKernels.ELMO4J_F32;
     if (precision == Precision.BF16 && isa == CpuKernels.ELMO4J_PORTABLE) {
-      throw new ElmoException("precision bf16: expected a processor with AVX2 or AVX-512, found neither");
+      throw new ElmoException(
+          "precision bf16: expected a processor with AVX2 or AVX-512, found neither");
     }
     workers = new Workers(threads);
     lstm = new Lstm[options.lstmLayers()][2];
@@ -143,7 +145,11 @@ public final class CpuBackend implements Backend {
       }
     }
     throw new ElmoException(
-        "elmo4j.cpu.isa: expected portable, avx2, avx512 or amx, at most " + isaName(best) + " here, found \"" + wanted + "\"");
+        "elmo4j.cpu.isa: expected portable, avx2, avx512 or amx, at most "
+            + isaName(best)
+            + " here, found \""
+            + wanted
+            + "\"");
   }
 
   private static String isaName(int isa) {
@@ -159,7 +165,9 @@ public final class CpuBackend implements Backend {
     }
   }
 
-  /** The instruction set that a model loaded now would use, and the version of OpenBLAS beside it. */
+  /**
+   * The instruction set that a model loaded now would use, and the version of OpenBLAS beside it.
+   */
   public static String describe() {
     return isaName(chooseIsa()) + ", " + CpuKernels.elmo4j_openblas_config().getString().trim();
   }
@@ -201,7 +209,8 @@ public final class CpuBackend implements Backend {
   }
 
   private Pointer packed(int type, long depth, long columns, int groups) {
-    return keep(CpuKernels.elmo4j_cpu_packed_size(isa, type, depth, columns, groups)).floatPointer(0);
+    return keep(CpuKernels.elmo4j_cpu_packed_size(isa, type, depth, columns, groups))
+        .floatPointer(0);
   }
 
   private FloatPointer packedBias(long columns, int groups) {
@@ -209,7 +218,14 @@ public final class CpuBackend implements Backend {
   }
 
   private void pack(
-      int type, FloatPointer weights, long stride, long depth, long columns, int groups, int group, Pointer packed) {
+      int type,
+      FloatPointer weights,
+      long stride,
+      long depth,
+      long columns,
+      int groups,
+      int group,
+      Pointer packed) {
     CpuKernels.elmo4j_cpu_pack(isa, type, weights, stride, depth, columns, groups, group, packed);
   }
 
@@ -235,7 +251,8 @@ public final class CpuBackend implements Backend {
     try (NativeMemory embedding = NativeMemory.allocate(ids * dim * Float.BYTES)) {
       // Row 0, of masked positions, is zero and not in the file.
       Pointer.memset(embedding.floatPointer(0), 0, (long) dim * Float.BYTES);
-      Pointer.memcpy(embedding.floatPointer(dim), staging.read("char_embed"), (ids - 1) * dim * Float.BYTES);
+      Pointer.memcpy(
+          embedding.floatPointer(dim), staging.read("char_embed"), (ids - 1) * dim * Float.BYTES);
       long table = 0;
       long bias = 0;
       for (int i = 0; i < options.filters().size(); i++) {
@@ -285,8 +302,7 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public void tokenRepresentations(
-      int words, NativeMemory ids, int[] wordIds, NativeMemory rows) {
+  public void tokenRepresentations(int words, NativeMemory ids, int[] wordIds, NativeMemory rows) {
     int chunks = Math.max(1, (words + WORDS_PER_CHUNK - 1) / WORDS_PER_CHUNK);
     if (chunks < workers.threads()) {
       chunks = Math.min(workers.threads(), Math.max(1, words / 8));
@@ -334,10 +350,13 @@ public final class CpuBackend implements Backend {
           options.characters() + 1,
           charTable,
           charBias,
-          options.activation() == ModelOptions.Activation.TANH ? CpuKernels.ELMO4J_TANH : CpuKernels.ELMO4J_RELU,
+          options.activation() == ModelOptions.Activation.TANH
+              ? CpuKernels.ELMO4J_TANH
+              : CpuKernels.ELMO4J_RELU,
           x);
       for (Dense highway : highways) {
-        CpuKernels.elmo4j_cpu_highway(isa, type, words, features, highway.kernel, highway.bias, x, y, scratch);
+        CpuKernels.elmo4j_cpu_highway(
+            isa, type, words, features, highway.kernel, highway.bias, x, y, scratch);
         FloatPointer swap = x;
         x = y;
         y = swap;
@@ -351,13 +370,23 @@ public final class CpuBackend implements Backend {
           x = joined;
         }
         CpuKernels.elmo4j_cpu_projection(
-            isa, type, words, wordDim + features, p, projection.kernel, projection.bias, x, target, scratch);
+            isa,
+            type,
+            words,
+            wordDim + features,
+            p,
+            projection.kernel,
+            projection.bias,
+            x,
+            target,
+            scratch);
       }
     }
   }
 
   /** Puts words' own embeddings in front of what their characters gave. */
-  private void join(int first, int words, int[] wordIds, FloatPointer features, FloatPointer joined) {
+  private void join(
+      int first, int words, int[] wordIds, FloatPointer features, FloatPointer joined) {
     long wordDim = options.wordDim();
     long count = options.filterCount();
     for (int i = 0; i < words; i++) {
@@ -390,7 +419,8 @@ public final class CpuBackend implements Backend {
       left[i] = new AtomicInteger(2);
     }
     try {
-      // Both directions of a batch are neighbours in the queue, so few batches are under way at a time.
+      // Both directions of a batch are neighbours in the queue, so few batches are under way at a
+      // time.
       workers.run(
           2 * batches.size(),
           task -> {
@@ -432,7 +462,9 @@ public final class CpuBackend implements Backend {
       plan.intPointer(2L * n).put(batch.sentence());
       plan.intPointer(3L * n).put(batch.word());
       try {
-        outputs = NativeMemory.allocate(2L * layers * batch.positions() * options.projectionDim() * Float.BYTES);
+        outputs =
+            NativeMemory.allocate(
+                2L * layers * batch.positions() * options.projectionDim() * Float.BYTES);
       } catch (Throwable e) {
         plan.close();
         throw e;
@@ -457,7 +489,8 @@ public final class CpuBackend implements Backend {
 
     /** The output of layer 1 or more. */
     FloatPointer output(int layer, int direction) {
-      return outputs.floatPointer((2L * (layer - 1) + direction) * batch.positions() * options.projectionDim());
+      return outputs.floatPointer(
+          (2L * (layer - 1) + direction) * batch.positions() * options.projectionDim());
     }
 
     void direction(int direction, NativeMemory words, LstmState state) {
@@ -467,7 +500,8 @@ public final class CpuBackend implements Backend {
       long hidden = (long) n * p;
       long cell = (long) n * cells;
       long scratch = CpuKernels.elmo4j_cpu_lstm_scratch(isa, type, n, cells, p);
-      try (NativeMemory memory = NativeMemory.allocate((hidden + cell + scratch + 32) * Float.BYTES)) {
+      try (NativeMemory memory =
+          NativeMemory.allocate((hidden + cell + scratch + 32) * Float.BYTES)) {
         FloatPointer c = memory.floatPointer((hidden + 15) / 16 * 16);
         FloatPointer room = memory.floatPointer((hidden + 15) / 16 * 16 + (cell + 15) / 16 * 16);
         for (int layer = 0; layer < layers; layer++) {
@@ -515,14 +549,16 @@ public final class CpuBackend implements Backend {
       for (int r = 0; r < batch.sentences(); r++) {
         FloatPointer there = state.floatPointer((long) batch.stateRow()[r] * width);
         FloatPointer here = rows.getPointer((long) r * width);
-        Pointer.memcpy(fromState ? here : there, fromState ? there : here, (long) width * Float.BYTES);
+        Pointer.memcpy(
+            fromState ? here : there, fromState ? there : here, (long) width * Float.BYTES);
       }
     }
 
     void write(NativeMemory words, List<Output> outputs) {
       int terms = layers + 1;
       int n = batch.sentences();
-      // Not JavaCPP's own allocations: those count the whole process's memory against the heap's size.
+      // Not JavaCPP's own allocations: those count the whole process's memory against the heap's
+      // size.
       int pointers = terms * Long.BYTES / Float.BYTES;
       try (NativeMemory memory = NativeMemory.allocate((3L * pointers + terms) * Float.BYTES)) {
         PointerPointer<FloatPointer> forward = new PointerPointer<>(memory.floatPointer(0));
@@ -541,12 +577,34 @@ public final class CpuBackend implements Backend {
             }
           }
           if (output.targets().size() == 1) {
-            mix(output, used, forward, backward, rows, scale, n, 0, sentence(), output.maxLength(), 0);
+            mix(
+                output,
+                used,
+                forward,
+                backward,
+                rows,
+                scale,
+                n,
+                0,
+                sentence(),
+                output.maxLength(),
+                0);
           } else {
             try (IntPointer first = new IntPointer(1).put(0)) {
               for (int r = 0; r < n; r++) {
                 int length = batch.length()[r] - (output.boundaries() ? 0 : 2);
-                mix(output, used, forward, backward, rows, scale, 1, r, first, length, batch.sentence()[r]);
+                mix(
+                    output,
+                    used,
+                    forward,
+                    backward,
+                    rows,
+                    scale,
+                    1,
+                    r,
+                    first,
+                    length,
+                    batch.sentence()[r]);
               }
             }
           }

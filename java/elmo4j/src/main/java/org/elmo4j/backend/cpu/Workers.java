@@ -11,8 +11,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntConsumer;
 
 /**
- * A fixed number of threads that native calls run on, whoever makes them: so at most that many cores and workspaces are in
- * use. Any number of threads may call.
+ * A fixed number of threads that native calls run on, whoever makes them: so at most that many
+ * cores and workspaces are in use. Any number of threads may call.
  */
 final class Workers implements AutoCloseable {
   private static final AtomicInteger POOLS = new AtomicInteger();
@@ -38,8 +38,9 @@ final class Workers implements AutoCloseable {
   }
 
   /**
-   * Runs {@code task} for 0 to count - 1 and waits until all have ended, also when the caller is interrupted: native code
-   * uses the caller's memory. Once one has failed, those that have not begun are skipped; the first failure is thrown.
+   * Runs {@code task} for 0 to count - 1 and waits until all have ended, also when the caller is
+   * interrupted: native code uses the caller's memory. Once one has failed, those that have not
+   * begun are skipped; the first failure is thrown.
    */
   void run(int count, IntConsumer task) {
     if (count == 0) {

@@ -12,22 +12,30 @@ import org.bytedeco.javacpp.tools.InfoMap;
 import org.bytedeco.javacpp.tools.InfoMapper;
 
 /**
- * How JavaCPP maps {@code native/include/elmo4j/kernels.h} to {@code org.elmo4j.backend.cpu.CpuKernels}. The kernels are
- * linked statically into the JNI library; OpenBLAS is loaded from the Bytedeco jar, without its own JNI library.
+ * How JavaCPP maps {@code native/include/elmo4j/kernels.h} to {@code
+ * org.elmo4j.backend.cpu.CpuKernels}. The kernels are linked statically into the JNI library;
+ * OpenBLAS is loaded from the Bytedeco jar, without its own JNI library.
  */
 @Properties(
     // JavaCPP gives these to the linker last one first.
-    value = @Platform(include = "elmo4j/kernels.h", link = {"openblas@.0", "elmo4j_cpu"}),
+    value =
+        @Platform(
+            include = "elmo4j/kernels.h",
+            link = {"openblas@.0", "elmo4j_cpu"}),
     target = "org.elmo4j.backend.cpu.CpuKernels")
 public class CpuKernelsConfig implements InfoMapper, LoadEnabled {
   @Override
   public void map(InfoMap infoMap) {
     infoMap.put(new Info("ELMO4J_WITH_CUDA").define(false));
     // Enumerations are plain int constants on the Java side.
-    infoMap.put(new Info("elmo4j_isa", "elmo4j_activation").cast().valueTypes("int").enumerate(false));
+    infoMap.put(
+        new Info("elmo4j_isa", "elmo4j_activation").cast().valueTypes("int").enumerate(false));
   }
 
-  /** Adds where OpenBLAS lies; as an annotation this would also copy the build machine's libraries into our jar. */
+  /**
+   * Adds where OpenBLAS lies; as an annotation this would also copy the build machine's libraries
+   * into our jar.
+   */
   @Override
   public void init(ClassProperties properties) {
     List<String> preloads = properties.get("platform.preload");
