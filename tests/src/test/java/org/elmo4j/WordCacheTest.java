@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.jhdf.HdfFile;
+import io.jhdf.WritableHdfFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -144,11 +146,15 @@ class WordCacheTest {
   }
 
   @Test
-  void rowsFromElsewhereStandForTheComputedOnes() {
+  void rowsFromElsewhereStandForTheComputedOnes() throws Exception {
     float[] row = new float[Models.SMALL.projectionDim()];
     Arrays.fill(row, 0.25f);
-    try (ElmoModel model = builder().load()) {
-      model.put("known", row);
+    Path vocabulary = Files.writeString(folder.resolve("vocab.txt"), "known\n");
+    Path rows = folder.resolve("rows.hdf5");
+    try (WritableHdfFile out = HdfFile.write(rows)) {
+      out.putDataset("embedding", new float[][] {row});
+    }
+    try (ElmoModel model = builder().tokenEmbeddings(vocabulary, rows).load()) {
       try (Embeddings embeddings = model.embed(List.of(List.of("known")), Layer.WORD_EMB)) {
         assertArrayEquals(row, embeddings.get(Layer.WORD_EMB, 0).toArray());
       }

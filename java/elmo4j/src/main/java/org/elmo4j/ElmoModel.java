@@ -3,6 +3,7 @@
 package org.elmo4j;
 
 import java.io.IOException;
+import java.nio.FloatBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,6 +36,7 @@ import org.elmo4j.batch.ReadAhead;
 import org.elmo4j.hub.ModelHub;
 import org.elmo4j.text.TextSplitter;
 import org.elmo4j.weights.ModelOptions;
+import org.elmo4j.weights.TokenEmbeddings;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 
@@ -361,14 +363,14 @@ public final class ElmoModel implements AutoCloseable {
     }
   }
 
-  /** Puts a representation [P] that was computed elsewhere into the word cache. */
-  void put(String word, float[] row) {
-    lock.readLock().lock();
-    try {
-      checkOpen();
-      embedder.put(word, row);
-    } finally {
-      lock.readLock().unlock();
+  /** Puts representations that were computed elsewhere into the word cache. */
+  private void put(Path vocabulary, Path embeddings) {
+    try (TokenEmbeddings ready = TokenEmbeddings.open(vocabulary, embeddings, options)) {
+      float[] row = new float[ready.dim()];
+      for (int i = 0; i < ready.tokens().size() && embedder.hasRoom(); i++) {
+        ready.read(i, 1, FloatBuffer.wrap(row));
+        embedder.put(ready.tokens().get(i), row);
+      }
     }
   }
 
@@ -655,6 +657,8 @@ public final class ElmoModel implements AutoCloseable {
     private long wordCacheBytes = 64 << 20;
     private long workspaceBytes; // 0 for the default
     private Path vocabulary;
+    private Path tokens;
+    private Path tokenRows;
     private Duration mergeDelay = Duration.ofMillis(1);
     private int mergedTokens; // 0 for the default
 
@@ -793,6 +797,21 @@ public final class ElmoModel implements AutoCloseable {
     }
 
     /**
+     * Ready token representations to put into the word cache when the model is loaded, in order
+     * until it is full: what {@code dump_token_embeddings} of bilm-tf wrote with this model.
+     *
+     * @param vocabulary one token a line
+     * @param embeddings HDF5, dataset {@code embedding} [tokens, P]
+     */
+    public Builder tokenEmbeddings(Path vocabulary, Path embeddings) {
+      require(vocabulary, "vocabulary");
+      require(embeddings, "token embeddings");
+      tokens = vocabulary;
+      tokenRows = embeddings;
+      return this;
+    }
+
+    /**
      * Native memory that all calls under way may take together, beside their results and a few MB a
      * thread; by default 128 MiB a thread and 128 MiB more. Large calls run in parts that fit; a
      * call that does not fit beside others waits for them; a single sentence that needs more runs
@@ -871,6 +890,9 @@ public final class ElmoModel implements AutoCloseable {
                 store.mix(), () -> ScalarMix.even(store.options().lstmLayers() + 1));
         ElmoModel model = new ElmoModel(store, mix == null ? own : mix, this);
         try {
+          if (tokens != null) {
+            model.put(tokens, tokenRows);
+          }
           model.warm(words);
           return model;
         } catch (Throwable e) {

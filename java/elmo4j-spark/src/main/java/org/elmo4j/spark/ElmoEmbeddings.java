@@ -456,8 +456,17 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
     return this;
   }
 
-  /** The mix behind {@code elmo}, in place of the model's own. */
+  /**
+   * The mix behind {@code elmo}, in place of the model's own.
+   *
+   * @throws ElmoException if it has layer norm, which would make a sentence's vectors depend on the
+   *     rows it shares a batch with
+   */
   public ElmoEmbeddings setScalarMix(ScalarMix mix) {
+    if (mix.layerNorm() != ScalarMix.LayerNorm.NONE) {
+      throw new ElmoException(
+          "scalar mix: expected a mix without layer norm, found " + mix.layerNorm());
+    }
     float[] weights = mix.weights();
     double[] wide = new double[weights.length];
     for (int i = 0; i < wide.length; i++) {

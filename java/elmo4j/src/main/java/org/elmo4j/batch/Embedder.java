@@ -302,6 +302,11 @@ public final class Embedder implements AutoCloseable {
     }
   }
 
+  /** Whether the word cache can take another word without losing one. */
+  public boolean hasRoom() {
+    return cache.size() < cache.capacity();
+  }
+
   /** What was done so far. */
   public Statistics statistics() {
     return new Statistics(
