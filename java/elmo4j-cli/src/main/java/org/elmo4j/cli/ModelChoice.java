@@ -134,7 +134,10 @@ final class ModelChoice {
 
   /** All choices, for more of them. */
   ElmoModel.Builder builder() {
-    if (model != null && named().isEmpty() && !Files.exists(Path.of(model))) {
+    if (model != null
+        && named().isEmpty()
+        && !Files.exists(Path.of(model))
+        && !Files.exists(Path.of(model + ".index"))) { // a TensorFlow checkpoint's prefix
       throw new ElmoException(
           model
               + ": expected a model's name, folder or file, found none (elmo models lists the"
