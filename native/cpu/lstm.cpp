@@ -19,10 +19,10 @@ namespace elmo4j {
 namespace ELMO4J_ISA {
 namespace {
 
-// Up to this many sentences the input's half of the gates is computed for up to kAheadRows
-// positions at once, and kept: reading the weights costs more than the detour.
-constexpr int64_t kFewSentences = 8;
-constexpr int64_t kAheadRows = 48;
+// Once no more rows than these are alive, the input's half of the gates is computed for about
+// kAheadRows positions at once, and kept: reading the weights costs more than the detour.
+constexpr int64_t kFewRows = 16;
+constexpr int64_t kAheadRows = 96;
 
 // Where the parts of the scratch begin, in floats.
 struct Scratch {
@@ -31,8 +31,8 @@ struct Scratch {
 
 template <class W>
 Scratch scratch_parts(int64_t sentences, int64_t cells, int64_t projection) {
-  const bool few = sentences <= kFewSentences;
-  const int64_t rows = few ? kAheadRows + kFewSentences : sentences;
+  const int64_t ahead_rows = kAheadRows + kFewRows;
+  const int64_t rows = std::max(sentences, ahead_rows);
   const int64_t gate_panels = panels(cells, 4);
   Scratch at;
   at.m = 0;
@@ -40,7 +40,7 @@ Scratch scratch_parts(int64_t sentences, int64_t cells, int64_t projection) {
   at.h = at.x + round_up(rows * kFloatsPerPointer, 16);
   at.m_rows = at.h + round_up(sentences * kFloatsPerPointer, 16);
   at.ahead = at.m_rows + round_up(sentences * kFloatsPerPointer, 16);
-  at.product = at.ahead + (few ? rows * gate_panels * kPanel : 0);
+  at.product = at.ahead + ahead_rows * gate_panels * kPanel;
   at.size =
       at.product + std::max(product_scratch<W>(rows, 2 * round_up(projection, 32), gate_panels),
                             product_scratch<W>(sentences, cells, panels(projection, 1)));
@@ -60,7 +60,6 @@ void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_
   const float** m_rows = reinterpret_cast<const float**>(scratch + at.m_rows);
   float* ahead = scratch + at.ahead;
   const int64_t gate_panels = panels(cells, 4);
-  const bool few = sentences <= kFewSentences;
   const Vec cell_bound = splat(cell_clip);
   const Vec projection_bound = splat(projection_clip);
 
@@ -99,8 +98,9 @@ void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_
       rows--;
     }
     const Operand<W> recurrent = {h_rows, projection, kernel_h};
-    if (few) {
-      if (t == ahead_until) {
+    if (rows <= kFewRows) {
+      if (t >= ahead_until) {
+        ahead_until = t;
         int64_t count = 0;
         int64_t alive = rows;
         while (ahead_until < length[0] && count < kAheadRows) {

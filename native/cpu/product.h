@@ -156,8 +156,11 @@ constexpr int64_t kRows = 6;
 constexpr int64_t kRows = 3;
 #endif
 
+// Of what runs inside a tile: called instead, it would keep the accumulators in memory.
+#define ELMO4J_INLINE inline __attribute__((always_inline))
+
 template <int R>
-inline void multiply_add(const float* const* a, int64_t k, const Vec* b, Vec (*acc)[4]) {
+ELMO4J_INLINE void multiply_add(const float* const* a, int64_t k, const Vec* b, Vec (*acc)[4]) {
 #pragma GCC unroll 8
   for (int r = 0; r < R; r++) {
     const float x = a[r][k];
@@ -171,9 +174,9 @@ inline void multiply_add(const float* const* a, int64_t k, const Vec* b, Vec (*a
 // Adds one operand's part of a tile. `soon`, where not null, is memory that will be read later: as
 // much of it as a quarter of this panel is fetched into L2.
 template <int R>
-inline void accumulate(const float* const* a, int64_t depth, const float* weights, const char* soon,
-                       Vec (*acc)[4]) {
-  const auto step = [&](int64_t k) {
+ELMO4J_INLINE void accumulate(const float* const* a, int64_t depth, const float* weights,
+                              const char* soon, Vec (*acc)[4]) {
+  const auto step = [&](int64_t k) __attribute__((always_inline)) {
     const Vec b[4] = {load(weights), load(weights + kLanes), load(weights + 2 * kLanes),
                       load(weights + 3 * kLanes)};
     multiply_add<R>(a, k, b, acc);
@@ -198,8 +201,8 @@ inline IntVec load_words(const Bf16* pairs) {
 }
 
 template <int R>
-inline void accumulate(const float* const* a, int64_t depth, const Bf16* weights, const char* soon,
-                       Vec (*acc)[4]) {
+ELMO4J_INLINE void accumulate(const float* const* a, int64_t depth, const Bf16* weights,
+                              const char* soon, Vec (*acc)[4]) {
   for (int64_t k = 0; k < depth; k += 2) {
     if (soon) {
       __builtin_prefetch(soon, 0, 2);

@@ -5,12 +5,17 @@ package org.elmo4j;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import org.bytedeco.javacpp.Pointer;
+import org.elmo4j.backend.NativeMemory;
 import org.elmo4j.oracle.ElmoOracle;
+import org.elmo4j.weights.RandomWeights;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -157,6 +162,58 @@ class ElmoSessionTest {
           () -> session.embed(List.of(List.of("x"), Arrays.asList("y", null))));
       assertThrows(ElmoException.class, () -> session.embed(List.of(List.of("x")), Layer.lstm(3)));
       assertGoesOn(session, List.of(List.of("d"), List.of("e")));
+    }
+  }
+
+  /** Memory is made to run out at one place after another, until a call gets through. */
+  @Test
+  void aCallThatFailsHalfwayLeavesTheStateAsItWas() {
+    long limit = Pointer.totalPhysicalBytes() / 10 * 9; // NativeMemory's
+    // First a part of one word, then one of many, which takes more memory.
+    List<List<String>> batch = new ArrayList<>();
+    batch.addAll(Collections.nCopies(3, Collections.nCopies(1000, "a")));
+    Random random = new Random(8);
+    for (int i = 0; i < 300; i++) {
+      batch.add(Models.sentence(random, 20));
+    }
+    int halfway = 0;
+    try (ElmoModel model =
+            ElmoModel.builder()
+                .weights(new RandomWeights(Models.TINY, SEED))
+                .threads(1)
+                .wordCacheBytes(0)
+                .workspaceBytes(1 << 20)
+                .load();
+        ElmoSession session = model.session();
+        ElmoSession undisturbed = model.session()) {
+      session.embed(batch.subList(0, 3)).close();
+      undisturbed.embed(batch.subList(0, 3)).close();
+      boolean through = false;
+      for (long spare = 128 << 10; !through; spare += spare / 8) {
+        long batches = model.statistics().batches();
+        try (NativeMemory rest = NativeMemory.allocate(limit - NativeMemory.liveBytes() - spare)) {
+          assertTrue(rest.bytes() > spare);
+          session.embed(batch, Layer.DEFAULT).close(); // small results
+          through = true;
+        } catch (ElmoException e) {
+          assertTrue(e.getMessage().startsWith("native memory: expected room for"), e::getMessage);
+          halfway += model.statistics().batches() > batches ? 1 : 0;
+          assertSameState(undisturbed, session);
+        }
+      }
+      undisturbed.embed(batch, Layer.DEFAULT).close();
+      assertSameState(undisturbed, session);
+    }
+    assertTrue(halfway > 0);
+  }
+
+  private static void assertSameState(ElmoSession expected, ElmoSession found) {
+    for (int layer = 1; layer <= 2; layer++) {
+      for (boolean backward : new boolean[] {false, true}) {
+        assertTrue(
+            Arrays.deepEquals(expected.hidden(layer, backward), found.hidden(layer, backward)));
+        assertTrue(Arrays.deepEquals(expected.cell(layer, backward), found.cell(layer, backward)));
+      }
     }
   }
 

@@ -43,8 +43,9 @@ import org.elmo4j.weights.WeightStores;
 /**
  * An ELMo model on one device (Peters et al. 2018, "Deep contextualized word representations"). It
  * holds native memory: close it. Any number of threads may use it at once, and get the same bits as
- * one thread would; a sentence's vectors do not depend on what it is batched with. {@link #close}
- * waits for calls under way; calls after it throw {@link IllegalStateException}.
+ * one thread would; a sentence's vectors do not depend on what it is batched with. (On processors
+ * without AVX2 both hold to rounding, not to the bit.) {@link #close} waits for calls under way;
+ * calls after it throw {@link IllegalStateException}.
  */
 public final class ElmoModel implements AutoCloseable {
   private final String source;
@@ -124,7 +125,9 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * Embeds sentences given as tokens.
+   * Embeds sentences given as tokens. The result is padded to the longest of them: one that is much
+   * longer than the others costs its length for each, where {@link #embedAll} and {@link #submit}
+   * cost what each sentence needs.
    *
    * @param sentences may be empty; a sentence may have no tokens; an empty token is a token
    * @param layers the outputs wanted; {@link Layer#ELMO} where none is named
@@ -233,9 +236,13 @@ public final class ElmoModel implements AutoCloseable {
    * @throws IllegalStateException after {@link #close}
    */
   public CompletableFuture<Embeddings> submit(List<String> sentence, Layer... layers) {
+    return merger.submit(checked(layers), copy(sentence, 0));
+  }
+
+  private List<Layer> checked(Layer... layers) {
     List<Layer> wanted = EmbedOptions.layers(layers).layers();
     wanted.forEach(layer -> scales(rows(layer)));
-    return merger.submit(wanted, copy(Collections.singletonList(sentence)).get(0));
+    return wanted;
   }
 
   /**
@@ -275,7 +282,7 @@ public final class ElmoModel implements AutoCloseable {
       List<Map<Layer, NativeMemory>> memories = new ArrayList<>(n);
       try {
         for (int i = 0; i < n; i++) {
-          memories.add(new LinkedHashMap<>());
+          memories.add(new LinkedHashMap<>(2 * layers.size()));
         }
         List<Output> outputs = new ArrayList<>();
         for (Layer layer : layers) {
@@ -440,20 +447,23 @@ public final class ElmoModel implements AutoCloseable {
     require(sentences, "sentences");
     List<List<String>> copy = new ArrayList<>(sentences.size());
     for (List<String> sentence : sentences) {
-      if (sentence == null) {
-        throw new ElmoException(
-            "sentence " + copy.size() + ": expected a list of tokens, found null");
-      }
-      String[] tokens = sentence.toArray(new String[0]);
-      for (int j = 0; j < tokens.length; j++) {
-        if (tokens[j] == null) {
-          throw new ElmoException(
-              "sentence " + copy.size() + ", token " + j + ": expected a string, found null");
-        }
-      }
-      copy.add(Collections.unmodifiableList(Arrays.asList(tokens)));
+      copy.add(copy(sentence, copy.size()));
     }
     return Collections.unmodifiableList(copy);
+  }
+
+  private static List<String> copy(List<String> sentence, int index) {
+    if (sentence == null) {
+      throw new ElmoException("sentence " + index + ": expected a list of tokens, found null");
+    }
+    String[] tokens = sentence.toArray(new String[0]);
+    for (int j = 0; j < tokens.length; j++) {
+      if (tokens[j] == null) {
+        throw new ElmoException(
+            "sentence " + index + ", token " + j + ": expected a string, found null");
+      }
+    }
+    return Collections.unmodifiableList(Arrays.asList(tokens));
   }
 
   private static void require(Object value, String name) {
@@ -836,7 +846,8 @@ public final class ElmoModel implements AutoCloseable {
     /**
      * How sentences of {@link ElmoModel#submit} and {@link ElmoModel#embedAll} are merged.
      *
-     * @param maxDelay how long a sentence waits for others while nothing runs; by default 1 ms
+     * @param maxDelay how long a sentence waits for others while nothing runs, unless all have come
+     *     back that the last run answered; by default 1 ms
      * @param maxTokens tokens, boundaries included, of one run; as many may wait for the next. By
      *     default 12,288 for each two threads
      * @throws ElmoException if the delay is negative or longer than a day, or there are no tokens

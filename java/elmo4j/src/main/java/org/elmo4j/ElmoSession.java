@@ -30,11 +30,21 @@ public final class ElmoSession implements AutoCloseable {
 
   /**
    * As {@link ElmoModel#embed(List, EmbedOptions)}, going on from this session's state. All LSTM
-   * layers run, so that the state does not depend on what is asked for.
+   * layers run, so that the state does not depend on what is asked for. A call that fails leaves
+   * the state as it was.
    */
   public synchronized Embeddings embed(
       List<? extends List<String>> sentences, EmbedOptions options) {
-    return model.embed(sentences, options, open());
+    LstmState next = open().copy(); // Moved batch by batch, whatever comes after.
+    try {
+      Embeddings embeddings = model.embed(sentences, options, next);
+      state.close();
+      state = next;
+      return embeddings;
+    } catch (Throwable e) {
+      next.close();
+      throw e;
+    }
   }
 
   /** Rows that hold state: sentences of the largest batch so far. */

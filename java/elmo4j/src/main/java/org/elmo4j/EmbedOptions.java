@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j;
 
-import java.util.LinkedHashSet;
+import java.util.ArrayList;
 import java.util.List;
 
 /** What to compute for a batch. Immutable; any thread may use it. */
@@ -24,12 +24,14 @@ public final class EmbedOptions {
     if (layers == null) {
       throw new ElmoException("layers: expected a list of layers, found null");
     }
-    LinkedHashSet<Layer> distinct = new LinkedHashSet<>();
+    List<Layer> distinct = new ArrayList<>(layers.length); // a few at most
     for (Layer layer : layers) {
       if (layer == null) {
         throw new ElmoException("layers: expected no null, found one among " + layers.length);
       }
-      distinct.add(layer);
+      if (!distinct.contains(layer)) {
+        distinct.add(layer);
+      }
     }
     return new EmbedOptions(
         distinct.isEmpty() ? List.of(Layer.ELMO) : List.copyOf(distinct), false);

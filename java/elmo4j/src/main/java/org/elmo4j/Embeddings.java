@@ -11,7 +11,9 @@ import org.elmo4j.backend.NativeMemory;
 
 /**
  * What came out for a batch: one tensor for each layer asked for. It owns native memory: close it.
- * Any number of threads may read it; {@link #close} may come at any time and more than once.
+ * For each layer that is {@code 4 * dim * maxLength} bytes a sentence, padding included: 8 MB with
+ * 1,024 numbers a token where the longest has 2,000. {@link ElmoModel#embedAll} pads nothing. Any
+ * number of threads may read it; {@link #close} may come at any time and more than once.
  */
 public final class Embeddings implements AutoCloseable {
   private final List<List<String>> sentences;
@@ -30,7 +32,7 @@ public final class Embeddings implements AutoCloseable {
     this.lengths = lengths;
     this.maxLength = maxLength;
     this.memories = new ArrayList<>(memories.values());
-    this.tensors = new LinkedHashMap<>();
+    this.tensors = new LinkedHashMap<>(2 * memories.size());
     memories.forEach(
         (layer, memory) -> {
           int dim = dims.applyAsInt(layer);

@@ -4,6 +4,7 @@ package org.elmo4j.batch;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -215,6 +216,81 @@ class MergerTest {
       CompletableFuture<Result> failed = merger.submit("k", List.of("a"));
       assertSame(failure, assertThrows(CompletionException.class, failed::join).getCause());
       assertEquals("b", merger.submit("k", List.of("b")).join().text);
+    }
+  }
+
+  @Test
+  void noCallerWaitsOnceAllAreBackThatTheLastRunAnswered() {
+    Work work = new Work();
+    work.permits.release(10);
+    try (Merger<String, Result> merger =
+        new Merger<>("the test's merger", work, Duration.ofHours(1), 6)) {
+      CompletableFuture<Result> a = merger.submit("k", List.of("a")); // 3 positions each: full
+      CompletableFuture<Result> b = merger.submit("k", List.of("b"));
+      a.join();
+      b.join();
+      CompletableFuture<Result> again = merger.submit("k", List.of()); // 2: not full any more
+      merger.submit("k", List.of()).join();
+      again.join(); // Within the test's minute, not in an hour.
+    }
+    assertEquals(List.of(List.of("k", "a", "b"), List.of("k", "", "")), work.runs);
+  }
+
+  @Test
+  void anErrorBetweenRunsReachesAllThatWaitAndClosingEnds() {
+    Error failure = new Error("kinds that cannot be compared");
+    Object kind =
+        new Object() {
+          @Override
+          public boolean equals(Object other) {
+            throw failure;
+          }
+
+          @Override
+          public int hashCode() {
+            return 0;
+          }
+        };
+    try (Merger<Object, Result> merger =
+        new Merger<>("m", (k, sentences) -> List.of(), Duration.ofDays(1), 6)) {
+      CompletableFuture<Result> a = merger.submit(kind, List.of("a"));
+      CompletableFuture<Result> b = merger.submit(kind, List.of("b")); // full
+      assertSame(failure, assertThrows(CompletionException.class, a::join).getCause());
+      assertSame(failure, assertThrows(CompletionException.class, b::join).getCause());
+      CompletableFuture<Result> c = merger.submit(kind, List.of("c", "d", "e", "f")); // and on
+      assertSame(failure, assertThrows(CompletionException.class, c::join).getCause());
+    }
+  }
+
+  @Test
+  void aResultThatIsMissingOrCannotBeClosedHarmsNoOtherFuture() {
+    Work work = new Work();
+    class Stubborn implements AutoCloseable {
+      @Override
+      public void close() {
+        throw new IllegalStateException("stays open");
+      }
+    }
+    try (Merger<String, AutoCloseable> merger =
+        new Merger<>(
+            "m",
+            (kind, sentences) -> {
+              work.begun.release();
+              work.permits.acquireUninterruptibly();
+              return List.of(new Stubborn(), new Stubborn());
+            },
+            Duration.ofDays(1),
+            9)) {
+      CompletableFuture<AutoCloseable> cancelled = merger.submit("k", List.of("a"));
+      CompletableFuture<AutoCloseable> answered = merger.submit("k", List.of("b"));
+      CompletableFuture<AutoCloseable> missing = merger.submit("k", List.of("c")); // full
+      work.begun.acquireUninterruptibly();
+      assertTrue(cancelled.cancel(false));
+      work.permits.release();
+      assertEquals(Stubborn.class, answered.join().getClass());
+      assertInstanceOf(
+          IndexOutOfBoundsException.class,
+          assertThrows(CompletionException.class, missing::join).getCause());
     }
   }
 

@@ -95,6 +95,14 @@ public class EmbedBenchmark {
     elmo.embed(sentences, Layer.ELMO).close();
   }
 
+  /** A call for every sixteen sentences: what sixteen callers that wait could get at best. */
+  @Benchmark
+  public void batchesOf16() {
+    for (int s = 0; s < SENTENCES; s += CALLERS) {
+      elmo.embed(sentences.subList(s, s + CALLERS), Layer.ELMO).close();
+    }
+  }
+
   /** One call with one sentence of ten tokens. */
   @Benchmark
   @BenchmarkMode(Mode.SampleTime)

@@ -20,9 +20,13 @@ public final class LstmState implements AutoCloseable {
 
   /** No rows yet. */
   public LstmState(ModelOptions options) {
-    projection = options.projectionDim();
-    cells = options.lstmDim();
-    for (int i = 0; i < 2 * options.lstmLayers(); i++) {
+    this(options.projectionDim(), options.lstmDim(), 2 * options.lstmLayers());
+  }
+
+  private LstmState(int projection, int cells, int count) {
+    this.projection = projection;
+    this.cells = cells;
+    for (int i = 0; i < count; i++) {
       hidden.add(NativeMemory.allocate(0));
       cell.add(NativeMemory.allocate(0));
     }
@@ -44,12 +48,32 @@ public final class LstmState implements AutoCloseable {
     }
   }
 
+  /** The same rows in memory of their own. */
+  public LstmState copy() {
+    LstmState copy = new LstmState(projection, cells, hidden.size());
+    try {
+      copy.grow(rows);
+      for (int i = 0; i < hidden.size(); i++) {
+        copyAll(hidden.get(i), copy.hidden.get(i));
+        copyAll(cell.get(i), copy.cell.get(i));
+      }
+      return copy;
+    } catch (Throwable e) {
+      copy.close();
+      throw e;
+    }
+  }
+
   private static NativeMemory grown(NativeMemory old, long floats) {
     NativeMemory memory = NativeMemory.allocate(floats * Float.BYTES);
     Pointer.memset(memory.floatPointer(0), 0, memory.bytes());
-    Pointer.memcpy(memory.floatPointer(0), old.floatPointer(0), old.bytes());
+    copyAll(old, memory);
     old.close();
     return memory;
+  }
+
+  private static void copyAll(NativeMemory from, NativeMemory to) {
+    Pointer.memcpy(to.floatPointer(0), from.floatPointer(0), from.bytes());
   }
 
   /** [rows, P] of one layer (from 0) and direction (0 forward, 1 backward). */

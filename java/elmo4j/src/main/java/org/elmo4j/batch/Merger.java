@@ -66,7 +66,8 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
   private final Condition idle = lock.newCondition();
   private final Deque<Request<K, R>> queue = new ArrayDeque<>();
   private long queuedPositions;
-  private long lastEnd = System.nanoTime();
+  private long lastEnd = System.nanoTime() - Long.MAX_VALUE / 2;
+  private int expected; // requests that may wait soon after the last run
   private boolean running; // the runner looks after the queue
   private boolean closed;
 
@@ -74,7 +75,8 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
    * Nothing waits yet.
    *
    * @param owner what is closed, in messages
-   * @param maxDelay how long a sentence waits for others while nothing runs
+   * @param maxDelay how long a sentence waits for others while nothing runs, unless all are there
+   *     that the last run answered
    * @param maxPositions positions (tokens and two boundaries a sentence) of one run, and of what
    *     waits; a single sentence may have more
    */
@@ -138,33 +140,76 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
   }
 
   private void runAll() {
-    for (List<Request<K, R>> run; (run = next()) != null; ) {
-      List<List<String>> sentences = new ArrayList<>(run.size());
-      run.forEach(request -> sentences.add(request.sentence));
-      List<R> results = null;
-      Throwable failure = null;
-      try {
-        results = work.run(run.get(0).kind, sentences);
-      } catch (Throwable e) {
-        failure = e;
+    try {
+      for (List<Request<K, R>> run; (run = next()) != null; ) {
+        List<R> results = null;
+        Throwable failure = null;
+        try {
+          List<List<String>> sentences = new ArrayList<>(run.size());
+          run.forEach(request -> sentences.add(request.sentence));
+          results = work.run(run.get(0).kind, sentences);
+        } catch (Throwable e) {
+          failure = e;
+        }
+        noteEnd(run.size());
+        hand(run, results, failure);
       }
+    } catch (Throwable e) {
+      // No memory for the next run, or a kind that cannot be compared: no future may wait for ever.
+      failAll(e);
+    }
+  }
+
+  /** Those whose results go out now may come again, and those that wait already are there. */
+  private void noteEnd(int handedOut) {
+    lock.lock();
+    try {
+      lastEnd = System.nanoTime();
+      expected = queue.size() + handedOut;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Completes futures on the thread that is there for it, or here if it cannot be had. */
+  private void hand(List<Request<K, R>> run, List<R> results, Throwable failure) {
+    try {
+      completer.execute(() -> complete(run, results, failure));
+    } catch (Throwable e) {
       complete(run, results, failure);
     }
   }
 
   private void complete(List<Request<K, R>> run, List<R> results, Throwable failure) {
-    completer.execute(
-        () -> {
-          completing = Thread.currentThread();
-          for (int i = 0; i < run.size(); i++) {
-            CompletableFuture<R> future = run.get(i).future;
-            if (results == null) {
-              future.completeExceptionally(failure);
-            } else if (!future.complete(results.get(i))) {
-              close(results.get(i)); // It was cancelled meanwhile.
-            }
-          }
-        });
+    completing = Thread.currentThread();
+    for (int i = 0; i < run.size(); i++) {
+      CompletableFuture<R> future = run.get(i).future;
+      try {
+        if (results == null) {
+          future.completeExceptionally(failure);
+        } else if (!future.complete(results.get(i))) {
+          close(results.get(i)); // It was cancelled meanwhile.
+        }
+      } catch (Throwable e) {
+        future.completeExceptionally(e); // The others still get theirs.
+      }
+    }
+  }
+
+  private void failAll(Throwable failure) {
+    lock.lock();
+    try {
+      running = false;
+      idle.signalAll();
+      room.signalAll();
+      for (int left = queue.size(); left > 0; left--) { // An action may submit again.
+        Request<K, R> request = queue.poll();
+        queuedPositions -= request.positions();
+        request.future.completeExceptionally(failure);
+      }
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Closes a result that nobody waits for. */
@@ -180,7 +225,6 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
   private List<Request<K, R>> next() {
     lock.lock();
     try {
-      lastEnd = System.nanoTime();
       while (true) {
         dropCancelled();
         if (queue.isEmpty()) {
@@ -188,9 +232,16 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
           idle.signalAll();
           return null;
         }
-        // Those whose results have just gone out get their chance to come again.
-        long waited = System.nanoTime() - Math.max(queue.peek().arrived, lastEnd);
-        if (closed || queuedPositions >= maxPositions || lock.hasWaiters(room) || waited >= delay) {
+        // Those whose results have just gone out get their chance to come again: callers that wait
+        // for each result would else fall into two groups that take turns. Once they are all here
+        // there is nobody to wait for.
+        long sinceEnd = System.nanoTime() - lastEnd;
+        long waited = Math.min(sinceEnd, System.nanoTime() - queue.peek().arrived);
+        if (closed
+            || queuedPositions >= maxPositions
+            || lock.hasWaiters(room)
+            || waited >= delay
+            || sinceEnd < delay && queue.size() >= expected) {
           return take();
         }
         try {
@@ -220,17 +271,23 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     List<Request<K, R>> run = new ArrayList<>();
     K kind = queue.peek().kind;
     long positions = 0;
-    for (Iterator<Request<K, R>> i = queue.iterator(); i.hasNext(); ) {
-      Request<K, R> request = i.next();
+    for (Request<K, R> request : queue) {
       if (!request.kind.equals(kind)) {
         continue;
       }
       if (!run.isEmpty() && positions + request.positions() > maxPositions) {
         break;
       }
-      i.remove();
       run.add(request);
       positions += request.positions();
+    }
+    // Only now, when nothing can fail any more: what has left the queue must run.
+    int taken = 0;
+    for (Iterator<Request<K, R>> i = queue.iterator(); taken < run.size(); ) {
+      if (i.next() == run.get(taken)) {
+        i.remove();
+        taken++;
+      }
     }
     queuedPositions -= positions;
     room.signalAll();

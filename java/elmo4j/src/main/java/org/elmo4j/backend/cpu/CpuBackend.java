@@ -576,7 +576,10 @@ public final class CpuBackend implements Backend {
               used++;
             }
           }
+          IntPointer start = start();
+          IntPointer length = length();
           if (output.targets().size() == 1) {
+            FloatPointer target = output.targets().get(0).floatPointer(0);
             mix(
                 output,
                 used,
@@ -585,14 +588,17 @@ public final class CpuBackend implements Backend {
                 rows,
                 scale,
                 n,
-                0,
+                start,
+                length,
                 sentence(),
                 output.maxLength(),
-                0);
+                target);
           } else {
+            // One after the other: each has a target of its own, whose first place it takes.
             try (IntPointer first = new IntPointer(1).put(0)) {
               for (int r = 0; r < n; r++) {
-                int length = batch.length()[r] - (output.boundaries() ? 0 : 2);
+                int kept = batch.length()[r] - (output.boundaries() ? 0 : 2);
+                FloatPointer target = output.targets().get(batch.sentence()[r]).floatPointer(0);
                 mix(
                     output,
                     used,
@@ -601,10 +607,11 @@ public final class CpuBackend implements Backend {
                     rows,
                     scale,
                     1,
-                    r,
+                    start.position(r),
+                    length.position(r),
                     first,
-                    length,
-                    batch.sentence()[r]);
+                    kept,
+                    target);
               }
             }
           }
@@ -612,7 +619,7 @@ public final class CpuBackend implements Backend {
       }
     }
 
-    /** Writes {@code n} sentences of the batch from the {@code first} on into one target. */
+    /** Writes {@code n} sentences of the batch into one target. */
     private void mix(
         Output output,
         int terms,
@@ -621,10 +628,11 @@ public final class CpuBackend implements Backend {
         PointerPointer<IntPointer> rows,
         FloatPointer scale,
         int n,
-        int first,
+        IntPointer start,
+        IntPointer length,
         IntPointer place,
         int maxLength,
-        int target) {
+        FloatPointer target) {
       CpuKernels.elmo4j_cpu_scalar_mix(
           isa,
           options.projectionDim(),
@@ -635,13 +643,13 @@ public final class CpuBackend implements Backend {
           rows,
           scale,
           n,
-          start().position(first),
-          length().position(first),
+          start,
+          length,
           place,
           output.boundaries() ? 0 : 1,
           maxLength,
           output.mean() ? 1 : 0,
-          output.targets().get(target).floatPointer(0));
+          target);
     }
 
     @Override
