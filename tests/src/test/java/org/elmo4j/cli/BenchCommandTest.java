@@ -4,6 +4,7 @@ package org.elmo4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -12,6 +13,7 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.elmo4j.backend.cpu.CpuBackend;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -46,6 +48,8 @@ class BenchCommandTest {
           "tokens_per_second",
           "sentences_per_second",
           "warm_tokens_per_second",
+          "tokens_per_second_calls_of_16",
+          "tokens_per_second_16_callers",
           "latency_p50_seconds",
           "load_seconds",
           "peak_workspace_bytes",
@@ -63,6 +67,29 @@ class BenchCommandTest {
         1e-9);
     assertTrue(
         json.get("latency_p50_seconds").asDouble() <= json.get("latency_p99_seconds").asDouble());
+  }
+
+  @Test
+  void bfloat16IsHeldAgainstFp32() throws Exception {
+    assumeTrue(!CpuBackend.describe().startsWith("portable"), "no bfloat16 on this processor");
+    Path text = Files.writeString(folder.resolve("text.txt"), "The cat sat. The cat sat again.\n");
+    assertEquals(
+        0,
+        run(
+            "bench",
+            "--model",
+            "mini-en",
+            "--runs",
+            "1",
+            "--precision",
+            "bf16",
+            "--json",
+            "--text",
+            text.toString()),
+        this::errors);
+    JsonNode json = new ObjectMapper().readTree(out.toString(StandardCharsets.UTF_8));
+    double cosine = json.get("worst_cosine_to_fp32").asDouble();
+    assertTrue(cosine >= 0.9999 && cosine < 1, () -> json.toString());
   }
 
   @Test

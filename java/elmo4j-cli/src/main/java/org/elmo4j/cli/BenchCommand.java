@@ -13,16 +13,23 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
+import org.elmo4j.Precision;
 import org.elmo4j.backend.cpu.CpuBackend;
 import org.elmo4j.backend.cpu.Machine;
 import org.elmo4j.text.TextSplitter;
@@ -42,13 +49,16 @@ import picocli.CommandLine.Spec;
       "",
       "Each run loads the model anew and embeds a text with an empty word cache, then once more"
           + " with a full one; sgemm and memory are measured in between. Figures are medians of the"
-          + " runs. Default model: random weights of the original's size.",
+          + " runs. With --precision bf16 the text's vectors are compared with those of fp32 at the"
+          + " end: the worst cosine of any token and layer. Default model: random weights of the original's size.",
       ""
     })
 final class BenchCommand implements Callable<Integer> {
   private static final String PROSE = "/org/elmo4j/cli/prose.txt";
   private static final int LATENCY_TOKENS = 10;
   private static final int LATENCY_SAMPLES = 100; // a run
+  private static final int CALLERS = 16;
+  private static final int CALLER_SENTENCES = 20 * CALLERS; // the text's first
 
   @Spec private CommandSpec command;
   @Mixin private ModelChoice modelChoice;
@@ -79,6 +89,8 @@ final class BenchCommand implements Callable<Integer> {
     SENTENCES("sentences/s, word cache empty", "sentences_per_second", "%,.1f", 1),
     HIT_RATE("word cache hit rate", "word_cache_hit_rate", "%.3f", 1),
     WARM_TOKENS("tokens/s, word cache full", "warm_tokens_per_second", "%,.0f", 1),
+    CALLS("tokens/s, calls of 16 sentences", "tokens_per_second_calls_of_16", "%,.0f", 1),
+    CALLERS("tokens/s, 16 callers that wait", "tokens_per_second_16_callers", "%,.0f", 1),
     LATENCY_50("latency of 10 tokens, p50, ms", "latency_p50_seconds", "%,.2f", 1e3),
     LATENCY_99("latency of 10 tokens, p99, ms", "latency_p99_seconds", "%,.2f", 1e3),
     LOAD("model load time, s", "load_seconds", "%,.3f", 1),
@@ -87,7 +99,8 @@ final class BenchCommand implements Callable<Integer> {
     SGEMM("machine: sgemm 2048^3, GFLOP/s", "sgemm_flops", "%,.1f", 1e-9),
     MEMORY("machine: memory read, GB/s", "memory_read_bytes_per_second", "%,.1f", 1e-9),
     LSTM("LSTM, GFLOP/s, word cache full", "lstm_flops", "%,.1f", 1e-9),
-    SHARE("LSTM, share of sgemm", "lstm_share_of_sgemm", "%.3f", 1);
+    SHARE("LSTM, share of sgemm", "lstm_share_of_sgemm", "%.3f", 1),
+    COSINE("worst cosine to fp32", "worst_cosine_to_fp32", "%.6f", 1); // bf16 alone
 
     final String title;
     final String key;
@@ -102,7 +115,7 @@ final class BenchCommand implements Callable<Integer> {
     }
   }
 
-  private final Map<Figure, List<Double>> figures = new LinkedHashMap<>();
+  private final Map<Figure, List<Double>> figures = new EnumMap<>(Figure.class);
 
   @Override
   public Integer call() throws IOException {
@@ -129,6 +142,13 @@ final class BenchCommand implements Callable<Integer> {
         machine();
         try (ElmoModel model = load(made)) {
           run(model, sentences);
+        }
+      }
+      if (modelChoice.precision().equals("bf16")) {
+        say("comparing with fp32");
+        try (ElmoModel model = builder(made).load();
+            ElmoModel exact = builder(made).precision(Precision.FP32).load()) {
+          add(Figure.COSINE, worstCosine(model, exact, sentences));
         }
       }
     } finally {
@@ -175,11 +195,13 @@ final class BenchCommand implements Callable<Integer> {
     return sentences;
   }
 
-  private ElmoModel load(Path made) {
+  private ElmoModel.Builder builder(Path made) {
     ElmoModel.Builder builder = modelChoice.builder();
-    if (made != null) {
-      builder.path(made.resolve(RandomModelCommand.FILE));
-    }
+    return made == null ? builder : builder.path(made.resolve(RandomModelCommand.FILE));
+  }
+
+  private ElmoModel load(Path made) {
+    ElmoModel.Builder builder = builder(made);
     long before = System.nanoTime();
     ElmoModel model = builder.load();
     add(Figure.LOAD, seconds(before));
@@ -203,6 +225,10 @@ final class BenchCommand implements Callable<Integer> {
     add(Figure.LSTM, flops);
     List<Double> sgemm = figures.get(Figure.SGEMM);
     add(Figure.SHARE, flops / sgemm.get(sgemm.size() - 1));
+    List<List<String>> some = sentences.subList(0, Math.min(sentences.size(), CALLER_SENTENCES));
+    long someTokens = some.stream().mapToLong(List::size).sum();
+    add(Figure.CALLS, someTokens / calls(model, some));
+    add(Figure.CALLERS, someTokens / callers(model, some));
     latency(model, sentences);
     add(Figure.WORKSPACE, model.statistics().peakWorkspaceBytes());
     add(Figure.PEAK, peakBytes());
@@ -215,6 +241,80 @@ final class BenchCommand implements Callable<Integer> {
       all.forEach(Embeddings::close);
     }
     return seconds(before);
+  }
+
+  /** Seconds of a call for every 16 sentences: what 16 callers that wait could get at best. */
+  private static double calls(ElmoModel model, List<List<String>> sentences) {
+    long before = System.nanoTime();
+    for (int s = 0; s < sentences.size(); s += CALLERS) {
+      int end = Math.min(s + CALLERS, sentences.size());
+      model.embed(sentences.subList(s, end), Layer.ELMO).close();
+    }
+    return seconds(before);
+  }
+
+  /** Seconds of 16 threads that each wait for one sentence before they submit their next. */
+  private static double callers(ElmoModel model, List<List<String>> sentences) {
+    ExecutorService threads = Executors.newFixedThreadPool(CALLERS);
+    try {
+      long before = System.nanoTime();
+      CompletableFuture.allOf(
+              IntStream.range(0, CALLERS)
+                  .mapToObj(
+                      caller ->
+                          CompletableFuture.runAsync(
+                              () -> {
+                                for (int s = caller; s < sentences.size(); s += CALLERS) {
+                                  model.submit(sentences.get(s), Layer.ELMO).join().close();
+                                }
+                              },
+                              threads))
+                  .toArray(CompletableFuture[]::new))
+          .join();
+      return seconds(before);
+    } finally {
+      threads.shutdown();
+    }
+  }
+
+  /** The least cosine between two models' vectors, over all tokens and layers. */
+  private static double worstCosine(ElmoModel a, ElmoModel b, List<List<String>> sentences) {
+    List<Layer> layers = new ArrayList<>(List.of(Layer.WORD_EMB, Layer.ELMO));
+    for (int k = 1; k <= a.options().lstmLayers(); k++) {
+      layers.add(Layer.lstm(k));
+    }
+    Layer[] all = layers.toArray(new Layer[0]);
+    double worst = 1;
+    try (Stream<Embeddings> ofA = a.embedAll(sentences.iterator(), all);
+        Stream<Embeddings> ofB = b.embedAll(sentences.iterator(), all)) {
+      Iterator<Embeddings> others = ofB.iterator();
+      for (Iterator<Embeddings> i = ofA.iterator(); i.hasNext(); ) {
+        try (Embeddings one = i.next();
+            Embeddings other = others.next()) {
+          for (Layer layer : all) {
+            float[] x = one.get(layer).toArray();
+            float[] y = other.get(layer).toArray();
+            int dim = a.dim(layer);
+            for (int from = 0; from < x.length; from += dim) {
+              worst = Math.min(worst, cosine(x, y, from, from + dim));
+            }
+          }
+        }
+      }
+    }
+    return worst;
+  }
+
+  private static double cosine(float[] x, float[] y, int from, int to) {
+    double xy = 0;
+    double xx = 0;
+    double yy = 0;
+    for (int i = from; i < to; i++) {
+      xy += (double) x[i] * y[i];
+      xx += (double) x[i] * x[i];
+      yy += (double) y[i] * y[i];
+    }
+    return xx == 0 && yy == 0 ? 1 : xy / Math.sqrt(xx * yy);
   }
 
   /** Operations of one position: the gates' and the projection's products, all layers. */
@@ -282,9 +382,7 @@ final class BenchCommand implements Callable<Integer> {
       all.put("sentences", sentences.size());
       all.put("tokens", tokens);
       all.put("runs", runs);
-      for (Figure figure : Figure.values()) {
-        all.put(figure.key, median(figures.get(figure)));
-      }
+      figures.forEach((figure, values) -> all.put(figure.key, median(values)));
       ObjectMapper mapper = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
       out.println(mapper.writeValueAsString(all));
       return;
@@ -297,8 +395,9 @@ final class BenchCommand implements Callable<Integer> {
         "text",
         String.format(Locale.ROOT, "%,d sentences, %,d tokens", sentences.size(), tokens));
     line(out, "", String.format("%12s %12s %12s", "median", "lowest", "highest"));
-    for (Figure figure : Figure.values()) {
-      List<Double> values = figures.get(figure);
+    for (Map.Entry<Figure, List<Double>> entry : figures.entrySet()) {
+      Figure figure = entry.getKey();
+      List<Double> values = entry.getValue();
       double low = values.stream().mapToDouble(Double::doubleValue).min().orElseThrow();
       double high = values.stream().mapToDouble(Double::doubleValue).max().orElseThrow();
       line(
