@@ -197,7 +197,7 @@ class WordCacheTest {
   @Test
   void callsInManyPartsGiveTheSameBitsWithinTheBudget() {
     List<List<String>> batch = Models.batch(new Random(8), 4000, 12);
-    long budget = 1 << 20;
+    long budget = 2 << 20;
     try (ElmoModel wide = builder().load();
         ElmoModel narrow = builder().workspaceBytes(budget).threads(2).load()) {
       assertSame(wide, narrow, batch);
