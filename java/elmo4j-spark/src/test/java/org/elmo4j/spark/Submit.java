@@ -118,7 +118,7 @@ final class Submit {
             .redirectError(err.toFile());
     builder.environment().putAll(environment);
     Process process = builder.start();
-    boolean ended = process.waitFor(180, TimeUnit.SECONDS);
+    boolean ended = process.waitFor(400, TimeUnit.SECONDS);
     process.destroyForcibly();
     String said = Files.readString(out);
     assertTrue(ended && process.exitValue() == 0, () -> "found " + said + "\n" + tail(err));
