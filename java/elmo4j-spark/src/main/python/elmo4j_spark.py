@@ -57,6 +57,11 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
         self._resetUid(java_model.uid())
         self._transfer_params_from_java()
 
+    def _resetUid(self, newUid):
+        """PySpark gives a stage it has read its uid last; by default the storage ref is that."""
+        super()._resetUid(newUid)
+        return self._setDefault(storageRef=self.uid)
+
     @staticmethod
     def _java():
         package = SparkSession.builder.getOrCreate().sparkContext._jvm

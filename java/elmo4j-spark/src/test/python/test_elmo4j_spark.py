@@ -80,6 +80,11 @@ for read in (ElmoEmbeddings.load(path), ElmoEmbeddings.read().load(path),
     assert read.uid == several.uid
     assert read.getOrDefault(read.outputCols) == ["a", "b"]
     assert rows(read.transform(tokens))[0] == first
+plain = ElmoEmbeddings.miniEnglish().setInputCols("tokens").setOutputCol("a").setKeepAlive(0)
+plain.save(os.path.join(folder, "plain"))
+read = JavaParams._from_java(ElmoEmbeddings.read().load(os.path.join(folder, "plain"))._java_obj)
+read.transform(tokens)
+assert read._java_obj.getStorageRef() == plain.uid
 assert "no/such/model" in refused(Exception, lambda: ElmoEmbeddings.load("no/such/model"))
 print("python", "done")
 spark.stop()

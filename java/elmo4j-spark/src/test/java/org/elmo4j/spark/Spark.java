@@ -29,7 +29,7 @@ import org.elmo4j.backend.NativeMemory;
 /** Sessions, data and expectations of the tests. */
 public final class Spark {
   static final DataType TOKENS = DataTypes.createArrayType(DataTypes.StringType);
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   private Spark() {}
 
