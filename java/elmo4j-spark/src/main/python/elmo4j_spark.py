@@ -38,6 +38,7 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
     model = _param("model", TypeConverters.toString)
     tokensCol = _param("tokensCol", TypeConverters.toString)
     device = _param("device", TypeConverters.toString)
+    precision = _param("precision", TypeConverters.toString)
     storageRef = _param("storageRef", TypeConverters.toString)
     batchTokens = _param("batchTokens", TypeConverters.toInt)
     batchSize = _param("batchSize", TypeConverters.toInt)
@@ -55,6 +56,11 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
         self._java_obj = java_model
         self._resetUid(java_model.uid())
         self._transfer_params_from_java()
+
+    def _resetUid(self, newUid):
+        """PySpark gives a stage it has read its uid last; by default the storage ref is that."""
+        super()._resetUid(newUid)
+        return self._setDefault(storageRef=self.uid)
 
     @staticmethod
     def _java():
@@ -97,6 +103,13 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
         """For PipelineModel.load."""
         return ElmoEmbeddings(java_stage)
 
+    def _through_java(self, setter, value):
+        """For what the Java setter checks or reads."""
+        self._transfer_params_to_java()
+        getattr(self._java_obj, setter)(value)
+        self._transfer_params_from_java()
+        return self
+
     def setInputCols(self, *columns):
         """A column of text or tokens, or two of annotations: sentence, token."""
         return self._set(inputCols=_flat(columns))
@@ -110,7 +123,7 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
 
     def setPoolingLayer(self, layer):
         """elmo, word_emb, lstm_outputs1, lstm_outputs2, or a mean: default, mean(word_emb) ..."""
-        return self._set(poolingLayers=[layer])
+        return self._through_java("setPoolingLayer", layer)
 
     def setPoolingLayers(self, *layers):
         return self._set(poolingLayers=_flat(layers))
@@ -122,10 +135,7 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
     def setScalarMix(self, weights, gamma=1.0):
         """The mix behind elmo: weights before the softmax, or the path of its JSON file."""
         if isinstance(weights, str):
-            self._transfer_params_to_java()
-            self._java_obj.setScalarMix(weights)
-            self._transfer_params_from_java()
-            return self
+            return self._through_java("setScalarMix", weights)
         return self._set(scalarMixWeights=weights, scalarMixGamma=gamma)
 
     def setCaseSensitive(self, value):
@@ -138,7 +148,11 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
         return self._set(batchSize=value)
 
     def setDevice(self, value):
-        return self._set(device=value)
+        return self._through_java("setDevice", value)
+
+    def setPrecision(self, value):
+        """fp32 or bf16."""
+        return self._through_java("setPrecision", value)
 
     def setThreads(self, value):
         return self._set(threads=value)
@@ -164,13 +178,15 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
         return self._java_obj.getDimension()
 
     def metrics(self):
-        """Rows, sentences, tokens, batches and seconds in the model so far."""
+        """Rows, sentences, tokens, batches, hits of the word cache and seconds in the model so far."""
         metrics = self._java_obj.metrics()
         return {
             "rows": metrics.rows(),
             "sentences": metrics.sentences(),
             "tokens": metrics.tokens(),
             "batches": metrics.batches(),
+            "wordHits": metrics.wordHits(),
+            "wordMisses": metrics.wordMisses(),
             "modelSeconds": metrics.modelSeconds(),
         }
 

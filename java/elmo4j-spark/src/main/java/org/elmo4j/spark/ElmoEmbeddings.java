@@ -2,10 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.spark;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -44,6 +43,7 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.elmo4j.ElmoException;
 import org.elmo4j.Layer;
+import org.elmo4j.Precision;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.weights.WeightStore;
 
@@ -90,6 +90,7 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
   private final IntParam batchTokens;
   private final IntParam batchSize;
   private final Param<String> device;
+  private final Param<String> precision;
   private final IntParam threads;
   private final IntParam keepAlive;
   private final Param<String> storageRef;
@@ -157,8 +158,9 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
         new BooleanParam(this, "caseSensitive", "false: tokens go to the model in lower case");
     batchTokens = number("batchTokens", "tokens gathered across rows for one batch", 1);
     batchSize = number("batchSize", "most sentences in one batch", 1);
-    device = StringParam.of(this, "device", "auto or cpu");
-    threads = number("threads", "CPU threads an executor; 0: as many as it has cores", 0);
+    device = StringParam.of(this, "device", "auto, cpu, cuda or cuda:N");
+    precision = StringParam.of(this, "precision", "fp32 or bf16");
+    threads = number("threads", "CPU threads an executor; 0: as many as its tasks have CPUs", 0);
     keepAlive =
         number("keepAlive", "seconds that an executor keeps the model after its last task", 0);
     storageRef =
@@ -172,6 +174,7 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
     setDefault(batchTokens, 8192);
     setDefault(batchSize, Integer.MAX_VALUE);
     setDefault(device, "auto");
+    setDefault(precision, "fp32");
     setDefault(threads, 0);
     setDefault(keepAlive, 60);
     setDefault(storageRef, uid);
@@ -387,6 +390,11 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
     return device;
   }
 
+  /** How executors hold the weights. */
+  public Param<String> precision() {
+    return precision;
+  }
+
   /** CPU threads an executor. */
   public IntParam threads() {
     return threads;
@@ -463,9 +471,13 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
    *     rows it shares a batch with
    */
   public ElmoEmbeddings setScalarMix(ScalarMix mix) {
+    return setScalarMix(mix, "scalar mix");
+  }
+
+  private ElmoEmbeddings setScalarMix(ScalarMix mix, String source) {
     if (mix.layerNorm() != ScalarMix.LayerNorm.NONE) {
       throw new ElmoException(
-          "scalar mix: expected a mix without layer norm, found " + mix.layerNorm());
+          source + ": expected a mix without layer norm, found layer norm " + mix.layerNorm());
     }
     float[] weights = mix.weights();
     double[] wide = new double[weights.length];
@@ -478,36 +490,19 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
   }
 
   /**
-   * The mix behind {@code elmo}, from a file: {@code {"weights": [0, 0, 0], "gamma": 1}}.
+   * The mix behind {@code elmo}, from a file as {@link ScalarMix#save} writes it.
    *
    * @param path local, or a URI that Hadoop can read
-   * @throws ElmoException if it cannot be read
+   * @throws ElmoException if it cannot be read, is no mix or has layer norm
    */
   public ElmoEmbeddings setScalarMix(String path) {
     Path file = new Path(path);
     try (InputStream in = file.getFileSystem(ModelFiles.configuration()).open(file)) {
-      JsonNode json = new ObjectMapper().readTree(in);
-      if (!json.path("layer_norm").asText("none").equals("none")) {
-        throw new ElmoException(
-            path + ": expected a mix without layer norm, found " + json.path("layer_norm"));
-      }
-      JsonNode weights = json.path("weights");
-      float[] numbers = new float[weights.size()];
-      for (int i = 0; i < numbers.length; i++) {
-        numbers[i] = number(path, weights.path(i));
-      }
-      return setScalarMix(new ScalarMix(numbers, number(path, json.path("gamma"))));
+      String json = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+      return setScalarMix(ScalarMix.parse(json, path), path);
     } catch (IOException e) {
       throw new ElmoException(path + ": expected a readable mix, found " + e, e);
     }
-  }
-
-  private static float number(String path, JsonNode node) {
-    if (!node.isNumber()) {
-      throw new ElmoException(
-          path + ": expected numbers in weights and gamma, found " + node.getNodeType());
-    }
-    return node.floatValue();
   }
 
   /** Whether tokens keep their case (the default); false puts them in lower case for the model. */
@@ -538,22 +533,42 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
   }
 
   /**
-   * Where executors run the model: {@code auto} or {@code cpu}.
+   * Where executors run the model: {@code auto} (the default), {@code cpu}, {@code cuda} or {@code
+   * cuda:N}. {@code cuda} is the GPU that Spark gave the task ({@code
+   * spark.task.resource.gpu.amount}), the first one if it gave none; {@code auto} likewise where
+   * elmo4j can use a GPU, and else the CPU. An executor that has no such device ends the job.
    *
    * @throws IllegalArgumentException if it is another
    */
   public ElmoEmbeddings setDevice(String value) {
     try {
-      org.elmo4j.Device.parse(value);
+      set(device, TaskResources.checkDevice(value));
     } catch (ElmoException e) {
       throw new IllegalArgumentException(uid + ": " + e.getMessage(), e);
     }
-    set(device, value);
     return this;
   }
 
   /**
-   * CPU threads of a model, shared by the tasks of an executor; 0, the default: its cores.
+   * How executors hold the weights: {@code fp32} (the default) or {@code bf16}, see {@link
+   * Precision}.
+   *
+   * @throws IllegalArgumentException if it is another
+   */
+  public ElmoEmbeddings setPrecision(String value) {
+    try {
+      Precision.parse(value);
+    } catch (ElmoException e) {
+      throw new IllegalArgumentException(uid + ": " + e.getMessage(), e);
+    }
+    set(precision, value);
+    return this;
+  }
+
+  /**
+   * CPU threads of the model, which all tasks of an executor share. 0, the default: the CPUs of the
+   * tasks that can run at once, {@code spark.task.cpus} each, so most often the executor's cores.
+   * Of stages that share a model, the one whose task loads it decides.
    *
    * @throws IllegalArgumentException if it is negative
    */
@@ -642,7 +657,12 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
     return getOrDefault(device);
   }
 
-  /** CPU threads an executor; 0: its cores. */
+  /** How executors hold the weights. */
+  public String getPrecision() {
+    return getOrDefault(precision);
+  }
+
+  /** CPU threads an executor; 0: as many as its tasks have CPUs. */
   public int getThreads() {
     return (int) getOrDefault(threads);
   }
@@ -817,8 +837,10 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
         new Plan(
             uid,
             ModelFiles.send(context, getModel(), isByReference()),
-            getDevice(),
-            getThreads() > 0 ? getThreads() : ModelFiles.executorCores(context),
+            TaskResources.checkDevice(getDevice()),
+            Precision.parse(getPrecision()),
+            getThreads(),
+            ModelFiles.executorCores(context),
             getKeepAlive(),
             getBatchTokens(),
             getBatchSize(),

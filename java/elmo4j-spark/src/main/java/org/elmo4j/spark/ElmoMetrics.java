@@ -17,6 +17,8 @@ public final class ElmoMetrics implements Serializable {
   private final LongAccumulator tokens;
   private final LongAccumulator batches;
   private final LongAccumulator nanos;
+  private final LongAccumulator wordHits;
+  private final LongAccumulator wordMisses;
 
   ElmoMetrics(SparkContext context, String uid) {
     applicationId = context.applicationId();
@@ -25,6 +27,8 @@ public final class ElmoMetrics implements Serializable {
     tokens = context.longAccumulator(uid + " tokens");
     batches = context.longAccumulator(uid + " batches");
     nanos = context.longAccumulator(uid + " nanoseconds in the model");
+    wordHits = context.longAccumulator(uid + " word cache hits");
+    wordMisses = context.longAccumulator(uid + " word cache misses");
   }
 
   boolean isOf(SparkContext context) {
@@ -40,6 +44,11 @@ public final class ElmoMetrics implements Serializable {
     sentences.add(sentenceCount);
     tokens.add(tokenCount);
     nanos.add(duration);
+  }
+
+  void addWords(long hits, long misses) {
+    wordHits.add(hits);
+    wordMisses.add(misses);
   }
 
   /** Rows read. */
@@ -60,6 +69,19 @@ public final class ElmoMetrics implements Serializable {
   /** Calls of the model. */
   public long batches() {
     return batches.value();
+  }
+
+  /**
+   * Distinct words of a call, sentence boundaries among them, whose representation the model's word
+   * cache had. Where stages use one model at the same time, either may have a word counted.
+   */
+  public long wordHits() {
+    return wordHits.value();
+  }
+
+  /** Distinct words of a call that the word cache had not. */
+  public long wordMisses() {
+    return wordMisses.value();
   }
 
   /** Seconds that tasks spent in the model, all tasks together. */

@@ -18,6 +18,7 @@ import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
 import org.apache.spark.sql.catalyst.util.GenericArrayData;
 import org.apache.spark.unsafe.types.UTF8String;
 import org.apache.spark.util.TaskCompletionListener;
+import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Layer;
@@ -49,6 +50,8 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
     private final Plan plan;
     private final Iterator<Row> rows;
     private final Layer[] layers;
+    private final List<String> gpus;
+    private final int taskCpus;
     private final ArrayDeque<InputColumns.Item> items = new ArrayDeque<>();
     private SharedModels.Lease lease;
     private Window window;
@@ -60,6 +63,8 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
       this.plan = plan;
       this.rows = rows;
       layers = plan.outputs().stream().map(OutputColumn::toLayer).toArray(Layer[]::new);
+      gpus = TaskResources.gpus(context);
+      taskCpus = context.cpus();
       context.addTaskCompletionListener((TaskCompletionListener) ended -> close());
     }
 
@@ -112,14 +117,21 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
       }
       plan.metrics().addRows(items.size());
       window = new Window(model(), sentences, layers, plan);
+      lease.countWords(plan.metrics());
     }
 
     private ElmoModel model() {
       if (lease == null) {
-        int threads =
-            plan.threads() > 0 ? plan.threads() : Runtime.getRuntime().availableProcessors();
         try {
-          lease = SharedModels.acquire(plan.model(), plan.device(), threads, plan.keepAlive());
+          boolean cuda = Device.auto().kind().equals("cuda");
+          String device = TaskResources.device(plan.device(), gpus, cuda);
+          lease =
+              SharedModels.acquire(
+                  plan.model(),
+                  Device.parse(device),
+                  plan.precision(),
+                  TaskResources.threads(plan.threads(), plan.executorCores(), taskCpus),
+                  plan.keepAlive());
         } catch (ElmoException e) {
           throw new ElmoException(plan.uid() + ": " + e.getMessage(), e);
         }

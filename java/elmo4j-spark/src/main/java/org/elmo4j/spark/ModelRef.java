@@ -19,6 +19,7 @@ import org.apache.spark.SparkFiles;
 import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
+import org.elmo4j.Precision;
 
 /**
  * Where an executor finds its model. Small: it goes out with each task; weights never do.
@@ -63,14 +64,18 @@ record ModelRef(Kind kind, String place) implements Serializable {
    *
    * @throws ElmoException naming the executor
    */
-  ElmoModel open(String device, int threads) {
+  ElmoModel open(Device device, Precision precision, int threads) {
     try {
-      ElmoModel.Builder builder = ElmoModel.builder().device(Device.parse(device)).threads(threads);
-      return switch (kind) {
-        case BOX -> builder.miniEnglish().load();
-        case PATH -> builder.path(Path.of(place)).load();
-        case SENT -> builder.path(received()).load();
-      };
+      ElmoModel.Builder builder =
+          ElmoModel.builder().device(device).precision(precision).threads(threads);
+      switch (kind) {
+        case BOX -> builder.miniEnglish();
+        case PATH -> builder.path(Path.of(place));
+        case SENT -> builder.path(received());
+      }
+      ElmoModel model = builder.load();
+      Netlib.useOurOpenBlas();
+      return model;
     } catch (ElmoException e) {
       throw new ElmoException("executor " + SparkEnv.get().executorId() + ": " + e.getMessage(), e);
     }

@@ -7,20 +7,27 @@ import java.util.Map;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import org.elmo4j.Device;
 import org.elmo4j.ElmoModel;
+import org.elmo4j.Precision;
+import org.elmo4j.Statistics;
 
 /**
- * The models of this JVM, one for each file and device however many tasks use it. The first task
- * loads it, and it is closed once no task has used it for a while. Any number of threads may call.
+ * The models of this JVM, one for each file, device and precision however many tasks use it. The
+ * first task loads it, and it is closed once no task has used it for a while. Any number of threads
+ * may call.
  */
 final class SharedModels {
-  private record Key(ModelRef model, String device) {}
+  private record Key(ModelRef model, Device device, Precision precision) {}
 
   private static final class Entry {
     int users;
     Future<?> closing;
     // Written under the entry's own lock, so that other models do not wait for a load.
     volatile ElmoModel model;
+    // What has been counted of the model's word cache. Under the entry's own lock.
+    long hits;
+    long misses;
   }
 
   private static final Map<Key, Entry> ENTRIES = new HashMap<>();
@@ -58,6 +65,19 @@ final class SharedModels {
       return entry.model;
     }
 
+    /**
+     * Counts what the model's word cache did since the last call by any task, so that each hit is
+     * counted once: which of the tasks that run at once it was for, the model does not know.
+     */
+    void countWords(ElmoMetrics metrics) {
+      synchronized (entry) {
+        Statistics now = entry.model.statistics();
+        metrics.addWords(now.wordHits() - entry.hits, now.wordMisses() - entry.misses);
+        entry.hits = now.wordHits();
+        entry.misses = now.wordMisses();
+      }
+    }
+
     /** Gives the model back; it stays loaded for the seconds agreed on. Harmless when repeated. */
     @Override
     public void close() {
@@ -75,8 +95,9 @@ final class SharedModels {
    * @param keepAlive seconds that it stays loaded after its last user
    * @throws org.elmo4j.ElmoException if it cannot be loaded
    */
-  static Lease acquire(ModelRef model, String device, int threads, int keepAlive) {
-    Key key = new Key(model, device);
+  static Lease acquire(
+      ModelRef model, Device device, Precision precision, int threads, int keepAlive) {
+    Key key = new Key(model, device, precision);
     Entry entry;
     synchronized (ENTRIES) {
       entry = ENTRIES.computeIfAbsent(key, k -> new Entry());
@@ -90,7 +111,7 @@ final class SharedModels {
     try {
       synchronized (entry) {
         if (entry.model == null) {
-          entry.model = model.open(device, threads);
+          entry.model = model.open(device, precision, threads);
         }
       }
     } catch (Throwable e) {

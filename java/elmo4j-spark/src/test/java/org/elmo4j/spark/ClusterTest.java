@@ -16,12 +16,14 @@ import java.util.Map;
 import java.util.Set;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.SparkFiles;
+import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.util.LongAccumulator;
 import org.elmo4j.Layer;
 import org.elmo4j.backend.NativeMemory;
 import org.elmo4j.weights.Dtype;
@@ -67,6 +69,18 @@ class ClusterTest {
         .collectAsList();
   }
 
+  /** Of each executor, its id and its native memory in use. */
+  private static Set<String> liveBytes(SparkSession session) {
+    return new HashSet<>(
+        onExecutors(
+            session,
+            longs -> {
+              longs.forEachRemaining(i -> {});
+              return List.of(SparkEnv.get().executorId() + " " + NativeMemory.liveBytes())
+                  .iterator();
+            }));
+  }
+
   @Test
   void theModelIsSentAndVectorsAreTheLibrarysOwn() throws Exception {
     List<List<String>> sentences = Spark.sentences(200);
@@ -87,15 +101,7 @@ class ClusterTest {
           Spark.vectors(
               stage(copy.toString()).transform(data.filter("id = 0")).collectAsList().get(0),
               "vectors"));
-      List<String> left =
-          onExecutors(
-              session,
-              longs -> {
-                longs.forEachRemaining(i -> {});
-                return List.of(SparkEnv.get().executorId() + " " + NativeMemory.liveBytes())
-                    .iterator();
-              });
-      assertEquals(Set.of("0 0", "1 0"), new HashSet<>(left));
+      assertEquals(Set.of("0 0", "1 0"), liveBytes(session));
     } finally {
       Spark.stop(session);
     }
@@ -134,6 +140,79 @@ class ClusterTest {
               .matches(
                   "(?s).*executor 1: \\S*" + damaged.get(0) + ": expected a file of sha256 .*"),
           e.getMessage());
+    } finally {
+      Spark.stop(session);
+    }
+  }
+
+  @Test
+  void ofATaskAndItsSpeculativeCopyOneSetOfRowsComes() {
+    List<List<String>> sentences = Spark.sentences(200);
+    List<float[][]> expected = Spark.expected(sentences, Layer.ELMO);
+    SparkSession session =
+        Spark.cluster(
+            Map.of(
+                "spark.speculation", "true",
+                "spark.speculation.interval", "100ms",
+                "spark.speculation.minTaskRuntime", "100ms"));
+    try {
+      Dataset<Row> embedded =
+          stage(model().toString())
+              .setBatchTokens(100)
+              .transform(Spark.tokens(session, 4, sentences));
+      LongAccumulator copies = session.sparkContext().longAccumulator("copies");
+      Dataset<Row> slow =
+          embedded.map(
+              (MapFunction<Row, Row>)
+                  row -> {
+                    if (row.getInt(0) == 100) {
+                      if (TaskContext.get().attemptNumber() == 0) {
+                        Thread.sleep(60_000); // In the midst of its rows; the copy wins.
+                      }
+                      copies.add(1);
+                    }
+                    return row;
+                  },
+              Encoders.row(embedded.schema()));
+      List<Row> rows = new ArrayList<>(slow.collectAsList());
+      rows.sort((a, b) -> Integer.compare(a.getInt(0), b.getInt(0)));
+      assertEquals(200, rows.size());
+      for (int i = 0; i < 200; i++) {
+        assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
+      }
+      assertEquals(1, copies.value());
+      assertEquals(Set.of("0 0", "1 0"), liveBytes(session));
+    } finally {
+      Spark.stop(session);
+    }
+  }
+
+  @Test
+  void anExecutorThatDiesIsReplacedAndRowsAreRight() {
+    List<List<String>> sentences = Spark.sentences(200);
+    List<float[][]> expected = Spark.expected(sentences, Layer.ELMO);
+    SparkSession session = Spark.cluster(Map.of());
+    try {
+      Dataset<Row> embedded =
+          stage(model().toString())
+              .setBatchTokens(100)
+              .transform(Spark.tokens(session, 4, sentences));
+      Dataset<Row> dying =
+          embedded.map(
+              (MapFunction<Row, Row>)
+                  row -> {
+                    if (row.getInt(0) == 100 && TaskContext.get().attemptNumber() == 0) {
+                      Runtime.getRuntime().halt(1);
+                    }
+                    return row;
+                  },
+              Encoders.row(embedded.schema()));
+      List<Row> rows = new ArrayList<>(dying.collectAsList());
+      rows.sort((a, b) -> Integer.compare(a.getInt(0), b.getInt(0)));
+      assertEquals(200, rows.size());
+      for (int i = 0; i < 200; i++) {
+        assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
+      }
     } finally {
       Spark.stop(session);
     }

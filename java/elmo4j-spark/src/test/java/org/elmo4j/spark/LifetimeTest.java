@@ -10,10 +10,12 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.ludovic.netlib.blas.NativeBLAS;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.apache.spark.SparkContext;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.ml.linalg.Vector;
@@ -21,9 +23,11 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Layer;
+import org.elmo4j.Precision;
 import org.elmo4j.backend.NativeMemory;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -44,12 +48,16 @@ class LifetimeTest {
     Spark.stop(session);
   }
 
+  private static SharedModels.Lease acquire(ModelRef model, int keepAlive) {
+    return SharedModels.acquire(model, Device.cpu(), Precision.FP32, 1, keepAlive);
+  }
+
   @Test
   void tasksShareOneModelUntilTheLastIsDone() {
     ElmoModel model;
-    try (SharedModels.Lease first = SharedModels.acquire(BOX, "cpu", 1, 0)) {
+    try (SharedModels.Lease first = acquire(BOX, 0)) {
       model = first.model();
-      try (SharedModels.Lease second = SharedModels.acquire(BOX, "cpu", 1, 0)) {
+      try (SharedModels.Lease second = acquire(BOX, 0)) {
         assertSame(model, second.model());
       }
       assertEquals(128, model.dim(Layer.WORD_EMB));
@@ -60,16 +68,38 @@ class LifetimeTest {
   }
 
   @Test
+  void sparksLinearAlgebraWorksBesideTheModels() {
+    try (SharedModels.Lease lease = acquire(BOX, 0)) {
+      String path = System.getProperty("dev.ludovic.netlib.blas.nativeLibPath");
+      assertTrue(path.endsWith("/libopenblas.so.0"), path);
+      double[] sum = {1, 2};
+      NativeBLAS.getInstance().daxpy(2, 10, new double[] {3, 4}, 1, sum, 1);
+      assertArrayEquals(new double[] {31, 42}, sum);
+      lease.model().embed(List.of(List.of("still"))).close();
+    }
+  }
+
+  @Test
+  void eachPrecisionHasAModelOfItsOwn() {
+    try (SharedModels.Lease full = acquire(BOX, 0);
+        SharedModels.Lease half = SharedModels.acquire(BOX, Device.auto(), Precision.BF16, 1, 0)) {
+      assertNotSame(full.model(), half.model());
+      assertTrue(half.model().weightBytes() < full.model().weightBytes());
+    }
+    assertEquals(0, NativeMemory.liveBytes());
+  }
+
+  @Test
   void manyThreadsGetOneModel() throws Exception {
     ExecutorService threads = Executors.newFixedThreadPool(8);
-    try (SharedModels.Lease lease = SharedModels.acquire(BOX, "cpu", 1, 0)) {
+    try (SharedModels.Lease lease = acquire(BOX, 0)) {
       List<Future<ElmoModel>> models =
           java.util.stream.IntStream.range(0, 32)
               .mapToObj(
                   i ->
                       threads.submit(
                           () -> {
-                            try (SharedModels.Lease own = SharedModels.acquire(BOX, "cpu", 1, 0)) {
+                            try (SharedModels.Lease own = acquire(BOX, 0)) {
                               return own.model();
                             }
                           }))
@@ -85,16 +115,16 @@ class LifetimeTest {
 
   @Test
   void anIdleModelIsKeptForAWhileAndThenClosed() {
-    SharedModels.Lease lease = SharedModels.acquire(BOX, "cpu", 1, 1);
+    SharedModels.Lease lease = acquire(BOX, 1);
     ElmoModel model = lease.model();
     lease.close();
     lease.close();
     assertTrue(NativeMemory.liveBytes() > 0);
-    lease = SharedModels.acquire(BOX, "cpu", 1, 1);
+    lease = acquire(BOX, 1);
     assertSame(model, lease.model());
     lease.close();
     assertEquals(0, Spark.settle());
-    try (SharedModels.Lease another = SharedModels.acquire(BOX, "cpu", 1, 0)) {
+    try (SharedModels.Lease another = acquire(BOX, 0)) {
       assertNotSame(model, another.model());
     }
   }
@@ -103,8 +133,7 @@ class LifetimeTest {
   void aModelThatCannotBeLoadedLeavesNothingAndMayBeTriedAgain() {
     ModelRef missing = new ModelRef(ModelRef.Kind.PATH, "no/such/model");
     for (int i = 0; i < 2; i++) {
-      Exception e =
-          assertThrows(ElmoException.class, () -> SharedModels.acquire(missing, "cpu", 1, 60));
+      Exception e = assertThrows(ElmoException.class, () -> acquire(missing, 60));
       assertTrue(
           e.getMessage().matches("executor driver: no/such/model: expected .*"), e.getMessage());
     }
@@ -131,6 +160,36 @@ class LifetimeTest {
                 },
             Encoders.row(embedded.schema()));
     List<Row> rows = failing.sort("id").collectAsList();
+    assertEquals(60, rows.size());
+    for (int i = 0; i < 60; i++) {
+      assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
+    }
+    assertEquals(0, Spark.settle());
+  }
+
+  @Test
+  void aTaskKilledMidwayIsRunAgainAndRowsAreRight() {
+    List<List<String>> sentences = Spark.sentences(60);
+    List<float[][]> expected = Spark.expected(sentences, Layer.ELMO);
+    Dataset<Row> embedded =
+        Spark.stage()
+            .setInputCols("tokens")
+            .setOutputCol("vectors")
+            .setBatchTokens(50)
+            .transform(Spark.tokens(session, 2, sentences));
+    Dataset<Row> killed =
+        embedded.map(
+            (MapFunction<Row, Row>)
+                row -> {
+                  TaskContext task = TaskContext.get();
+                  if (task.attemptNumber() == 0 && row.getInt(0) % 20 == 13) {
+                    SparkContext.getOrCreate().killTaskAttempt(task.taskAttemptId(), true, "test");
+                    Thread.sleep(10_000); // Until the kill arrives.
+                  }
+                  return row;
+                },
+            Encoders.row(embedded.schema()));
+    List<Row> rows = killed.sort("id").collectAsList();
     assertEquals(60, rows.size());
     for (int i = 0; i < 60; i++) {
       assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));

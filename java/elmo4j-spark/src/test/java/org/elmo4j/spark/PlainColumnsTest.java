@@ -4,6 +4,7 @@ package org.elmo4j.spark;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -26,7 +27,10 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.MetadataBuilder;
 import org.apache.spark.sql.types.StructType;
 import org.elmo4j.ElmoException;
+import org.elmo4j.ElmoModel;
+import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
+import org.elmo4j.Precision;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.text.TextSplitter;
 import org.junit.jupiter.api.AfterAll;
@@ -147,9 +151,9 @@ class PlainColumnsTest {
   @Test
   void mixIsReadFromItsFile(@TempDir Path folder) throws Exception {
     Path file = folder.resolve("mix.json");
-    Files.writeString(file, "{\"weights\": [0.5, -1, 2], \"gamma\": 0.7}");
     List<List<String>> sentences = Spark.sentences(3);
     ScalarMix mix = new ScalarMix(new float[] {0.5f, -1, 2}, 0.7f);
+    mix.save(file);
     List<float[][]> expected = Spark.expected(sentences, Layer.elmo(mix));
     ElmoEmbeddings stage = stage().setScalarMix(file.toString());
     List<Row> rows = byId(stage.transform(Spark.tokens(session, 1, sentences)));
@@ -157,9 +161,11 @@ class PlainColumnsTest {
       assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
     }
 
-    Files.writeString(file, "{\"weights\": [0.5, null], \"gamma\": 0.7}");
-    Exception bad = assertThrows(ElmoException.class, () -> stage().setScalarMix(file.toString()));
-    assertTrue(bad.getMessage().contains("mix.json: expected"), bad.getMessage());
+    Files.writeString(file, "{\"weights\": [0.5, -1, 2], \"gamma\": 0.7}");
+    refusedMix(file, "expected format elmo4j-mix");
+    new ScalarMix(new float[3], 1, ScalarMix.LayerNorm.ALLENNLP).save(file);
+    refusedMix(file, "expected a mix without layer norm, found layer norm allennlp");
+    refusedMix(folder.resolve("none.json"), "expected a readable mix, found ");
     Exception two =
         assertThrows(
             IllegalArgumentException.class,
@@ -170,6 +176,11 @@ class PlainColumnsTest {
     assertTrue(
         two.getMessage().contains("scalarMixWeights: expected one a layer, 3, found 2"),
         two.getMessage());
+  }
+
+  private static void refusedMix(Path file, String message) {
+    Exception e = assertThrows(ElmoException.class, () -> stage().setScalarMix(file.toString()));
+    assertTrue(e.getMessage().startsWith(file + ": " + message), e.getMessage());
   }
 
   @Test
@@ -247,6 +258,46 @@ class PlainColumnsTest {
     List<Row> rows = byId(stage().transform(Spark.tokens(session, 1, sentences)));
     for (int i = 0; i < 3; i++) {
       assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
+    }
+  }
+
+  @Test
+  void theModelMayBeHeldInLowerPrecision() {
+    List<List<String>> sentences = Spark.sentences(3);
+    List<float[][]> half = new ArrayList<>();
+    try (ElmoModel model = ElmoModel.builder().miniEnglish().precision(Precision.BF16).load()) {
+      for (List<String> sentence : sentences) {
+        try (Embeddings embeddings = model.embed(List.of(sentence), Layer.DEFAULT)) {
+          half.add(new float[][] {embeddings.get(Layer.DEFAULT, 0).toArray()});
+        }
+      }
+    }
+    ElmoEmbeddings stage = stage().setPoolingLayer("default").setPrecision("bf16");
+    List<Row> rows = byId(stage.transform(Spark.tokens(session, 1, sentences)));
+    List<float[][]> full = Spark.expected(sentences, Layer.DEFAULT);
+    for (int i = 0; i < 3; i++) {
+      double[] found = rows.get(i).<Vector>getAs("vectors").toArray();
+      assertArrayEquals(wide(half.get(i)[0]), found, 1e-5);
+      assertFalse(Arrays.equals(wide(full.get(i)[0]), found));
+    }
+  }
+
+  @Test
+  void theWordCacheIsCounted() {
+    List<String> sentence = List.of("the", "cat", "saw", "the", "dog");
+    ElmoEmbeddings stage = stage().setKeepAlive(60).setBatchTokens(5);
+    try {
+      Dataset<Row> data = Spark.tokens(session, 1, Collections.nCopies(3, sentence));
+      stage.transform(data).collectAsList();
+      // Four words and the two boundaries, all new to the first of three calls.
+      assertEquals(6, stage.metrics().wordMisses());
+      assertEquals(12, stage.metrics().wordHits());
+      stage.transform(data).collectAsList();
+      assertEquals(6, stage.metrics().wordMisses());
+      assertEquals(30, stage.metrics().wordHits());
+    } finally {
+      // The next task of the same model closes it.
+      stage.setKeepAlive(0).transform(Spark.tokens(session, 1, List.of(sentence))).collectAsList();
     }
   }
 
@@ -348,6 +399,7 @@ class PlainColumnsTest {
     assertThrows(IllegalArgumentException.class, () -> stage.setThreads(-1));
     assertThrows(IllegalArgumentException.class, () -> stage.setKeepAlive(-1));
     assertThrows(IllegalArgumentException.class, () -> stage.setDevice("abacus"));
+    assertThrows(IllegalArgumentException.class, () -> stage.setPrecision("fp64"));
     assertThrows(IllegalArgumentException.class, () -> stage.setPoolingLayer("elmo2"));
     assertThrows(IllegalArgumentException.class, () -> stage.setPoolingLayer("mean(default)"));
     assertThrows(ElmoException.class, () -> ElmoEmbeddings.pretrained("none", "xx"));

@@ -155,7 +155,7 @@ class SaveAndLoadTest {
             Arrays.deepToString(new Object[] {copy.getOrDefault(copy.getParam(param.name()))}));
       }
     }
-    assertEquals(15, stage.params().length);
+    assertEquals(16, stage.params().length);
   }
 
   private static void delete(Path folder) throws IOException {

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.apache.spark.SparkStatusTracker;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -28,7 +29,7 @@ import org.elmo4j.backend.NativeMemory;
 /** Sessions, data and expectations of the tests. */
 public final class Spark {
   static final DataType TOKENS = DataTypes.createArrayType(DataTypes.StringType);
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   private Spark() {}
 
@@ -37,7 +38,7 @@ public final class Spark {
     return start(master, Map.of());
   }
 
-  /** A master, and two executors of one core in JVMs of their own. */
+  /** A master, and two executors of two cores in JVMs of their own. */
   public static SparkSession cluster(Map<String, String> settings) {
     try {
       // Executors' class path is that of the tests; Spark looks for its jars here all the same.
@@ -45,7 +46,15 @@ public final class Spark {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    return start("local-cluster[2,1,1024]", settings);
+    SparkSession session = start("local-cluster[2,2,2048]", settings);
+    // Or the first tasks might all go to one of them.
+    SparkStatusTracker tracker = session.sparkContext().statusTracker();
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    while (tracker.getExecutorInfos().length < 3 && System.nanoTime() < deadline) {
+      pause();
+    }
+    assertEquals(3, tracker.getExecutorInfos().length, "the driver and two executors");
+    return session;
   }
 
   private static SparkSession start(String master, Map<String, String> settings) {
@@ -80,14 +89,18 @@ public final class Spark {
   static long settle() {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
     while (NativeMemory.liveBytes() > 0 && System.nanoTime() < deadline) {
-      try {
-        Thread.sleep(10);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        break;
-      }
+      pause();
     }
     return NativeMemory.liveBytes();
+  }
+
+  private static void pause() {
+    try {
+      Thread.sleep(10);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
   }
 
   /** A stage whose model goes with its last task. */
