@@ -30,7 +30,9 @@ enum elmo4j_type {
   ELMO4J_F32 = 0,
   // bfloat16: half the memory. Products accumulate in 32-bit floats. On ELMO4J_AMX the left-hand
   // side is rounded to bfloat16 too; on AVX2 and AVX-512 it is not; ELMO4J_PORTABLE has none.
-  ELMO4J_BF16 = 1
+  ELMO4J_BF16 = 1,
+  // IEEE half precision, CUDA alone: products of halves accumulate in 32-bit floats.
+  ELMO4J_F16 = 2
 };
 
 enum elmo4j_activation { ELMO4J_RELU = 0, ELMO4J_TANH = 1 };
@@ -245,21 +247,123 @@ void elmo4j_sgemm(int64_t m, int64_t n, int64_t k, const float* a, const float* 
 int64_t elmo4j_read(const void* memory, int64_t bytes);
 
 // ---------------------------------------------------------------------------------------------
-// CUDA (kernels/). Every pointer is to memory of the stream's device unless it is said; the call
-// only launches, and returns cudaSuccess or the error of the launch as an int.
+// CUDA (kernels/). Every pointer is to memory of the stream's device unless it says "host"; host
+// arrays are read before the call returns. A call only launches on `stream`, and returns
+// cudaSuccess or the error of the launch as an int. Activations and packed weights are of `type`,
+// ELMO4J_F32 or ELMO4J_F16; biases, sums, gates and cell states are 32-bit floats.
+//
+// Packed order. A batch's sentences are sorted by falling length; n_t of them are longer than t. A
+// direction's rows lie step by step: step t has rows offset[t] ... offset[t] + n_t - 1, of which
+// row offset[t] + r is what sentence r reads at step t: its position t forward, its position
+// length[r] - 1 - t backward. So a step's rows lie together, and no padding has a row.
 
 #ifdef ELMO4J_WITH_CUDA
 
 typedef struct CUstream_st* elmo4j_stream;
 
-// As elmo4j_cpu_scalar_mix, without means. The arrays of pointers, rows of pointers and scale
-// lie in host memory: they travel with the launch. terms <= ELMO4J_CUDA_MAX_TERMS.
+// Packed weights of a product [depth, groups * columns]: row column * groups + group holds that
+// column's `depth` weights side by side, as tensor cores read them. Rows are padded with zeros to a
+// multiple of 16 weights, columns to a multiple of 16.
+// Bytes of the packed form.
+int64_t elmo4j_cuda_packed_size(int type, int64_t depth, int64_t columns, int groups);
+
+// Packs one group, host to host: arguments as elmo4j_cpu_pack. The first group's call also writes
+// the zeros of the padding.
+void elmo4j_cuda_pack(int type, const float* weights, int64_t stride, int64_t depth,
+                      int64_t columns, int groups, int group, void* packed);
+
+// Bytes of workspace for elmo4j_cuda_char_cnn_highway; 0 where all stays on the chip.
+int64_t elmo4j_cuda_char_cnn_highway_workspace(int type, int64_t words, int64_t features,
+                                               int64_t highways, int64_t word_dim);
+
+// Token representations from character ids: elmo4j_cpu_char_cnn, then `highways` times
+// elmo4j_cpu_highway, then elmo4j_cpu_projection, fused.
+//   ids, pad, table_ids, activation   as elmo4j_cpu_char_cnn
+//   widths, filters                   host [groups]
+//   table             of `type`, laid out as elmo4j_cpu_char_cnn's
+//   bias              [features], features = sum of filters
+//   highway_kernel    host [highways]: packed [features, 2 * features], groups carry, transform
+//   highway_bias      host [highways]: [2, features], carry then transform
+//   word_dim, word_table, word_ids    a word's own embedding, set in front of the features before
+//                     the projection: 0, or [., word_dim] of `type` and [words]
+//   projection_kernel packed [word_dim + features, projection], 1 group; NULL: the features are the
+//                     representation (word_dim is 0, projection = features)
+//   projection_bias   [projection]
+//   rows              [., projection] of `type`; word i is written to row place[i], or i where
+//                     place is NULL
+int elmo4j_cuda_char_cnn_highway(int type, int64_t words, const int16_t* ids, int64_t slots,
+                                 int16_t pad, int64_t groups, const int32_t* widths,
+                                 const int32_t* filters, int64_t table_ids, const void* table,
+                                 const float* bias, int activation, int64_t highways,
+                                 const void* const* highway_kernel,
+                                 const float* const* highway_bias, int64_t word_dim,
+                                 const void* word_table, const int32_t* word_ids,
+                                 int64_t projection, const void* projection_kernel,
+                                 const float* projection_bias, const int32_t* place, void* rows,
+                                 void* workspace, elmo4j_stream stream);
+
+// Bytes of workspace for elmo4j_cuda_lstm.
+int64_t elmo4j_cuda_lstm_workspace(int type, int64_t cells, int64_t projection, int64_t sentences,
+                                   int64_t positions);
+
+// One layer of the biLM, both directions at once: the recurrence of elmo4j_cpu_lstm, in packed
+// order. Arrays over directions are host [2], forward then backward.
+//   kernel_x, kernel_h   packed [projection, 4 * cells], groups i, j, f, o
+//   bias                 [4, cells]
+//   projector            packed [cells, projection], 1 group
+//   steps                the longest sentence's length
+//   rows                 host [steps]: n_t
+//   positions            sum of rows
+//   input                rows of `projection` numbers of `type`: packed order, or where input_rows
+//                        is not NULL row input_rows[p] for row p of the packed order
+//   input_rows           host [2] of device [positions], or NULL
+//   h, c                 [sentences, projection] of `type`, [sentences, cells]: the state before
+//                        and, after, behind each sentence's last step
+//   output               [positions, projection] of `type`, packed order; not the input
+int elmo4j_cuda_lstm(int type, int64_t cells, int64_t projection, const void* const* kernel_x,
+                     const void* const* kernel_h, const float* const* bias,
+                     const void* const* projector, float cell_clip, float projection_clip, int skip,
+                     int64_t sentences, int64_t steps, const int32_t* rows, int64_t positions,
+                     const void* const* input, const int32_t* const* input_rows, void* const* h,
+                     float* const* c, void* const* output, void* workspace, elmo4j_stream stream);
+
+// Around cuDNN's recurrence (kernels/packed_rows.cu).
+
+// target[i] = source[index[i]], rows of `dim` numbers of `type`; and the other way about:
+// target[index[i]] = source[i], no index twice.
+int elmo4j_cuda_gather_rows(int type, int64_t rows, int64_t dim, const void* source,
+                            const int32_t* index, void* target, elmo4j_stream stream);
+int elmo4j_cuda_scatter_rows(int type, int64_t rows, int64_t dim, const void* source,
+                             const int32_t* index, void* target, elmo4j_stream stream);
+
+// output = h + x, or h where x is NULL. Where clip > 0 and an |h| exceeds it, *exceeded becomes 1.
+//   count     numbers; output may be h
+int elmo4j_cuda_skip(int type, int64_t count, const void* h, const void* x, float clip,
+                     void* output, int32_t* exceeded, elmo4j_stream stream);
+
+// values = min(max(values, -clip), clip), in place; NaN stays.
+int elmo4j_cuda_clip(int type, int64_t count, float clip, void* values, elmo4j_stream stream);
+
+// Outputs: as elmo4j_cpu_scalar_mix, from packed order.
+//   terms             at most ELMO4J_CUDA_MAX_TERMS
+//   forward, backward host [terms]: of an LSTM layer each direction's [positions, dim] of `type`,
+//   in
+//                     packed order; the token representation has forward = its rows [., dim] of
+//                     `type`, indexed by word, and backward = NULL: both halves are the same
+//   word              [positions], reading order (start[r] + position): the row of each
+//   scale             host [terms]
+//   offset            [steps]: of the packed order
+//   targets           [sentences]: a target for each sentence, of its own length; max_length is
+//                     then the longest of them and place is not read. NULL: `target`, shared
 #define ELMO4J_CUDA_MAX_TERMS 8
-int elmo4j_cuda_scalar_mix(int64_t dim, int halves, int64_t terms, const float* const* forward,
-                           const float* const* backward, const int32_t* const* rows,
-                           const float* scale, int64_t sentences, const int32_t* start,
-                           const int32_t* length, const int32_t* place, int skip_ends,
-                           int64_t max_length, float* target, elmo4j_stream stream);
+int elmo4j_cuda_scalar_mix(int type, int64_t dim, int halves, int64_t terms,
+                           const void* const* forward, const void* const* backward,
+                           const int32_t* word, const float* scale, int64_t sentences,
+                           const int32_t* start, const int32_t* length, const int32_t* offset,
+                           const int32_t* place, int skip_ends, int64_t max_length, int mean,
+                           float* target, float* const* targets, elmo4j_stream stream);
+
+// Training, from positions in reading order.
 
 // As elmo4j_cpu_scalar_mix_backward, without means. scale_gradient lies on the device; its last
 // bits depend on the order in which blocks end.
