@@ -52,14 +52,63 @@ __host__ __device__ constexpr int64_t round_up(int64_t count, int64_t multiple) 
 // -------------------------------------------------------------------------------------------------
 // PTX, and beside each instruction its twin for the emulator.
 
-// A number that another block has written, from L2.
-template <class T>
-__device__ inline T load_past_l1(const T* from) {
-#ifdef ELMO4J_EMULATED
-  return *from;
-#else
+// Bits that another block of this launch may have written, from L2. (The toolkit's own __ldcg of a
+// __half is no volatile read: the compiler may move it over a barrier.)
+template <class Bits>
+__device__ inline Bits load_past_l1(const Bits* from) {
   return __ldcg(from);
-#endif
+}
+
+// As many bits as a T.
+template <int kBytes>
+using BitsOf = std::conditional_t<
+    kBytes == 16, uint4,
+    std::conditional_t<kBytes == 8, uint2, std::conditional_t<kBytes == 4, unsigned, unsigned short>>>;
+
+// N neighbouring numbers of a row that another block may have written; those from `there` on are
+// zero. One access where the address allows it.
+template <int N, class T>
+__device__ inline void load_row(float (&v)[N], const T* from, int there) {
+  using Bits = BitsOf<N * sizeof(T)>;
+  T numbers[N];
+  if (there >= N && reinterpret_cast<uintptr_t>(from) % sizeof(Bits) == 0) {
+    const Bits bits = load_past_l1(reinterpret_cast<const Bits*>(from));
+    memcpy(numbers, &bits, sizeof bits);
+  } else {
+#pragma unroll
+    for (int i = 0; i < N; i++) {
+      using One = BitsOf<sizeof(T)>;
+      const One bits = i < there ? load_past_l1(reinterpret_cast<const One*>(from + i)) : One{};
+      memcpy(&numbers[i], &bits, sizeof bits);
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < N; i++) {
+    v[i] = to_float(numbers[i]);
+  }
+}
+
+// Stores the first `there` of N neighbours.
+template <int N, class T>
+__device__ inline void store_row(T* to, const float (&v)[N], int there) {
+  using Bits = BitsOf<N * sizeof(T)>;
+  T numbers[N];
+#pragma unroll
+  for (int i = 0; i < N; i++) {
+    numbers[i] = from_float<T>(v[i]);
+  }
+  if (there >= N && reinterpret_cast<uintptr_t>(to) % sizeof(Bits) == 0) {
+    Bits bits;
+    memcpy(&bits, numbers, sizeof bits);
+    *reinterpret_cast<Bits*>(to) = bits;
+  } else {
+#pragma unroll
+    for (int i = 0; i < N; i++) {
+      if (i < there) {
+        to[i] = numbers[i];
+      }
+    }
+  }
 }
 
 // cp.async: copies of 16 bytes from global to shared memory, in groups that complete in order. They
@@ -77,12 +126,12 @@ class AsyncCopies {
 #else
     uint4 v = {};
     if (bytes == 16) {
-      v = __ldcg(static_cast<const uint4*>(from));
+      v = load_past_l1(static_cast<const uint4*>(from));
     } else {
       unsigned short halves[8] = {};
 #pragma unroll
       for (int i = 0; i < 8; i++) {
-        halves[i] = 2 * i < bytes ? __ldcg(static_cast<const unsigned short*>(from) + i) : 0;
+        halves[i] = 2 * i < bytes ? load_past_l1(static_cast<const unsigned short*>(from) + i) : 0;
       }
       v.x = halves[0] | halves[1] << 16;
       v.y = halves[2] | halves[3] << 16;
@@ -212,13 +261,13 @@ __device__ inline void mma(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, u
   emulator::Mma lane = {c, a, {b0, b1}};
   emulator::warp_together<emulator::Mma, emulator::run_mma>(~0u, &lane, __FILE__, __LINE__);
 #elif __CUDA_ARCH__ >= 800
-  asm volatile(
+  asm(
       "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
       "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 #else
-  asm volatile(
+  asm(
       "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 "
       "{%0, %1, %2, %3}, {%4, %5}, {%8}, {%0, %1, %2, %3};\n\t"
       "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 "
@@ -394,7 +443,10 @@ struct Product {
         } else {
 #pragma unroll
           for (int j = 0; j < kChunk; j++) {
-            to[j] = j < there && a_row[i] != nullptr ? load_past_l1(a_row[i] + k + j) : T(0.0f);
+            using Bits = BitsOf<sizeof(T)>;
+            const Bits* from = reinterpret_cast<const Bits*>(a_row[i] + k + j);
+            reinterpret_cast<Bits*>(to)[j] =
+                j < there && a_row[i] != nullptr ? load_past_l1(from) : Bits{};
           }
         }
       }
