@@ -9,8 +9,6 @@
 //   clip              S a number: what no clip changes is not written again
 // 16-byte accesses where rows and pointers allow it; otherwise one number at a time.
 
-#include <cuda_runtime.h>
-
 #include <algorithm>
 #include <type_traits>
 
@@ -120,7 +118,7 @@ __global__ void skip(int64_t count, const T* h, const T* x, float clip, T* outpu
 }
 
 template <typename T, int N>
-__global__ void clip_values(int64_t count, float clip, T* values) {
+__global__ void clip_values(int64_t count, float limit, T* values) {
   for_vectors<N>(count, [&](int64_t i, auto constant) {
     constexpr int kSize = decltype(constant)::value;
     Vector<kSize> v = load<kSize>(values + i);
@@ -128,7 +126,7 @@ __global__ void clip_values(int64_t count, float clip, T* values) {
 #pragma unroll
     for (int n = 0; n < kSize; n++) {
       const float x = v.at[n];
-      v.at[n] = x > clip ? clip : x < -clip ? -clip : x;
+      v.at[n] = clip(x, limit);
       changes |= v.at[n] != x && x == x;
     }
     if (changes) {

@@ -18,8 +18,6 @@
 //           not depend on its batch.
 //   backward  Read the same rows; gradients of a layer cost 12 bytes a number, 16 with a slope.
 
-#include <cuda_runtime.h>
-
 #include <algorithm>
 
 #include "common.cuh"
@@ -128,7 +126,7 @@ __global__ void scalar_mix_rows(Layers<T> layers, Batch batch, int64_t dim, int 
 
 template <typename T, int N>
 __global__ void scalar_mix_means(Layers<T> layers, Batch batch, int64_t dim, int halves) {
-  double* sums = shared_memory<double>();  // [kWarps][N][32]
+  double* sums = shared_memory_as<double>();  // [kWarps][N][32]
   const int64_t sentence = blockIdx.x;
   const int64_t width = halves * dim;
   const int64_t start = batch.start[sentence];
@@ -215,7 +213,7 @@ __global__ void scalar_mix_backward(int64_t dim, int halves, Terms terms, const 
                                     const int32_t* length, const int32_t* place, int ends,
                                     int64_t max_length, const float* gradient,
                                     double* scale_gradient) {
-  double* warps = shared_memory<double>();  // [kWarps]
+  double* warps = shared_memory_as<double>();  // [kWarps]
   const int64_t sentence = blockIdx.x;
   const int64_t width = halves * dim;
   const int64_t count = length[sentence] - 2 * ends;

@@ -7,11 +7,10 @@
 #ifndef ELMO4J_KERNELS_VECTOR_CUH_
 #define ELMO4J_KERNELS_VECTOR_CUH_
 
-#include <cuda_fp16.h>
-#include <cuda_runtime.h>
-
 #include <cstdint>
 #include <cstring>
+
+#include "common.cuh"
 
 namespace elmo4j {
 
@@ -28,18 +27,6 @@ __host__ __device__ inline bool is_aligned(const void* pointer) {
   return reinterpret_cast<uintptr_t>(pointer) % 16 == 0;
 }
 
-__device__ inline float to_float(float x) { return x; }
-__device__ inline float to_float(__half x) { return __half2float(x); }
-
-template <typename T>
-__device__ inline T from_float(float x) {
-  if constexpr (sizeof(T) == sizeof(float)) {
-    return x;
-  } else {
-    return __float2half_rn(x);
-  }
-}
-
 // from: on a 16-byte boundary where N > 1; N * sizeof(T) is then a multiple of 16.
 template <int N, typename T>
 __device__ inline Vector<N> load(const T* from) {
@@ -49,7 +36,7 @@ __device__ inline Vector<N> load(const T* from) {
 #pragma unroll
     for (int i = 0; i < N; i += kVector<T>) {
       const uint4 bits = *reinterpret_cast<const uint4*>(from + i);
-      memcpy(raw + i, &bits, 16);
+      memcpy(static_cast<void*>(raw + i), &bits, 16);
     }
   } else {
     raw[0] = *from;

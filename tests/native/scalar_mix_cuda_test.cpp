@@ -166,7 +166,7 @@ TEST_P(ScalarMixCudaTest, EqualsTheWeightedSum) {
 
 // Both halves are wider than the 256 vectors that a block's threads take at once.
 TEST_P(ScalarMixCudaTest, WideRowsTakeABlockMoreThanOnce) {
-  expect_all(oracle_of(1032, {3, 1}), 3);
+  expect_all(oracle_of(1032, {3, 2}), 3);
 }
 
 TEST_P(ScalarMixCudaTest, LayersNeedNotBeAligned) { expect_all(oracle_of(32), 7, 1); }
