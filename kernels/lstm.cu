@@ -42,8 +42,9 @@ struct Direction {
   T* m;       // [sentences, padded cells]: what the projection reads
 };
 
-// Kernel parameters hold 4 KiB: longer sentences take further launches, state and all.
-constexpr int kMaxSteps = 896;
+// Steps of one launch: rows travel in its parameters. Longer sentences take further launches, which
+// go on from the state that the one before has left.
+constexpr int kMaxSteps = 128;
 
 template <class T>
 struct Recurrence {
@@ -55,7 +56,6 @@ struct Recurrence {
   int steps;
   int32_t rows[kMaxSteps];
 };
-static_assert(sizeof(Recurrence<float>) <= 4096, "a kernel's parameters");
 
 // Calls tile(direction, first row, first column) for this block's share of both directions' tiles.
 // Neighbouring blocks share columns, the larger operand, so that L2 reads them from memory once.
@@ -98,8 +98,7 @@ __device__ void update_cells(const Recurrence<T>& r, const Direction<T>& d, int 
 }
 
 template <class T>
-__global__ void __launch_bounds__(kThreads, 1)
-    lstm_steps(const __grid_constant__ Recurrence<T> r) {
+__global__ void __launch_bounds__(kThreads, 1) lstm_steps(const __grid_constant__ Recurrence<T> r) {
   using Gates = typename Tiles<T>::Gates;
   using Projection = typename Tiles<T>::Projection;
   static_assert(Gates::kThreads == kThreads && Projection::kThreads == kThreads, "");
@@ -125,29 +124,29 @@ __global__ void __launch_bounds__(kThreads, 1)
     for_tiles<Projection>(rows, padded_projection, [&](int which, int first_row, int first_column) {
       const Direction<T>& d = r.directions[which];
       const Operand<T> operands[1] = {{d.m, nullptr, padded_cells, padded_cells, d.projector}};
-      Projection::tile(
-          operands, rows, padded_projection, first_row, first_column, shared_memory(),
-          [&](int row, int column, const float(&sums)[Projection::kCount]) {
-            constexpr int kCount = Projection::kCount;
-            const int there = r.projection - column;
-            float h[kCount];
+      Projection::tile(operands, rows, padded_projection, first_row, first_column, shared_memory(),
+                       [&](int row, int column, const float(&sums)[Projection::kCount]) {
+                         constexpr int kCount = Projection::kCount;
+                         const int there = r.projection - column;
+                         float h[kCount];
 #pragma unroll
-            for (int i = 0; i < kCount; i++) {
-              h[i] = clip(sums[i], r.projection_clip);
-            }
-            store_row(d.h + row * int64_t{r.projection} + column, h, there);
-            const int64_t position = offset + row;
-            if (r.skip) {
-              const int64_t input_row = d.input_rows ? d.input_rows[position] : position;
-              float x[kCount];
-              load_row(x, d.input + input_row * r.projection + column, there);
+                         for (int i = 0; i < kCount; i++) {
+                           h[i] = clip(sums[i], r.projection_clip);
+                         }
+                         store_row(d.h + row * int64_t{r.projection} + column, h, there);
+                         const int64_t position = offset + row;
+                         if (r.skip) {
+                           const int64_t input_row =
+                               d.input_rows ? d.input_rows[position] : position;
+                           float x[kCount];
+                           load_row(x, d.input + input_row * r.projection + column, there);
 #pragma unroll
-              for (int i = 0; i < kCount; i++) {
-                h[i] += x[i];
-              }
-            }
-            store_row(d.output + position * r.projection + column, h, there);
-          });
+                           for (int i = 0; i < kCount; i++) {
+                             h[i] += x[i];
+                           }
+                         }
+                         store_row(d.output + position * r.projection + column, h, there);
+                       });
     });
     offset += rows;
     if (t + 1 < r.steps) {
