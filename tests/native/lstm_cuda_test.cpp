@@ -5,6 +5,7 @@
 
 #include "cuda_test.h"
 #include "lstm_oracle.h"
+#include "lstm_plan.h"
 
 namespace elmo4j {
 namespace {
@@ -225,10 +226,38 @@ TEST_P(LstmCudaTest, RowsFallAcrossTiles) {
   check({16, 16, 0.5f, 0.3f, 1, 0}, lengths, true, 0.4);
 }
 
+// Few sentences, weights on the chip (halves alone). On the emulator, which has 4 multiprocessors:
+// 1, 2, 4 and 8 groups of 8 cells a block, the last block cut, then one direction at a time, and
+// last a size that does not fit.
+TEST_P(LstmCudaTest, FewSentences) {
+  check({32, 32, 0.5f, 0.2f, 1, 0}, {7, 7, 5}, true, 0.2);
+  check({64, 32, 0, 0, 0, 0}, {5}, false, 0.2);
+  check({96, 32, 0.5f, 0.3f, 1, 0}, {6, 4}, false, 0.2);
+  check({256, 64, 0.5f, 0.3f, 1, 0}, {5, 5, 3}, true, 0.1);
+  check({288, 32, 0.5f, 0.3f, 0, 0}, {4, 1}, false, 0.1);
+}
+
+// From many rows to few on the way: 20, 17, then 16, 9, 8 and 1.
+TEST_P(LstmCudaTest, SentencesBecomeFew) {
+  std::vector<int32_t> lengths;
+  const int rows[] = {20, 17, 16, 16, 9, 8, 8, 1, 1};
+  for (int t = 9; t > 0; t--) {
+    lengths.resize(rows[t - 1], t);
+  }
+  check({64, 32, 0.5f, 0.3f, 1, 0}, lengths, true, 0.2);
+}
+
+// The input's half of the gates is made in pieces of 512 rows.
+TEST_P(LstmCudaTest, FewLongSentences) {
+  for (bool gathered : {false, true}) {
+    check({32, 32, 0.5f, 0.3f, 1, 0}, std::vector<int32_t>(16, 35), gathered, 0.2);
+  }
+}
+
 // Steps past what one launch's parameters hold.
 TEST_P(LstmCudaTest, VeryLongSentences) {
   for (bool gathered : {false, true}) {
-    check({4, 4, 0.8f, 0.2f, 1, 0}, {131, 129, 2}, gathered, 0.5);
+    check({4, 4, 0.8f, 0.2f, 1, 0}, {129, 129, 1}, gathered, 0.5);
   }
 }
 
@@ -328,6 +357,45 @@ TEST_P(LstmCudaTest, PackedWeightsLieAsDocumented) {
 }
 
 ELMO4J_FOR_EACH_TYPE(LstmCudaTest);
+
+// The published sizes on an H200, which has 132 multiprocessors with 227 KiB for a block, on an
+// A100 with 108 and 163 KiB, and on an RTX 4090 with 128 and 99 KiB.
+TEST(LstmPlanTest, FitsTheDevice) {
+  const auto expect = [](const ResidentPlan& plan, int directions, int blocks, int cells,
+                         int columns) {
+    EXPECT_EQ(directions, plan.directions);
+    EXPECT_EQ(blocks, plan.blocks);
+    EXPECT_EQ(cells, plan.cells);
+    EXPECT_EQ(columns, plan.columns);
+  };
+  expect(resident_plan(1024, 128, 132, 227 << 10), 2, 64, 16, 2);
+  expect(resident_plan(2048, 256, 132, 227 << 10), 2, 64, 32, 4);
+  expect(resident_plan(4096, 512, 132, 227 << 10), 1, 128, 32, 4);
+  expect(resident_plan(2048, 256, 108, 163 << 10), 1, 64, 32, 4);
+  expect(resident_plan(4096, 512, 108, 163 << 10), 0, 0, 0, 0);
+  expect(resident_plan(2048, 256, 128, 99 << 10), 2, 64, 32, 4);
+  expect(resident_plan(4096, 512, 128, 99 << 10), 0, 0, 0, 0);
+  // Rows that are no multiple of what a warp reads at once.
+  expect(resident_plan(1000, 128, 132, 227 << 10), 0, 0, 0, 0);
+  expect(resident_plan(1024, 100, 132, 227 << 10), 0, 0, 0, 0);
+}
+
+TEST(LstmPlanTest, NeverExceedsTheDevice) {
+  for (int64_t cells = 32; cells <= 4096; cells += 32) {
+    for (int64_t projection : {32, 64, 96, 512}) {
+      for (int64_t shared : {64 << 10, 99 << 10, 227 << 10}) {
+        const ResidentPlan plan = resident_plan(cells, projection, 100, shared);
+        if (plan.directions > 0) {
+          EXPECT_LE(plan.directions * plan.blocks, 100);
+          EXPECT_LE(plan.shared_bytes, shared);
+          EXPECT_GE(int64_t{plan.blocks} * plan.cells, cells);
+          EXPECT_GE(int64_t{plan.blocks} * plan.columns, projection);
+          EXPECT_LE(plan.columns, 16);
+        }
+      }
+    }
+  }
+}
 
 }  // namespace
 }  // namespace elmo4j
