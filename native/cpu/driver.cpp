@@ -8,7 +8,7 @@
 
 #include "elmo4j/kernels.h"
 
-int elmo4j_driver(int32_t* version, int32_t* error) {
+int elmo4j_find_driver(int32_t* version, int32_t* error) {
   constexpr int kOldest = 13000;  // CUDA 13 runs on drivers for any 13.x
   *version = 0;
   *error = 0;

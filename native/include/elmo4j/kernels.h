@@ -260,7 +260,7 @@ enum elmo4j_driver {
 
 //   version   host, written: the CUDA version that the driver supports, as 13000 for 13.0, or 0
 //   error     host, written: a CUresult, 0 for none
-int elmo4j_driver(int32_t* version, int32_t* error);
+int elmo4j_find_driver(int32_t* version, int32_t* error);
 
 #endif  // ELMO4J_WITHOUT_CPU
 

@@ -26,6 +26,7 @@ import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.elmo4j.backend.Backend;
 import org.elmo4j.backend.LstmState;
+import org.elmo4j.backend.Memory;
 import org.elmo4j.backend.NativeMemory;
 import org.elmo4j.backend.Output;
 import org.elmo4j.backend.cpu.CpuBackend;
@@ -215,10 +216,14 @@ public final class ElmoModel implements AutoCloseable {
     lock.readLock().lock();
     try {
       checkOpen();
-      return new ElmoSession(this, new LstmState(options));
+      return new ElmoSession(this, newState());
     } finally {
       lock.readLock().unlock();
     }
+  }
+
+  LstmState newState() {
+    return new LstmState(backend, options);
   }
 
   /**
@@ -272,7 +277,7 @@ public final class ElmoModel implements AutoCloseable {
     try {
       checkOpen();
       int n = sentences.size();
-      List<Map<Layer, NativeMemory>> memories = new ArrayList<>(n);
+      List<Map<Layer, Memory>> memories = new ArrayList<>(n);
       try {
         for (int i = 0; i < n; i++) {
           memories.add(new LinkedHashMap<>());
@@ -281,10 +286,10 @@ public final class ElmoModel implements AutoCloseable {
         for (Layer layer : layers) {
           checkAlone(layer);
           boolean mean = layer.kind() == Layer.Kind.MEAN;
-          List<NativeMemory> targets = new ArrayList<>(n);
+          List<Memory> targets = new ArrayList<>(n);
           for (int i = 0; i < n; i++) {
             long rows = mean ? 1 : sentences.get(i).size();
-            NativeMemory memory = NativeMemory.allocate(rows * dim(layer) * Float.BYTES);
+            Memory memory = backend.allocate(rows * dim(layer) * Float.BYTES);
             memories.get(i).put(layer, memory);
             targets.add(memory);
           }
@@ -293,7 +298,7 @@ public final class ElmoModel implements AutoCloseable {
         }
         embedder.run(sentences, null, outputs);
       } catch (Throwable e) {
-        memories.forEach(map -> map.values().forEach(NativeMemory::close));
+        memories.forEach(map -> map.values().forEach(Memory::close));
         throw e;
       }
       List<Embeddings> results = new ArrayList<>(n);
@@ -322,7 +327,7 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   private Output output(
-      Layer layer, boolean boundaries, int maxLength, List<NativeMemory> targets) {
+      Layer layer, boolean boundaries, int maxLength, List<Memory> targets) {
     boolean mean = layer.kind() == Layer.Kind.MEAN;
     Layer rows = rows(layer);
     return new Output(
@@ -391,7 +396,7 @@ public final class ElmoModel implements AutoCloseable {
     lock.readLock().lock();
     try {
       checkOpen();
-      Map<Layer, NativeMemory> memories = new LinkedHashMap<>();
+      Map<Layer, Memory> memories = new LinkedHashMap<>();
       try (Normalized normalized = new Normalized(sentences, wanted.boundaries())) {
         List<Output> outputs = new ArrayList<>();
         for (Layer layer : wanted.layers()) {
@@ -400,8 +405,7 @@ public final class ElmoModel implements AutoCloseable {
               Math.multiplyExact((long) lengths.length * dim(layer), (long) (mean ? 1 : maxLength));
           // First what can be refused.
           scales(rows(layer));
-          NativeMemory memory =
-              NativeMemory.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
+          Memory memory = backend.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
           memories.put(layer, memory);
           ScalarMix used = mix(rows(layer));
           if (used != null && used.layerNorm() != ScalarMix.LayerNorm.NONE) {
@@ -417,7 +421,7 @@ public final class ElmoModel implements AutoCloseable {
         embedder.run(sentences, state, outputs);
         normalized.write();
       } catch (ArithmeticException e) {
-        memories.values().forEach(NativeMemory::close);
+        memories.values().forEach(Memory::close);
         throw new ElmoException(
             "batch: expected results that can be addressed, found "
                 + lengths.length
@@ -426,7 +430,7 @@ public final class ElmoModel implements AutoCloseable {
                 + " rows",
             e);
       } catch (Throwable e) {
-        memories.values().forEach(NativeMemory::close);
+        memories.values().forEach(Memory::close);
         throw e;
       }
       return new Embeddings(sentences, lengths, maxLength, memories, this::dim);
@@ -507,12 +511,12 @@ public final class ElmoModel implements AutoCloseable {
    * boundaries included, until all batches have run.
    */
   private final class Normalized implements AutoCloseable {
-    private record Wanted(ScalarMix mix, boolean mean, int maxLength, NativeMemory target) {}
+    private record Wanted(ScalarMix mix, boolean mean, int maxLength, Memory target) {}
 
     private final List<List<String>> sentences;
     private final boolean boundaries;
     private final List<Wanted> wanted = new ArrayList<>();
-    private final List<NativeMemory> layers = new ArrayList<>();
+    private final List<Memory> layers = new ArrayList<>();
     private int rows;
 
     Normalized(List<List<String>> sentences, boolean boundaries) {
@@ -523,7 +527,7 @@ public final class ElmoModel implements AutoCloseable {
       }
     }
 
-    void add(ScalarMix mix, boolean mean, int maxLength, NativeMemory target) {
+    void add(ScalarMix mix, boolean mean, int maxLength, Memory target) {
       wanted.add(new Wanted(mix, mean, maxLength, target));
     }
 
@@ -537,7 +541,7 @@ public final class ElmoModel implements AutoCloseable {
         long floats =
             Math.multiplyExact(
                 (long) sentences.size() * rows, (long) halves * options.projectionDim());
-        NativeMemory memory = NativeMemory.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
+        Memory memory = backend.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
         layers.add(memory);
         outputs.add(new Output(halves, scales, false, true, rows, List.of(memory)));
       }
@@ -547,6 +551,9 @@ public final class ElmoModel implements AutoCloseable {
     void write() {
       if (wanted.isEmpty() || sentences.isEmpty()) {
         return;
+      }
+      for (int k = 0; k < layers.size(); k++) {
+        layers.set(k, onHost(layers.get(k)));
       }
       List<CpuMix.Rows> sources = new ArrayList<>();
       for (int k = 0; k < layers.size(); k++) {
@@ -559,9 +566,33 @@ public final class ElmoModel implements AutoCloseable {
               sentences.stream().mapToInt(tokens -> tokens.size() + (ends ? 2 : 0)).toArray();
           kernel.select(
               rows(ends), lengths, rows(one.mix.layerNorm() == ScalarMix.LayerNorm.ALLENNLP));
-          kernel.forward(2, one.mix.scales(), one.mean, one.maxLength, one.target.floatPointer(0));
+          if (one.target instanceof NativeMemory) {
+            kernel.forward(
+                2, one.mix.scales(), one.mean, one.maxLength, one.target.floatPointer(0));
+            continue;
+          }
+          try (Memory host = NativeMemory.allocate(one.target.bytes())) {
+            kernel.forward(2, one.mix.scales(), one.mean, one.maxLength, host.floatPointer(0));
+            backend.copy(host, one.target);
+          }
         }
       }
+    }
+
+    /** These mixes run on the CPU, wherever the model does: other memory is copied, and closed. */
+    private Memory onHost(Memory memory) {
+      if (memory instanceof NativeMemory) {
+        return memory;
+      }
+      Memory host = NativeMemory.allocate(memory.bytes());
+      try {
+        backend.copy(memory, host);
+      } catch (Throwable e) {
+        host.close();
+        throw e;
+      }
+      memory.close();
+      return host;
     }
 
     /** The rows of all tokens, with or without boundaries, in {@link #layers}. */
@@ -578,7 +609,7 @@ public final class ElmoModel implements AutoCloseable {
 
     @Override
     public void close() {
-      layers.forEach(NativeMemory::close);
+      layers.forEach(Memory::close);
     }
   }
 
