@@ -31,6 +31,7 @@ import org.elmo4j.backend.NativeMemory;
 import org.elmo4j.backend.Output;
 import org.elmo4j.backend.cpu.CpuBackend;
 import org.elmo4j.backend.cpu.CpuMix;
+import org.elmo4j.backend.cuda.CudaBackend;
 import org.elmo4j.batch.Embedder;
 import org.elmo4j.batch.Merger;
 import org.elmo4j.batch.ReadAhead;
@@ -65,16 +66,16 @@ public final class ElmoModel implements AutoCloseable {
     options = store.options();
     this.mix = mix;
     parameters = options.parameters();
-    backend = new CpuBackend(store, choices.precision, choices.threads);
+    backend = choices.backend(store);
     try {
       embedder =
           new Embedder(
-              backend, options, store.encoder(), choices.wordCacheBytes, choices.workspaceBytes());
+              backend, options, store.encoder(), choices.wordCacheBytes, choices.workspaceBytes(backend));
     } catch (Throwable e) {
       backend.close();
       throw e;
     }
-    mergedPositions = choices.mergedTokens();
+    mergedPositions = choices.mergedTokens(backend);
     merger =
         new Merger<>("the model " + source, this::embedEach, choices.mergeDelay, mergedPositions);
   }
@@ -681,8 +682,8 @@ public final class ElmoModel implements AutoCloseable {
 
     private Opener opener;
     private Path optionsFile;
-    private Device device = Device.auto();
-    private Precision precision = Precision.FP32;
+    private Device device; // null for the best there is
+    private Precision precision; // null for the device's own
     private int threads = Runtime.getRuntime().availableProcessors();
     private ScalarMix mix;
     private long wordCacheBytes = 64 << 20;
@@ -771,7 +772,10 @@ public final class ElmoModel implements AutoCloseable {
       return this;
     }
 
-    /** How to hold the matrices; {@link Precision#FP32} by default. */
+    /**
+     * How to hold the matrices. By default what the system property {@code elmo4j.precision} names,
+     * or else {@link Precision#FP32} on the CPU and {@link Precision#FP16} on a CUDA device.
+     */
     public Builder precision(Precision precision) {
       require(precision, "precision");
       this.precision = precision;
@@ -843,8 +847,9 @@ public final class ElmoModel implements AutoCloseable {
     }
 
     /**
-     * Native memory that all calls under way may take together, beside their results and a few MB a
-     * thread; by default 128 MiB a thread and 128 MiB more. Large calls run in parts that fit; a
+     * Memory of the device that all calls under way may take together, beside their results and a
+     * few MB a thread; by default 128 MiB a thread and 128 MiB more, on a CUDA device a quarter of
+     * what is free, 8 GiB at most. Large calls run in parts that fit; a
      * call that does not fit beside others waits for them; a single sentence that needs more runs
      * alone. With less than 128 MiB a thread batches of the published model become smaller, and
      * slower.
@@ -860,8 +865,8 @@ public final class ElmoModel implements AutoCloseable {
       return this;
     }
 
-    private long workspaceBytes() {
-      return workspaceBytes != 0 ? workspaceBytes : (128L << 20) * (threads + 1);
+    private long workspaceBytes(Backend backend) {
+      return workspaceBytes != 0 ? workspaceBytes : backend.defaultWorkspaceBytes();
     }
 
     /**
@@ -869,7 +874,7 @@ public final class ElmoModel implements AutoCloseable {
      *
      * @param maxDelay how long a sentence waits for others while nothing runs; by default 1 ms
      * @param maxTokens tokens, boundaries included, of one run; as many may wait for the next. By
-     *     default 12,288 for each two threads
+     *     default 12,288 for each two threads, 81,920 on a CUDA device
      * @throws ElmoException if the delay is negative or longer than a day, or there are no tokens
      */
     public Builder merging(Duration maxDelay, int maxTokens) {
@@ -885,8 +890,10 @@ public final class ElmoModel implements AutoCloseable {
       return this;
     }
 
-    private int mergedTokens() {
-      return mergedTokens != 0 ? mergedTokens : 12_288 * ((threads + 1) / 2);
+    private int mergedTokens(Backend backend) {
+      return mergedTokens != 0
+          ? mergedTokens
+          : 2 * backend.batchPositions() * ((backend.parallelism() + 1) / 2);
     }
 
     private static List<String> readWords(Path file) {
@@ -899,6 +906,19 @@ public final class ElmoModel implements AutoCloseable {
       }
     }
 
+    /** The device and the way to run there are chosen here, and nowhere else. */
+    private Backend backend(WeightStore store) {
+      Device on = device == null ? Device.auto() : device;
+      String named = System.getProperty("elmo4j.precision");
+      Precision held = on.isCuda() ? Precision.FP16 : Precision.FP32;
+      if (precision != null) {
+        held = precision;
+      } else if (named != null) {
+        held = Precision.parse(named);
+      }
+      return on.isCuda() ? new CudaBackend(store, on, held) : new CpuBackend(store, held, threads);
+    }
+
     /**
      * Reads, checks and places the weights.
      *
@@ -909,9 +929,6 @@ public final class ElmoModel implements AutoCloseable {
       if (opener == null) {
         throw new ElmoException(
             "model: expected path, files, weights, pretrained or miniEnglish, found none of them");
-      }
-      if (!device.equals(Device.cpu())) {
-        throw new ElmoException("device: expected cpu, found " + device);
       }
       List<String> words = vocabulary == null ? List.of() : readWords(vocabulary);
       try (WeightStore store = opener.open(optionsFile)) {

@@ -4,6 +4,7 @@ package org.elmo4j.backend;
 
 import java.lang.ref.Cleaner;
 import java.nio.FloatBuffer;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.BytePointer;
@@ -148,6 +149,19 @@ public abstract class Memory implements AutoCloseable {
     float[] one = new float[1];
     copyTo(offset, one);
     return one[0];
+  }
+
+  /**
+   * A copy in host memory, of which the taker of the future's result becomes the owner. The bytes
+   * are those of when it was asked for, though this memory is closed meanwhile.
+   *
+   * @throws IllegalStateException after {@link #close}
+   */
+  public abstract CompletableFuture<NativeMemory> toHost();
+
+  /** The CUDA stream that it belongs to; null for host memory. */
+  public Pointer streamPointer() {
+    return null;
   }
 
   /** Checks that so many floats from {@code offset} on are in here. */

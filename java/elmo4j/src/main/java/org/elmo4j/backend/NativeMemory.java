@@ -5,6 +5,7 @@ package org.elmo4j.backend;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.Pointer;
 import org.elmo4j.Device;
@@ -57,6 +58,20 @@ public final class NativeMemory extends Memory {
     @Override
     protected void free() {
       CpuKernels.elmo4j_unmap(pointer, bytes);
+    }
+  }
+
+  private static final class Lent extends Block {
+    private final Runnable giveBack;
+
+    Lent(Pointer pointer, long bytes, Runnable giveBack) {
+      super(pointer.address(), bytes);
+      this.giveBack = giveBack;
+    }
+
+    @Override
+    protected void free() {
+      giveBack.run();
     }
   }
 
@@ -121,6 +136,15 @@ public final class NativeMemory extends Memory {
     return new NativeMemory(new Mapped(pointer, bytes));
   }
 
+  /**
+   * Memory that somebody else allocated.
+   *
+   * @param giveBack called once, when it is freed
+   */
+  public static NativeMemory of(Pointer pointer, long bytes, Runnable giveBack) {
+    return new NativeMemory(new Lent(pointer, bytes, giveBack));
+  }
+
   private static boolean reserve(long bytes) {
     if (ALLOCATED.addAndGet(bytes) <= LIMIT) {
       return true;
@@ -173,6 +197,18 @@ public final class NativeMemory extends Memory {
     try {
       checkRange(offset, target.length);
       floatPointer(offset).get(target);
+    } finally {
+      block().release();
+    }
+  }
+
+  @Override
+  public CompletableFuture<NativeMemory> toHost() {
+    block().retain();
+    try {
+      NativeMemory copy = allocate(bytes());
+      Pointer.memcpy(copy.bytePointer(0), bytePointer(0), bytes());
+      return CompletableFuture.completedFuture(copy);
     } finally {
       block().release();
     }

@@ -81,33 +81,38 @@ final class WordCache implements AutoCloseable {
   }
 
   /**
-   * Copies the rows of words that are here to the end of {@code target}, the last first, and leaves
-   * its beginning to the others.
+   * Copies the rows of words that are here to the end of {@code target}, and leaves its beginning
+   * to the others.
    *
    * @param target [words, dim]
    * @param place set for each word: the row of {@code target} that it has or must get
    * @return how many are missing; they have rows 0 to that number - 1, in order
    */
   int fetch(Words words, Memory target, int[] place) {
+    int count = words.count();
     int missing = 0;
-    int[] from = new int[words.count()];
-    int[] to = new int[words.count()];
     int found = 0;
+    int[] from = new int[count];
+    int[] to = new int[count];
     lock.readLock().lock();
     try {
-      for (int i = 0; i < words.count(); i++) {
+      for (int i = 0; i < count; i++) {
         Integer slot = capacity == 0 ? null : cache.getIfPresent(words.word(i));
         if (slot == null) {
           place[i] = missing++;
         } else {
           from[found] = slot;
-          to[found] = words.count() - 1 - found;
-          place[i] = to[found++];
+          place[i] = -++found;
         }
       }
-      if (found > 0) {
-        backend.copyRows(dim, backend.numberBytes(), found, rows, from, target, to);
+      for (int i = 0; i < count; i++) {
+        if (place[i] < 0) {
+          int k = -place[i] - 1;
+          to[k] = missing + k;
+          place[i] = to[k];
+        }
       }
+      backend.copyRows(dim, backend.numberBytes(), found, rows, from, target, to);
       return missing;
     } finally {
       lock.readLock().unlock();

@@ -20,6 +20,7 @@ import org.elmo4j.backend.LstmState;
 import org.elmo4j.backend.Memory;
 import org.elmo4j.backend.NativeMemory;
 import org.elmo4j.backend.Output;
+import org.elmo4j.backend.WeightReader;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
 
@@ -72,10 +73,13 @@ public final class CpuBackend implements Backend {
       throw new ElmoException(
           "precision bf16: expected a processor with AVX2 or AVX-512, found neither");
     }
+    if (precision == Precision.FP16) {
+      throw new ElmoException("precision fp16: expected a CUDA device, found cpu");
+    }
     workers = new Workers(threads);
     lstm = new Lstm[options.lstmLayers()][2];
     int groups = options.filters().size();
-    try (Staging staging = new Staging(store)) {
+    try (WeightReader staging = new WeightReader(store)) {
       NativeMemory shape = keep(2L * groups * Integer.BYTES);
       widths = shape.intPointer(0);
       filters = shape.intPointer(groups);
@@ -177,36 +181,6 @@ public final class CpuBackend implements Backend {
     return isaName(chooseIsa()) + ", " + CpuKernels.elmo4j_openblas_config().getString().trim();
   }
 
-  /** Room for one tensor at a time on its way from the file to its packed form. */
-  private static final class Staging implements AutoCloseable {
-    private final WeightStore store;
-    private NativeMemory memory = NativeMemory.allocate(0);
-
-    Staging(WeightStore store) {
-      this.store = store;
-    }
-
-    /** Valid until the next call. */
-    FloatPointer read(String name) {
-      long count = 1;
-      for (long n : store.shape(name)) {
-        count *= n;
-      }
-      if (memory.bytes() < count * Float.BYTES) {
-        memory.close();
-        memory = NativeMemory.allocate(count * Float.BYTES);
-      }
-      FloatPointer floats = memory.floatPointer(0);
-      store.read(name, floats.capacity(count).asBuffer());
-      return floats;
-    }
-
-    @Override
-    public void close() {
-      memory.close();
-    }
-  }
-
   private NativeMemory keep(long bytes) {
     NativeMemory memory = NativeMemory.allocate(bytes);
     memories.add(memory);
@@ -244,40 +218,10 @@ public final class CpuBackend implements Backend {
     store.read("word_embed", new FloatPointer(wordTable).capacity(floats).asBuffer());
   }
 
-  private void loadCharCnn(Staging staging) {
-    int dim = options.charEmbeddingDim();
-    long ids = options.characters() + 1;
-    long floats = 0;
-    for (ModelOptions.Filter filter : options.filters()) {
-      floats += filter.width() * ids * filter.count();
-    }
-    charTable = keep(floats * Float.BYTES).floatPointer(0);
+  private void loadCharCnn(WeightReader staging) {
+    charTable = keep(WeightReader.charTableSize(options) * Float.BYTES).floatPointer(0);
     charBias = keep((long) options.filterCount() * Float.BYTES).floatPointer(0);
-    try (NativeMemory embedding = NativeMemory.allocate(ids * dim * Float.BYTES)) {
-      // Row 0, of masked positions, is zero and not in the file.
-      Pointer.memset(embedding.floatPointer(0), 0, (long) dim * Float.BYTES);
-      Pointer.memcpy(
-          embedding.floatPointer(dim), staging.read("char_embed"), (ids - 1) * dim * Float.BYTES);
-      long table = 0;
-      long bias = 0;
-      for (int i = 0; i < options.filters().size(); i++) {
-        ModelOptions.Filter filter = options.filters().get(i);
-        CpuKernels.elmo4j_cpu_char_cnn_table(
-            embedding.floatPointer(0),
-            ids,
-            dim,
-            staging.read("CNN/W_cnn_" + i),
-            filter.width(),
-            filter.count(),
-            charTable.getPointer(table));
-        Pointer.memcpy(
-            charBias.getPointer(bias),
-            staging.read("CNN/b_cnn_" + i),
-            (long) filter.count() * Float.BYTES);
-        table += filter.width() * ids * filter.count();
-        bias += filter.count();
-      }
-    }
+    staging.charTable(options, charTable, charBias);
   }
 
   @Override
