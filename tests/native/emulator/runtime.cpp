@@ -46,13 +46,21 @@ std::mutex mutex;
 std::map<char*, size_t> allocations;
 size_t allocated = 0;
 
+size_t memory_bytes() {
+  static const size_t bytes = [] {
+    const char* wanted = std::getenv("ELMO4J_EMULATED_MEMORY");
+    return wanted ? std::strtoull(wanted, nullptr, 10) : size_t{4} << 30;
+  }();
+  return bytes;
+}
+
 cudaError_t allocate(void** memory, size_t bytes) {
   *memory = nullptr;
   if (bytes == 0) {
     return cudaSuccess;
   }
   const std::lock_guard<std::mutex> lock(mutex);
-  if (bytes > kMemoryBytes - allocated || posix_memalign(memory, 256, bytes) != 0) {
+  if (bytes > memory_bytes() - allocated || posix_memalign(memory, 256, bytes) != 0) {
     return failed(cudaErrorMemoryAllocation);
   }
   std::memset(*memory, 0xFF, bytes);
@@ -143,8 +151,8 @@ cudaError_t cudaFreeHost(void* memory) {
 
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   const std::lock_guard<std::mutex> lock(mutex);
-  *free = kMemoryBytes - allocated;
-  *total = kMemoryBytes;
+  *free = memory_bytes() - allocated;
+  *total = memory_bytes();
   return cudaSuccess;
 }
 
@@ -198,6 +206,15 @@ cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) {
   return cudaSuccess;
 }
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
+cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t, cudaMemPoolAttr attribute, void* value) {
+  if (attribute != cudaMemPoolAttrReservedMemCurrent &&
+      attribute != cudaMemPoolAttrUsedMemCurrent) {
+    return failed(cudaErrorInvalidValue);
+  }
+  const std::lock_guard<std::mutex> lock(mutex);
+  *static_cast<uint64_t*>(value) = allocated;
+  return cudaSuccess;
+}
 cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, size_t) { return cudaSuccess; }
 
 // Streams and events.
@@ -338,7 +355,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   }
   *properties = {};
   std::snprintf(properties->name, sizeof properties->name, "elmo4j emulator");
-  properties->totalGlobalMem = kMemoryBytes;
+  properties->totalGlobalMem = memory_bytes();
   properties->sharedMemPerBlock = 48 << 10;
   properties->sharedMemPerBlockOptin = kSharedBytesPerBlock;
   properties->sharedMemPerMultiprocessor = kSharedBytesPerMultiprocessor;

@@ -20,7 +20,6 @@ constexpr int kMultiprocessors = 4;
 constexpr int kSharedBytesPerBlock = 227 << 10;
 constexpr int kSharedBytesPerMultiprocessor = 228 << 10;
 constexpr int kThreadsPerMultiprocessor = 2048;
-constexpr int64_t kMemoryBytes = int64_t{4} << 30;
 
 // Registers are not modelled.
 inline int blocks_per_multiprocessor(int threads, size_t shared_bytes) {

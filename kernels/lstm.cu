@@ -1,0 +1,266 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// One layer of the biLM, both directions, all time steps (kernels.h).
+//
+// HEAD
+#include <algorithm>
+#include <cstdint>
+
+#include "elmo4j/kernels.h"
+#include "product.cuh"
+
+namespace elmo4j {
+namespace {
+
+// The tiles of the two products. Both keep 256 threads busy, so that one launch runs both.
+template <class T>
+struct Tiles;
+template <>
+struct Tiles<__half> {
+  using Gates = Product<__half, 128, 256, 32, 2, 4, 4>;
+  using Projection = Product<__half, 64, 64, 64, 2, 4, 6>;
+};
+template <>
+struct Tiles<float> {
+  using Gates = Product<float, 64, 64, 16, 4, 2, 4>;
+  using Projection = Gates;
+};
+constexpr int kThreads = 256;
+
+template <class T>
+struct Direction {
+  const T* kernel_x;
+  const T* kernel_h;
+  const float* bias;
+  const T* projector;
+  const T* input;             // row r of step 0, or the rows that index chooses from
+  const int32_t* input_rows;  // NULL, or of row r of step 0
+  T* h;
+  float* c;
+  T* output;  // row r of step 0
+  T* m;       // [sentences, padded cells]: what the projection reads
+};
+
+// Kernel parameters hold 4 KiB: longer sentences take further launches, state and all.
+constexpr int kMaxSteps = 896;
+
+template <class T>
+struct Recurrence {
+  Direction<T> directions[2];
+  int cells, projection;
+  float cell_clip, projection_clip;
+  int skip;
+  unsigned* arrived;  // of the grid's barrier
+  int steps;
+  int32_t rows[kMaxSteps];
+};
+static_assert(sizeof(Recurrence<float>) <= 4096, "a kernel's parameters");
+
+// Calls tile(direction, first row, first column) for this block's share of both directions' tiles.
+// Neighbouring blocks share columns, the larger operand, so that L2 reads them from memory once.
+template <class Shape, class Tile>
+__device__ void for_tiles(int rows, int columns, const Tile& tile) {
+  const int down = (rows + Shape::kRows - 1) / Shape::kRows;
+  const int across = (columns + Shape::kColumns - 1) / Shape::kColumns;
+  for (int i = static_cast<int>(blockIdx.x); i < 2 * down * across;
+       i += static_cast<int>(gridDim.x)) {
+    tile(i / (down * across), i % down * Shape::kRows, i / down % across * Shape::kColumns);
+  }
+}
+
+// The gates' epilogue: kCells neighbouring cells of a sentence, four gates each.
+template <int kCount, class T>
+__device__ void update_cells(const Recurrence<T>& r, const Direction<T>& d, int row, int cell,
+                             const float (&gates)[kCount]) {
+  constexpr int kCells = kCount / 4;
+  const int there = r.cells - cell;
+  float bias[4][kCells];
+#pragma unroll
+  for (int g = 0; g < 4; g++) {
+    load_row(bias[g], d.bias + g * int64_t{r.cells} + cell, there);
+  }
+  float* state = d.c + row * int64_t{r.cells} + cell;
+  float c[kCells], m[kCells];
+  load_row(c, state, there);
+#pragma unroll
+  for (int i = 0; i < kCells; i++) {
+    const float in = sigmoid(gates[4 * i] + bias[0][i]);
+    const float candidate = tanh_of(gates[4 * i + 1] + bias[1][i]);
+    const float forget = sigmoid(gates[4 * i + 2] + bias[2][i] + 1.0f);
+    const float out = sigmoid(gates[4 * i + 3] + bias[3][i]);
+    c[i] = clip(forget * c[i] + in * candidate, r.cell_clip);
+    m[i] = out * tanh_of(c[i]);
+  }
+  store_row(state, c, there);
+  // Padding too: its rows are aligned then.
+  store_row(d.m + row * round_up(r.cells, kPackedMultiple) + cell, m, kCells);
+}
+
+template <class T>
+__global__ void __launch_bounds__(kThreads, 1)
+    lstm_steps(const __grid_constant__ Recurrence<T> r) {
+  using Gates = typename Tiles<T>::Gates;
+  using Projection = typename Tiles<T>::Projection;
+  static_assert(Gates::kThreads == kThreads && Projection::kThreads == kThreads, "");
+  const int padded_cells = static_cast<int>(round_up(r.cells, kPackedMultiple));
+  const int padded_projection = static_cast<int>(round_up(r.projection, kPackedMultiple));
+  unsigned barriers = 0;
+  int64_t offset = 0;  // of this step in packed order
+  for (int t = 0; t < r.steps; t++) {
+    const int rows = r.rows[t];
+    for_tiles<Gates>(rows, 4 * padded_cells, [&](int which, int first_row, int first_column) {
+      const Direction<T>& d = r.directions[which];
+      const T* input = d.input_rows ? d.input : d.input + offset * r.projection;
+      const int32_t* index = d.input_rows ? d.input_rows + offset : nullptr;
+      const Operand<T> operands[2] = {{input, index, r.projection, r.projection, d.kernel_x},
+                                      {d.h, nullptr, r.projection, r.projection, d.kernel_h}};
+      Gates::tile(operands, rows, 4 * padded_cells, first_row, first_column, shared_memory(),
+                  [&](int row, int column, const float(&gates)[Gates::kCount]) {
+                    update_cells(r, d, row, column / 4, gates);
+                  });
+    });
+    grid_barrier(r.arrived, gridDim.x, ++barriers);  // m is whole, and h no longer read
+
+    for_tiles<Projection>(rows, padded_projection, [&](int which, int first_row, int first_column) {
+      const Direction<T>& d = r.directions[which];
+      const Operand<T> operands[1] = {{d.m, nullptr, padded_cells, padded_cells, d.projector}};
+      Projection::tile(
+          operands, rows, padded_projection, first_row, first_column, shared_memory(),
+          [&](int row, int column, const float(&sums)[Projection::kCount]) {
+            constexpr int kCount = Projection::kCount;
+            const int there = r.projection - column;
+            float h[kCount];
+#pragma unroll
+            for (int i = 0; i < kCount; i++) {
+              h[i] = clip(sums[i], r.projection_clip);
+            }
+            store_row(d.h + row * int64_t{r.projection} + column, h, there);
+            const int64_t position = offset + row;
+            if (r.skip) {
+              const int64_t input_row = d.input_rows ? d.input_rows[position] : position;
+              float x[kCount];
+              load_row(x, d.input + input_row * r.projection + column, there);
+#pragma unroll
+              for (int i = 0; i < kCount; i++) {
+                h[i] += x[i];
+              }
+            }
+            store_row(d.output + position * r.projection + column, h, there);
+          });
+    });
+    offset += rows;
+    if (t + 1 < r.steps) {
+      grid_barrier(r.arrived, gridDim.x, ++barriers);  // h is whole, and m no longer read
+    }
+  }
+}
+
+// Where the parts of the workspace begin, in bytes.
+struct Workspace {
+  int64_t m[2], size;
+};
+
+Workspace parts(int64_t cells, int64_t sentences, int64_t number) {
+  constexpr int64_t kLine = 256;  // in front: the barrier's counter
+  const int64_t m = round_up(sentences * round_up(cells, kPackedMultiple) * number, kLine);
+  return {{kLine, kLine + m}, kLine + 2 * m};
+}
+
+template <class Shape>
+int64_t tiles(int64_t rows, int64_t columns) {
+  return 2 * ((rows + Shape::kRows - 1) / Shape::kRows) *
+         ((columns + Shape::kColumns - 1) / Shape::kColumns);
+}
+
+// Launches some steps of r; its pointers are at the first of them.
+template <class T>
+int launch_steps(const Recurrence<T>& r, elmo4j_stream stream) {
+  using Gates = typename Tiles<T>::Gates;
+  using Projection = typename Tiles<T>::Projection;
+  int device = 0, capability = 0, blocks = 0;
+  int error = cudaGetDevice(&device);
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&capability, cudaDevAttrComputeCapabilityMajor, device);
+  }
+  if (error != cudaSuccess) {
+    return error;
+  }
+  const int64_t shared =
+      std::max(Gates::shared_bytes(capability), Projection::shared_bytes(capability));
+  error = resident_blocks(lstm_steps<T>, kThreads, shared, &blocks);
+  if (error == cudaSuccess) {
+    error = cudaMemsetAsync(r.arrived, 0, sizeof *r.arrived, stream);
+  }
+  if (error != cudaSuccess) {
+    return error;
+  }
+  const int64_t useful =
+      std::max(tiles<Gates>(r.rows[0], 4 * round_up(r.cells, kPackedMultiple)),
+               tiles<Projection>(r.rows[0], round_up(r.projection, kPackedMultiple)));
+  return launch_cooperative(lstm_steps<T>, dim3(std::min<int64_t>(blocks, useful)), dim3(kThreads),
+                            shared, stream, r);
+}
+
+}  // namespace
+}  // namespace elmo4j
+
+int64_t elmo4j_cuda_lstm_workspace(int type, int64_t cells, int64_t projection, int64_t sentences,
+                                   int64_t positions) {
+  (void)projection, (void)positions;
+  return elmo4j::parts(cells, sentences, type == ELMO4J_F16 ? 2 : 4).size;
+}
+
+int elmo4j_cuda_lstm(int type, int64_t cells, int64_t projection, const void* const* kernel_x,
+                     const void* const* kernel_h, const float* const* bias,
+                     const void* const* projector, float cell_clip, float projection_clip, int skip,
+                     int64_t sentences, int64_t steps, const int32_t* rows, int64_t,
+                     const void* const* input, const int32_t* const* input_rows, void* const* h,
+                     float* const* c, void* const* output, void* workspace, elmo4j_stream stream) {
+  using namespace elmo4j;
+  return for_type(type, [&](auto zero) -> int {
+    using T = decltype(zero);
+    const Workspace at = parts(cells, sentences, sizeof(T));
+    char* memory = static_cast<char*>(workspace);
+    Recurrence<T> r;
+    for (int d = 0; d < 2; d++) {
+      r.directions[d] = {static_cast<const T*>(kernel_x[d]),
+                         static_cast<const T*>(kernel_h[d]),
+                         bias[d],
+                         static_cast<const T*>(projector[d]),
+                         static_cast<const T*>(input[d]),
+                         input_rows ? input_rows[d] : nullptr,
+                         static_cast<T*>(h[d]),
+                         c[d],
+                         static_cast<T*>(output[d]),
+                         reinterpret_cast<T*>(memory + at.m[d])};
+    }
+    r.cells = static_cast<int>(cells);
+    r.projection = static_cast<int>(projection);
+    r.cell_clip = cell_clip;
+    r.projection_clip = projection_clip;
+    r.skip = skip;
+    r.arrived = reinterpret_cast<unsigned*>(memory);
+    for (int64_t first = 0; first < steps; first += kMaxSteps) {
+      r.steps = static_cast<int>(std::min<int64_t>(kMaxSteps, steps - first));
+      std::copy_n(rows + first, r.steps, r.rows);
+      const int error = launch_steps(r, stream);
+      if (error != cudaSuccess) {
+        return error;
+      }
+      int64_t positions = 0;
+      for (int t = 0; t < r.steps; t++) {
+        positions += r.rows[t];
+      }
+      for (Direction<T>& d : r.directions) {
+        if (d.input_rows) {
+          d.input_rows += positions;
+        } else {
+          d.input += positions * projection;
+        }
+        d.output += positions * projection;
+      }
+    }
+    return cudaSuccess;
+  });
+}
