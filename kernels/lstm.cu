@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "elmo4j/kernels.h"
+#include "lstm_resident.cuh"
 #include "product.cuh"
 
 namespace elmo4j {
@@ -42,8 +43,9 @@ struct Direction {
   T* m;       // [sentences, padded cells]: what the projection reads
 };
 
-// Kernel parameters hold 4 KiB: longer sentences take further launches, state and all.
-constexpr int kMaxSteps = 896;
+// Steps of one launch: rows travel in its parameters. Longer sentences take further launches, which
+// go on from the state that the one before has left.
+constexpr int kMaxSteps = 128;
 
 template <class T>
 struct Recurrence {
@@ -55,7 +57,6 @@ struct Recurrence {
   int steps;
   int32_t rows[kMaxSteps];
 };
-static_assert(sizeof(Recurrence<float>) <= 4096, "a kernel's parameters");
 
 // Calls tile(direction, first row, first column) for this block's share of both directions' tiles.
 // Neighbouring blocks share columns, the larger operand, so that L2 reads them from memory once.
@@ -98,8 +99,7 @@ __device__ void update_cells(const Recurrence<T>& r, const Direction<T>& d, int 
 }
 
 template <class T>
-__global__ void __launch_bounds__(kThreads, 1)
-    lstm_steps(const __grid_constant__ Recurrence<T> r) {
+__global__ void __launch_bounds__(kThreads, 1) lstm_steps(const __grid_constant__ Recurrence<T> r) {
   using Gates = typename Tiles<T>::Gates;
   using Projection = typename Tiles<T>::Projection;
   static_assert(Gates::kThreads == kThreads && Projection::kThreads == kThreads, "");
@@ -125,29 +125,29 @@ __global__ void __launch_bounds__(kThreads, 1)
     for_tiles<Projection>(rows, padded_projection, [&](int which, int first_row, int first_column) {
       const Direction<T>& d = r.directions[which];
       const Operand<T> operands[1] = {{d.m, nullptr, padded_cells, padded_cells, d.projector}};
-      Projection::tile(
-          operands, rows, padded_projection, first_row, first_column, shared_memory(),
-          [&](int row, int column, const float(&sums)[Projection::kCount]) {
-            constexpr int kCount = Projection::kCount;
-            const int there = r.projection - column;
-            float h[kCount];
+      Projection::tile(operands, rows, padded_projection, first_row, first_column, shared_memory(),
+                       [&](int row, int column, const float(&sums)[Projection::kCount]) {
+                         constexpr int kCount = Projection::kCount;
+                         const int there = r.projection - column;
+                         float h[kCount];
 #pragma unroll
-            for (int i = 0; i < kCount; i++) {
-              h[i] = clip(sums[i], r.projection_clip);
-            }
-            store_row(d.h + row * int64_t{r.projection} + column, h, there);
-            const int64_t position = offset + row;
-            if (r.skip) {
-              const int64_t input_row = d.input_rows ? d.input_rows[position] : position;
-              float x[kCount];
-              load_row(x, d.input + input_row * r.projection + column, there);
+                         for (int i = 0; i < kCount; i++) {
+                           h[i] = clip(sums[i], r.projection_clip);
+                         }
+                         store_row(d.h + row * int64_t{r.projection} + column, h, there);
+                         const int64_t position = offset + row;
+                         if (r.skip) {
+                           const int64_t input_row =
+                               d.input_rows ? d.input_rows[position] : position;
+                           float x[kCount];
+                           load_row(x, d.input + input_row * r.projection + column, there);
 #pragma unroll
-              for (int i = 0; i < kCount; i++) {
-                h[i] += x[i];
-              }
-            }
-            store_row(d.output + position * r.projection + column, h, there);
-          });
+                           for (int i = 0; i < kCount; i++) {
+                             h[i] += x[i];
+                           }
+                         }
+                         store_row(d.output + position * r.projection + column, h, there);
+                       });
     });
     offset += rows;
     if (t + 1 < r.steps) {
@@ -156,15 +156,86 @@ __global__ void __launch_bounds__(kThreads, 1)
   }
 }
 
-// Where the parts of the workspace begin, in bytes.
-struct Workspace {
-  int64_t m[2], size;
+// The input's half of the gates of many steps, with the bias: one product for each direction.
+struct InputGates {
+  Direction<__half> directions[2];
+  float* gates[2];  // [positions, 4 * cells]
+  int cells, projection, positions;
 };
 
-Workspace parts(int64_t cells, int64_t sentences, int64_t number) {
-  constexpr int64_t kLine = 256;  // in front: the barrier's counter
-  const int64_t m = round_up(sentences * round_up(cells, kPackedMultiple) * number, kLine);
-  return {{kLine, kLine + m}, kLine + 2 * m};
+__global__ void __launch_bounds__(kThreads, 1)
+    lstm_input_gates(const __grid_constant__ InputGates p) {
+  using Gates = Tiles<__half>::Gates;
+  const int columns = 4 * p.cells;
+  for_tiles<Gates>(p.positions, columns, [&](int which, int first_row, int first_column) {
+    const Direction<__half>& d = p.directions[which];
+    const Operand<__half> operands[1] = {
+        {d.input, d.input_rows, p.projection, p.projection, d.kernel_x}};
+    Gates::tile(operands, p.positions, columns, first_row, first_column, shared_memory(),
+                [&](int row, int column, const float(&gates)[Gates::kCount]) {
+                  constexpr int kCells = Gates::kCount / 4;
+                  float bias[4][kCells];
+#pragma unroll
+                  for (int g = 0; g < 4; g++) {
+                    load_row(bias[g], d.bias + g * int64_t{p.cells} + column / 4, kCells);
+                  }
+                  float* to = p.gates[which] + row * int64_t{columns} + column;
+#pragma unroll
+                  for (int i = 0; i < kCells; i++) {
+                    const float cell[4] = {gates[4 * i] + bias[0][i], gates[4 * i + 1] + bias[1][i],
+                                           gates[4 * i + 2] + bias[2][i],
+                                           gates[4 * i + 3] + bias[3][i]};
+                    store_row(to + 4 * i, cell, 4);
+                  }
+                });
+  });
+}
+
+// Where the parts of the workspace begin, in bytes.
+struct Workspace {
+  int64_t arrived[2];  // in front: the barriers' counters, each on a line of its own
+  int64_t m[2];
+  int64_t gates[2];
+  int64_t size;
+};
+constexpr int64_t kCounters = 256;
+
+Workspace parts(int type, int64_t cells, int64_t projection, int64_t sentences, int64_t positions) {
+  const bool half = type == ELMO4J_F16;
+  const int64_t m =
+      round_up(sentences * round_up(cells, kPackedMultiple) * (half ? 2 : 4), kCounters);
+  const int64_t gates = half && may_be_resident(cells, projection)
+                            ? std::min<int64_t>(positions, kResidentPositions) * 4 * cells * 4
+                            : 0;
+  Workspace at;
+  for (int d = 0; d < 2; d++) {
+    at.arrived[d] = d * kCounters / 2;
+    at.m[d] = kCounters + d * m;
+    at.gates[d] = kCounters + 2 * m + d * gates;
+  }
+  at.size = kCounters + 2 * (m + gates);
+  return at;
+}
+
+bool is_aligned(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer) % 16 == 0; }
+
+// The device that launches go to.
+struct Machine {
+  int multiprocessors, capability, shared_bytes;
+};
+
+int find_machine(Machine* machine) {
+  int device = 0;
+  cudaError_t error = cudaGetDevice(&device);
+  const auto attribute = [&](cudaDeviceAttr which, int* value) {
+    if (error == cudaSuccess) {
+      error = cudaDeviceGetAttribute(value, which, device);
+    }
+  };
+  attribute(cudaDevAttrMultiProcessorCount, &machine->multiprocessors);
+  attribute(cudaDevAttrComputeCapabilityMajor, &machine->capability);
+  attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, &machine->shared_bytes);
+  return error;
 }
 
 template <class Shape>
@@ -173,24 +244,17 @@ int64_t tiles(int64_t rows, int64_t columns) {
          ((columns + Shape::kColumns - 1) / Shape::kColumns);
 }
 
-// Launches some steps of r; its pointers are at the first of them.
+// Steps of any number of rows.
 template <class T>
-int launch_steps(const Recurrence<T>& r, elmo4j_stream stream) {
+int launch_steps(const Machine& machine, const Recurrence<T>& r, elmo4j_stream stream) {
   using Gates = typename Tiles<T>::Gates;
   using Projection = typename Tiles<T>::Projection;
-  int device = 0, capability = 0, blocks = 0;
-  int error = cudaGetDevice(&device);
+  const int64_t shared = std::max(Gates::shared_bytes(machine.capability),
+                                  Projection::shared_bytes(machine.capability));
+  int blocks = 0;
+  int error = resident_blocks(lstm_steps<T>, kThreads, shared, &blocks);
   if (error == cudaSuccess) {
-    error = cudaDeviceGetAttribute(&capability, cudaDevAttrComputeCapabilityMajor, device);
-  }
-  if (error != cudaSuccess) {
-    return error;
-  }
-  const int64_t shared =
-      std::max(Gates::shared_bytes(capability), Projection::shared_bytes(capability));
-  error = resident_blocks(lstm_steps<T>, kThreads, shared, &blocks);
-  if (error == cudaSuccess) {
-    error = cudaMemsetAsync(r.arrived, 0, sizeof *r.arrived, stream);
+    error = cudaMemsetAsync(r.arrived, 0, kCounters, stream);
   }
   if (error != cudaSuccess) {
     return error;
@@ -202,25 +266,116 @@ int launch_steps(const Recurrence<T>& r, elmo4j_stream stream) {
                             shared, stream, r);
 }
 
+// Steps of few rows.
+int launch_resident(const Machine& machine, const ResidentPlan& plan, const Recurrence<__half>& r,
+                    int positions, float* const (&gates)[2], elmo4j_stream stream) {
+  InputGates ahead;
+  Resident<kMaxSteps> p;
+  for (int d = 0; d < 2; d++) {
+    const Direction<__half>& from = r.directions[d];
+    ahead.directions[d] = from;
+    ahead.gates[d] = gates[d];
+    p.directions[d] = {from.kernel_h,   from.projector,
+                       gates[d],        from.input,
+                       from.input_rows, from.h,
+                       from.c,          from.output,
+                       from.m,          r.arrived + d * (kCounters / 2 / sizeof *r.arrived)};
+  }
+  ahead.cells = r.cells;
+  ahead.projection = r.projection;
+  ahead.positions = positions;
+  using Gates = Tiles<__half>::Gates;
+  int error = launch(lstm_input_gates, dim3(tiles<Gates>(positions, 4 * r.cells)), dim3(kThreads),
+                     Gates::shared_bytes(machine.capability), stream, ahead);
+  if (error == cudaSuccess) {
+    error = cudaMemsetAsync(r.arrived, 0, kCounters, stream);
+  }
+  p.plan = plan;
+  p.cells = r.cells;
+  p.projection = r.projection;
+  p.cell_clip = r.cell_clip;
+  p.projection_clip = r.projection_clip;
+  p.skip = r.skip;
+  p.steps = r.steps;
+  std::copy_n(r.rows, r.steps, p.rows);
+  for (int d = 0; d < 2 && error == cudaSuccess; d += plan.directions) {
+    p.first_direction = d;
+    error = launch_cooperative(lstm_resident<kMaxSteps>, dim3(plan.directions * plan.blocks),
+                               dim3(kResidentThreads), plan.shared_bytes, stream, p);
+  }
+  return error;
+}
+
+template <class T>
+int lstm(const Machine& machine, Recurrence<T>& r, const int32_t* rows, int64_t steps,
+         float* const (&gates)[2], elmo4j_stream stream) {
+  // Rows only fall: from some step on they are few.
+  int64_t few = steps;
+  ResidentPlan plan = {};
+  if constexpr (sizeof(T) == sizeof(__half)) {
+    plan = resident_plan(r.cells, r.projection, machine.multiprocessors, machine.shared_bytes);
+    const bool aligned = is_aligned(r.directions[0].h) && is_aligned(r.directions[1].h);
+    if (plan.directions > 0 && aligned) {
+      few = std::find_if(rows, rows + steps, [](int32_t n) { return n <= kResidentRows; }) - rows;
+      few = steps - few < kResidentSteps ? steps : few;
+    }
+  }
+  int64_t t = 0;
+  while (t < steps) {
+    const int64_t end = t < few ? few : steps;
+    int64_t positions = 0;
+    r.steps = 0;
+    while (t < end && r.steps < kMaxSteps &&
+           (t < few || positions + rows[t] <= kResidentPositions)) {
+      positions += rows[t];
+      r.rows[r.steps++] = rows[t++];
+    }
+    int error;
+    if constexpr (sizeof(T) == sizeof(__half)) {
+      error = t > few
+                  ? launch_resident(machine, plan, r, static_cast<int>(positions), gates, stream)
+                  : launch_steps(machine, r, stream);
+    } else {
+      error = launch_steps(machine, r, stream);
+    }
+    if (error != cudaSuccess) {
+      return error;
+    }
+    for (Direction<T>& d : r.directions) {
+      if (d.input_rows) {
+        d.input_rows += positions;
+      } else {
+        d.input += positions * r.projection;
+      }
+      d.output += positions * r.projection;
+    }
+  }
+  return cudaSuccess;
+}
+
 }  // namespace
 }  // namespace elmo4j
 
 int64_t elmo4j_cuda_lstm_workspace(int type, int64_t cells, int64_t projection, int64_t sentences,
                                    int64_t positions) {
-  (void)projection, (void)positions;
-  return elmo4j::parts(cells, sentences, type == ELMO4J_F16 ? 2 : 4).size;
+  return elmo4j::parts(type, cells, projection, sentences, positions).size;
 }
 
 int elmo4j_cuda_lstm(int type, int64_t cells, int64_t projection, const void* const* kernel_x,
                      const void* const* kernel_h, const float* const* bias,
                      const void* const* projector, float cell_clip, float projection_clip, int skip,
-                     int64_t sentences, int64_t steps, const int32_t* rows, int64_t,
+                     int64_t sentences, int64_t steps, const int32_t* rows, int64_t positions,
                      const void* const* input, const int32_t* const* input_rows, void* const* h,
                      float* const* c, void* const* output, void* workspace, elmo4j_stream stream) {
   using namespace elmo4j;
+  Machine machine = {};
+  const int error = find_machine(&machine);
+  if (error != cudaSuccess) {
+    return error;
+  }
   return for_type(type, [&](auto zero) -> int {
     using T = decltype(zero);
-    const Workspace at = parts(cells, sentences, sizeof(T));
+    const Workspace at = parts(type, cells, projection, sentences, positions);
     char* memory = static_cast<char*>(workspace);
     Recurrence<T> r;
     for (int d = 0; d < 2; d++) {
@@ -240,27 +395,9 @@ int elmo4j_cuda_lstm(int type, int64_t cells, int64_t projection, const void* co
     r.cell_clip = cell_clip;
     r.projection_clip = projection_clip;
     r.skip = skip;
-    r.arrived = reinterpret_cast<unsigned*>(memory);
-    for (int64_t first = 0; first < steps; first += kMaxSteps) {
-      r.steps = static_cast<int>(std::min<int64_t>(kMaxSteps, steps - first));
-      std::copy_n(rows + first, r.steps, r.rows);
-      const int error = launch_steps(r, stream);
-      if (error != cudaSuccess) {
-        return error;
-      }
-      int64_t positions = 0;
-      for (int t = 0; t < r.steps; t++) {
-        positions += r.rows[t];
-      }
-      for (Direction<T>& d : r.directions) {
-        if (d.input_rows) {
-          d.input_rows += positions;
-        } else {
-          d.input += positions * projection;
-        }
-        d.output += positions * projection;
-      }
-    }
-    return cudaSuccess;
+    r.arrived = reinterpret_cast<unsigned*>(memory + at.arrived[0]);
+    float* const gates[2] = {reinterpret_cast<float*>(memory + at.gates[0]),
+                             reinterpret_cast<float*>(memory + at.gates[1])};
+    return lstm(machine, r, rows, steps, gates, stream);
   });
 }

@@ -24,7 +24,8 @@ void pack(const float* weights, int64_t stride, int64_t depth, int64_t columns, 
     const int64_t last = std::min(first + kBlock, columns);
     for (int64_t k = 0; k < depth; k++) {
       for (int64_t column = first; column < last; column++) {
-        packed[(column * groups + group) * padded + k] = static_cast<T>(weights[k * stride + column]);
+        packed[(column * groups + group) * padded + k] =
+            static_cast<T>(weights[k * stride + column]);
       }
     }
   }

@@ -30,9 +30,8 @@
 namespace elmo4j {
 
 // One product of a sum.
-//   a       row r begins at a + (index ? index[r] : r) * stride; any alignment, 16 bytes are fastest
-//   depth   numbers of a row; what lies behind them is not read
-//   b       packed
+//   a       row r begins at a + (index ? index[r] : r) * stride; any alignment, 16 bytes are
+//   fastest depth   numbers of a row; what lies behind them is not read b       packed
 template <class T>
 struct Operand {
   const T* a;
@@ -63,7 +62,8 @@ __device__ inline Bits load_past_l1(const Bits* from) {
 template <int kBytes>
 using BitsOf = std::conditional_t<
     kBytes == 16, uint4,
-    std::conditional_t<kBytes == 8, uint2, std::conditional_t<kBytes == 4, unsigned, unsigned short>>>;
+    std::conditional_t<kBytes == 8, uint2,
+                       std::conditional_t<kBytes == 4, unsigned, unsigned short>>>;
 
 // N neighbouring numbers of a row that another block may have written; those from `there` on are
 // zero. One access where the address allows it.
@@ -73,13 +73,13 @@ __device__ inline void load_row(float (&v)[N], const T* from, int there) {
   T numbers[N];
   if (there >= N && reinterpret_cast<uintptr_t>(from) % sizeof(Bits) == 0) {
     const Bits bits = load_past_l1(reinterpret_cast<const Bits*>(from));
-    memcpy(numbers, &bits, sizeof bits);
+    memcpy(static_cast<void*>(numbers), &bits, sizeof bits);
   } else {
 #pragma unroll
     for (int i = 0; i < N; i++) {
       using One = BitsOf<sizeof(T)>;
       const One bits = i < there ? load_past_l1(reinterpret_cast<const One*>(from + i)) : One{};
-      memcpy(&numbers[i], &bits, sizeof bits);
+      memcpy(static_cast<void*>(&numbers[i]), &bits, sizeof bits);
     }
   }
 #pragma unroll
@@ -208,7 +208,7 @@ inline void run_mma(Mma* const* lanes) {
   float a[16][16], b[16][8];
   const auto unpack = [](uint32_t two, float* low, float* high) {
     __half halves[2];
-    std::memcpy(halves, &two, 4);
+    std::memcpy(static_cast<void*>(halves), &two, 4);
     *low = __half2float(halves[0]);
     *high = __half2float(halves[1]);
   };
@@ -261,14 +261,12 @@ __device__ inline void mma(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, u
   emulator::Mma lane = {c, a, {b0, b1}};
   emulator::warp_together<emulator::Mma, emulator::run_mma>(~0u, &lane, __FILE__, __LINE__);
 #elif __CUDA_ARCH__ >= 800
-  asm(
-      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
       "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 #else
-  asm(
-      "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 "
+  asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 "
       "{%0, %1, %2, %3}, {%4, %5}, {%8}, {%0, %1, %2, %3};\n\t"
       "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 "
       "{%0, %1, %2, %3}, {%6, %7}, {%9}, {%0, %1, %2, %3};"
@@ -388,9 +386,9 @@ struct Product {
     return row * kPitch + (kHalf ? chunk ^ (row * kChunks / 8 % kChunks) : chunk) * kChunk;
   }
 
-  // The packed row, within a tile, that slot `slot` of shared memory holds. Halves: slot 8 i + 2 q +
-  // b is column 2 q + b of a warp's m16n8 tile i, which thread q of a row has beside its columns of
-  // the other tiles. Floats: slot 16 j + q is the j-th of thread q's four.
+  // The packed row, within a tile, that slot `slot` of shared memory holds. Halves: slot 8 i + 2 q
+  // + b is column 2 q + b of a warp's m16n8 tile i, which thread q of a row has beside its columns
+  // of the other tiles. Floats: slot 16 j + q is the j-th of thread q's four.
   __device__ static int packed_row(int slot) {
     const int warp = slot / kWarpColumns * kWarpColumns;
     const int s = slot % kWarpColumns;
@@ -402,10 +400,10 @@ struct Product {
   struct Source {
     const T* a_row[kRowRounds];  // NULL past the last row
     const T* b_row;
-    int64_t b_step;    // numbers from one round's row to the next
-    int b_rounds;      // that exist
+    int64_t b_step;  // numbers from one round's row to the next
+    int b_rounds;    // that exist
     int depth, b_depth;
-    int k;             // next number of this thread's chunk
+    int k;  // next number of this thread's chunk
     bool aligned;
 
     __device__ void begin(const Operand<T>& operand, int rows, int columns, int first_row,
