@@ -350,14 +350,19 @@ int64_t elmo4j_cuda_packed_size(int type, int64_t depth, int64_t columns, int gr
 void elmo4j_cuda_pack(int type, const float* weights, int64_t stride, int64_t depth,
                       int64_t columns, int groups, int group, void* packed);
 
-// Bytes of workspace for elmo4j_cuda_char_cnn_highway; 0 where all stays on the chip.
+#define ELMO4J_CUDA_MAX_FILTER_GROUPS 64
+#define ELMO4J_CUDA_MAX_HIGHWAYS 8
+
+// Bytes of workspace for elmo4j_cuda_char_cnn_highway. They do not grow past 2048 words.
 int64_t elmo4j_cuda_char_cnn_highway_workspace(int type, int64_t words, int64_t features,
                                                int64_t highways, int64_t word_dim);
 
 // Token representations from character ids: elmo4j_cpu_char_cnn, then `highways` times
 // elmo4j_cpu_highway, then elmo4j_cpu_projection, fused.
 //   ids, pad, table_ids, activation   as elmo4j_cpu_char_cnn
-//   widths, filters                   host [groups]
+//   groups, highways  at most ELMO4J_CUDA_MAX_FILTER_GROUPS, ELMO4J_CUDA_MAX_HIGHWAYS; else
+//                     cudaErrorInvalidValue
+//   widths, filters   host [groups]
 //   table             of `type`, laid out as elmo4j_cpu_char_cnn's
 //   bias              [features], features = sum of filters
 //   highway_kernel    host [highways]: packed [features, 2 * features], groups carry, transform
@@ -369,6 +374,7 @@ int64_t elmo4j_cuda_char_cnn_highway_workspace(int type, int64_t words, int64_t 
 //   projection_bias   [projection]
 //   rows              [., projection] of `type`; word i is written to row place[i], or i where
 //                     place is NULL
+//   workspace         on a 16-byte boundary
 int elmo4j_cuda_char_cnn_highway(int type, int64_t words, const int16_t* ids, int64_t slots,
                                  int16_t pad, int64_t groups, const int32_t* widths,
                                  const int32_t* filters, int64_t table_ids, const void* table,

@@ -15,6 +15,7 @@
 #include <vector>
 
 #if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #if defined(__SANITIZE_THREAD__)
@@ -140,6 +141,7 @@ struct Fiber : Thread {
   void* data = nullptr;
 #if defined(__SANITIZE_ADDRESS__)
   void* fake_stack = nullptr;
+  bool ended = false;
 #endif
 #if defined(__SANITIZE_THREAD__)
   void* tsan = nullptr;
@@ -270,7 +272,9 @@ void Scheduler::switch_to(Fiber* to) {
   }
   running = to;
 #if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_start_switch_fiber(from ? &from->fake_stack : &host_fake_stack_,
+  __sanitizer_start_switch_fiber(!from         ? &host_fake_stack_
+                                 : from->ended ? nullptr
+                                               : &from->fake_stack,
                                  to ? to->stack : host_stack_,
                                  to ? kStackBytes : host_stack_bytes_);
 #endif
@@ -302,6 +306,9 @@ void Scheduler::end() {
   Fiber* fiber = current();
   Block* block = fiber->in;
   idle_spins_ = 0;
+#if defined(__SANITIZE_ADDRESS__)
+  fiber->ended = true;
+#endif
   fiber->warp->lanes[fiber->lane] = nullptr;
   block->alive--;
   check_warp(fiber->warp);
@@ -432,6 +439,8 @@ void Scheduler::start(Block* block, dim3 grid, dim3 size, bool backwards) {
     fiber->mask = 0;
 #if defined(__SANITIZE_ADDRESS__)
     fiber->fake_stack = nullptr;
+    fiber->ended = false;
+    __asan_unpoison_memory_region(fiber->stack, kStackBytes);  // its last frames never returned
 #endif
 #if defined(__SANITIZE_THREAD__)
     fiber->tsan = __tsan_create_fiber(0);
