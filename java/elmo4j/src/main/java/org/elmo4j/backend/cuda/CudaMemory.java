@@ -65,13 +65,15 @@ final class CudaMemory extends Memory {
     this.stream = stream;
   }
 
+  private static final class Address extends Pointer {
+    Address(long address) {
+      this.address = address;
+    }
+  }
+
   /** A pointer that owns nothing. */
   static Pointer at(long address) {
-    return new Pointer() {
-      {
-        this.address = address;
-      }
-    };
+    return new Address(address);
   }
 
   CudaStream stream() {
