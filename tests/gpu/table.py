@@ -35,7 +35,7 @@ def kernel_name(name):
     for key, _, value in (a.partition(":") for a in arguments):
         if key == "type":
             kernel += " " + TYPES[value]
-        elif value:
+        elif value and key != "min_time":
             words.append(f"{key} {value}")
     return ", ".join([kernel] + words)
 
