@@ -37,6 +37,8 @@ enum elmo4j_type {
 
 enum elmo4j_activation { ELMO4J_RELU = 0, ELMO4J_TANH = 1 };
 
+#ifndef ELMO4J_WITHOUT_CPU  // JavaCPP maps the two halves to a class each
+
 // The best instruction set of this processor and operating system. The first call asks Linux for
 // the use of AMX where the processor has it.
 int elmo4j_cpu_best_isa(void);
@@ -247,6 +249,22 @@ void elmo4j_sgemm(int64_t m, int64_t n, int64_t k, const float* a, const float* 
 int64_t elmo4j_read(const void* memory, int64_t bytes);
 
 // ---------------------------------------------------------------------------------------------
+// Whether this machine has NVIDIA's driver, asked of the driver itself: no CUDA library of ours or
+// of the toolkit is loaded for it.
+enum elmo4j_driver {
+  ELMO4J_DRIVER_READY = 0,
+  ELMO4J_DRIVER_MISSING = 1,  // there is no libcuda.so.1
+  ELMO4J_DRIVER_TOO_OLD = 2,  // *version is below what CUDA 13 needs
+  ELMO4J_DRIVER_FAILED = 3    // cuInit gave *error, which is cudaErrorNoDevice (100) for no GPU
+};
+
+//   version   host, written: the CUDA version that the driver supports, as 13000 for 13.0, or 0
+//   error     host, written: a CUresult, 0 for none
+int elmo4j_find_driver(int32_t* version, int32_t* error);
+
+#endif  // ELMO4J_WITHOUT_CPU
+
+// ---------------------------------------------------------------------------------------------
 // CUDA (kernels/). Every pointer is to memory of the stream's device unless it says "host"; host
 // arrays are read before the call returns. A call only launches on `stream`, and returns
 // cudaSuccess or the error of the launch as an int. Activations and packed weights are of `type`,
@@ -260,6 +278,66 @@ int64_t elmo4j_read(const void* memory, int64_t bytes);
 #ifdef ELMO4J_WITH_CUDA
 
 typedef struct CUstream_st* elmo4j_stream;
+
+// The runtime (kernels/runtime.cu): what the host side needs of CUDA. Functions that return int
+// give cudaSuccess or an error. They work on the calling thread's device; streams and memory belong
+// to the device that they were made on.
+
+// How many devices there are.
+int elmo4j_cuda_device_count(int32_t* count);
+
+// Chooses the calling thread's device.
+int elmo4j_cuda_set_device(int device);
+
+// What a device is.
+//   name         host, `bytes` long, a string
+//   properties   host [4]: compute capability's major and minor number, multiprocessors, bytes of
+//                memory
+int elmo4j_cuda_device(int device, char* name, int64_t bytes, int64_t* properties);
+
+// cudaSuccess where this library has code for the device.
+int elmo4j_cuda_has_code(void);
+
+// Bytes of the device's memory: free for this process, what its pool holds unused included, and all
+// there are. Host pointers.
+int elmo4j_cuda_memory(int64_t* free, int64_t* total);
+
+// The runtime's words for an error: cudaErrorMemoryAllocation, "out of memory".
+const char* elmo4j_cuda_error_name(int error);
+const char* elmo4j_cuda_error_string(int error);
+
+int elmo4j_cuda_stream_create(elmo4j_stream* stream);
+int elmo4j_cuda_stream_destroy(elmo4j_stream stream);
+int elmo4j_cuda_stream_synchronize(elmo4j_stream stream);
+
+// What is put on `stream` from now on waits for all that is on `other` now.
+int elmo4j_cuda_stream_wait(elmo4j_stream stream, elmo4j_stream other);
+
+// Memory from the device's pool, in the order of the stream: it may be used by what is put on that
+// stream later, and freed while kernels on it still run. bytes 1 or more.
+int elmo4j_cuda_malloc(void** memory, int64_t bytes, elmo4j_stream stream);
+int elmo4j_cuda_free(void* memory, elmo4j_stream stream);
+
+// Pinned host memory, for copies that run beside kernels.
+int elmo4j_cuda_malloc_host(void** memory, int64_t bytes);
+int elmo4j_cuda_free_host(void* memory);
+
+// Copies in the order of the stream, between any two of pinned and device memory.
+int elmo4j_cuda_copy(void* target, const void* source, int64_t bytes, elmo4j_stream stream);
+
+// Sets bytes to zero.
+int elmo4j_cuda_clear(void* memory, int64_t bytes, elmo4j_stream stream);
+
+// What is put on the stream between begin and end becomes a graph instead of running.
+typedef struct CUgraphExec_st* elmo4j_graph;
+int elmo4j_cuda_graph_begin(elmo4j_stream stream);
+int elmo4j_cuda_graph_end(elmo4j_stream stream, elmo4j_graph* graph);
+int elmo4j_cuda_graph_launch(elmo4j_graph graph, elmo4j_stream stream);
+int elmo4j_cuda_graph_destroy(elmo4j_graph graph);
+
+// Between 32-bit floats and numbers of `type`, all in host memory, rounded to nearest even.
+void elmo4j_cuda_from_floats(int type, int64_t count, const float* floats, void* values);
+void elmo4j_cuda_to_floats(int type, int64_t count, const void* values, float* floats);
 
 // Packed weights of a product [depth, groups * columns]: row column * groups + group holds that
 // column's `depth` weights side by side, as tensor cores read them. Rows are padded with zeros to a

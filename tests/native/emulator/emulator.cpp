@@ -122,7 +122,9 @@ struct Queue {
 };
 
 struct Warp {
-  Fiber* lanes[32] = {};  // null once ended
+  Fiber* lanes[32] = {};
+  unsigned alive = 0;    // lanes that exist and have not ended
+  unsigned waiting = 0;  // for others of their mask
 };
 
 struct Fiber : Thread {
@@ -195,7 +197,7 @@ class Scheduler {
            bool cooperative);
   void wait();  // the running fiber has queued itself somewhere, or will be found
   [[noreturn]] void end();
-  void check_warp(Warp* warp);
+  void check_lanes(Warp* warp, unsigned mask);
   void check_barrier(Block* block, int id);
   void spin();
   Fiber* current() const { return static_cast<Fiber*>(running); }
@@ -309,9 +311,14 @@ void Scheduler::end() {
 #if defined(__SANITIZE_ADDRESS__)
   fiber->ended = true;
 #endif
-  fiber->warp->lanes[fiber->lane] = nullptr;
+  Warp* warp = fiber->warp;
+  warp->alive &= ~(1u << fiber->lane);
   block->alive--;
-  check_warp(fiber->warp);
+  for (unsigned left = warp->waiting; left; left &= left - 1) {
+    if (warp->waiting >> __builtin_ctz(left) & 1) {  // not let go since
+      check_lanes(warp, warp->lanes[__builtin_ctz(left)]->mask);
+    }
+  }
   for (int id = 0; id < 16; id++) {
     check_barrier(block, id);
   }
@@ -337,7 +344,7 @@ void Scheduler::fail(const char* why) {
   int shown = 0;
   for (size_t i = 0; i < used_ && shown < 64; i++) {
     const Fiber& fiber = *fibers_[i];
-    if (fiber.warp->lanes[fiber.lane] == &fiber) {
+    if (fiber.warp->alive >> fiber.lane & 1) {
       describe(fiber);
       shown++;
     }
@@ -345,44 +352,32 @@ void Scheduler::fail(const char* why) {
   std::abort();
 }
 
-// Lets go the lanes that have all come to the same operation.
-void Scheduler::check_warp(Warp* warp) {
-  unsigned alive = 0;
-  for (int i = 0; i < 32; i++) {
-    alive |= warp->lanes[i] ? 1u << i : 0;
+// Lets go the lanes of `mask` once all have come to the same operation.
+void Scheduler::check_lanes(Warp* warp, unsigned mask) {
+  const unsigned all = mask & warp->alive;
+  if (all == 0 || (warp->waiting & all) != all) {
+    return;
   }
-  unsigned checked = 0;
-  for (int i = 0; i < 32; i++) {
-    const Fiber* first = warp->lanes[i];
-    if (!first || !first->mask || (checked >> i & 1)) {
-      continue;
+  const Operation operation = warp->lanes[__builtin_ctz(all)]->operation;
+  void* data[32] = {};
+  for (unsigned left = all; left; left &= left - 1) {
+    const int i = __builtin_ctz(left);
+    const Fiber& fiber = *warp->lanes[i];
+    if (fiber.mask != mask || fiber.operation != operation) {
+      return;
     }
-    const unsigned mask = first->mask;
-    checked |= mask;
-    void* data[32] = {};
-    bool all = true;
-    for (int j = 0; j < 32; j++) {
-      if ((mask & alive) >> j & 1) {
-        const Fiber* lane = warp->lanes[j];
-        all = all && lane->mask == mask && lane->operation == first->operation;
-        data[j] = lane->data;
-      }
-    }
-    if (all) {
-      idle_spins_ = 0;
-      // The lanes' data lie on their stacks; ThreadSanitizer is told of the order.
-      const Operation operation = first->operation;
-      acquired(warp);
-      operation(data);
-      releasing(warp);
-      for (int j = 0; j < 32; j++) {
-        if ((mask & alive) >> j & 1) {
-          warp->lanes[j]->mask = 0;
-          if (warp->lanes[j] != current()) {
-            ready_.push(warp->lanes[j]);
-          }
-        }
-      }
+    data[i] = fiber.data;
+  }
+  idle_spins_ = 0;
+  acquired(warp);
+  operation(data);
+  releasing(warp);
+  warp->waiting &= ~all;
+  for (unsigned left = all; left; left &= left - 1) {
+    Fiber* fiber = warp->lanes[__builtin_ctz(left)];
+    fiber->mask = 0;
+    if (fiber != current()) {
+      ready_.push(fiber);
     }
   }
 }
@@ -435,6 +430,7 @@ void Scheduler::start(Block* block, dim3 grid, dim3 size, bool backwards) {
     fiber->warp = &block->warps[t / 32];
     fiber->lane = static_cast<int>(t % 32);
     fiber->warp->lanes[fiber->lane] = fiber;
+    fiber->warp->alive |= 1u << fiber->lane;
     fiber->barrier = -1;
     fiber->mask = 0;
 #if defined(__SANITIZE_ADDRESS__)
@@ -537,7 +533,8 @@ void together(unsigned mask, Operation operation, void* data, const char* file, 
     scheduler.fail("a lane is not in its own mask");
   }
   releasing(fiber->warp);
-  scheduler.check_warp(fiber->warp);
+  fiber->warp->waiting |= 1u << fiber->lane;
+  scheduler.check_lanes(fiber->warp, mask);
   if (fiber->mask) {
     scheduler.wait();
   }

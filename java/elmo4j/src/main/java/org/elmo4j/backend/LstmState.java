@@ -4,27 +4,29 @@ package org.elmo4j.backend;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.bytedeco.javacpp.Pointer;
+import java.util.stream.IntStream;
 import org.elmo4j.weights.ModelOptions;
 
 /**
  * What an LSTM carries from one batch to the next: for each layer, direction and row the projected
- * output h and the cell state c. For one thread at a time.
+ * output h and the cell state c, in memory of the backend that runs it. For one thread at a time.
  */
 public final class LstmState implements AutoCloseable {
+  private final Backend backend;
   private final int projection;
   private final int cells;
-  private final List<NativeMemory> hidden = new ArrayList<>();
-  private final List<NativeMemory> cell = new ArrayList<>();
+  private final List<Memory> hidden = new ArrayList<>();
+  private final List<Memory> cell = new ArrayList<>();
   private int rows;
 
   /** No rows yet. */
-  public LstmState(ModelOptions options) {
+  public LstmState(Backend backend, ModelOptions options) {
+    this.backend = backend;
     projection = options.projectionDim();
     cells = options.lstmDim();
     for (int i = 0; i < 2 * options.lstmLayers(); i++) {
-      hidden.add(NativeMemory.allocate(0));
-      cell.add(NativeMemory.allocate(0));
+      hidden.add(backend.allocate(0));
+      cell.add(backend.allocate(0));
     }
   }
 
@@ -37,34 +39,55 @@ public final class LstmState implements AutoCloseable {
   public void grow(int atLeast) {
     if (atLeast > rows) {
       for (int i = 0; i < hidden.size(); i++) {
-        hidden.set(i, grown(hidden.get(i), (long) atLeast * projection));
-        cell.set(i, grown(cell.get(i), (long) atLeast * cells));
+        hidden.set(i, grown(hidden.get(i), atLeast, projection, backend.numberBytes()));
+        cell.set(i, grown(cell.get(i), atLeast, cells, Float.BYTES));
       }
       rows = atLeast;
     }
   }
 
-  private static NativeMemory grown(NativeMemory old, long floats) {
-    NativeMemory memory = NativeMemory.allocate(floats * Float.BYTES);
-    Pointer.memset(memory.floatPointer(0), 0, memory.bytes());
-    Pointer.memcpy(memory.floatPointer(0), old.floatPointer(0), old.bytes());
+  private Memory grown(Memory old, int atLeast, int width, int numberBytes) {
+    Memory memory = backend.allocate((long) atLeast * width * numberBytes);
+    try {
+      int[] kept = IntStream.range(0, rows).toArray();
+      backend.clear(memory);
+      backend.copyRows(width, numberBytes, rows, old, kept, memory, kept);
+    } catch (Throwable e) {
+      memory.close();
+      throw e;
+    }
     old.close();
     return memory;
   }
 
   /** [rows, P] of one layer (from 0) and direction (0 forward, 1 backward). */
-  public NativeMemory hidden(int layer, int direction) {
+  public Memory hidden(int layer, int direction) {
     return hidden.get(2 * layer + direction);
   }
 
   /** [rows, cells] of one layer (from 0) and direction (0 forward, 1 backward). */
-  public NativeMemory cell(int layer, int direction) {
+  public Memory cell(int layer, int direction) {
     return cell.get(2 * layer + direction);
+  }
+
+  /** A copy of one row of {@link #hidden}. */
+  public float[] hiddenRow(int layer, int direction, int row) {
+    float[] values = new float[projection];
+    backend.read(
+        hidden(layer, direction), backend.numberBytes(), (long) row * projection, values);
+    return values;
+  }
+
+  /** A copy of one row of {@link #cell}. */
+  public float[] cellRow(int layer, int direction, int row) {
+    float[] values = new float[cells];
+    backend.read(cell(layer, direction), Float.BYTES, (long) row * cells, values);
+    return values;
   }
 
   @Override
   public void close() {
-    hidden.forEach(NativeMemory::close);
-    cell.forEach(NativeMemory::close);
+    hidden.forEach(Memory::close);
+    cell.forEach(Memory::close);
   }
 }
