@@ -29,22 +29,22 @@
 //
 // So at 1024 rows L2 binds, ahead of mma.sync: a tile of 128 x 256 reads 786 KB for 67 MFLOP. What
 // would lift both on sm_90a is wgmma fed by TMA, with clusters of two blocks that share their
-// columns by multicast: 537 MB a step and the full rate. It is not here: nothing could run it yet.
+// columns by multicast: 537 MB for the gates instead of 805, and the full rate. It is not here:
+// nothing could run it yet.
 //
 // lstm_resident at 8 rows, one direction: 131 KB of gate weights and 32 KB of the projector in each
-// of 128 blocks, read from shared memory once a step: 0.7 us; 96 KB of h and m from L2 a
-// block, 12.6 MB: 2.3 us, growing with the rows, which is why it stops at 16; two barriers. 5 to 7
-// us, and twice that for the two directions, which do not fit side by side (the smaller models'
-// do), against more than 20 by lstm_steps. Weights kept in registers too would let both directions
-// run at once.
+// of 128 blocks, read from shared memory once a step: 0.7 us; 96 KB of h and m from L2 a block,
+// 12.6 MB: 2.3 us, growing with the rows, which is why it stops at 16; two barriers. 5 to 7 us, and
+// twice that for the two directions, which do not fit side by side (the smaller models' do),
+// against more than 20 by lstm_steps. Weights kept in registers too would let both run at once.
 //
 // Memory order. h, m and c are written by some blocks and read by others behind a grid barrier: all
 // of a block's writes come before its thread 0's release (__syncthreads orders them), which the
 // acquire of every other block's thread 0 reads, and __syncthreads hands on. So plain loads would
-// see them; they are read past L1 (cp.async.cg, load_row) all the same,
-// since none of it is read twice by the same block. Between a step's phases nobody writes
-// what another may still read: h is read before the first barrier and written behind it, m the
-// other way about. The emulator cannot show a mistake in this.
+// see them; they are read past L1 (cp.async.cg, load_row) all the same, since a tile reads each of
+// them once. Between a step's phases nobody writes what another may still read: h is read before
+// the first barrier and written behind it, m the other way about. The emulator cannot show a
+// mistake in this.
 //
 // Several such launches on streams of one device do not deadlock: the driver starts a cooperative
 // grid only when all its blocks are resident together, so one waits for the other as a whole.
