@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include "char_cnn_oracle.h"
 #include "kernel_test.h"
 
 namespace elmo4j {
@@ -13,21 +14,20 @@ using CharCnnTest = KernelTest;
 TEST_P(CharCnnTest, EqualsTheConvolutionOverAllSlots) {
   constexpr int kIds = 262, kDim = 5, kSlots = 12;
   constexpr int16_t kPad = 261;
-  const std::vector<int32_t> widths = {1, 3, 7, 12};
-  const std::vector<int32_t> filters = {1, 37, 16, 40};
-  const std::vector<float> embedding = random(kIds * kDim);
-  std::vector<std::vector<float>> kernels;
+  CharCnnOracle oracle = {{1, 3, 7, 12}, {1, 37, 16, 40}, kDim, random(kIds * kDim), {}, {}, 0};
   std::vector<float> tables;
   int64_t features = 0;
-  for (size_t g = 0; g < widths.size(); g++) {
-    kernels.push_back(random(widths[g] * kDim * filters[g]));
-    std::vector<float> table = poisoned(static_cast<int64_t>(widths[g]) * kIds * filters[g]);
-    elmo4j_cpu_char_cnn_table(embedding.data(), kIds, kDim, kernels[g].data(), widths[g],
-                              filters[g], table.data());
+  for (size_t g = 0; g < oracle.widths.size(); g++) {
+    const int64_t width = oracle.widths[g];
+    const int64_t filters = oracle.filters[g];
+    oracle.kernels.push_back(random(width * kDim * filters));
+    std::vector<float> table = poisoned(width * kIds * filters);
+    elmo4j_cpu_char_cnn_table(oracle.embedding.data(), kIds, kDim, oracle.kernels[g].data(), width,
+                              filters, table.data());
     tables.insert(tables.end(), table.begin(), table.end());
-    features += filters[g];
+    features += filters;
   }
-  const std::vector<float> bias = random(features);
+  oracle.bias = random(features);
   std::vector<int16_t> ids;
   for (int used = 0; used <= kSlots; used++) {
     for (int s = 0; s < kSlots; s++) {
@@ -36,29 +36,16 @@ TEST_P(CharCnnTest, EqualsTheConvolutionOverAllSlots) {
   }
   const int64_t words = kSlots + 1;
   for (int activation : {ELMO4J_RELU, ELMO4J_TANH}) {
+    oracle.activation = activation;
     std::vector<float> got = poisoned(words * features);
-    elmo4j_cpu_char_cnn(isa(), words, ids.data(), kSlots, kPad, widths.size(), widths.data(),
-                        filters.data(), kIds, tables.data(), bias.data(), activation, got.data());
+    elmo4j_cpu_char_cnn(isa(), words, ids.data(), kSlots, kPad, oracle.widths.size(),
+                        oracle.widths.data(), oracle.filters.data(), kIds, tables.data(),
+                        oracle.bias.data(), activation, got.data());
     for (int64_t w = 0; w < words; w++) {
-      int64_t column = 0;
-      for (size_t g = 0; g < widths.size(); g++) {
-        for (int f = 0; f < filters[g]; f++, column++) {
-          double best = -INFINITY;
-          for (int p = 0; p + widths[g] <= kSlots; p++) {
-            double sum = 0;
-            for (int tap = 0; tap < widths[g]; tap++) {
-              for (int e = 0; e < kDim; e++) {
-                sum += static_cast<double>(embedding[ids[w * kSlots + p + tap] * kDim + e]) *
-                       kernels[g][(tap * kDim + e) * filters[g] + f];
-              }
-            }
-            best = std::max(best, sum);
-          }
-          best += bias[column];
-          best = activation == ELMO4J_TANH ? std::tanh(best) : std::max(best, 0.0);
-          expect_close(best, got[w * features + column], 2e-6,
-                       "word " + std::to_string(w) + " feature " + std::to_string(column));
-        }
+      const std::vector<double> wanted = oracle.features(&ids[w * kSlots], kSlots);
+      for (int64_t f = 0; f < features; f++) {
+        expect_close(wanted[f], got[w * features + f], 2e-6,
+                     "word " + std::to_string(w) + " feature " + std::to_string(f));
       }
     }
   }

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include "char_cnn_oracle.h"
 #include "kernel_test.h"
 
 namespace elmo4j {
@@ -8,17 +9,6 @@ namespace {
 
 using HighwayTest = KernelTest;
 using ProjectionTest = KernelTest;
-
-double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-
-double dot(const std::vector<float>& x, int64_t row, const std::vector<float>& w, int64_t depth,
-           int64_t stride, int64_t column) {
-  double sum = 0;
-  for (int64_t k = 0; k < depth; k++) {
-    sum += static_cast<double>(x[row * depth + k]) * w[k * stride + column];
-  }
-  return sum;
-}
 
 // Rows 1 to 20 give tiles of every height, 33 and 50 AMX tiles of either shape; 1 and 45 columns
 // leave remainders of every vector width.
@@ -37,10 +27,7 @@ TEST_P(HighwayTest, EqualsItsFormula) {
                            y.data(), scratch.get());
         for (int64_t r = 0; r < rows; r++) {
           for (int64_t f = 0; f < dim; f++) {
-            const double gate = sigmoid(dot(x, r, weights, dim, 2 * dim, f) + bias[f]);
-            const double transform =
-                std::max(0.0, dot(x, r, weights, dim, 2 * dim, dim + f) + bias[dim + f]);
-            expect_close(gate * transform + (1 - gate) * x[r * dim + f], y[r * dim + f],
+            expect_close(highway(&x[r * dim], dim, weights, bias, f), y[r * dim + f],
                          tolerance(type, 4e-6),
                          "type " + std::to_string(type) + " dim " + std::to_string(dim) + " row " +
                              std::to_string(r) + " of " + std::to_string(rows));
@@ -67,8 +54,8 @@ TEST_P(ProjectionTest, EqualsItsFormula) {
                               x.data(), y.data(), scratch.get());
         for (int64_t r = 0; r < rows; r++) {
           for (int64_t f = 0; f < columns; f++) {
-            expect_close(dot(x, r, weights, kDepth, columns, f) + bias[f], y[r * columns + f],
-                         tolerance(type, 4e-6),
+            expect_close(dot(&x[r * kDepth], weights, kDepth, columns, f) + bias[f],
+                         y[r * columns + f], tolerance(type, 4e-6),
                          "type " + std::to_string(type) + " columns " + std::to_string(columns) +
                              " row " + std::to_string(r));
           }

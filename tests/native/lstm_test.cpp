@@ -4,25 +4,15 @@
 #include <cstring>
 
 #include "kernel_test.h"
+#include "lstm_oracle.h"
 
 namespace elmo4j {
 namespace {
 
-double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-
 class LstmTest : public KernelTest {
  protected:
-  struct Layer {
-    int64_t cells, projection;
-    float cell_clip, projection_clip;
-    int skip, backward;
-    int type = ELMO4J_F32;
-  };
-
-  // The numbers of one layer; packed when it runs.
-  struct Weights {
-    std::vector<float> kernel, bias, projector;
-  };
+  using Layer = LstmLayer;
+  using Weights = LstmWeights;
 
   Weights weights(const Layer& layer, double scale) {
     return {random_of(layer.type, 2 * layer.projection * 4 * layer.cells, scale),
@@ -59,56 +49,21 @@ class LstmTest : public KernelTest {
     return {output, h, c};
   }
 
-  // The same in double, one sentence at a time.
   void expect(const Layer& layer, const Weights& w, const std::vector<int32_t>& lengths,
               const std::vector<float>& input, const int32_t* input_rows,
               const std::vector<float>& h0, const std::vector<float>& c0, const Result& got) const {
     const double close = tolerance(layer.type, 2e-5);
-    const int64_t p = layer.projection, d = layer.cells;
-    int64_t start = 0;
-    for (size_t s = 0; s < lengths.size(); s++) {
-      std::vector<double> h(h0.begin() + s * p, h0.begin() + (s + 1) * p);
-      std::vector<double> c(c0.begin() + s * d, c0.begin() + (s + 1) * d);
-      for (int64_t t = 0; t < lengths[s]; t++) {
-        const int64_t position = start + (layer.backward ? lengths[s] - 1 - t : t);
-        const float* x = input.data() + (input_rows ? input_rows[position] : position) * p;
-        std::vector<double> gates(4 * d);
-        for (int64_t g = 0; g < 4 * d; g++) {
-          gates[g] = w.bias[g];
-          for (int64_t k = 0; k < p; k++) {
-            gates[g] += static_cast<double>(x[k]) * w.kernel[k * 4 * d + g] +
-                        h[k] * w.kernel[(p + k) * 4 * d + g];
-          }
-        }
-        std::vector<double> m(d);
-        for (int64_t j = 0; j < d; j++) {
-          c[j] = sigmoid(gates[2 * d + j] + 1) * c[j] + sigmoid(gates[j]) * std::tanh(gates[d + j]);
-          if (layer.cell_clip > 0) {
-            c[j] = std::min<double>(std::max<double>(c[j], -layer.cell_clip), layer.cell_clip);
-          }
-          m[j] = sigmoid(gates[3 * d + j]) * std::tanh(c[j]);
-        }
-        for (int64_t k = 0; k < p; k++) {
-          h[k] = 0;
-          for (int64_t j = 0; j < d; j++) {
-            h[k] += m[j] * w.projector[j * p + k];
-          }
-          if (layer.projection_clip > 0) {
-            h[k] = std::min<double>(std::max<double>(h[k], -layer.projection_clip),
-                                    layer.projection_clip);
-          }
-          expect_close(h[k] + (layer.skip ? x[k] : 0), got.output[position * p + k], close,
-                       "sentence " + std::to_string(s) + " step " + std::to_string(t));
-        }
+    const LstmOracle wanted = lstm_oracle(layer, w, lengths, input, input_rows, h0, c0);
+    const auto all_close = [&](const std::vector<double>& x, const std::vector<float>& y,
+                               const char* what) {
+      ASSERT_EQ(x.size(), y.size());
+      for (size_t i = 0; i < x.size(); i++) {
+        expect_close(x[i], y[i], close, what + (" " + std::to_string(i)));
       }
-      for (int64_t k = 0; k < p; k++) {
-        expect_close(h[k], got.h[s * p + k], close, "h of sentence " + std::to_string(s));
-      }
-      for (int64_t j = 0; j < d; j++) {
-        expect_close(c[j], got.c[s * d + j], close, "c of sentence " + std::to_string(s));
-      }
-      start += lengths[s];
-    }
+    };
+    all_close(wanted.output, got.output, "output");
+    all_close(wanted.h, got.h, "h");
+    all_close(wanted.c, got.c, "c");
   }
 };
 

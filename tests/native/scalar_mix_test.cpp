@@ -2,63 +2,64 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "kernel_test.h"
+#include "scalar_mix_oracle.h"
 
 namespace elmo4j {
 namespace {
 
-using ScalarMixTest = KernelTest;
+class ScalarMixTest : public KernelTest {
+ protected:
+  static constexpr int64_t kWords = 5, kMaxRows = 7;
 
-// Three layers, the first one indexed by word; sentences placed in another order; an empty one.
+  // Three layers, the first one indexed by word: its rows come more than once. Sentences placed in
+  // another order; without its ends the last one is empty.
+  ScalarMixOracle oracle_of(int64_t dim) {
+    ScalarMixOracle oracle = {dim, {0, 7, 11}, {7, 4, 2}, {2, 0, 1}, {}, {}, {}, {}};
+    oracle.words.resize(13);
+    for (int32_t& word : oracle.words) {
+      word = static_cast<int32_t>(engine_() % kWords);
+    }
+    for (int64_t rows : {kWords, oracle.positions(), oracle.positions()}) {
+      oracle.forward.push_back(random(rows * dim));
+      oracle.backward.push_back(random(rows * dim));
+    }
+    oracle.scale = {0.5f, -1.25f, 2.0f};
+    return oracle;
+  }
+};
+
 TEST_P(ScalarMixTest, EqualsTheWeightedSum) {
   for (int64_t dim : {1, 19, 32}) {
-    const std::vector<int32_t> length = {7, 4, 2}, start = {0, 7, 11}, place = {2, 0, 1};
-    const int64_t positions = 13, max_rows = 7;
-    std::vector<std::vector<float>> layers;
-    for (int i = 0; i < 6; i++) {
-      layers.push_back(random(positions * dim));
+    const ScalarMixOracle oracle = oracle_of(dim);
+    const float* forward[3];
+    const float* backward[3];
+    for (int k = 0; k < 3; k++) {
+      forward[k] = oracle.forward[k].data();
+      backward[k] = oracle.backward[k].data();
     }
-    std::vector<int32_t> words(positions);
-    for (int32_t& word : words) {
-      word = static_cast<int32_t>(engine_() % positions);
-    }
-    const float* forward[] = {layers[0].data(), layers[1].data(), layers[2].data()};
-    const float* backward[] = {layers[3].data(), layers[4].data(), layers[5].data()};
-    const int32_t* rows[] = {words.data(), nullptr, nullptr};
-    const float scale[] = {0.5f, -1.25f, 2.0f};
-    const auto value = [&](int64_t position, int64_t column) {
-      double sum = 0;
-      for (int k = 0; k < 3; k++) {
-        const float* layer = column < dim ? forward[k] : backward[k];
-        sum += static_cast<double>(scale[k]) *
-               layer[(k == 0 ? words[position] : position) * dim + column % dim];
-      }
-      return sum;
-    };
+    const int32_t* rows[] = {oracle.words.data(), nullptr, nullptr};
     for (int halves : {1, 2}) {
       const int64_t width = halves * dim;
       for (int ends : {0, 1}) {
-        std::vector<float> padded = poisoned(3 * max_rows * width);
+        std::vector<float> padded = poisoned(3 * kMaxRows * width);
         std::vector<float> means = poisoned(3 * width);
         for (int mean : {0, 1}) {
-          elmo4j_cpu_scalar_mix(isa(), dim, halves, 3, forward, backward, rows, scale, 3,
-                                start.data(), length.data(), place.data(), ends, max_rows, mean,
-                                mean ? means.data() : padded.data());
+          elmo4j_cpu_scalar_mix(isa(), dim, halves, 3, forward, backward, rows, oracle.scale.data(),
+                                3, oracle.start.data(), oracle.length.data(), oracle.place.data(),
+                                ends, kMaxRows, mean, mean ? means.data() : padded.data());
         }
         for (int s = 0; s < 3; s++) {
-          const int64_t count = length[s] - 2 * ends;
           for (int64_t column = 0; column < width; column++) {
-            double total = 0;
-            for (int64_t t = 0; t < max_rows; t++) {
-              const double wanted = t < count ? value(start[s] + ends + t, column) : 0;
-              total += wanted;
-              const float got = padded[(place[s] * max_rows + t) * width + column];
-              if (t < count) {
-                expect_close(wanted, got, 1e-6, "row " + std::to_string(t));
+            for (int64_t t = 0; t < kMaxRows; t++) {
+              const float got = padded[(oracle.place[s] * kMaxRows + t) * width + column];
+              if (t < oracle.count(s, ends)) {
+                expect_close(oracle.row(s, t, column, ends), got, 1e-6, "row " + std::to_string(t));
               } else {
                 EXPECT_EQ(0, got);
               }
             }
-            expect_close(count ? total / count : 0, means[place[s] * width + column], 1e-6, "mean");
+            expect_close(oracle.mean(s, column, ends), means[oracle.place[s] * width + column],
+                         1e-6, "mean");
           }
         }
       }
@@ -67,70 +68,59 @@ TEST_P(ScalarMixTest, EqualsTheWeightedSum) {
 }
 
 // The mix is linear in its scales and layers, so that its gradients are sums that double can tell.
-// Layer 0 is indexed by word: its rows come more than once, and it stands for both halves.
+// Layer 0 stands for both halves.
 TEST_P(ScalarMixTest, GradientsEqualTheirSums) {
   for (int64_t dim : {1, 19, 32}) {
-    const std::vector<int32_t> length = {7, 4, 2}, start = {0, 7, 11}, place = {2, 0, 1};
-    const int64_t positions = 13, max_rows = 7, words = 5;
-    const std::vector<float> word = random(words * dim), ahead = random(positions * dim),
-                             back = random(positions * dim);
-    std::vector<int32_t> index(positions);
-    for (int32_t& i : index) {
-      i = static_cast<int32_t>(engine_() % words);
-    }
-    const float* forward[] = {word.data(), ahead.data()};
-    const float* backward[] = {word.data(), back.data()};
-    const int32_t* rows[] = {index.data(), nullptr};
+    ScalarMixOracle oracle = oracle_of(dim);
+    oracle.backward[0] = oracle.forward[0];
+    const std::vector<float>&ahead = oracle.forward[1], &back = oracle.backward[1];
+    const float* forward[] = {oracle.forward[0].data(), ahead.data()};
+    const float* backward[] = {oracle.forward[0].data(), back.data()};
+    const int32_t* rows[] = {oracle.words.data(), nullptr};
     const float scale = 0.75f, slope = -0.5f, offset = 0.125f;
     for (int halves : {1, 2}) {
       const int64_t width = halves * dim;
       for (int ends : {0, 1}) {
         for (int mean : {0, 1}) {
           // Rows past a sentence's end must not be read.
-          std::vector<float> gradient = poisoned(3 * (mean ? 1 : max_rows) * width);
-          double wanted[] = {100, -100};
-          std::vector<double> to_word(words * dim), to_ahead(positions * dim),
-              to_back(positions * dim);
-          std::vector<float> got_word = random(words * dim), got_ahead = random(positions * dim),
-                             got_back = random(positions * dim);
-          std::copy(got_word.begin(), got_word.end(), to_word.begin());
-          std::copy(got_ahead.begin(), got_ahead.end(), to_ahead.begin());
-          std::copy(got_back.begin(), got_back.end(), to_back.begin());
-          for (int s = 0; s < 3; s++) {
-            const int64_t count = length[s] - 2 * ends;
-            const std::vector<float> fresh = random((mean ? 1 : max_rows) * width);
-            const int64_t at = place[s] * (mean ? 1 : max_rows) * width;
+          const int64_t rows_each = mean ? 1 : kMaxRows;
+          std::vector<float> gradient = poisoned(3 * rows_each * width);
+          for (int64_t s = 0; s < 3; s++) {
+            const int64_t count = oracle.count(s, ends);
+            const std::vector<float> fresh = random(rows_each * width);
             if (count > 0) {
               std::copy(fresh.begin(), fresh.begin() + (mean ? 1 : count) * width,
-                        gradient.begin() + at);
-            }
-            for (int64_t t = 0; t < count; t++) {
-              const int64_t p = start[s] + ends + t;
-              for (int64_t column = 0; column < width; column++) {
-                const double g =
-                    gradient[at + (mean ? 0 : t * width) + column] / (mean ? count : 1.0);
-                const int64_t i = column % dim;
-                const std::vector<float>& layer = column < dim ? ahead : back;
-                wanted[0] += g * word[index[p] * dim + i];
-                wanted[1] += g * layer[p * dim + i];
-                to_word[index[p] * dim + i] += scale * g + offset;
-                (column < dim ? to_ahead : to_back)[p * dim + i] +=
-                    scale * g + slope * layer[p * dim + i] + offset;
-              }
+                        gradient.begin() + oracle.place[s] * rows_each * width);
             }
           }
+          std::vector<float> got_word = random(kWords * dim),
+                             got_ahead = random(oracle.positions() * dim),
+                             got_back = random(oracle.positions() * dim);
+          std::vector<double> to_word(got_word.begin(), got_word.end()),
+              to_ahead(got_ahead.begin(), got_ahead.end()),
+              to_back(got_back.begin(), got_back.end());
+          double wanted[] = {100, -100};
+          oracle.for_each_gradient(
+              halves, ends, kMaxRows, mean, gradient, [&](int64_t p, int64_t column, double g) {
+                wanted[0] += g * oracle.layer(0, p, column);
+                wanted[1] += g * oracle.layer(1, p, column);
+                to_word[oracle.index(0, p, column)] += scale * g + offset;
+                (column < dim ? to_ahead : to_back)[oracle.index(1, p, column)] +=
+                    scale * g + slope * oracle.layer(1, p, column) + offset;
+              });
           double got[] = {100, -100};
           elmo4j_cpu_scalar_mix_backward(isa(), dim, halves, 2, forward, backward, rows, 3,
-                                         start.data(), length.data(), place.data(), ends, max_rows,
-                                         mean, gradient.data(), got);
-          elmo4j_cpu_scalar_mix_backward_layer(isa(), dim, halves, nullptr, nullptr, index.data(),
-                                               scale, 0, offset, 3, start.data(), length.data(),
-                                               place.data(), ends, max_rows, mean, gradient.data(),
-                                               got_word.data(), got_word.data());
-          elmo4j_cpu_scalar_mix_backward_layer(isa(), dim, halves, ahead.data(), back.data(),
-                                               nullptr, scale, slope, offset, 3, start.data(),
-                                               length.data(), place.data(), ends, max_rows, mean,
-                                               gradient.data(), got_ahead.data(), got_back.data());
+                                         oracle.start.data(), oracle.length.data(),
+                                         oracle.place.data(), ends, kMaxRows, mean, gradient.data(),
+                                         got);
+          elmo4j_cpu_scalar_mix_backward_layer(
+              isa(), dim, halves, nullptr, nullptr, oracle.words.data(), scale, 0, offset, 3,
+              oracle.start.data(), oracle.length.data(), oracle.place.data(), ends, kMaxRows, mean,
+              gradient.data(), got_word.data(), got_word.data());
+          elmo4j_cpu_scalar_mix_backward_layer(
+              isa(), dim, halves, ahead.data(), back.data(), nullptr, scale, slope, offset, 3,
+              oracle.start.data(), oracle.length.data(), oracle.place.data(), ends, kMaxRows, mean,
+              gradient.data(), got_ahead.data(), got_back.data());
           for (int k = 0; k < 2; k++) {
             EXPECT_NEAR(wanted[k], got[k], 1e-5) << "scale " << k;
           }

@@ -30,10 +30,14 @@ enum elmo4j_type {
   ELMO4J_F32 = 0,
   // bfloat16: half the memory. Products accumulate in 32-bit floats. On ELMO4J_AMX the left-hand
   // side is rounded to bfloat16 too; on AVX2 and AVX-512 it is not; ELMO4J_PORTABLE has none.
-  ELMO4J_BF16 = 1
+  ELMO4J_BF16 = 1,
+  // IEEE half precision, CUDA alone: products of halves accumulate in 32-bit floats.
+  ELMO4J_F16 = 2
 };
 
 enum elmo4j_activation { ELMO4J_RELU = 0, ELMO4J_TANH = 1 };
+
+#ifndef ELMO4J_WITHOUT_CPU  // JavaCPP maps the two halves to a class each
 
 // The best instruction set of this processor and operating system. The first call asks Linux for
 // the use of AMX where the processor has it.
@@ -245,21 +249,208 @@ void elmo4j_sgemm(int64_t m, int64_t n, int64_t k, const float* a, const float* 
 int64_t elmo4j_read(const void* memory, int64_t bytes);
 
 // ---------------------------------------------------------------------------------------------
-// CUDA (kernels/). Every pointer is to memory of the stream's device unless it is said; the call
-// only launches, and returns cudaSuccess or the error of the launch as an int.
+// Whether this machine has NVIDIA's driver, asked of the driver itself: no CUDA library of ours or
+// of the toolkit is loaded for it.
+enum elmo4j_driver {
+  ELMO4J_DRIVER_READY = 0,
+  ELMO4J_DRIVER_MISSING = 1,  // there is no libcuda.so.1
+  ELMO4J_DRIVER_TOO_OLD = 2,  // *version is below what CUDA 13 needs
+  ELMO4J_DRIVER_FAILED = 3    // cuInit gave *error, which is cudaErrorNoDevice (100) for no GPU
+};
+
+//   version   host, written: the CUDA version that the driver supports, as 13000 for 13.0, or 0
+//   error     host, written: a CUresult, 0 for none
+int elmo4j_find_driver(int32_t* version, int32_t* error);
+
+#endif  // ELMO4J_WITHOUT_CPU
+
+// ---------------------------------------------------------------------------------------------
+// CUDA (kernels/). Every pointer is to memory of the stream's device unless it says "host"; host
+// arrays are read before the call returns. A call only launches on `stream`, and returns
+// cudaSuccess or the error of the launch as an int. Activations and packed weights are of `type`,
+// ELMO4J_F32 or ELMO4J_F16; biases, sums, gates and cell states are 32-bit floats.
+//
+// Packed order. A batch's sentences are sorted by falling length; n_t of them are longer than t. A
+// direction's rows lie step by step: step t has rows offset[t] ... offset[t] + n_t - 1, of which
+// row offset[t] + r is what sentence r reads at step t: its position t forward, its position
+// length[r] - 1 - t backward. So a step's rows lie together, and no padding has a row.
 
 #ifdef ELMO4J_WITH_CUDA
 
 typedef struct CUstream_st* elmo4j_stream;
 
-// As elmo4j_cpu_scalar_mix, without means. The arrays of pointers, rows of pointers and scale
-// lie in host memory: they travel with the launch. terms <= ELMO4J_CUDA_MAX_TERMS.
+// The runtime (kernels/runtime.cu): what the host side needs of CUDA. Functions that return int
+// give cudaSuccess or an error. They work on the calling thread's device; streams and memory belong
+// to the device that they were made on.
+
+// How many devices there are.
+int elmo4j_cuda_device_count(int32_t* count);
+
+// Chooses the calling thread's device.
+int elmo4j_cuda_set_device(int device);
+
+// What a device is.
+//   name         host, `bytes` long, a string
+//   properties   host [4]: compute capability's major and minor number, multiprocessors, bytes of
+//                memory
+int elmo4j_cuda_device(int device, char* name, int64_t bytes, int64_t* properties);
+
+// cudaSuccess where this library has code for the device.
+int elmo4j_cuda_has_code(void);
+
+// Bytes of the device's memory: free for this process, what its pool holds unused included, and all
+// there are. Host pointers.
+int elmo4j_cuda_memory(int64_t* free, int64_t* total);
+
+// The runtime's words for an error: cudaErrorMemoryAllocation, "out of memory".
+const char* elmo4j_cuda_error_name(int error);
+const char* elmo4j_cuda_error_string(int error);
+
+int elmo4j_cuda_stream_create(elmo4j_stream* stream);
+int elmo4j_cuda_stream_destroy(elmo4j_stream stream);
+int elmo4j_cuda_stream_synchronize(elmo4j_stream stream);
+
+// What is put on `stream` from now on waits for all that is on `other` now.
+int elmo4j_cuda_stream_wait(elmo4j_stream stream, elmo4j_stream other);
+
+// Memory from the device's pool, in the order of the stream: it may be used by what is put on that
+// stream later, and freed while kernels on it still run. bytes 1 or more.
+int elmo4j_cuda_malloc(void** memory, int64_t bytes, elmo4j_stream stream);
+int elmo4j_cuda_free(void* memory, elmo4j_stream stream);
+
+// Pinned host memory, for copies that run beside kernels.
+int elmo4j_cuda_malloc_host(void** memory, int64_t bytes);
+int elmo4j_cuda_free_host(void* memory);
+
+// Copies in the order of the stream, between any two of pinned and device memory.
+int elmo4j_cuda_copy(void* target, const void* source, int64_t bytes, elmo4j_stream stream);
+
+// Sets bytes to zero.
+int elmo4j_cuda_clear(void* memory, int64_t bytes, elmo4j_stream stream);
+
+// What is put on the stream between begin and end becomes a graph instead of running.
+typedef struct CUgraphExec_st* elmo4j_graph;
+int elmo4j_cuda_graph_begin(elmo4j_stream stream);
+int elmo4j_cuda_graph_end(elmo4j_stream stream, elmo4j_graph* graph);
+int elmo4j_cuda_graph_launch(elmo4j_graph graph, elmo4j_stream stream);
+int elmo4j_cuda_graph_destroy(elmo4j_graph graph);
+
+// Between 32-bit floats and numbers of `type`, all in host memory, rounded to nearest even.
+void elmo4j_cuda_from_floats(int type, int64_t count, const float* floats, void* values);
+void elmo4j_cuda_to_floats(int type, int64_t count, const void* values, float* floats);
+
+// Packed weights of a product [depth, groups * columns]: row column * groups + group holds that
+// column's `depth` weights side by side, as tensor cores read them. Rows are padded with zeros to a
+// multiple of 16 weights, columns to a multiple of 16.
+// Bytes of the packed form.
+int64_t elmo4j_cuda_packed_size(int type, int64_t depth, int64_t columns, int groups);
+
+// Packs one group, host to host: arguments as elmo4j_cpu_pack. The first group's call also writes
+// the zeros of the padding.
+void elmo4j_cuda_pack(int type, const float* weights, int64_t stride, int64_t depth,
+                      int64_t columns, int groups, int group, void* packed);
+
+#define ELMO4J_CUDA_MAX_FILTER_GROUPS 64
+#define ELMO4J_CUDA_MAX_HIGHWAYS 8
+
+// Bytes of workspace for elmo4j_cuda_char_cnn_highway. They do not grow past 2048 words.
+int64_t elmo4j_cuda_char_cnn_highway_workspace(int type, int64_t words, int64_t features,
+                                               int64_t highways, int64_t word_dim);
+
+// Token representations from character ids: elmo4j_cpu_char_cnn, then `highways` times
+// elmo4j_cpu_highway, then elmo4j_cpu_projection, fused.
+//   ids, pad, table_ids, activation   as elmo4j_cpu_char_cnn
+//   groups, highways  at most ELMO4J_CUDA_MAX_FILTER_GROUPS, ELMO4J_CUDA_MAX_HIGHWAYS; else
+//                     cudaErrorInvalidValue
+//   widths, filters   host [groups]
+//   table             of `type`, laid out as elmo4j_cpu_char_cnn's
+//   bias              [features], features = sum of filters
+//   highway_kernel    host [highways]: packed [features, 2 * features], groups carry, transform
+//   highway_bias      host [highways]: [2, features], carry then transform
+//   word_dim, word_table, word_ids    a word's own embedding, set in front of the features before
+//                     the projection: 0, or [., word_dim] of `type` and [words]
+//   projection_kernel packed [word_dim + features, projection], 1 group; NULL: the features are the
+//                     representation (word_dim is 0, projection = features)
+//   projection_bias   [projection]
+//   rows              [., projection] of `type`; word i is written to row place[i], or i where
+//                     place is NULL
+//   workspace         on a 16-byte boundary
+int elmo4j_cuda_char_cnn_highway(int type, int64_t words, const int16_t* ids, int64_t slots,
+                                 int16_t pad, int64_t groups, const int32_t* widths,
+                                 const int32_t* filters, int64_t table_ids, const void* table,
+                                 const float* bias, int activation, int64_t highways,
+                                 const void* const* highway_kernel,
+                                 const float* const* highway_bias, int64_t word_dim,
+                                 const void* word_table, const int32_t* word_ids,
+                                 int64_t projection, const void* projection_kernel,
+                                 const float* projection_bias, const int32_t* place, void* rows,
+                                 void* workspace, elmo4j_stream stream);
+
+// Bytes of workspace for elmo4j_cuda_lstm.
+int64_t elmo4j_cuda_lstm_workspace(int type, int64_t cells, int64_t projection, int64_t sentences,
+                                   int64_t positions);
+
+// One layer of the biLM, both directions at once: the recurrence of elmo4j_cpu_lstm, in packed
+// order. Arrays over directions are host [2], forward then backward.
+//   kernel_x, kernel_h   packed [projection, 4 * cells], groups i, j, f, o
+//   bias                 [4, cells]
+//   projector            packed [cells, projection], 1 group
+//   steps                the longest sentence's length
+//   rows                 host [steps]: n_t
+//   positions            sum of rows
+//   input                rows of `projection` numbers of `type`: packed order, or where input_rows
+//                        is not NULL row input_rows[p] for row p of the packed order
+//   input_rows           host [2] of device [positions], or NULL
+//   h, c                 [sentences, projection] of `type`, [sentences, cells]: the state before
+//                        and, after, behind each sentence's last step
+//   output               [positions, projection] of `type`, packed order; not the input
+//   workspace            on a 256-byte boundary; packed weights on a 16-byte one
+// Halves take another way in steps of few rows (kernels/lstm.cu), so a sentence's numbers are the
+// same to rounding, not to the bit, whatever its batch.
+int elmo4j_cuda_lstm(int type, int64_t cells, int64_t projection, const void* const* kernel_x,
+                     const void* const* kernel_h, const float* const* bias,
+                     const void* const* projector, float cell_clip, float projection_clip, int skip,
+                     int64_t sentences, int64_t steps, const int32_t* rows, int64_t positions,
+                     const void* const* input, const int32_t* const* input_rows, void* const* h,
+                     float* const* c, void* const* output, void* workspace, elmo4j_stream stream);
+
+// Around cuDNN's recurrence (kernels/packed_rows.cu).
+
+// target[i] = source[index[i]], rows of `dim` numbers of `type`; and the other way about:
+// target[index[i]] = source[i], no index twice.
+int elmo4j_cuda_gather_rows(int type, int64_t rows, int64_t dim, const void* source,
+                            const int32_t* index, void* target, elmo4j_stream stream);
+int elmo4j_cuda_scatter_rows(int type, int64_t rows, int64_t dim, const void* source,
+                             const int32_t* index, void* target, elmo4j_stream stream);
+
+// output = h + x, or h where x is NULL. Where clip > 0 and an |h| exceeds it, *exceeded becomes 1.
+//   count     numbers; output may be h
+int elmo4j_cuda_skip(int type, int64_t count, const void* h, const void* x, float clip,
+                     void* output, int32_t* exceeded, elmo4j_stream stream);
+
+// values = min(max(values, -clip), clip), in place; NaN stays.
+int elmo4j_cuda_clip(int type, int64_t count, float clip, void* values, elmo4j_stream stream);
+
+// Outputs: as elmo4j_cpu_scalar_mix, from packed order.
+//   terms             at most ELMO4J_CUDA_MAX_TERMS
+//   forward, backward host [terms]: of an LSTM layer each direction's [positions, dim] of `type`,
+//   in
+//                     packed order; the token representation has forward = its rows [., dim] of
+//                     `type`, indexed by word, and backward = NULL: both halves are the same
+//   word              [positions], reading order (start[r] + position): the row of each
+//   scale             host [terms]
+//   offset            [steps]: of the packed order
+//   targets           [sentences]: a target for each sentence, of its own length; max_length is
+//                     then the longest of them and place is not read. NULL: `target`, shared
 #define ELMO4J_CUDA_MAX_TERMS 8
-int elmo4j_cuda_scalar_mix(int64_t dim, int halves, int64_t terms, const float* const* forward,
-                           const float* const* backward, const int32_t* const* rows,
-                           const float* scale, int64_t sentences, const int32_t* start,
-                           const int32_t* length, const int32_t* place, int skip_ends,
-                           int64_t max_length, float* target, elmo4j_stream stream);
+int elmo4j_cuda_scalar_mix(int type, int64_t dim, int halves, int64_t terms,
+                           const void* const* forward, const void* const* backward,
+                           const int32_t* word, const float* scale, int64_t sentences,
+                           const int32_t* start, const int32_t* length, const int32_t* offset,
+                           const int32_t* place, int skip_ends, int64_t max_length, int mean,
+                           float* target, float* const* targets, elmo4j_stream stream);
+
+// Training, from positions in reading order.
 
 // As elmo4j_cpu_scalar_mix_backward, without means. scale_gradient lies on the device; its last
 // bits depend on the order in which blocks end.

@@ -11,7 +11,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.logging.Handler;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
-import org.elmo4j.backend.NativeMemory;
+import org.elmo4j.backend.Memory;
 import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
@@ -24,9 +24,9 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 public final class NoLeaks implements BeforeAllCallback, AfterAllCallback {
   private static final Duration PATIENCE = Duration.ofSeconds(10);
 
-  // Where NativeMemory warns of memory that was lost before it was closed; held, or it would be
+  // Where Memory warns of memory that was lost before it was closed; held, or it would be
   // lost.
-  private static final Logger LOGGER = Logger.getLogger(NativeMemory.class.getName());
+  private static final Logger LOGGER = Logger.getLogger(Memory.class.getName());
   private static final Queue<String> WARNINGS = new ConcurrentLinkedQueue<>();
 
   static {
@@ -63,7 +63,7 @@ public final class NoLeaks implements BeforeAllCallback, AfterAllCallback {
    */
   static long settle(long expected) {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
-    while (NativeMemory.liveBytes() > expected && System.nanoTime() < deadline) {
+    while (Memory.liveBytes() > expected && System.nanoTime() < deadline) {
       System.gc();
       try {
         Thread.sleep(5);
@@ -72,6 +72,6 @@ public final class NoLeaks implements BeforeAllCallback, AfterAllCallback {
         break;
       }
     }
-    return NativeMemory.liveBytes();
+    return Memory.liveBytes();
   }
 }

@@ -4,9 +4,14 @@ package org.elmo4j;
 
 import java.util.Locale;
 import java.util.Objects;
+import org.elmo4j.backend.cuda.CudaDevices;
 
 /** Where a model lives and runs. Immutable; any thread may use it. */
 public final class Device {
+  /** Names what {@link #auto} is, in place of the best that is there. */
+  private static final String AUTO = "elmo4j.device";
+
+  private static final String EXPECTED = "device: expected auto, cpu, cuda or cuda:N, found \"";
   private static final Device CPU = new Device("cpu", 0);
 
   private final String kind;
@@ -22,33 +27,65 @@ public final class Device {
     return CPU;
   }
 
-  /** The fastest device of this machine that elmo4j can use; today that is the CPU. */
-  public static Device auto() {
-    return CPU;
+  /** The first CUDA device; as {@link #cuda(int)}. */
+  public static Device cuda() {
+    return cuda(0);
   }
 
   /**
-   * Reads {@code auto} or {@code cpu}.
+   * A CUDA device, by the number that CUDA gives it. The first use of this method loads the driver
+   * and CUDA's libraries into the process, where they are there.
    *
-   * @throws ElmoException if the name is another
+   * @throws ElmoException if it cannot be used, and why: there is no driver, it is too old, there
+   *     is no such device, this build has no kernels or none for that device
+   */
+  public static Device cuda(int index) {
+    CudaDevices.require(index);
+    return new Device("cuda", index);
+  }
+
+  /**
+   * The fastest device of this machine that elmo4j can use: the first CUDA device, or else the CPU.
+   * The system property {@code elmo4j.device} names another, as {@link #parse} reads it.
+   */
+  public static Device auto() {
+    String name = System.getProperty(AUTO, "auto");
+    if (!name.equalsIgnoreCase("auto")) {
+      return parse(name);
+    }
+    return CudaDevices.problem(0) == null ? cuda() : CPU;
+  }
+
+  /**
+   * Reads {@code auto}, {@code cpu}, {@code cuda} or {@code cuda:1}.
+   *
+   * @throws ElmoException if the name is another, or as {@link #cuda(int)}
    */
   public static Device parse(String name) {
-    switch (name.toLowerCase(Locale.ROOT)) {
+    String lower = name.toLowerCase(Locale.ROOT);
+    switch (lower) {
       case "auto":
         return auto();
       case "cpu":
         return cpu();
+      case "cuda":
+        return cuda();
       default:
-        throw new ElmoException(
-            "device: expected auto or cpu, found \""
-                + name
-                + "\" (this build has no CUDA backend)");
+        if (!lower.matches("cuda:[0-9]{1,4}")) {
+          throw new ElmoException(EXPECTED + name + "\"");
+        }
+        return cuda(Integer.parseInt(lower.substring("cuda:".length())));
     }
   }
 
-  /** {@code cpu}; later also {@code cuda}. */
+  /** {@code cpu} or {@code cuda}. */
   public String kind() {
     return kind;
+  }
+
+  /** Whether it is a CUDA device. */
+  public boolean isCuda() {
+    return kind.equals("cuda");
   }
 
   /** The device's number among those of its kind, from 0. */

@@ -26,10 +26,12 @@ import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.elmo4j.backend.Backend;
 import org.elmo4j.backend.LstmState;
+import org.elmo4j.backend.Memory;
 import org.elmo4j.backend.NativeMemory;
 import org.elmo4j.backend.Output;
 import org.elmo4j.backend.cpu.CpuBackend;
 import org.elmo4j.backend.cpu.CpuMix;
+import org.elmo4j.backend.cuda.CudaBackend;
 import org.elmo4j.batch.Embedder;
 import org.elmo4j.batch.Merger;
 import org.elmo4j.batch.ReadAhead;
@@ -65,16 +67,16 @@ public final class ElmoModel implements AutoCloseable {
     options = store.options();
     this.mix = mix;
     parameters = options.parameters();
-    backend = new CpuBackend(store, choices.precision, choices.threads);
+    backend = choices.backend(store);
     try {
       embedder =
           new Embedder(
-              backend, options, store.encoder(), choices.wordCacheBytes, choices.workspaceBytes());
+              backend, options, store.encoder(), choices.wordCacheBytes, choices.workspaceBytes(backend));
     } catch (Throwable e) {
       backend.close();
       throw e;
     }
-    mergedPositions = choices.mergedTokens();
+    mergedPositions = choices.mergedTokens(backend);
     merger =
         new Merger<>("the model " + source, this::embedEach, choices.mergeDelay, mergedPositions);
   }
@@ -218,10 +220,14 @@ public final class ElmoModel implements AutoCloseable {
     lock.readLock().lock();
     try {
       checkOpen();
-      return new ElmoSession(this, new LstmState(options));
+      return new ElmoSession(this, newState());
     } finally {
       lock.readLock().unlock();
     }
+  }
+
+  LstmState newState() {
+    return new LstmState(backend, options);
   }
 
   /**
@@ -279,7 +285,7 @@ public final class ElmoModel implements AutoCloseable {
     try {
       checkOpen();
       int n = sentences.size();
-      List<Map<Layer, NativeMemory>> memories = new ArrayList<>(n);
+      List<Map<Layer, Memory>> memories = new ArrayList<>(n);
       try {
         for (int i = 0; i < n; i++) {
           memories.add(new LinkedHashMap<>(2 * layers.size()));
@@ -288,10 +294,10 @@ public final class ElmoModel implements AutoCloseable {
         for (Layer layer : layers) {
           checkAlone(layer);
           boolean mean = layer.kind() == Layer.Kind.MEAN;
-          List<NativeMemory> targets = new ArrayList<>(n);
+          List<Memory> targets = new ArrayList<>(n);
           for (int i = 0; i < n; i++) {
             long rows = mean ? 1 : sentences.get(i).size();
-            NativeMemory memory = NativeMemory.allocate(rows * dim(layer) * Float.BYTES);
+            Memory memory = backend.allocate(rows * dim(layer) * Float.BYTES);
             memories.get(i).put(layer, memory);
             targets.add(memory);
           }
@@ -300,7 +306,7 @@ public final class ElmoModel implements AutoCloseable {
         }
         embedder.run(sentences, null, outputs);
       } catch (Throwable e) {
-        memories.forEach(map -> map.values().forEach(NativeMemory::close));
+        memories.forEach(map -> map.values().forEach(Memory::close));
         throw e;
       }
       List<Embeddings> results = new ArrayList<>(n);
@@ -329,7 +335,7 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   private Output output(
-      Layer layer, boolean boundaries, int maxLength, List<NativeMemory> targets) {
+      Layer layer, boolean boundaries, int maxLength, List<Memory> targets) {
     boolean mean = layer.kind() == Layer.Kind.MEAN;
     Layer rows = rows(layer);
     return new Output(
@@ -398,7 +404,7 @@ public final class ElmoModel implements AutoCloseable {
     lock.readLock().lock();
     try {
       checkOpen();
-      Map<Layer, NativeMemory> memories = new LinkedHashMap<>();
+      Map<Layer, Memory> memories = new LinkedHashMap<>();
       try (Normalized normalized = new Normalized(sentences, wanted.boundaries())) {
         List<Output> outputs = new ArrayList<>();
         for (Layer layer : wanted.layers()) {
@@ -407,8 +413,7 @@ public final class ElmoModel implements AutoCloseable {
               Math.multiplyExact((long) lengths.length * dim(layer), (long) (mean ? 1 : maxLength));
           // First what can be refused.
           scales(rows(layer));
-          NativeMemory memory =
-              NativeMemory.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
+          Memory memory = backend.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
           memories.put(layer, memory);
           ScalarMix used = mix(rows(layer));
           if (used != null && used.layerNorm() != ScalarMix.LayerNorm.NONE) {
@@ -424,7 +429,7 @@ public final class ElmoModel implements AutoCloseable {
         embedder.run(sentences, state, outputs);
         normalized.write();
       } catch (ArithmeticException e) {
-        memories.values().forEach(NativeMemory::close);
+        memories.values().forEach(Memory::close);
         throw new ElmoException(
             "batch: expected results that can be addressed, found "
                 + lengths.length
@@ -433,7 +438,7 @@ public final class ElmoModel implements AutoCloseable {
                 + " rows",
             e);
       } catch (Throwable e) {
-        memories.values().forEach(NativeMemory::close);
+        memories.values().forEach(Memory::close);
         throw e;
       }
       return new Embeddings(sentences, lengths, maxLength, memories, this::dim);
@@ -517,12 +522,12 @@ public final class ElmoModel implements AutoCloseable {
    * boundaries included, until all batches have run.
    */
   private final class Normalized implements AutoCloseable {
-    private record Wanted(ScalarMix mix, boolean mean, int maxLength, NativeMemory target) {}
+    private record Wanted(ScalarMix mix, boolean mean, int maxLength, Memory target) {}
 
     private final List<List<String>> sentences;
     private final boolean boundaries;
     private final List<Wanted> wanted = new ArrayList<>();
-    private final List<NativeMemory> layers = new ArrayList<>();
+    private final List<Memory> layers = new ArrayList<>();
     private int rows;
 
     Normalized(List<List<String>> sentences, boolean boundaries) {
@@ -533,7 +538,7 @@ public final class ElmoModel implements AutoCloseable {
       }
     }
 
-    void add(ScalarMix mix, boolean mean, int maxLength, NativeMemory target) {
+    void add(ScalarMix mix, boolean mean, int maxLength, Memory target) {
       wanted.add(new Wanted(mix, mean, maxLength, target));
     }
 
@@ -547,7 +552,7 @@ public final class ElmoModel implements AutoCloseable {
         long floats =
             Math.multiplyExact(
                 (long) sentences.size() * rows, (long) halves * options.projectionDim());
-        NativeMemory memory = NativeMemory.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
+        Memory memory = backend.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
         layers.add(memory);
         outputs.add(new Output(halves, scales, false, true, rows, List.of(memory)));
       }
@@ -557,6 +562,9 @@ public final class ElmoModel implements AutoCloseable {
     void write() {
       if (wanted.isEmpty() || sentences.isEmpty()) {
         return;
+      }
+      for (int k = 0; k < layers.size(); k++) {
+        layers.set(k, onHost(layers.get(k)));
       }
       List<CpuMix.Rows> sources = new ArrayList<>();
       for (int k = 0; k < layers.size(); k++) {
@@ -569,9 +577,33 @@ public final class ElmoModel implements AutoCloseable {
               sentences.stream().mapToInt(tokens -> tokens.size() + (ends ? 2 : 0)).toArray();
           kernel.select(
               rows(ends), lengths, rows(one.mix.layerNorm() == ScalarMix.LayerNorm.ALLENNLP));
-          kernel.forward(2, one.mix.scales(), one.mean, one.maxLength, one.target.floatPointer(0));
+          if (one.target instanceof NativeMemory) {
+            kernel.forward(
+                2, one.mix.scales(), one.mean, one.maxLength, one.target.floatPointer(0));
+            continue;
+          }
+          try (Memory host = NativeMemory.allocate(one.target.bytes())) {
+            kernel.forward(2, one.mix.scales(), one.mean, one.maxLength, host.floatPointer(0));
+            backend.copy(host, one.target);
+          }
         }
       }
+    }
+
+    /** These mixes run on the CPU, wherever the model does: other memory is copied, and closed. */
+    private Memory onHost(Memory memory) {
+      if (memory instanceof NativeMemory) {
+        return memory;
+      }
+      Memory host = NativeMemory.allocate(memory.bytes());
+      try {
+        backend.copy(memory, host);
+      } catch (Throwable e) {
+        host.close();
+        throw e;
+      }
+      memory.close();
+      return host;
     }
 
     /** The rows of all tokens, with or without boundaries, in {@link #layers}. */
@@ -588,7 +620,7 @@ public final class ElmoModel implements AutoCloseable {
 
     @Override
     public void close() {
-      layers.forEach(NativeMemory::close);
+      layers.forEach(Memory::close);
     }
   }
 
@@ -660,8 +692,8 @@ public final class ElmoModel implements AutoCloseable {
 
     private Opener opener;
     private Path optionsFile;
-    private Device device = Device.auto();
-    private Precision precision = Precision.FP32;
+    private Device device; // null for the best there is
+    private Precision precision; // null for the device's own
     private int threads = Runtime.getRuntime().availableProcessors();
     private ScalarMix mix;
     private long wordCacheBytes = 64 << 20;
@@ -750,7 +782,10 @@ public final class ElmoModel implements AutoCloseable {
       return this;
     }
 
-    /** How to hold the matrices; {@link Precision#FP32} by default. */
+    /**
+     * How to hold the matrices. By default what the system property {@code elmo4j.precision} names,
+     * or else {@link Precision#FP32} on the CPU and {@link Precision#FP16} on a CUDA device.
+     */
     public Builder precision(Precision precision) {
       require(precision, "precision");
       this.precision = precision;
@@ -822,8 +857,9 @@ public final class ElmoModel implements AutoCloseable {
     }
 
     /**
-     * Native memory that all calls under way may take together, beside their results and a few MB a
-     * thread; by default 128 MiB a thread and 128 MiB more. Large calls run in parts that fit; a
+     * Memory of the device that all calls under way may take together, beside their results and a
+     * few MB a thread; by default 128 MiB a thread and 128 MiB more, on a CUDA device a quarter of
+     * what is free, 8 GiB at most. Large calls run in parts that fit; a
      * call that does not fit beside others waits for them; a single sentence that needs more runs
      * alone. With less than 128 MiB a thread batches of the published model become smaller, and
      * slower.
@@ -839,8 +875,8 @@ public final class ElmoModel implements AutoCloseable {
       return this;
     }
 
-    private long workspaceBytes() {
-      return workspaceBytes != 0 ? workspaceBytes : (128L << 20) * (threads + 1);
+    private long workspaceBytes(Backend backend) {
+      return workspaceBytes != 0 ? workspaceBytes : backend.defaultWorkspaceBytes();
     }
 
     /**
@@ -849,7 +885,7 @@ public final class ElmoModel implements AutoCloseable {
      * @param maxDelay how long a sentence waits for others while nothing runs, unless all have come
      *     back that the last run answered; by default 1 ms
      * @param maxTokens tokens, boundaries included, of one run; as many may wait for the next. By
-     *     default 12,288 for each two threads
+     *     default 12,288 for each two threads, 81,920 on a CUDA device
      * @throws ElmoException if the delay is negative or longer than a day, or there are no tokens
      */
     public Builder merging(Duration maxDelay, int maxTokens) {
@@ -865,8 +901,10 @@ public final class ElmoModel implements AutoCloseable {
       return this;
     }
 
-    private int mergedTokens() {
-      return mergedTokens != 0 ? mergedTokens : 12_288 * ((threads + 1) / 2);
+    private int mergedTokens(Backend backend) {
+      return mergedTokens != 0
+          ? mergedTokens
+          : 2 * backend.batchPositions() * ((backend.parallelism() + 1) / 2);
     }
 
     private static List<String> readWords(Path file) {
@@ -879,6 +917,19 @@ public final class ElmoModel implements AutoCloseable {
       }
     }
 
+    /** The device and the way to run there are chosen here, and nowhere else. */
+    private Backend backend(WeightStore store) {
+      Device on = device == null ? Device.auto() : device;
+      String named = System.getProperty("elmo4j.precision");
+      Precision held = on.isCuda() ? Precision.FP16 : Precision.FP32;
+      if (precision != null) {
+        held = precision;
+      } else if (named != null) {
+        held = Precision.parse(named);
+      }
+      return on.isCuda() ? new CudaBackend(store, on, held) : new CpuBackend(store, held, threads);
+    }
+
     /**
      * Reads, checks and places the weights.
      *
@@ -889,9 +940,6 @@ public final class ElmoModel implements AutoCloseable {
       if (opener == null) {
         throw new ElmoException(
             "model: expected path, files, weights, pretrained or miniEnglish, found none of them");
-      }
-      if (!device.equals(Device.cpu())) {
-        throw new ElmoException("device: expected cpu, found " + device);
       }
       List<String> words = vocabulary == null ? List.of() : readWords(vocabulary);
       try (WeightStore store = opener.open(optionsFile)) {

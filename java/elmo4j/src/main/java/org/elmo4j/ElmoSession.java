@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j;
 
+import java.util.Arrays;
 import java.util.List;
 import org.elmo4j.backend.LstmState;
-import org.elmo4j.backend.NativeMemory;
 
 /**
  * A run that carries LSTM state from call to call as the original tools do: row k of a batch goes
@@ -61,8 +61,11 @@ public final class ElmoSession implements AutoCloseable {
    * @throws ElmoException if there is no such layer
    */
   public synchronized float[][] hidden(int layer, boolean backward) {
-    return rows(
-        open().hidden(checkLayer(layer), backward ? 1 : 0), model.options().projectionDim());
+    LstmState state = open();
+    int index = checkLayer(layer);
+    float[][] rows = new float[state.rows()][];
+    Arrays.setAll(rows, r -> state.hiddenRow(index, backward ? 1 : 0, r));
+    return rows;
   }
 
   /**
@@ -74,7 +77,11 @@ public final class ElmoSession implements AutoCloseable {
    * @throws ElmoException if there is no such layer
    */
   public synchronized float[][] cell(int layer, boolean backward) {
-    return rows(open().cell(checkLayer(layer), backward ? 1 : 0), model.options().lstmDim());
+    LstmState state = open();
+    int index = checkLayer(layer);
+    float[][] rows = new float[state.rows()][];
+    Arrays.setAll(rows, r -> state.cellRow(index, backward ? 1 : 0, r));
+    return rows;
   }
 
   private int checkLayer(int layer) {
@@ -85,18 +92,10 @@ public final class ElmoSession implements AutoCloseable {
     return layer - 1;
   }
 
-  private float[][] rows(NativeMemory memory, int width) {
-    float[][] rows = new float[state.rows()][width];
-    for (int r = 0; r < rows.length; r++) {
-      memory.copyTo((long) r * width, rows[r]);
-    }
-    return rows;
-  }
-
   /** Forgets all state: the next call starts from zero. */
   public synchronized void reset() {
     open().close();
-    state = new LstmState(model.options());
+    state = model.newState();
   }
 
   private LstmState open() {

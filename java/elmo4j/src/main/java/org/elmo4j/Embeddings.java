@@ -7,7 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.ToIntFunction;
-import org.elmo4j.backend.NativeMemory;
+import org.elmo4j.backend.Memory;
 
 /**
  * What came out for a batch: one tensor for each layer asked for. It owns native memory: close it.
@@ -20,13 +20,13 @@ public final class Embeddings implements AutoCloseable {
   private final int[] lengths;
   private final int maxLength;
   private final Map<Layer, Tensor> tensors;
-  private final List<NativeMemory> memories;
+  private final List<Memory> memories;
 
   Embeddings(
       List<List<String>> sentences,
       int[] lengths,
       int maxLength,
-      Map<Layer, NativeMemory> memories,
+      Map<Layer, Memory> memories,
       ToIntFunction<Layer> dims) {
     this.sentences = sentences;
     this.lengths = lengths;
@@ -109,6 +109,6 @@ public final class Embeddings implements AutoCloseable {
    */
   @Override
   public void close() {
-    memories.forEach(NativeMemory::close);
+    memories.forEach(Memory::close);
   }
 }

@@ -6,18 +6,24 @@ import java.util.Locale;
 
 /** How a backend holds weights and multiplies. Results are always 32-bit floats. */
 public enum Precision {
-  /** 32-bit floats throughout. */
+  /** 32-bit floats throughout. What a model on the CPU has by default. */
   FP32,
 
   /**
    * Matrices in bfloat16: half the memory, 32-bit sums and state. With AMX several times as fast as
    * {@link #FP32}; on processors without it only small batches gain. Vectors keep a cosine of at
-   * least 0.9999 with those of FP32.
+   * least 0.9999 with those of FP32. On the CPU alone.
    */
-  BF16;
+  BF16,
 
   /**
-   * Reads {@code fp32} or {@code bf16}.
+   * Matrices and layers in half precision, for tensor cores; 32-bit sums, gates and cell states.
+   * What a model on a CUDA device has by default, and on no other.
+   */
+  FP16;
+
+  /**
+   * Reads {@code fp32}, {@code bf16} or {@code fp16}.
    *
    * @throws ElmoException if the name is another
    */
@@ -27,8 +33,10 @@ public enum Precision {
         return FP32;
       case "bf16":
         return BF16;
+      case "fp16":
+        return FP16;
       default:
-        throw new ElmoException("precision: expected fp32 or bf16, found \"" + name + "\"");
+        throw new ElmoException("precision: expected fp32, bf16 or fp16, found \"" + name + "\"");
     }
   }
 }

@@ -4,7 +4,7 @@ package org.elmo4j;
 
 import java.nio.FloatBuffer;
 import java.util.Arrays;
-import org.elmo4j.backend.NativeMemory;
+import org.elmo4j.backend.Memory;
 
 /**
  * Numbers in native memory, row-major, 32-bit floats: a view that copies nothing. It belongs to the
@@ -12,12 +12,12 @@ import org.elmo4j.backend.NativeMemory;
  * Any number of threads may read it.
  */
 public final class Tensor {
-  private final NativeMemory memory;
+  private final Memory memory;
   private final long offset;
   private final long[] shape;
 
   /** A view of {@code memory} from float {@code offset} on. */
-  Tensor(NativeMemory memory, long offset, long... shape) {
+  Tensor(Memory memory, long offset, long... shape) {
     this.memory = memory;
     this.offset = offset;
     this.shape = shape;
@@ -44,7 +44,7 @@ public final class Tensor {
 
   /** Where the numbers lie. */
   public Device device() {
-    return Device.cpu();
+    return memory.device();
   }
 
   /**

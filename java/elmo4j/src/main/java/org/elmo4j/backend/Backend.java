@@ -19,10 +19,56 @@ public interface Backend extends AutoCloseable {
   /** How many pieces of work it does at once: what to split a large call into. */
   int parallelism();
 
+  /** Positions of one batch with which it works at full speed. */
+  int batchPositions();
+
   /**
-   * Bytes of native memory that a batch takes at most while it is under way, outputs not counted.
+   * Bytes of device memory that a batch takes at most while it is under way, outputs not counted.
    */
   long workspaceBytes(int sentences, int positions);
+
+  /** What calls under way may take together where nobody says otherwise. */
+  long defaultWorkspaceBytes();
+
+  /**
+   * Bytes of one number of a token representation and of the state's h: 4, or 2 where they are held
+   * in half precision. Outputs and the state's c are 32-bit floats always.
+   */
+  int numberBytes();
+
+  /**
+   * Memory of the device, not cleared.
+   *
+   * @param bytes 0 or more
+   * @throws org.elmo4j.ElmoException if there is not that much
+   */
+  Memory allocate(long bytes);
+
+  /** Sets memory to zero. */
+  void clear(Memory memory);
+
+  /**
+   * Copies rows: row {@code to[i]} of the target becomes row {@code from[i]} of the source.
+   *
+   * @param dim numbers of a row
+   * @param numberBytes bytes of each: 4 or 2
+   * @param count how many rows; no target row twice
+   */
+  void copyRows(
+      int dim, int numberBytes, int count, Memory source, int[] from, Memory target, int[] to);
+
+  /**
+   * Copies numbers to the heap as floats, from number {@code offset} on.
+   *
+   * @param numberBytes bytes of each in the source: 4 or 2
+   */
+  void read(Memory source, int numberBytes, long offset, float[] target);
+
+  /** Copies floats from the heap to the beginning of memory, as numbers of {@link #numberBytes}. */
+  void write(float[] source, Memory target);
+
+  /** Copies all bytes of one memory to another; either may be of the host. */
+  void copy(Memory source, Memory target);
 
   /**
    * Token representations: character convolution, highway layers, projection; before the projection
@@ -33,7 +79,7 @@ public interface Backend extends AutoCloseable {
    * @param wordIds a row of {@code word_embed} for each; not looked at where the model has none
    * @param rows [words, P], written
    */
-  void tokenRepresentations(int words, NativeMemory ids, int[] wordIds, NativeMemory rows);
+  void tokenRepresentations(int words, NativeMemory ids, int[] wordIds, Memory rows);
 
   /**
    * Runs the biLM over batches and writes outputs. Layers that no output needs are not run.
@@ -43,7 +89,7 @@ public interface Backend extends AutoCloseable {
    * @param state carried on and changed, or null to start each sentence from zero
    * @param outputs all rows of these sentences are written
    */
-  void run(List<Batch> batches, NativeMemory words, LstmState state, List<Output> outputs);
+  void run(List<Batch> batches, Memory words, LstmState state, List<Output> outputs);
 
   @Override
   void close();

@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.backend;
 
+import java.util.Arrays;
+import java.util.stream.IntStream;
+
 /**
  * Sentences that run together, by falling length. Each has a row of positions for every token and
  * its two boundaries, one sentence behind the other.
@@ -21,5 +24,17 @@ public record Batch(int[] sentence, int[] stateRow, int[] start, int[] length, i
   /** Positions of all sentences together. */
   public int positions() {
     return word.length;
+  }
+
+  /** Its sentences from one to before another, as a batch of their own. */
+  public Batch part(int from, int to) {
+    int first = start[from];
+    int end = start[to - 1] + length[to - 1];
+    return new Batch(
+        Arrays.copyOfRange(sentence, from, to),
+        Arrays.copyOfRange(stateRow, from, to),
+        IntStream.range(from, to).map(r -> start[r] - first).toArray(),
+        Arrays.copyOfRange(length, from, to),
+        Arrays.copyOfRange(word, first, end));
   }
 }

@@ -2,34 +2,23 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.backend;
 
-import java.lang.ref.Cleaner;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
-import org.bytedeco.javacpp.BytePointer;
-import org.bytedeco.javacpp.FloatPointer;
-import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.javacpp.ShortPointer;
+import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
 import org.elmo4j.backend.cpu.CpuKernels;
 
 /**
- * A block of native memory, counted. Whoever allocates it closes it. It is freed when it is closed
- * and nobody reads it: an access under way, or a buffer handed out by {@link #floats} that is still
- * reachable, puts the free off, so that no order of calls can reach freed memory. What is forgotten
- * is freed by the garbage collector, with a warning. Any number of threads may use it.
+ * Memory of the host. A buffer handed out by {@link #floats} that is still reachable puts the free
+ * off too.
  */
-public final class NativeMemory implements AutoCloseable {
-  private static final System.Logger LOG = System.getLogger(NativeMemory.class.getName());
-  private static final Cleaner CLEANER = Cleaner.create();
-  private static final AtomicLong LIVE = new AtomicLong();
+public final class NativeMemory extends Memory {
+  private static final AtomicLong ALLOCATED = new AtomicLong();
   private static final AtomicLong LINGERING = new AtomicLong();
-  private static final AtomicLong MAPPED = new AtomicLong();
-  private static final AtomicLong COUNT = new AtomicLong();
-  private static final boolean TRACE = Boolean.getBoolean("elmo4j.leakTrace");
   private static final long LIMIT =
       Long.getLong("elmo4j.maxNativeBytes", Pointer.totalPhysicalBytes() / 10 * 9);
 
@@ -37,81 +26,57 @@ public final class NativeMemory implements AutoCloseable {
   // for them.
   private static final long LINGERING_LIMIT = Math.min(1L << 30, LIMIT / 4);
 
-  private final Block block;
-  private final Cleaner.Cleanable cleanable;
+  private static final class Allocated extends Block {
+    private final Pointer pointer;
 
-  /** The memory itself, shared by the handle, accesses under way and buffers handed out. */
-  private static final class Block implements Runnable {
-    final long id = COUNT.incrementAndGet();
-    final long address;
-    final long bytes;
-    final boolean mapped;
-    final AtomicInteger users = new AtomicInteger(1);
-    final Throwable allocated = TRACE ? new Throwable("allocated here") : null;
-    volatile boolean closed;
-
-    Block(long address, long bytes, boolean mapped) {
-      this.address = address;
-      this.bytes = bytes;
-      this.mapped = mapped;
+    Allocated(Pointer pointer, long bytes) {
+      super(pointer.address(), bytes);
+      this.pointer = pointer;
     }
 
-    /** Runs once: on close, or when the handle was lost. */
     @Override
-    public void run() {
-      if (!closed) {
-        closed = true;
-        LOG.log(
-            System.Logger.Level.WARNING,
-            "native memory "
-                + id
-                + " of "
-                + bytes
-                + " bytes was never closed"
-                + (TRACE ? "" : "; run with -Delmo4j.leakTrace=true to see where it was allocated"),
-            allocated);
-      }
-      LINGERING.addAndGet(mapped ? 0 : bytes);
-      release();
+    protected void closed() {
+      LINGERING.addAndGet(bytes);
     }
 
-    void retain() {
-      while (true) {
-        int n = users.get();
-        if (n == 0 || closed) {
-          throw new IllegalStateException("this memory was closed");
-        }
-        if (users.compareAndSet(n, n + 1)) {
-          return;
-        }
-      }
-    }
-
-    void release() {
-      if (users.decrementAndGet() > 0) {
-        return;
-      }
-      if (mapped) {
-        CpuKernels.elmo4j_unmap(new Address(address), bytes);
-        MAPPED.addAndGet(-bytes);
-      } else {
-        CpuKernels.elmo4j_free(new Address(address));
-        LINGERING.addAndGet(-bytes);
-        LIVE.addAndGet(-bytes);
-      }
+    @Override
+    protected void free() {
+      CpuKernels.elmo4j_free(pointer);
+      LINGERING.addAndGet(-bytes);
+      ALLOCATED.addAndGet(-bytes);
     }
   }
 
-  /** A pointer that owns nothing. */
-  private static final class Address extends Pointer {
-    Address(long address) {
-      this.address = address;
+  private static final class Mapped extends Block {
+    private final Pointer pointer;
+
+    Mapped(Pointer pointer, long bytes) {
+      super(pointer.address(), bytes);
+      this.pointer = pointer;
+    }
+
+    @Override
+    protected void free() {
+      CpuKernels.elmo4j_unmap(pointer, bytes);
+    }
+  }
+
+  private static final class Lent extends Block {
+    private final Runnable giveBack;
+
+    Lent(Pointer pointer, long bytes, Runnable giveBack) {
+      super(pointer.address(), bytes);
+      this.giveBack = giveBack;
+    }
+
+    @Override
+    protected void free() {
+      giveBack.run();
     }
   }
 
   private NativeMemory(Block block) {
-    this.block = block;
-    this.cleanable = CLEANER.register(this, block);
+    super(block);
   }
 
   /**
@@ -132,7 +97,7 @@ public final class NativeMemory implements AutoCloseable {
             "native memory: expected room for "
                 + bytes
                 + " bytes, found "
-                + LIVE.get()
+                + ALLOCATED.get()
                 + " of "
                 + LIMIT
                 + " in use");
@@ -142,15 +107,15 @@ public final class NativeMemory implements AutoCloseable {
     try {
       pointer = CpuKernels.elmo4j_alloc(bytes);
     } catch (Throwable e) {
-      LIVE.addAndGet(-bytes);
+      ALLOCATED.addAndGet(-bytes);
       throw e;
     }
     if (pointer == null || pointer.isNull()) {
-      LIVE.addAndGet(-bytes);
+      ALLOCATED.addAndGet(-bytes);
       throw new ElmoException(
           "native memory: expected " + bytes + " bytes from the system, found none");
     }
-    return new NativeMemory(new Block(pointer.address(), bytes, false));
+    return new NativeMemory(new Allocated(pointer, bytes));
   }
 
   /**
@@ -168,23 +133,31 @@ public final class NativeMemory implements AutoCloseable {
       throw new ElmoException(
           folder + ": expected room for a temporary file of " + bytes + " bytes, found none");
     }
-    MAPPED.addAndGet(bytes);
-    return new NativeMemory(new Block(pointer.address(), bytes, true));
+    return new NativeMemory(new Mapped(pointer, bytes));
+  }
+
+  /**
+   * Memory that somebody else allocated.
+   *
+   * @param giveBack called once, when it is freed
+   */
+  public static NativeMemory of(Pointer pointer, long bytes, Runnable giveBack) {
+    return new NativeMemory(new Lent(pointer, bytes, giveBack));
   }
 
   private static boolean reserve(long bytes) {
-    if (LIVE.addAndGet(bytes) <= LIMIT) {
+    if (ALLOCATED.addAndGet(bytes) <= LIMIT) {
       return true;
     }
-    LIVE.addAndGet(-bytes);
+    ALLOCATED.addAndGet(-bytes);
     return false;
   }
 
   /** Waits a moment for the garbage collector to find buffers that nobody reaches any more. */
   private static void collect() {
-    long before = LIVE.get();
+    long before = ALLOCATED.get();
     System.gc();
-    for (int i = 0; i < 20 && LIVE.get() >= before; i++) {
+    for (int i = 0; i < 20 && ALLOCATED.get() >= before; i++) {
       try {
         Thread.sleep(5);
       } catch (InterruptedException e) {
@@ -194,111 +167,50 @@ public final class NativeMemory implements AutoCloseable {
     }
   }
 
-  /**
-   * Bytes of all native memory that elmo4j holds in this process, closed blocks that buffers hold
-   * back included.
-   */
-  public static long liveBytes() {
-    return LIVE.get() + MAPPED.get();
+  @Override
+  public Device device() {
+    return Device.cpu();
   }
 
-  /** This block's size. */
-  public long bytes() {
-    return block.bytes;
-  }
-
-  /**
-   * A read-only buffer of {@code count} floats from float {@code offset} on, without a copy. The
-   * memory stays as long as the buffer is reachable.
-   *
-   * @throws IllegalStateException after {@link #close}
-   */
+  @Override
   public FloatBuffer floats(long offset, int count) {
-    block.retain();
+    Block held = block();
+    held.retain();
     try {
       checkRange(offset, count);
       if (count == 0) {
         return FloatBuffer.allocate(0).asReadOnlyBuffer();
       }
       ByteBuffer root =
-          new BytePointer(at(offset * Float.BYTES))
-              .capacity((long) count * Float.BYTES)
-              .asByteBuffer();
-      block.retain();
-      Block held = block;
+          bytePointer(offset * Float.BYTES).capacity((long) count * Float.BYTES).asByteBuffer();
+      held.retain();
       CLEANER.register(root, held::release);
       return root.asFloatBuffer().asReadOnlyBuffer();
     } finally {
-      block.release();
+      held.release();
     }
   }
 
-  /** One float. */
-  public float getFloat(long offset) {
-    block.retain();
-    try {
-      checkRange(offset, 1);
-      return floatPointer(offset).get();
-    } finally {
-      block.release();
-    }
-  }
-
-  /** Copies floats from float {@code offset} on into an array. */
+  @Override
   public void copyTo(long offset, float[] target) {
-    block.retain();
+    block().retain();
     try {
       checkRange(offset, target.length);
       floatPointer(offset).get(target);
     } finally {
-      block.release();
+      block().release();
     }
   }
 
-  private void checkRange(long offset, long count) {
-    if (offset < 0 || count < 0 || (offset + count) * Float.BYTES > block.bytes) {
-      throw new IndexOutOfBoundsException(
-          "floats "
-              + offset
-              + " to "
-              + (offset + count)
-              + " are outside of "
-              + block.bytes
-              + " bytes");
-    }
-  }
-
-  private Address at(long byteOffset) {
-    return new Address(block.address + byteOffset);
-  }
-
-  /**
-   * For native calls: owns nothing and checks nothing. The caller keeps this memory open while it
-   * is used.
-   */
-  public FloatPointer floatPointer(long offset) {
-    return new FloatPointer(at(offset * Float.BYTES));
-  }
-
-  /** As {@link #floatPointer}; the offset counts bytes. */
-  public BytePointer bytePointer(long offset) {
-    return new BytePointer(at(offset));
-  }
-
-  /** As {@link #floatPointer}; the offset counts ints. */
-  public IntPointer intPointer(long offset) {
-    return new IntPointer(at(offset * Integer.BYTES));
-  }
-
-  /** As {@link #floatPointer}; the offset counts shorts. */
-  public ShortPointer shortPointer(long offset) {
-    return new ShortPointer(at(offset * Short.BYTES));
-  }
-
-  /** Frees the memory once nobody reads it. Harmless when repeated. */
   @Override
-  public void close() {
-    block.closed = true;
-    cleanable.clean();
+  public CompletableFuture<NativeMemory> toHost() {
+    block().retain();
+    try {
+      NativeMemory copy = allocate(bytes());
+      Pointer.memcpy(copy.bytePointer(0), bytePointer(0), bytes());
+      return CompletableFuture.completedFuture(copy);
+    } finally {
+      block().release();
+    }
   }
 }

@@ -21,7 +21,7 @@ public record Output(
     boolean mean,
     boolean boundaries,
     int maxLength,
-    List<NativeMemory> targets) {
+    List<Memory> targets) {
 
   /** The highest layer that the sum needs. */
   public int topLayer() {

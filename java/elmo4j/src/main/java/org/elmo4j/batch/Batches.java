@@ -9,12 +9,6 @@ import org.elmo4j.backend.Backend;
 
 /** Splits a call's sentences into batches of like length. */
 final class Batches {
-  /**
-   * Positions of one batch: enough that most steps have more than 128 rows, where products run at
-   * full speed, at 25 tokens a sentence.
-   */
-  static final int POSITIONS = 6144;
-
   /** A call is split further to give each thread work, down to this many sentences a batch. */
   private static final int FEW_SENTENCES = 48;
 
@@ -36,7 +30,7 @@ final class Batches {
       order[i] = (long) (Integer.MAX_VALUE - length) << 32 | i;
     }
     Arrays.sort(order);
-    long wanted = (total + POSITIONS - 1) / POSITIONS;
+    long wanted = (total + backend.batchPositions() - 1) / backend.batchPositions();
     // A batch is two pieces of work that can run at once, its directions.
     long useful = Math.min((backend.parallelism() + 1) / 2, order.length / FEW_SENTENCES);
     long count = Math.max(1, Math.max(wanted, useful));

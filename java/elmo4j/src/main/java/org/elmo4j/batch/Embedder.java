@@ -10,11 +10,11 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.IntStream;
-import org.bytedeco.javacpp.BytePointer;
 import org.elmo4j.Statistics;
 import org.elmo4j.backend.Backend;
 import org.elmo4j.backend.Batch;
 import org.elmo4j.backend.LstmState;
+import org.elmo4j.backend.Memory;
 import org.elmo4j.backend.NativeMemory;
 import org.elmo4j.backend.Output;
 import org.elmo4j.text.TokenEncoder;
@@ -74,10 +74,10 @@ public final class Embedder implements AutoCloseable {
     this.encoder = encoder;
     stateByLength = options.dictionary() != null; // as the originals do
     projectionDim = options.projectionDim();
-    wordBytes = projectionDim * Float.BYTES + encoder.maxCharacters() * Short.BYTES;
+    wordBytes = projectionDim * backend.numberBytes() + encoder.maxCharacters() * Short.BYTES;
     partPositions = workspaceBytes / 4 / wordBytes;
     workspace = new Semaphore(kibibytes(workspaceBytes), true);
-    cache = new WordCache(wordCacheBytes, projectionDim, encoder.maxCharacters());
+    cache = new WordCache(backend, wordCacheBytes, projectionDim, encoder.maxCharacters());
   }
 
   private static int kibibytes(long bytes) {
@@ -170,8 +170,7 @@ public final class Embedder implements AutoCloseable {
     long needed =
         (long) words.count() * wordBytes + Math.min(batches.size(), batchesUnderWay()) * largest;
     reserve(needed);
-    try (NativeMemory representations =
-        NativeMemory.allocate((long) words.count() * projectionDim * Float.BYTES)) {
+    try (Memory representations = rows(words.count())) {
       int[] place = represent(words, representations);
       for (Batch batch : batches) {
         int[] word = batch.word();
@@ -190,6 +189,10 @@ public final class Embedder implements AutoCloseable {
     batchCount.add(batches.size());
   }
 
+  private Memory rows(int count) {
+    return backend.allocate((long) count * projectionDim * backend.numberBytes());
+  }
+
   private void reserve(long bytes) {
     workspace.acquireUninterruptibly(Math.min(kibibytes(bytes), kibibytes(workspaceBytes)));
     workspacePeak.accumulateAndGet(workspaceUsed.addAndGet(bytes), Math::max);
@@ -201,7 +204,7 @@ public final class Embedder implements AutoCloseable {
   }
 
   /** Fills in the words' rows from the cache and the backend; returns which row each word has. */
-  private int[] represent(Words words, NativeMemory rows) {
+  private int[] represent(Words words, Memory rows) {
     long before = System.nanoTime();
     int[] place = new int[words.count()];
     int missing = cache.fetch(words, rows, place);
@@ -213,7 +216,7 @@ public final class Embedder implements AutoCloseable {
   }
 
   /** Computes the words whose place is below {@code missing}, in order, and caches them. */
-  private void compute(Words words, int[] place, int missing, NativeMemory rows) {
+  private void compute(Words words, int[] place, int missing, Memory rows) {
     if (missing == 0) {
       return;
     }
@@ -236,14 +239,7 @@ public final class Embedder implements AutoCloseable {
       backend.tokenRepresentations(missing, ids, wordIds, rows);
     }
     wordsComputed.add(missing);
-    if (cache.capacity() > 0) {
-      BytePointer row = rows.bytePointer(0);
-      for (int i = 0; i < place.length; i++) {
-        if (place[i] < missing) {
-          cache.put(words.word(i), row.position((long) place[i] * projectionDim * Float.BYTES));
-        }
-      }
-    }
+    cache.put(words, place, missing, rows);
   }
 
   /**
@@ -282,7 +278,7 @@ public final class Embedder implements AutoCloseable {
     }
     long needed = (long) count * wordBytes;
     reserve(needed);
-    try (NativeMemory rows = NativeMemory.allocate((long) count * projectionDim * Float.BYTES)) {
+    try (Memory rows = rows(count)) {
       compute(words, place, count, rows);
     } finally {
       release(needed);
@@ -296,9 +292,11 @@ public final class Embedder implements AutoCloseable {
    * @param row [P]
    */
   public void put(String word, float[] row) {
-    try (NativeMemory memory = NativeMemory.allocate((long) projectionDim * Float.BYTES)) {
-      memory.floatPointer(0).put(row, 0, projectionDim);
-      cache.put(word, memory.bytePointer(0));
+    Words words = new Words(1);
+    words.number(word);
+    try (Memory memory = rows(1)) {
+      backend.write(row, memory);
+      cache.put(words, new int[1], 1, memory);
     }
   }
 
@@ -321,7 +319,7 @@ public final class Embedder implements AutoCloseable {
         Duration.ofNanos(wordNanos.sum()),
         Duration.ofNanos(biLmNanos.sum()),
         workspacePeak.get(),
-        NativeMemory.liveBytes());
+        Memory.liveBytes());
   }
 
   /** Frees the word cache. No call may be under way. */

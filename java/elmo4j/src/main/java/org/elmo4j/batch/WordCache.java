@@ -6,15 +6,16 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.RemovalCause;
 import java.util.Arrays;
-import org.bytedeco.javacpp.BytePointer;
-import org.bytedeco.javacpp.Pointer;
-import org.elmo4j.backend.NativeMemory;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import org.elmo4j.backend.Backend;
+import org.elmo4j.backend.Memory;
 
 /**
  * Words' representations, kept from call to call. Caffeine decides which words stay; their rows lie
- * in one block of native memory, cut into slots. Rows are copied in and out, so that a row that a
- * call uses cannot be overwritten. Any number of threads may use it; whoever closes it sees to it
- * that none does.
+ * in one block of the device's memory, cut into slots. Rows are copied in and out, so that a row
+ * that a call uses cannot be overwritten. Any number of threads may use it; whoever closes it sees
+ * to it that none does.
  */
 final class WordCache implements AutoCloseable {
   /** What a word costs beside its row: Caffeine's entry, the string, the slot. */
@@ -23,11 +24,16 @@ final class WordCache implements AutoCloseable {
   /** Slots for rows on their way in while the cache is full. */
   private static final int MAX_SPARE = 32;
 
-  private final int rowBytes;
+  private final Backend backend;
+  private final int dim;
   private final int maxWordLength;
   private final int capacity;
-  private final NativeMemory rows;
-  private final Cache<String, Row> cache;
+  private final Memory rows;
+  private final Cache<String, Integer> cache; // where a word's row lies
+
+  // Read: slots are looked up and copied from. Write: they are given anew and written. A slot that
+  // is given back meanwhile keeps its row until then.
+  private final ReadWriteLock lock = new ReentrantReadWriteLock();
 
   // Slots that nothing uses: those given back, and those from `fresh` on.
   private final Object slots = new Object();
@@ -36,33 +42,27 @@ final class WordCache implements AutoCloseable {
   private int fresh;
   private final int slotCount;
 
-  /** Where a word's row lies. Guarded by itself. */
-  private static final class Row {
-    int slot;
-
-    Row(int slot) {
-      this.slot = slot;
-    }
-  }
-
   /**
-   * Room for as many words as take {@code bytes}, the Java heap that they need included. The native
-   * part is reserved at once; the system hands it out as it fills.
+   * Room for as many words as take {@code bytes}, the Java heap that they need included. Their rows
+   * are reserved at once; the system hands host memory out as it fills.
    *
-   * @param dim floats of a row
+   * @param backend whose token representations it keeps, and in whose memory
+   * @param dim numbers of a row
    * @param maxWordLength longer words are not kept: no caller's text shall fill the heap
    */
-  WordCache(long bytes, int dim, int maxWordLength) {
-    rowBytes = dim * Float.BYTES;
+  WordCache(Backend backend, long bytes, int dim, int maxWordLength) {
+    this.backend = backend;
+    this.dim = dim;
     this.maxWordLength = maxWordLength;
+    int rowBytes = dim * backend.numberBytes();
     slotCount = (int) Math.min(bytes / (rowBytes + HEAP_BYTES), Integer.MAX_VALUE / 2);
     capacity = slotCount < 2 ? 0 : slotCount - Math.min(MAX_SPARE, (slotCount + 7) / 8);
-    rows = NativeMemory.allocate(capacity == 0 ? 0 : (long) slotCount * rowBytes);
+    rows = backend.allocate(capacity == 0 ? 0 : (long) slotCount * rowBytes);
     cache =
         Caffeine.newBuilder()
             .maximumSize(capacity)
             .executor(Runnable::run) // Else a slot comes back at some later time.
-            .evictionListener((String word, Row row, RemovalCause cause) -> release(row))
+            .evictionListener((String word, Integer slot, RemovalCause cause) -> release(slot))
             .build();
   }
 
@@ -81,60 +81,98 @@ final class WordCache implements AutoCloseable {
   }
 
   /**
-   * Copies the rows of words that are here to the end of {@code target}, the last first, and leaves
-   * its beginning to the others.
+   * Copies the rows of words that are here to the end of {@code target}, and leaves its beginning
+   * to the others.
    *
    * @param target [words, dim]
    * @param place set for each word: the row of {@code target} that it has or must get
    * @return how many are missing; they have rows 0 to that number - 1, in order
    */
-  int fetch(Words words, NativeMemory target, int[] place) {
+  int fetch(Words words, Memory target, int[] place) {
+    int count = words.count();
     int missing = 0;
-    int found = words.count();
-    BytePointer to = target.bytePointer(0);
-    BytePointer from = rows.bytePointer(0);
-    for (int i = 0; i < words.count(); i++) {
-      Row row = capacity == 0 ? null : cache.getIfPresent(words.word(i));
-      if (row != null && copy(row, from, to.position((found - 1L) * rowBytes))) {
-        place[i] = --found;
-      } else {
-        place[i] = missing++;
+    int found = 0;
+    int[] from = new int[count];
+    int[] to = new int[count];
+    lock.readLock().lock();
+    try {
+      for (int i = 0; i < count; i++) {
+        Integer slot = capacity == 0 ? null : cache.getIfPresent(words.word(i));
+        if (slot == null) {
+          place[i] = missing++;
+        } else {
+          from[found] = slot;
+          place[i] = -++found;
+        }
       }
-    }
-    return missing;
-  }
-
-  private boolean copy(Row row, BytePointer from, BytePointer to) {
-    synchronized (row) {
-      if (row.slot < 0) {
-        return false; // It left the cache meanwhile.
+      for (int i = 0; i < count; i++) {
+        if (place[i] < 0) {
+          int k = -place[i] - 1;
+          to[k] = missing + k;
+          place[i] = to[k];
+        }
       }
-      Pointer.memcpy(to, from.position((long) row.slot * rowBytes), rowBytes);
-      return true;
+      backend.copyRows(dim, backend.numberBytes(), found, rows, from, target, to);
+      return missing;
+    } finally {
+      lock.readLock().unlock();
     }
   }
 
   /**
-   * Keeps a word's row, if there is room.
+   * Keeps words' rows, as far as there is room.
    *
-   * @param source where the row begins
+   * @param place the row of {@code source} that each word has; those below {@code count} are kept
    */
-  void put(String word, BytePointer source) {
-    if (capacity == 0 || word.length() > maxWordLength) {
+  void put(Words words, int[] place, int count, Memory source) {
+    if (capacity == 0) {
       return;
     }
-    int slot = takeSlot();
-    if (slot < 0) {
-      cache.cleanUp();
-      slot = takeSlot();
-      if (slot < 0) {
-        return;
+    int[] from = new int[count];
+    int[] to = new int[count];
+    String[] kept = new String[count];
+    lock.writeLock().lock();
+    try {
+      int n = 0;
+      for (int i = 0; i < words.count(); i++) {
+        String word = words.word(i);
+        if (place[i] < count && word.length() <= maxWordLength && !contains(word)) {
+          int slot = takeSlot();
+          if (slot < 0) {
+            flush(kept, from, to, n, source);
+            n = 0;
+            cache.cleanUp();
+            slot = takeSlot();
+          }
+          if (slot < 0) {
+            return;
+          }
+          kept[n] = word;
+          from[n] = place[i];
+          to[n++] = slot;
+        }
       }
+      flush(kept, from, to, n, source);
+    } finally {
+      lock.writeLock().unlock();
     }
-    Pointer.memcpy(rows.bytePointer((long) slot * rowBytes), source, rowBytes);
-    Row row = new Row(slot);
-    if (cache.asMap().putIfAbsent(word, row) != null) {
-      release(row); // Another call was faster.
+  }
+
+  /** Writes rows into their slots, then lets the words be found. */
+  private void flush(String[] kept, int[] from, int[] to, int count, Memory source) {
+    if (count == 0) {
+      return;
+    }
+    try {
+      backend.copyRows(dim, backend.numberBytes(), count, source, from, rows, to);
+    } catch (Throwable e) {
+      for (int i = 0; i < count; i++) {
+        release(to[i]);
+      }
+      throw e;
+    }
+    for (int i = 0; i < count; i++) {
+      cache.put(kept[i], to[i]);
     }
   }
 
@@ -147,12 +185,7 @@ final class WordCache implements AutoCloseable {
     }
   }
 
-  private void release(Row row) {
-    int slot;
-    synchronized (row) {
-      slot = row.slot;
-      row.slot = -1;
-    }
+  private void release(int slot) {
     synchronized (slots) {
       if (returnedCount == returned.length) {
         returned = Arrays.copyOf(returned, 2 * returnedCount);

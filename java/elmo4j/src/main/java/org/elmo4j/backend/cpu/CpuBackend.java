@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Pointer;
@@ -16,8 +17,10 @@ import org.elmo4j.Precision;
 import org.elmo4j.backend.Backend;
 import org.elmo4j.backend.Batch;
 import org.elmo4j.backend.LstmState;
+import org.elmo4j.backend.Memory;
 import org.elmo4j.backend.NativeMemory;
 import org.elmo4j.backend.Output;
+import org.elmo4j.backend.WeightReader;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
 
@@ -27,6 +30,9 @@ import org.elmo4j.weights.WeightStore;
  * meet only in the outputs.
  */
 public final class CpuBackend implements Backend {
+  /** Most steps have more than 128 rows then, at 25 tokens a sentence. */
+  private static final int BATCH_POSITIONS = 6144;
+
   /** Words that one native call computes: enough that the highway's weights are read rarely. */
   private static final int WORDS_PER_CHUNK = 96;
 
@@ -67,10 +73,13 @@ public final class CpuBackend implements Backend {
       throw new ElmoException(
           "precision bf16: expected a processor with AVX2 or AVX-512, found neither");
     }
+    if (precision == Precision.FP16) {
+      throw new ElmoException("precision fp16: expected a CUDA device, found cpu");
+    }
     workers = new Workers(threads);
     lstm = new Lstm[options.lstmLayers()][2];
     int groups = options.filters().size();
-    try (Staging staging = new Staging(store)) {
+    try (WeightReader staging = new WeightReader(store)) {
       NativeMemory shape = keep(2L * groups * Integer.BYTES);
       widths = shape.intPointer(0);
       filters = shape.intPointer(groups);
@@ -172,36 +181,6 @@ public final class CpuBackend implements Backend {
     return isaName(chooseIsa()) + ", " + CpuKernels.elmo4j_openblas_config().getString().trim();
   }
 
-  /** Room for one tensor at a time on its way from the file to its packed form. */
-  private static final class Staging implements AutoCloseable {
-    private final WeightStore store;
-    private NativeMemory memory = NativeMemory.allocate(0);
-
-    Staging(WeightStore store) {
-      this.store = store;
-    }
-
-    /** Valid until the next call. */
-    FloatPointer read(String name) {
-      long count = 1;
-      for (long n : store.shape(name)) {
-        count *= n;
-      }
-      if (memory.bytes() < count * Float.BYTES) {
-        memory.close();
-        memory = NativeMemory.allocate(count * Float.BYTES);
-      }
-      FloatPointer floats = memory.floatPointer(0);
-      store.read(name, floats.capacity(count).asBuffer());
-      return floats;
-    }
-
-    @Override
-    public void close() {
-      memory.close();
-    }
-  }
-
   private NativeMemory keep(long bytes) {
     NativeMemory memory = NativeMemory.allocate(bytes);
     memories.add(memory);
@@ -239,40 +218,10 @@ public final class CpuBackend implements Backend {
     store.read("word_embed", new FloatPointer(wordTable).capacity(floats).asBuffer());
   }
 
-  private void loadCharCnn(Staging staging) {
-    int dim = options.charEmbeddingDim();
-    long ids = options.characters() + 1;
-    long floats = 0;
-    for (ModelOptions.Filter filter : options.filters()) {
-      floats += filter.width() * ids * filter.count();
-    }
-    charTable = keep(floats * Float.BYTES).floatPointer(0);
+  private void loadCharCnn(WeightReader staging) {
+    charTable = keep(WeightReader.charTableSize(options) * Float.BYTES).floatPointer(0);
     charBias = keep((long) options.filterCount() * Float.BYTES).floatPointer(0);
-    try (NativeMemory embedding = NativeMemory.allocate(ids * dim * Float.BYTES)) {
-      // Row 0, of masked positions, is zero and not in the file.
-      Pointer.memset(embedding.floatPointer(0), 0, (long) dim * Float.BYTES);
-      Pointer.memcpy(
-          embedding.floatPointer(dim), staging.read("char_embed"), (ids - 1) * dim * Float.BYTES);
-      long table = 0;
-      long bias = 0;
-      for (int i = 0; i < options.filters().size(); i++) {
-        ModelOptions.Filter filter = options.filters().get(i);
-        CpuKernels.elmo4j_cpu_char_cnn_table(
-            embedding.floatPointer(0),
-            ids,
-            dim,
-            staging.read("CNN/W_cnn_" + i),
-            filter.width(),
-            filter.count(),
-            charTable.getPointer(table));
-        Pointer.memcpy(
-            charBias.getPointer(bias),
-            staging.read("CNN/b_cnn_" + i),
-            (long) filter.count() * Float.BYTES);
-        table += filter.width() * ids * filter.count();
-        bias += filter.count();
-      }
-    }
+    staging.charTable(options, charTable, charBias);
   }
 
   @Override
@@ -302,7 +251,58 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public void tokenRepresentations(int words, NativeMemory ids, int[] wordIds, NativeMemory rows) {
+  public int batchPositions() {
+    return BATCH_POSITIONS;
+  }
+
+  @Override
+  public long defaultWorkspaceBytes() {
+    return (128L << 20) * (workers.threads() + 1);
+  }
+
+  @Override
+  public int numberBytes() {
+    return Float.BYTES;
+  }
+
+  @Override
+  public Memory allocate(long bytes) {
+    return NativeMemory.allocate(bytes);
+  }
+
+  @Override
+  public void clear(Memory memory) {
+    Pointer.memset(memory.bytePointer(0), 0, memory.bytes());
+  }
+
+  @Override
+  public void copyRows(
+      int dim, int numberBytes, int count, Memory source, int[] from, Memory target, int[] to) {
+    long rowBytes = (long) dim * numberBytes;
+    BytePointer read = source.bytePointer(0);
+    BytePointer write = target.bytePointer(0);
+    for (int i = 0; i < count; i++) {
+      Pointer.memcpy(write.position(to[i] * rowBytes), read.position(from[i] * rowBytes), rowBytes);
+    }
+  }
+
+  @Override
+  public void copy(Memory source, Memory target) {
+    Pointer.memcpy(target.bytePointer(0), source.bytePointer(0), source.bytes());
+  }
+
+  @Override
+  public void read(Memory source, int numberBytes, long offset, float[] target) {
+    source.copyTo(offset, target);
+  }
+
+  @Override
+  public void write(float[] source, Memory target) {
+    target.floatPointer(0).put(source, 0, source.length);
+  }
+
+  @Override
+  public void tokenRepresentations(int words, NativeMemory ids, int[] wordIds, Memory rows) {
     int chunks = Math.max(1, (words + WORDS_PER_CHUNK - 1) / WORDS_PER_CHUNK);
     if (chunks < workers.threads()) {
       chunks = Math.min(workers.threads(), Math.max(1, words / 8));
@@ -320,7 +320,7 @@ public final class CpuBackend implements Backend {
   }
 
   private void tokenRepresentations(
-      int first, int words, NativeMemory ids, int[] wordIds, NativeMemory rows) {
+      int first, int words, NativeMemory ids, int[] wordIds, Memory rows) {
     int features = options.filterCount();
     int wordDim = options.wordDim();
     int p = options.projectionDim();
@@ -398,7 +398,7 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public void run(List<Batch> batches, NativeMemory words, LstmState state, List<Output> outputs) {
+  public void run(List<Batch> batches, Memory words, LstmState state, List<Output> outputs) {
     int layers =
         state != null
             ? options.lstmLayers() // the state goes on whatever is asked for
@@ -493,7 +493,7 @@ public final class CpuBackend implements Backend {
           (2L * (layer - 1) + direction) * batch.positions() * options.projectionDim());
     }
 
-    void direction(int direction, NativeMemory words, LstmState state) {
+    void direction(int direction, Memory words, LstmState state) {
       int n = batch.sentences();
       int p = options.projectionDim();
       int cells = options.lstmDim();
@@ -545,7 +545,7 @@ public final class CpuBackend implements Backend {
     }
 
     /** Between the state's rows and this batch's. */
-    private void copyRows(NativeMemory state, FloatPointer rows, int width, boolean fromState) {
+    private void copyRows(Memory state, FloatPointer rows, int width, boolean fromState) {
       for (int r = 0; r < batch.sentences(); r++) {
         FloatPointer there = state.floatPointer((long) batch.stateRow()[r] * width);
         FloatPointer here = rows.getPointer((long) r * width);
@@ -554,7 +554,7 @@ public final class CpuBackend implements Backend {
       }
     }
 
-    void write(NativeMemory words, List<Output> outputs) {
+    void write(Memory words, List<Output> outputs) {
       int terms = layers + 1;
       int n = batch.sentences();
       // Not JavaCPP's own allocations: those count the whole process's memory against the heap's

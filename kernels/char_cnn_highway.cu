@@ -1,0 +1,401 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Token representations in one launch: character convolution, highway layers, projection
+// (elmo4j_cuda_char_cnn_highway; twins native/cpu/char_cnn.cpp and highway.cpp).
+//
+// One cooperative, persistent kernel. Its phases are divided by grid barriers: convolution of a
+// chunk of words, each highway layer, projection. What a phase computes is spread over the whole
+// device, so 20 words are as fast as they can be and 20,000 keep the tensor cores busy.
+//
+// Work for a word of the published model, F = 2048 features, P = 512:
+//   convolution   sums of table rows (262 ids x width x filters, 6.4 MB as halves, in L2): a word
+//   of
+//                 n characters has n windows that touch it and one for its PAD tail, which are all
+//                 equal. For n = 8 that is 9 x 12,320 adds and 222 KB from L2.
+//   highway       2 layers of F x 2F: 33.6 MFLOP.   Projection F x P: 2.1 MFLOP.
+// Bound of many words: the tensor cores, 36 MFLOP a word (45 ns at 790 TFLOP/s), and before them
+// L2: a 128 x 128 tile of halves reads 16 KB for 64 FLOP a byte, 0.56 MB a word, about 100 ns at
+// 5.5 TB/s with 40 ns of convolution. Bound of few words: 35 MB of weights from device memory, 8 us
+// at 4.3 TB/s, and four grid barriers.
+//
+// Why not all phases of a word in one block, with its features in shared memory: a block holds 16
+// to 24 words so (8 KB a word, read and written), and streams all 35 MB of weights for them, 1.5 to
+// 2 MB a word: four times what L2 gives in the tensor cores' time, and on few words only as many
+// multiprocessors as there are groups of 16 would work. Here a chunk is kChunk words, whose
+// features pass through the workspace (4 KB a word each way, 16.8 MB) and stay in L2. What the
+// convolution gives at each position never leaves registers: the maximum is taken there.
+//
+// Shared memory is the product's alone (product.cuh): kWide 96 KB, two blocks on a multiprocessor
+// of 228 KB, one where there are 100 KB, and 64 KB on Turing; kNarrow 48 KB; floats 45 KB.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "common.cuh"
+#include "elmo4j/kernels.h"
+#include "product.cuh"
+
+namespace elmo4j {
+namespace {
+
+constexpr int kChunk = 2048;           // words that pass from phase to phase together
+constexpr int64_t kHeaderBytes = 256;  // of the workspace: the grid barrier's counter
+
+// Many words; up to kNarrowWords, where columns must be spread over more blocks; floats.
+using Wide = Product<__half, 128, 128, 64, 2, 4, 3>;
+using Narrow = Product<__half, 32, 64, 64, 1, 4, 4>;
+using Exact = Product<float, 64, 128, 16, 2, 4, 3>;
+constexpr int64_t kNarrowWords = 64;
+
+struct Filters {
+  int64_t table;  // where the group's table begins
+  int width;
+  int count;
+  int column;  // of the group's first feature
+};
+
+template <typename T>
+struct Model {
+  int slots;
+  int pad;
+  int groups;
+  int64_t table_ids;
+  Filters filters[ELMO4J_CUDA_MAX_FILTER_GROUPS];
+  const T* table;
+  const float* bias;
+  int features;
+  bool tanh;
+  bool vectors;  // tables can be read, and features written, 16 bytes at a time
+  int highways;
+  const T* highway_kernel[ELMO4J_CUDA_MAX_HIGHWAYS];
+  const float* highway_bias[ELMO4J_CUDA_MAX_HIGHWAYS];
+  int word_dim;
+  const T* word_table;
+  int projection;
+  const T* projection_kernel;
+  const float* projection_bias;
+};
+
+// Where a phase's rows go: row i at rows + (place ? place[i] : i) * stride.
+template <typename T>
+struct Target {
+  T* rows;
+  int64_t stride;
+  const int32_t* place;
+
+  __device__ T* row(int i) const { return rows + (place ? place[i] : i) * stride; }
+};
+
+// kVector features from column `column` on: the convolution at every position and its maximum.
+template <int kVector, typename T>
+__device__ void convolve(const Model<T>& model, const int16_t* word, int used, int column,
+                         T* features) {
+  using Bits = BitsOf<kVector * sizeof(T)>;
+  constexpr int kTaps = 8;  // loads under way at once
+  int group = 0;
+  while (column >= model.filters[group].column + model.filters[group].count) {
+    group++;
+  }
+  const Filters& filters = model.filters[group];
+  const T* table = model.table + filters.table + (column - filters.column);
+  const int windows = min(model.slots - filters.width, used) + 1;
+  float best[kVector];
+#pragma unroll
+  for (int n = 0; n < kVector; n++) {
+    best[n] = -INFINITY;
+  }
+  for (int p = 0; p < windows; p++) {
+    float sum[kVector] = {};
+    for (int first = 0; first < filters.width; first += kTaps) {
+      Bits rows[kTaps];
+#pragma unroll
+      for (int i = 0; i < kTaps; i++) {
+        const int tap = first + i;
+        if (tap < filters.width) {
+          const int64_t row = tap * model.table_ids + word[p + tap];
+          rows[i] = __ldg(reinterpret_cast<const Bits*>(table + row * filters.count));
+        }
+      }
+#pragma unroll
+      for (int i = 0; i < kTaps; i++) {
+        if (first + i < filters.width) {
+          T numbers[kVector];
+          memcpy(numbers, &rows[i], sizeof numbers);
+#pragma unroll
+          for (int n = 0; n < kVector; n++) {
+            sum[n] += to_float(numbers[n]);
+          }
+        }
+      }
+    }
+#pragma unroll
+    for (int n = 0; n < kVector; n++) {
+      best[n] = fmaxf(best[n], sum[n]);
+    }
+  }
+#pragma unroll
+  for (int n = 0; n < kVector; n++) {
+    const float x = best[n] + model.bias[column + n];
+    best[n] = model.tanh ? tanh_of(x) : fmaxf(x, 0.0f);
+  }
+  store_row(features + column, best, kVector);
+}
+
+// A warp takes one word and 32 x kVector features at a time. A block's share is words of the same
+// features, as far as it goes, since they read the same table rows.
+template <int kVector, typename T>
+__device__ void char_cnn(const Model<T>& model, const int16_t* ids, int words,
+                         const Target<T>& target) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  const int slices = (model.features + kWarp * kVector - 1) / (kWarp * kVector);
+  const int64_t items = int64_t{slices} * words;
+  const int64_t end = items * (blockIdx.x + 1) / gridDim.x;
+  for (int64_t item = items * blockIdx.x / gridDim.x + threadIdx.x / kWarp; item < end;
+       item += blockDim.x / kWarp) {
+    const int i = static_cast<int>(item % words);
+    const int16_t* word = ids + int64_t{i} * model.slots;
+    int used = 0;  // slots in front of the PAD tail
+    for (int first = 0; first < model.slots; first += kWarp) {
+      const int slot = first + lane;
+      const unsigned real = __ballot_sync(kAllLanes, slot < model.slots && word[slot] != model.pad);
+      used = real ? first + kWarp - __clz(static_cast<int>(real)) : used;
+    }
+    const int column = (static_cast<int>(item / words) * kWarp + lane) * kVector;
+    if (column < model.features) {
+      convolve<kVector>(model, word, used, column, target.row(i));
+    }
+  }
+}
+
+// The block's tiles of a product with packed `columns` columns: body(first_row, first_column).
+template <class Tile, class Body>
+__device__ void for_tiles(int rows, int columns, const Body& body) {
+  const int down = (rows + Tile::kRows - 1) / Tile::kRows;
+  const int across = (columns + Tile::kColumns - 1) / Tile::kColumns;
+  for (int tile = static_cast<int>(blockIdx.x); tile < down * across;
+       tile += static_cast<int>(gridDim.x)) {
+    body(tile % down * Tile::kRows, tile / down * Tile::kColumns);
+  }
+}
+
+template <class Tile, typename T>
+__device__ void highway(const Model<T>& model, int layer, int words, const T* x, int64_t stride,
+                        const Target<T>& target) {
+  const int features = model.features;
+  const int columns = static_cast<int>(round_up(features, kPackedMultiple)) * 2;
+  const float* bias = model.highway_bias[layer];
+  const Operand<T> operands[] = {{x, nullptr, stride, features, model.highway_kernel[layer]}};
+  for_tiles<Tile>(words, columns, [&](int first_row, int first_column) {
+    Tile::tile(operands, words, columns, first_row, first_column, shared_memory(),
+               [&](int row, int column, const float(&sums)[Tile::kCount]) {
+                 constexpr int kCount = Tile::kCount / 2;  // carry and transform of so many
+                 const int first = column / 2;
+                 const int there = features - first;
+                 float y[kCount];
+                 load_row(y, x + row * stride + first, there);
+#pragma unroll
+                 for (int i = 0; i < kCount; i++) {
+                   if (i < there) {
+                     const float carry = sigmoid(sums[2 * i] + bias[first + i]);
+                     const float transform =
+                         fmaxf(sums[2 * i + 1] + bias[features + first + i], 0.0f);
+                     y[i] = carry * transform + (1.0f - carry) * y[i];
+                   }
+                 }
+                 store_row(target.row(row) + first, y, there);
+               });
+  });
+}
+
+template <class Tile, typename T>
+__device__ void project(const Model<T>& model, int words, const T* x, int64_t stride,
+                        const Target<T>& target) {
+  const int columns = static_cast<int>(round_up(model.projection, kPackedMultiple));
+  const Operand<T> operands[] = {
+      {x, nullptr, stride, model.word_dim + model.features, model.projection_kernel}};
+  for_tiles<Tile>(words, columns, [&](int first_row, int first_column) {
+    Tile::tile(operands, words, columns, first_row, first_column, shared_memory(),
+               [&](int row, int column, const float(&sums)[Tile::kCount]) {
+                 const int there = model.projection - column;
+                 float y[Tile::kCount];
+#pragma unroll
+                 for (int i = 0; i < Tile::kCount; i++) {
+                   y[i] = i < there ? sums[i] + model.projection_bias[column + i] : 0.0f;
+                 }
+                 store_row(target.row(row) + column, y, there);
+               });
+  });
+}
+
+// The words' own embeddings, in front of their features.
+template <typename T>
+__device__ void copy_words(const Model<T>& model, const int32_t* word_ids, int words,
+                           const Target<T>& target) {
+  const int64_t count = int64_t{words} * model.word_dim;
+  for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < count;
+       i += int64_t{gridDim.x} * blockDim.x) {
+    const int word = static_cast<int>(i / model.word_dim);
+    const int64_t k = i % model.word_dim;
+    target.row(word)[k] = model.word_table[int64_t{word_ids[word]} * model.word_dim + k];
+  }
+}
+
+//   even, odd   the workspace's two buffers, min(words, kChunk) rows of `stride` numbers
+//   arrived     zero
+template <class Tile, typename T>
+__global__ void __launch_bounds__(Tile::kThreads)
+    char_cnn_highway(const __grid_constant__ Model<T> model, int64_t words, const int16_t* ids,
+                     const int32_t* word_ids, const int32_t* place, T* rows, T* even, T* odd,
+                     int64_t stride, unsigned* arrived) {
+  const bool projected = model.projection_kernel != nullptr;
+  unsigned barriers = 0;
+  for (int64_t first = 0; first < words; first += kChunk) {
+    const int count = static_cast<int>(min(words - first, int64_t{kChunk}));
+    const Target<T> last = {place ? rows : rows + first * model.projection, model.projection,
+                            place ? place + first : nullptr};
+    if (first > 0) {
+      grid_barrier(arrived, gridDim.x, ++barriers);  // the buffers have been read
+    }
+    const T* x = nullptr;
+    for (int layer = 0; layer <= model.highways; layer++) {  // the convolution is layer 0
+      Target<T> target = last;
+      if (projected || layer < model.highways) {
+        target = {layer % 2 ? odd : even, stride, nullptr};
+      }
+      if (projected && layer == model.highways && model.word_dim > 0) {
+        copy_words(model, word_ids + first, count, target);
+        target.rows += model.word_dim;
+      }
+      if (layer == 0) {
+        const int16_t* chunk = ids + first * model.slots;
+        if (model.vectors) {
+          char_cnn<16 / sizeof(T)>(model, chunk, count, target);
+        } else {
+          char_cnn<1>(model, chunk, count, target);
+        }
+      } else {
+        highway<Tile>(model, layer - 1, count, x, stride, target);
+      }
+      x = target.rows;
+      if (projected || layer < model.highways) {
+        grid_barrier(arrived, gridDim.x, ++barriers);
+      }
+    }
+    if (projected) {
+      project<Tile>(model, count, x - model.word_dim, stride, last);
+    }
+  }
+}
+
+template <class Tile, typename T>
+int run(const Model<T>& model, int64_t words, const int16_t* ids, const int32_t* word_ids,
+        const int32_t* place, T* rows, T* even, int64_t stride, unsigned* arrived,
+        cudaStream_t stream) {
+  int device = 0, capability = 0, blocks = 0;
+  cudaError_t error = cudaGetDevice(&device);
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&capability, cudaDevAttrComputeCapabilityMajor, device);
+  }
+  if (error != cudaSuccess) {
+    return error;
+  }
+  const auto kernel = char_cnn_highway<Tile, T>;
+  const size_t shared_bytes = static_cast<size_t>(Tile::shared_bytes(capability));
+  const int status = resident_blocks(kernel, Tile::kThreads, shared_bytes, &blocks);
+  if (status != cudaSuccess) {
+    return status;
+  }
+  // No more blocks than have work: barriers are then faster.
+  const int64_t count = std::min<int64_t>(words, kChunk);
+  const int64_t columns = std::max(model.highways > 0 ? 2 * model.features : 0, model.projection);
+  const int64_t tiles =
+      (count + Tile::kRows - 1) / Tile::kRows * ((columns + Tile::kColumns - 1) / Tile::kColumns);
+  const int64_t warps = count * ((model.features + 255) / 256);
+  const int64_t useful = std::max(tiles, (warps * kWarp + Tile::kThreads - 1) / Tile::kThreads);
+  const unsigned grid = static_cast<unsigned>(std::min<int64_t>(blocks, useful));
+  return launch_cooperative(kernel, grid, Tile::kThreads, shared_bytes, stream, model, words, ids,
+                            word_ids, place, rows, even, even + count * stride, stride, arrived);
+}
+
+int64_t stride_of(int64_t features, int64_t word_dim) {
+  return round_up(word_dim + features, kPackedMultiple);
+}
+
+}  // namespace
+}  // namespace elmo4j
+
+int64_t elmo4j_cuda_char_cnn_highway_workspace(int type, int64_t words, int64_t features,
+                                               int64_t highways, int64_t word_dim) {
+  const int64_t size = type == ELMO4J_F16 ? sizeof(__half) : sizeof(float);
+  return elmo4j::kHeaderBytes + (highways > 0 ? 2 : 1) * std::min<int64_t>(words, elmo4j::kChunk) *
+                                    elmo4j::stride_of(features, word_dim) * size;
+}
+
+int elmo4j_cuda_char_cnn_highway(int type, int64_t words, const int16_t* ids, int64_t slots,
+                                 int16_t pad, int64_t groups, const int32_t* widths,
+                                 const int32_t* filters, int64_t table_ids, const void* table,
+                                 const float* bias, int activation, int64_t highways,
+                                 const void* const* highway_kernel,
+                                 const float* const* highway_bias, int64_t word_dim,
+                                 const void* word_table, const int32_t* word_ids,
+                                 int64_t projection, const void* projection_kernel,
+                                 const float* projection_bias, const int32_t* place, void* rows,
+                                 void* workspace, elmo4j_stream stream) {
+  using namespace elmo4j;
+  if (groups > ELMO4J_CUDA_MAX_FILTER_GROUPS || highways > ELMO4J_CUDA_MAX_HIGHWAYS) {
+    return cudaErrorInvalidValue;
+  }
+  if (words == 0) {
+    return cudaSuccess;
+  }
+  const cudaError_t error = cudaMemsetAsync(workspace, 0, kHeaderBytes, stream);
+  if (error != cudaSuccess) {
+    return error;
+  }
+  return for_type(type, [&](auto zero) {
+    using T = decltype(zero);
+    constexpr int kVector = 16 / sizeof(T);
+    Model<T> model = {};
+    model.slots = static_cast<int>(slots);
+    model.pad = pad;
+    model.groups = static_cast<int>(groups);
+    model.table_ids = table_ids;
+    model.table = static_cast<const T*>(table);
+    model.bias = bias;
+    model.vectors = reinterpret_cast<uintptr_t>(table) % 16 == 0;
+    int64_t begin = 0;
+    for (int g = 0; g < model.groups; g++) {
+      model.filters[g] = {begin, widths[g], filters[g], model.features};
+      model.features += filters[g];
+      model.vectors = model.vectors && filters[g] % kVector == 0;
+      begin += widths[g] * table_ids * filters[g];
+    }
+    model.tanh = activation == ELMO4J_TANH;
+    model.highways = static_cast<int>(highways);
+    for (int k = 0; k < model.highways; k++) {
+      model.highway_kernel[k] = static_cast<const T*>(highway_kernel[k]);
+      model.highway_bias[k] = highway_bias[k];
+    }
+    model.word_dim = static_cast<int>(word_dim);
+    model.word_table = static_cast<const T*>(word_table);
+    model.projection = static_cast<int>(projection);
+    model.projection_kernel = static_cast<const T*>(projection_kernel);
+    model.projection_bias = projection_bias;
+    T* buffers = reinterpret_cast<T*>(static_cast<char*>(workspace) + kHeaderBytes);
+    T* target = static_cast<T*>(rows);
+    unsigned* arrived = static_cast<unsigned*>(workspace);
+    const int64_t stride = stride_of(model.features, word_dim);
+    if constexpr (sizeof(T) == sizeof(float)) {
+      return run<Exact>(model, words, ids, word_ids, place, target, buffers, stride, arrived,
+                        stream);
+    } else if (words <= kNarrowWords) {
+      return run<Narrow>(model, words, ids, word_ids, place, target, buffers, stride, arrived,
+                         stream);
+    } else {
+      return run<Wide>(model, words, ids, word_ids, place, target, buffers, stride, arrived,
+                       stream);
+    }
+  });
+}

@@ -1,0 +1,238 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// What all kernels share: launches, shared memory, waiting, numbers of either type. Kernels keep to
+// what is here and to plain CUDA names, so that the emulator of tests/native/emulator can run them
+// on the host: no <<<>>>, no static __shared__, PTX in small functions with a twin for the host.
+
+#ifndef ELMO4J_KERNELS_COMMON_CUH_
+#define ELMO4J_KERNELS_COMMON_CUH_
+
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+#include <stdint.h>
+
+#include <tuple>
+#include <utility>
+
+#include "elmo4j/kernels.h"
+
+#ifdef ELMO4J_EMULATED
+#include "emulator.h"
+#endif
+
+namespace elmo4j {
+
+constexpr int kWarp = 32;
+constexpr unsigned kAllLanes = 0xffffffffu;
+
+// ---------------------------------------------------------------------------------------------
+// Launches. Each returns a cudaError_t; `kernel` is a __global__ function, whose parameters the
+// arguments are converted to.
+
+namespace detail {
+
+// Lets a kernel take as much shared memory as a block of the current device may have: the same
+// value whoever calls, since other threads may be launching it with other sizes.
+inline cudaError_t allow_shared(const void* kernel) {
+  int device = 0, limit = 0;
+  cudaError_t error = cudaGetDevice(&device);
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+  }
+  return error == cudaSuccess
+             ? cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, limit)
+             : error;
+}
+
+#ifndef ELMO4J_EMULATED
+template <typename... Parameters, size_t... I>
+cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
+                   cudaStream_t stream, bool cooperative, std::tuple<Parameters...>& values,
+                   std::index_sequence<I...>) {
+  const void* function = reinterpret_cast<const void*>(kernel);
+  if (shared_bytes > 48 << 10) {
+    const cudaError_t error = allow_shared(function);
+    if (error != cudaSuccess) {
+      return error;
+    }
+  }
+  void* arguments[] = {&std::get<I>(values)..., nullptr};
+  return cooperative
+             ? cudaLaunchCooperativeKernel(function, grid, block, arguments, shared_bytes, stream)
+             : cudaLaunchKernel(function, grid, block, arguments, shared_bytes, stream);
+}
+#endif
+
+template <typename... Parameters, typename... Arguments>
+int launch(bool cooperative, void (*kernel)(Parameters...), dim3 grid, dim3 block,
+           size_t shared_bytes, cudaStream_t stream, Arguments&&... arguments) {
+  std::tuple<Parameters...> values(std::forward<Arguments>(arguments)...);
+#ifdef ELMO4J_EMULATED
+  return emulator::launch([=] { std::apply(kernel, values); }, grid, block, shared_bytes,
+                          cooperative, stream);
+#else
+  return launch(kernel, grid, block, shared_bytes, stream, cooperative, values,
+                std::index_sequence_for<Parameters...>());
+#endif
+}
+
+}  // namespace detail
+
+template <typename... Parameters, typename... Arguments>
+int launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
+           cudaStream_t stream, Arguments&&... arguments) {
+  return detail::launch(false, kernel, grid, block, shared_bytes, stream,
+                        std::forward<Arguments>(arguments)...);
+}
+
+// All blocks are resident at once; see resident_blocks.
+template <typename... Parameters, typename... Arguments>
+int launch_cooperative(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
+                       cudaStream_t stream, Arguments&&... arguments) {
+  return detail::launch(true, kernel, grid, block, shared_bytes, stream,
+                        std::forward<Arguments>(arguments)...);
+}
+
+// How many blocks of a kernel the current device holds at once; 0 where it cannot hold one.
+template <typename... Parameters>
+int resident_blocks(void (*kernel)(Parameters...), int threads, size_t shared_bytes, int* blocks) {
+  const void* function = reinterpret_cast<const void*>(kernel);
+  int device = 0, multiprocessors = 0, limit = 0, each = 0;
+  cudaError_t error = cudaGetDevice(&device);
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device);
+  }
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+  }
+  *blocks = 0;
+  if (error != cudaSuccess || shared_bytes > static_cast<size_t>(limit)) {
+    return error;
+  }
+  if (shared_bytes > 48 << 10) {
+    error = detail::allow_shared(function);
+  }
+  if (error == cudaSuccess) {
+    error = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&each, function, threads, shared_bytes);
+  }
+  *blocks = each * multiprocessors;
+  return error;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Inside a kernel.
+
+#ifdef ELMO4J_EMULATED
+// The block's dynamic shared memory, on a 128-byte boundary.
+inline char* shared_memory() { return emulator::shared_memory(); }
+
+// For the inside of a loop that waits for memory to change.
+inline void spin_wait() { emulator::spin(); }
+
+// Threads that arrive at barrier `id`, 1 to 15, wait for `threads` of the block: whole warps.
+inline void named_barrier(int id, int threads, ELMO4J_HERE) {
+  emulator::barrier(id, threads, file, line);
+}
+
+// What was written before a release is seen after an acquire that reads what it wrote.
+inline unsigned load_acquire(const unsigned* address) {
+  const unsigned value = __atomic_load_n(address, __ATOMIC_ACQUIRE);
+  emulator::acquired(address);
+  return value;
+}
+inline void add_release(unsigned* address, unsigned value) {
+  emulator::releasing(address);
+  __atomic_fetch_add(address, value, __ATOMIC_RELEASE);
+}
+inline void store_release(unsigned* address, unsigned value) {
+  emulator::releasing(address);
+  __atomic_store_n(address, value, __ATOMIC_RELEASE);
+}
+#else
+extern __shared__ __align__(128) char dynamic_shared_memory[];
+__device__ inline char* shared_memory() { return dynamic_shared_memory; }
+
+__device__ inline void spin_wait() {}
+
+__device__ inline void named_barrier(int id, int threads) {
+  asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+
+__device__ inline unsigned load_acquire(const unsigned* address) {
+  unsigned value;
+  asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(address) : "memory");
+  return value;
+}
+__device__ inline void add_release(unsigned* address, unsigned value) {
+  asm volatile("red.release.gpu.global.add.u32 [%0], %1;" ::"l"(address), "r"(value) : "memory");
+}
+__device__ inline void store_release(unsigned* address, unsigned value) {
+  asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(address), "r"(value) : "memory");
+}
+#endif
+
+template <typename T>
+__device__ inline T* shared_memory_as() {
+  return reinterpret_cast<T*>(shared_memory());
+}
+
+// A barrier over the blocks that share `arrived`, which is zero at first: the k-th passes when
+// every one of `blocks` blocks has come k times. What any thread of them wrote before is seen by
+// all after. The launch is cooperative.
+__device__ inline void grid_barrier(unsigned* arrived, unsigned blocks, unsigned k) {
+  __syncthreads();
+  if (threadIdx.x == 0 && threadIdx.y == 0 && threadIdx.z == 0) {
+    add_release(arrived, 1);
+    while (static_cast<int>(load_acquire(arrived) - blocks * k) < 0) {
+      spin_wait();
+    }
+  }
+  __syncthreads();
+}
+
+// ---------------------------------------------------------------------------------------------
+// Numbers of either type, elmo4j_type F32 and F16.
+
+__host__ __device__ inline float to_float(float x) { return x; }
+__host__ __device__ inline float to_float(__half x) { return __half2float(x); }
+
+// To the nearest; beyond a half's range to infinity.
+template <typename T>
+__host__ __device__ inline T from_float(float x);
+template <>
+__host__ __device__ inline float from_float<float>(float x) {
+  return x;
+}
+template <>
+__host__ __device__ inline __half from_float<__half>(float x) {
+  return __float2half_rn(x);
+}
+
+// Calls function(T()) with the type's own T; kernels know no other types.
+template <typename Function>
+int for_type(int type, const Function& function) {
+  return type == ELMO4J_F16 ? function(__half()) : function(float());
+}
+
+// 1 / (1 + e^-x) and tanh, right to 1e-6 and without overflow, in a few instructions.
+__device__ inline float sigmoid(float x) { return __fdividef(1.0f, 1.0f + __expf(-x)); }
+__device__ inline float tanh_of(float x) {
+  return 1.0f - __fdividef(2.0f, 1.0f + __expf(2.0f * x));
+}
+
+// min(max(x, -limit), limit), no limit where it is 0; NaN stays.
+__device__ inline float clip(float x, float limit) {
+  return limit > 0 ? (x > limit ? limit : x < -limit ? -limit : x) : x;
+}
+
+__device__ inline float warp_sum(float x) {
+  for (int step = kWarp / 2; step > 0; step /= 2) {
+    x += __shfl_xor_sync(kAllLanes, x, step);
+  }
+  return x;
+}
+
+}  // namespace elmo4j
+
+#endif  // ELMO4J_KERNELS_COMMON_CUH_

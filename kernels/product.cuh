@@ -1,0 +1,597 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// One tile of a product by one block: sums of A [rows, depth] times packed B (elmo4j_cuda_pack),
+// handed to an epilogue in registers, so that biases, gates, clips and stores need no second pass.
+//
+// Halves: mma.sync m16n8k16 (two m16n8k8 on Turing) with 32-bit accumulators, operands by ldmatrix
+// from shared memory, filled by cp.async some stages ahead. Floats: plain fused multiply-adds, so
+// that nothing is rounded below 24 bits.
+//
+// What a thread gets. An m16n8 accumulator holds two neighbouring columns of a row; taken as they
+// are, a cell's four gates would lie in two threads and a row's stores would be 4 bytes wide. The
+// rows of B are therefore put into shared memory in another order: one in which a thread's columns
+// over all of its warp's m16n8 tiles stand side by side in packed order. So the epilogue sees
+// kCount neighbouring packed rows of B, column * groups + group, at once: whole cells with all
+// their gates.
+
+#ifndef ELMO4J_KERNELS_PRODUCT_CUH_
+#define ELMO4J_KERNELS_PRODUCT_CUH_
+
+#include <cuda_fp16.h>
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <vector>
+
+#include "common.cuh"
+
+namespace elmo4j {
+
+// One product of a sum.
+//   a       row r begins at a + (index ? index[r] : r) * stride; any alignment, 16 bytes are
+//   fastest depth   numbers of a row; what lies behind them is not read b       packed
+template <class T>
+struct Operand {
+  const T* a;
+  const int32_t* index;
+  int64_t stride;
+  int depth;
+  const T* b;
+};
+
+// What packing rounds depths and columns up to (kernels.h).
+constexpr int kPackedMultiple = 16;
+
+__host__ __device__ constexpr int64_t round_up(int64_t count, int64_t multiple) {
+  return (count + multiple - 1) / multiple * multiple;
+}
+
+// -------------------------------------------------------------------------------------------------
+// PTX, and beside each instruction its twin for the emulator.
+
+// Bits that another block of this launch may have written, from L2. (The toolkit's own __ldcg of a
+// __half is no volatile read: the compiler may move it over a barrier.)
+template <class Bits>
+__device__ inline Bits load_past_l1(const Bits* from) {
+  return __ldcg(from);
+}
+
+// As many bits as a T.
+template <int kBytes>
+using BitsOf = std::conditional_t<
+    kBytes == 16, uint4,
+    std::conditional_t<kBytes == 8, uint2,
+                       std::conditional_t<kBytes == 4, unsigned, unsigned short>>>;
+
+// N neighbouring numbers of a row as `load` reads them, those from `there` on zero. One access
+// where the address allows it.
+template <int N, class T, class Load>
+__device__ inline void load_row(float (&v)[N], const T* from, int there, const Load& load) {
+  using Bits = BitsOf<N * sizeof(T)>;
+  T numbers[N];
+  if (there >= N && reinterpret_cast<uintptr_t>(from) % sizeof(Bits) == 0) {
+    const Bits bits = load(reinterpret_cast<const Bits*>(from));
+    memcpy(static_cast<void*>(numbers), &bits, sizeof bits);
+  } else {
+#pragma unroll
+    for (int i = 0; i < N; i++) {
+      using One = BitsOf<sizeof(T)>;
+      const One bits = i < there ? load(reinterpret_cast<const One*>(from + i)) : One{};
+      memcpy(static_cast<void*>(&numbers[i]), &bits, sizeof bits);
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < N; i++) {
+    v[i] = to_float(numbers[i]);
+  }
+}
+
+// A row that another block may have written.
+template <int N, class T>
+__device__ inline void load_row(float (&v)[N], const T* from, int there) {
+  load_row(v, from, there, [](auto* bits) { return load_past_l1(bits); });
+}
+
+// A row that nobody writes during the launch; L1 keeps it.
+template <int N, class T>
+__device__ inline void load_constant_row(float (&v)[N], const T* from, int there) {
+  load_row(v, from, there, [](auto* bits) { return __ldg(bits); });
+}
+
+// Stores the first `there` of N neighbours.
+template <int N, class T>
+__device__ inline void store_row(T* to, const float (&v)[N], int there) {
+  using Bits = BitsOf<N * sizeof(T)>;
+  T numbers[N];
+#pragma unroll
+  for (int i = 0; i < N; i++) {
+    numbers[i] = from_float<T>(v[i]);
+  }
+  if (there >= N && reinterpret_cast<uintptr_t>(to) % sizeof(Bits) == 0) {
+    Bits bits;
+    memcpy(&bits, numbers, sizeof bits);
+    *reinterpret_cast<Bits*>(to) = bits;
+  } else {
+#pragma unroll
+    for (int i = 0; i < N; i++) {
+      if (i < there) {
+        to[i] = numbers[i];
+      }
+    }
+  }
+}
+
+// cp.async: copies of 16 bytes from global to shared memory, in groups that complete in order. They
+// go past L1. What is behind the first `bytes` becomes zero. Turing has none and copies at once.
+class AsyncCopies {
+ public:
+  __device__ void copy16(void* to, const void* from, int bytes) {
+#ifdef ELMO4J_EMULATED
+    // The bytes arrive in wait(), as late as the instruction allows; what they replace is gone now.
+    std::memset(to, 0xff, 16);
+    queue_.push_back({to, from, bytes});
+#elif __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
+                     static_cast<unsigned>(__cvta_generic_to_shared(to))),
+                 "l"(from), "r"(bytes)
+                 : "memory");
+#else
+    uint4 v = {};
+    if (bytes == 16) {
+      v = load_past_l1(static_cast<const uint4*>(from));
+    } else {
+      unsigned short halves[8] = {};
+#pragma unroll
+      for (int i = 0; i < 8; i++) {
+        halves[i] = 2 * i < bytes ? load_past_l1(static_cast<const unsigned short*>(from) + i) : 0;
+      }
+      v.x = halves[0] | halves[1] << 16;
+      v.y = halves[2] | halves[3] << 16;
+      v.z = halves[4] | halves[5] << 16;
+      v.w = halves[6] | halves[7] << 16;
+    }
+    *static_cast<uint4*>(to) = v;
+#endif
+  }
+
+  __device__ void commit() {
+#ifdef ELMO4J_EMULATED
+    groups_.push_back(queue_.size());
+#elif __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+  }
+
+  // Until all groups but the last kPending are there, for this thread; others need a barrier too.
+  template <int kPending>
+  __device__ void wait() {
+#ifdef ELMO4J_EMULATED
+    while (groups_.size() > kPending) {
+      for (; done_ < groups_.front(); done_++) {
+        const Copy& copy = queue_[done_];
+        std::memset(copy.to, 0, 16);
+        std::memcpy(copy.to, copy.from, copy.bytes);
+      }
+      groups_.erase(groups_.begin());
+    }
+#elif __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
+#endif
+  }
+
+ private:
+#ifdef ELMO4J_EMULATED
+  struct Copy {
+    void* to;
+    const void* from;
+    int bytes;
+  };
+  std::vector<Copy> queue_;
+  std::vector<size_t> groups_;  // where each group that is under way ends in the queue
+  size_t done_ = 0;
+#endif
+};
+
+#ifdef ELMO4J_EMULATED
+namespace emulator {
+
+struct Ldmatrix {
+  const void* row;
+  uint32_t* v;
+};
+
+inline void run_ldmatrix(Ldmatrix* const* lanes) {
+  for (int lane = 0; lane < 32; lane++) {
+    for (int m = 0; m < 4; m++) {
+      const char* row = static_cast<const char*>(lanes[8 * m + lane / 4]->row);
+      std::memcpy(&lanes[lane]->v[m], row + lane % 4 * 4, 4);
+    }
+  }
+}
+
+struct Mma {
+  float* c;
+  const uint32_t* a;
+  uint32_t b[2];
+};
+
+inline void run_mma(Mma* const* lanes) {
+  float a[16][16], b[16][8];
+  const auto unpack = [](uint32_t two, float* low, float* high) {
+    __half halves[2];
+    std::memcpy(static_cast<void*>(halves), &two, 4);
+    *low = __half2float(halves[0]);
+    *high = __half2float(halves[1]);
+  };
+  for (int lane = 0; lane < 32; lane++) {
+    const int g = lane / 4;
+    const int k = lane % 4 * 2;
+    for (int i = 0; i < 4; i++) {
+      float* to = &a[g + i % 2 * 8][k + i / 2 * 8];
+      unpack(lanes[lane]->a[i], to, to + 1);
+    }
+    for (int i = 0; i < 2; i++) {
+      unpack(lanes[lane]->b[i], &b[k + i * 8][g], &b[k + i * 8 + 1][g]);
+    }
+  }
+  for (int lane = 0; lane < 32; lane++) {
+    for (int i = 0; i < 4; i++) {
+      float sum = lanes[lane]->c[i];
+      for (int k = 0; k < 16; k++) {
+        sum += a[lane / 4 + i / 2 * 8][k] * b[k][lane % 4 * 2 + i % 2];
+      }
+      lanes[lane]->c[i] = sum;
+    }
+  }
+}
+
+}  // namespace emulator
+#endif
+
+// Four 8 x 8 matrices of halves, row i of matrix m at lane 8 m + i's address. Lane l gets of each
+// the two halves in row l / 4 from column 2 (l % 4).
+__device__ inline void ldmatrix(uint32_t (&v)[4], const void* row) {
+#ifdef ELMO4J_EMULATED
+  emulator::Ldmatrix lane = {row, v};
+  emulator::warp_together<emulator::Ldmatrix, emulator::run_ldmatrix>(~0u, &lane, __FILE__,
+                                                                      __LINE__);
+#else
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v[0]), "=r"(v[1]), "=r"(v[2]), "=r"(v[3])
+               : "r"(static_cast<unsigned>(__cvta_generic_to_shared(row)))
+               : "memory");
+#endif
+}
+
+// c [16, 8] += a [16, 16] b [16, 8]. With g = lane / 4, q = lane % 4, a lane holds
+//   a  rows g, g + 8, g, g + 8 from columns 2q, 2q, 2q + 8, 2q + 8, two halves each
+//   b  rows 2q and 2q + 1, then 2q + 8 and 2q + 9, of column g
+//   c  row g from column 2q, row g + 8 from column 2q, two floats each
+__device__ inline void mma(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+#ifdef ELMO4J_EMULATED
+  emulator::Mma lane = {c, a, {b0, b1}};
+  emulator::warp_together<emulator::Mma, emulator::run_mma>(~0u, &lane, __FILE__, __LINE__);
+#elif __CUDA_ARCH__ >= 800
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+#else
+  asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 "
+      "{%0, %1, %2, %3}, {%4, %5}, {%8}, {%0, %1, %2, %3};\n\t"
+      "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 "
+      "{%0, %1, %2, %3}, {%6, %7}, {%9}, {%0, %1, %2, %3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+#endif
+}
+
+// -------------------------------------------------------------------------------------------------
+// A block's tile: kRows x kColumns (packed rows of B), kDepth deep at a time, by warps that stand
+// kWarpsDown x kWarpsAcross. kStages of shared memory are filled ahead.
+template <class T, int kRows_, int kColumns_, int kDepth_, int kWarpsDown_, int kWarpsAcross_,
+          int kStages_>
+struct Product {
+  static constexpr int kRows = kRows_;
+  static constexpr int kColumns = kColumns_;
+  static constexpr int kDepth = kDepth_;
+  static constexpr int kWarpsDown = kWarpsDown_;
+  static constexpr int kWarpsAcross = kWarpsAcross_;
+  static constexpr int kThreads = 32 * kWarpsDown * kWarpsAcross;
+  static constexpr bool kHalf = sizeof(T) == 2;
+
+  // Turing has 64 KiB of shared memory, and no copies that could run ahead by more than one stage.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+  static constexpr int kStages = 2;
+#else
+  static constexpr int kStages = kStages_;
+#endif
+
+  static constexpr int kChunk = 16 / sizeof(T);  // numbers in what is copied at once
+  static constexpr int kChunks = kDepth / kChunk;
+  // Floats: rows are set apart by one chunk; halves: chunks are exchanged (at() below). Either way
+  // eight neighbouring rows' chunks lie in different banks.
+  static constexpr int kPitch = kHalf ? kDepth : kDepth + kChunk;
+  static constexpr int kStage = (kRows + kColumns) * kPitch;  // numbers in a stage
+  static constexpr int kCopyRows = kThreads / kChunks;        // rows that one round of copies fills
+  static constexpr int kRowRounds = kRows / kCopyRows;
+  static constexpr int kColumnRounds = kColumns / kCopyRows;
+
+  // Where a warp's, and within it a thread's, part of the tile is.
+  static constexpr int kWarpRows = kRows / kWarpsDown;
+  static constexpr int kWarpColumns = kColumns / kWarpsAcross;
+  static constexpr int kCount = kWarpColumns / (kHalf ? 4 : 8);  // neighbours the epilogue gets
+  static constexpr int kRowsOfThread = kWarpRows / (kHalf ? 8 : 4);
+
+  static_assert(kThreads % kChunks == 0 && kRows % kCopyRows == 0 && kColumns % kCopyRows == 0, "");
+  static_assert(kCopyRows % kWarpColumns == 0, "rounds of copies keep the order within a warp");
+  static_assert(kPackedMultiple % kCount == 0, "the epilogue's columns are all there, or none");
+  static_assert(kHalf ? kWarpRows % 16 == 0 && kWarpColumns % 16 == 0 : kCount == 4, "");
+  static_assert(!kHalf || kChunks == 4 || kChunks == 8, "");
+
+  // Bytes of shared memory on a device of this compute capability (its major number).
+  static int64_t shared_bytes(int capability) {
+    return int64_t{capability < 8 ? 2 : kStages_} * kStage * sizeof(T);
+  }
+
+  // epilogue(row, column, v) for the tile's cells: v[i] is the sum of products of row `row` and
+  // packed row column + i, i < kCount. Cells past `rows` and `columns` are left out.
+  //   rows, columns           of the problem; columns counts packed rows, a multiple of 16
+  //   first_row, first_column where the tile begins
+  //   shared                  shared_bytes(); all threads of the block call
+  template <int kOperands, class Epilogue>
+  __device__ static void tile(const Operand<T> (&operands)[kOperands], int rows, int columns,
+                              int first_row, int first_column, void* shared,
+                              const Epilogue& epilogue) {
+    T* stages = static_cast<T*>(shared);
+    Source source;
+    source.begin(operands[0], rows, columns, first_row, first_column);
+    int blocks = 0;
+    int ends[kOperands];  // the block of kDepth behind each operand's last
+#pragma unroll
+    for (int o = 0; o < kOperands; o++) {
+      blocks += (operands[o].depth + kDepth - 1) / kDepth;
+      ends[o] = blocks;
+    }
+    AsyncCopies copies;
+    const auto fill = [&](int block) {
+      if (block < blocks) {
+#pragma unroll
+        for (int o = 1; o < kOperands; o++) {
+          if (block == ends[o - 1]) {
+            source.begin(operands[o], rows, columns, first_row, first_column);
+          }
+        }
+        source.fill(stages + block % kStages * kStage, copies);
+      }
+      copies.commit();  // an empty group where there is no block, so that counting stays simple
+    };
+
+    __syncthreads();  // the last tile's reads are over
+#pragma unroll
+    for (int block = 0; block < kStages - 1; block++) {
+      fill(block);
+    }
+    Accumulators sums;
+    const int wanted = rows - first_row - warp_row();
+    for (int block = 0; block < blocks; block++) {
+      copies.template wait<kStages - 2>();
+      __syncthreads();  // everybody's part of this block is there; the block before it is used up
+      fill(block + kStages - 1);
+      sums.add(stages + block % kStages * kStage, wanted);
+    }
+    copies.template wait<0>();
+    sums.give(rows, columns, first_row, first_column, epilogue);
+  }
+
+ private:
+  __device__ static int warp_row() {
+    return static_cast<int>(threadIdx.x) / 32 / kWarpsAcross * kWarpRows;
+  }
+  __device__ static int warp_column() {
+    return static_cast<int>(threadIdx.x) / 32 % kWarpsAcross * kWarpColumns;
+  }
+
+  // Where chunk `chunk` of a row lies in a stage.
+  __device__ static int at(int row, int chunk) {
+    return row * kPitch + (kHalf ? chunk ^ (row * kChunks / 8 % kChunks) : chunk) * kChunk;
+  }
+
+  // The packed row, within a tile, that slot `slot` of shared memory holds. Halves: slot 8 i + 2 q
+  // + b is column 2 q + b of a warp's m16n8 tile i, which thread q of a row has beside its columns
+  // of the other tiles. Floats: slot 16 j + q is the j-th of thread q's four.
+  __device__ static int packed_row(int slot) {
+    const int warp = slot / kWarpColumns * kWarpColumns;
+    const int s = slot % kWarpColumns;
+    return warp + (kHalf ? s % 8 / 2 * kCount + s / 8 * 2 + s % 2
+                         : s % (kWarpColumns / 4) * 4 + s / (kWarpColumns / 4));
+  }
+
+  // Reads an operand, kDepth of its depth at a time.
+  struct Source {
+    const T* a_row[kRowRounds];  // NULL past the last row
+    const T* b_row;
+    int64_t b_step;  // numbers from one round's row to the next
+    int b_rounds;    // that exist
+    int depth, b_depth;
+    int k;  // next number of this thread's chunk
+    bool aligned;
+
+    __device__ void begin(const Operand<T>& operand, int rows, int columns, int first_row,
+                          int first_column) {
+      const int slot = static_cast<int>(threadIdx.x) / kChunks;
+      aligned = (reinterpret_cast<uintptr_t>(operand.a) | operand.stride * sizeof(T)) % 16 == 0;
+      depth = operand.depth;
+      b_depth = static_cast<int>(round_up(depth, kPackedMultiple));
+      k = static_cast<int>(threadIdx.x) % kChunks * kChunk;
+#pragma unroll
+      for (int i = 0; i < kRowRounds; i++) {
+        const int row = first_row + slot + i * kCopyRows;
+        a_row[i] = nullptr;
+        if (row < rows) {
+          a_row[i] = operand.a + (operand.index ? operand.index[row] : row) * operand.stride;
+        }
+      }
+      const int column = first_column + packed_row(slot);
+      b_row = operand.b + int64_t{column} * b_depth;
+      b_step = int64_t{kCopyRows} * b_depth;
+      b_rounds = (columns - column + kCopyRows - 1) / kCopyRows;
+    }
+
+    __device__ void fill(T* stage, AsyncCopies& copies) {
+      const int slot = static_cast<int>(threadIdx.x) / kChunks;
+      const int chunk = static_cast<int>(threadIdx.x) % kChunks;
+      const int left = depth - k;
+      const int there = left < 0 ? 0 : left < kChunk ? left : kChunk;
+#pragma unroll
+      for (int i = 0; i < kRowRounds; i++) {
+        T* to = stage + at(slot + i * kCopyRows, chunk);
+        if (aligned) {
+          const bool some = there > 0 && a_row[i] != nullptr;
+          copies.copy16(to, some ? a_row[i] + k : b_row, some ? there * sizeof(T) : 0);
+        } else {
+#pragma unroll
+          for (int j = 0; j < kChunk; j++) {
+            using Bits = BitsOf<sizeof(T)>;
+            const Bits* from = reinterpret_cast<const Bits*>(a_row[i] + k + j);
+            reinterpret_cast<Bits*>(to)[j] =
+                j < there && a_row[i] != nullptr ? load_past_l1(from) : Bits{};
+          }
+        }
+      }
+      T* columns = stage + kRows * kPitch;
+#pragma unroll
+      for (int i = 0; i < kColumnRounds; i++) {
+        const bool some = k < b_depth && i < b_rounds;
+        copies.copy16(columns + at(slot + i * kCopyRows, chunk),
+                      some ? b_row + i * b_step + k : b_row, some ? 16 : 0);
+      }
+      k += kDepth;
+    }
+  };
+
+  // A thread's sums.
+  struct HalfAccumulators {
+    static constexpr int kDown = kWarpRows / 16;
+    static constexpr int kAcross = kWarpColumns / 8;
+    float v[kDown][kAcross][4] = {};
+
+    // Rows from `wanted` on need not be computed.
+    __device__ void add(const T* stage, int wanted) {
+      if (wanted > kWarpRows - 16) {
+        add<true>(stage, wanted);
+      } else if (wanted > 0) {
+        add<false>(stage, wanted);
+      }
+    }
+
+    template <bool kAll>
+    __device__ void add(const T* stage, int wanted) {
+      const int lane = threadIdx.x % 32;
+      const T* columns = stage + kRows * kPitch;
+#pragma unroll
+      for (int k = 0; k < kDepth / 16; k++) {
+        uint32_t b[kAcross / 2][4];
+#pragma unroll
+        for (int j = 0; j < kAcross / 2; j++) {
+          ldmatrix(b[j], columns + at(warp_column() + 16 * j + lane / 16 * 8 + lane % 8,
+                                      2 * k + lane / 8 % 2));
+        }
+#pragma unroll
+        for (int i = 0; i < kDown; i++) {
+          if (kAll || 16 * i < wanted) {
+            uint32_t a[4];
+            ldmatrix(a, stage + at(warp_row() + 16 * i + lane % 16, 2 * k + lane / 16));
+#pragma unroll
+            for (int j = 0; j < kAcross; j++) {
+              mma(v[i][j], a, b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]);
+            }
+          }
+        }
+      }
+    }
+
+    template <class Epilogue>
+    __device__ void give(int rows, int columns, int first_row, int first_column,
+                         const Epilogue& epilogue) const {
+      const int lane = threadIdx.x % 32;
+      const int column = first_column + warp_column() + lane % 4 * kCount;
+      if (column >= columns) {
+        return;
+      }
+#pragma unroll
+      for (int i = 0; i < kDown; i++) {
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+          const int row = first_row + warp_row() + 16 * i + 8 * half + lane / 4;
+          if (row < rows) {
+            float cells[kCount];
+#pragma unroll
+            for (int j = 0; j < kCount; j++) {
+              cells[j] = v[i][j / 2][2 * half + j % 2];
+            }
+            epilogue(row, column, cells);
+          }
+        }
+      }
+    }
+  };
+
+  // A warp's threads stand 4 x 8; a thread has every fourth row and four neighbouring columns.
+  struct FloatAccumulators {
+    float v[kRowsOfThread][4] = {};
+
+    __device__ void add(const T* stage, int wanted) {
+      if (wanted <= 0) {
+        return;
+      }
+      const int lane = threadIdx.x % 32;
+      const T* rows = stage + warp_row() * kPitch;
+      const T* columns = stage + (kRows + warp_column()) * kPitch;
+#pragma unroll
+      for (int k = 0; k < kChunks; k++) {
+        float4 b[4];
+#pragma unroll
+        for (int j = 0; j < 4; j++) {
+          b[j] = *reinterpret_cast<const float4*>(columns + at(8 * j + lane % 8, k));
+        }
+#pragma unroll
+        for (int i = 0; i < kRowsOfThread; i++) {
+          const float4 a = *reinterpret_cast<const float4*>(rows + at(4 * i + lane / 8, k));
+#pragma unroll
+          for (int j = 0; j < 4; j++) {
+            v[i][j] = fmaf(a.x, b[j].x, v[i][j]);
+            v[i][j] = fmaf(a.y, b[j].y, v[i][j]);
+            v[i][j] = fmaf(a.z, b[j].z, v[i][j]);
+            v[i][j] = fmaf(a.w, b[j].w, v[i][j]);
+          }
+        }
+      }
+    }
+
+    template <class Epilogue>
+    __device__ void give(int rows, int columns, int first_row, int first_column,
+                         const Epilogue& epilogue) const {
+      const int lane = threadIdx.x % 32;
+      const int column = first_column + warp_column() + lane % 8 * 4;
+      if (column >= columns) {
+        return;
+      }
+#pragma unroll
+      for (int i = 0; i < kRowsOfThread; i++) {
+        const int row = first_row + warp_row() + 4 * i + lane / 8;
+        if (row < rows) {
+          epilogue(row, column, v[i]);
+        }
+      }
+    }
+  };
+
+  using Accumulators = std::conditional_t<kHalf, HalfAccumulators, FloatAccumulators>;
+};
+
+}  // namespace elmo4j
+
+#endif  // ELMO4J_KERNELS_PRODUCT_CUH_

@@ -1,0 +1,205 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The CUDA runtime as the host side sees it: no structures, no state. See kernels.h.
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+
+#include "elmo4j/kernels.h"
+
+namespace {
+
+// The pool behind elmo4j_cuda_malloc on the calling thread's device.
+cudaError_t memory_pool(cudaMemPool_t* pool) {
+  int device;
+  const cudaError_t error = cudaGetDevice(&device);
+  return error != cudaSuccess ? error : cudaDeviceGetDefaultMemPool(pool, device);
+}
+
+#ifndef ELMO4J_EMULATED
+__global__ void nothing() {
+}  // stands for all kernels: they are compiled for the same architectures
+#endif
+
+}  // namespace
+
+extern "C" {
+
+int elmo4j_cuda_device_count(int32_t* count) {
+  int devices = 0;
+  const cudaError_t error = cudaGetDeviceCount(&devices);
+  *count = error == cudaSuccess ? devices : 0;
+  return error;
+}
+
+int elmo4j_cuda_set_device(int device) { return cudaSetDevice(device); }
+
+int elmo4j_cuda_device(int device, char* name, int64_t bytes, int64_t* properties) {
+  cudaDeviceProp found;
+  const cudaError_t error = cudaGetDeviceProperties(&found, device);
+  if (error != cudaSuccess) {
+    return error;
+  }
+  std::snprintf(name, static_cast<size_t>(bytes), "%s", found.name);
+  properties[0] = found.major;
+  properties[1] = found.minor;
+  properties[2] = found.multiProcessorCount;
+  properties[3] = static_cast<int64_t>(found.totalGlobalMem);
+  return cudaSuccess;
+}
+
+int elmo4j_cuda_has_code(void) {
+#ifdef ELMO4J_EMULATED
+  return cudaSuccess;
+#else
+  cudaFuncAttributes attributes;
+  const cudaError_t error = cudaFuncGetAttributes(&attributes, nothing);
+  cudaGetLastError();  // An error that was returned is not to come back from the next launch.
+  return error;
+#endif
+}
+
+int elmo4j_cuda_memory(int64_t* free, int64_t* total) {
+  size_t unused = 0;
+  size_t all = 0;
+  cudaError_t error = cudaMemGetInfo(&unused, &all);
+  uint64_t reserved = 0;
+  uint64_t used = 0;
+  cudaMemPool_t pool;
+  if (error == cudaSuccess) {
+    error = memory_pool(&pool);
+  }
+  if (error == cudaSuccess) {
+    error = cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReservedMemCurrent, &reserved);
+  }
+  if (error == cudaSuccess) {
+    error = cudaMemPoolGetAttribute(pool, cudaMemPoolAttrUsedMemCurrent, &used);
+  }
+  *free = static_cast<int64_t>(unused + (reserved - used));
+  *total = static_cast<int64_t>(all);
+  return error;
+}
+
+const char* elmo4j_cuda_error_name(int error) {
+  return cudaGetErrorName(static_cast<cudaError_t>(error));
+}
+
+const char* elmo4j_cuda_error_string(int error) {
+  return cudaGetErrorString(static_cast<cudaError_t>(error));
+}
+
+int elmo4j_cuda_stream_create(elmo4j_stream* stream) {
+  // The pool keeps what is freed: without a threshold each synchronisation would give it back.
+  cudaMemPool_t pool;
+  cudaError_t error = memory_pool(&pool);
+  if (error == cudaSuccess) {
+    uint64_t keep = UINT64_MAX;
+    error = cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep);
+  }
+  // Not in step with the default stream, which other code in the process may use.
+  return error != cudaSuccess ? error : cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking);
+}
+
+int elmo4j_cuda_stream_destroy(elmo4j_stream stream) { return cudaStreamDestroy(stream); }
+
+int elmo4j_cuda_stream_synchronize(elmo4j_stream stream) { return cudaStreamSynchronize(stream); }
+
+int elmo4j_cuda_stream_wait(elmo4j_stream stream, elmo4j_stream other) {
+  cudaEvent_t event;
+  cudaError_t error = cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
+  if (error != cudaSuccess) {
+    return error;
+  }
+  error = cudaEventRecord(event, other);
+  if (error == cudaSuccess) {
+    error = cudaStreamWaitEvent(stream, event, 0);
+  }
+  const cudaError_t destroyed = cudaEventDestroy(event);  // It goes once the wait is over.
+  return error != cudaSuccess ? error : destroyed;
+}
+
+int elmo4j_cuda_malloc(void** memory, int64_t bytes, elmo4j_stream stream) {
+  *memory = nullptr;
+  cudaError_t error = cudaMallocAsync(memory, static_cast<size_t>(bytes), stream);
+  if (error == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    // Blocks that other streams freed come back when these streams are done.
+    error = cudaDeviceSynchronize();
+    if (error == cudaSuccess) {
+      error = cudaMallocAsync(memory, static_cast<size_t>(bytes), stream);
+    }
+    if (error == cudaErrorMemoryAllocation) {
+      cudaGetLastError();
+    }
+  }
+  return error;
+}
+
+int elmo4j_cuda_free(void* memory, elmo4j_stream stream) { return cudaFreeAsync(memory, stream); }
+
+int elmo4j_cuda_malloc_host(void** memory, int64_t bytes) {
+  *memory = nullptr;
+  return cudaMallocHost(memory, static_cast<size_t>(bytes));
+}
+
+int elmo4j_cuda_free_host(void* memory) { return cudaFreeHost(memory); }
+
+int elmo4j_cuda_copy(void* target, const void* source, int64_t bytes, elmo4j_stream stream) {
+  return cudaMemcpyAsync(target, source, static_cast<size_t>(bytes), cudaMemcpyDefault, stream);
+}
+
+int elmo4j_cuda_clear(void* memory, int64_t bytes, elmo4j_stream stream) {
+  return cudaMemsetAsync(memory, 0, static_cast<size_t>(bytes), stream);
+}
+
+int elmo4j_cuda_graph_begin(elmo4j_stream stream) {
+  return cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
+}
+
+int elmo4j_cuda_graph_end(elmo4j_stream stream, elmo4j_graph* graph) {
+  *graph = nullptr;
+  cudaGraph_t captured = nullptr;
+  cudaError_t error = cudaStreamEndCapture(stream, &captured);
+  if (error == cudaSuccess) {
+    error = cudaGraphInstantiate(graph, captured, 0);
+  }
+  if (captured != nullptr) {
+    const cudaError_t destroyed = cudaGraphDestroy(captured);
+    error = error != cudaSuccess ? error : destroyed;
+  }
+  return error;
+}
+
+int elmo4j_cuda_graph_launch(elmo4j_graph graph, elmo4j_stream stream) {
+  return cudaGraphLaunch(graph, stream);
+}
+
+int elmo4j_cuda_graph_destroy(elmo4j_graph graph) { return cudaGraphExecDestroy(graph); }
+
+void elmo4j_cuda_from_floats(int type, int64_t count, const float* floats, void* values) {
+  if (type == ELMO4J_F32) {
+    std::memcpy(values, floats, static_cast<size_t>(count) * sizeof(float));
+    return;
+  }
+  __half* halves = static_cast<__half*>(values);
+  for (int64_t i = 0; i < count; ++i) {
+    halves[i] = __float2half_rn(floats[i]);
+  }
+}
+
+void elmo4j_cuda_to_floats(int type, int64_t count, const void* values, float* floats) {
+  if (type == ELMO4J_F32) {
+    std::memcpy(floats, values, static_cast<size_t>(count) * sizeof(float));
+    return;
+  }
+  const __half* halves = static_cast<const __half*>(values);
+  for (int64_t i = 0; i < count; ++i) {
+    floats[i] = __half2float(halves[i]);
+  }
+}
+
+}  // extern "C"

@@ -1,0 +1,472 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Each CUDA kernel by itself, without a JVM, on the sizes of the published model, beside what the
+// GPU reached in the same run: a copy in its memory, and a large product of halves where cuBLAS is
+// found. Random data: zeros would draw less power and run faster. --benchmark_filter=... chooses.
+//
+//   cmake --build --preset cuda --target elmo4j_gpu_bench &&
+//   build/cuda/native/bench/elmo4j_gpu_bench
+//
+// Counters: bytes/s and FLOP/s are what a kernel's task needs, not what it may do besides;
+// of_copy and of_product are their shares of the two ceilings.
+
+#include <benchmark/benchmark.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime_api.h>
+#include <dlfcn.h>
+#include <library_types.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "elmo4j/kernels.h"
+
+namespace {
+
+constexpr int64_t kProjection = 512;
+constexpr int64_t kCells = 4096;
+constexpr int64_t kFeatures = 2048;
+
+double copy_ceiling = 0;     // bytes read and written a second
+double product_ceiling = 0;  // FLOP/s; 0 where there is no cuBLAS
+
+void check(int error, const char* what) {
+  if (error != cudaSuccess) {
+    std::fprintf(stderr, "%s: %s\n", what, cudaGetErrorString(static_cast<cudaError_t>(error)));
+    std::exit(1);
+  }
+}
+
+int64_t bytes_of(int type) { return type == ELMO4J_F16 ? 2 : 4; }
+
+class DeviceMemory {
+ public:
+  explicit DeviceMemory(int64_t bytes) { check(cudaMalloc(&memory_, bytes), "cudaMalloc"); }
+  DeviceMemory(const void* host, int64_t bytes) : DeviceMemory(bytes) {
+    check(cudaMemcpy(memory_, host, bytes, cudaMemcpyHostToDevice), "cudaMemcpy");
+  }
+  DeviceMemory(DeviceMemory&& other) noexcept : memory_(std::exchange(other.memory_, nullptr)) {}
+  DeviceMemory(const DeviceMemory&) = delete;
+  DeviceMemory& operator=(const DeviceMemory&) = delete;
+  ~DeviceMemory() { cudaFree(memory_); }
+
+  template <typename T = void>
+  T* get() const {
+    return static_cast<T*>(memory_);
+  }
+
+ private:
+  void* memory_ = nullptr;
+};
+
+// Random numbers of `type`, between -scale and scale: a piece of 1 M of them over and over.
+DeviceMemory numbers(int type, int64_t count, float scale = 1) {
+  static std::mt19937 engine(20180610);
+  std::uniform_real_distribution<float> uniform(-scale, scale);
+  const int64_t piece = std::min<int64_t>(count, 1 << 20), size = bytes_of(type);
+  std::vector<char> bytes(piece * size);
+  for (int64_t i = 0; i < piece; i++) {
+    const float value = uniform(engine);
+    const __half half = __float2half_rn(value);
+    std::memcpy(&bytes[i * size], type == ELMO4J_F16 ? static_cast<const void*>(&half) : &value,
+                size);
+  }
+  DeviceMemory memory(count * size);
+  for (int64_t done = 0; done < count; done += piece) {
+    check(cudaMemcpy(memory.get<char>() + done * size, bytes.data(),
+                     std::min(piece, count - done) * size, cudaMemcpyHostToDevice),
+          "cudaMemcpy");
+  }
+  return memory;
+}
+
+DeviceMemory integers(const std::vector<int32_t>& values) {
+  return DeviceMemory(values.data(), static_cast<int64_t>(values.size() * sizeof(int32_t)));
+}
+
+class Timer {
+ public:
+  Timer() {
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
+    check(cudaEventCreate(&before_), "cudaEventCreate");
+    check(cudaEventCreate(&after_), "cudaEventCreate");
+  }
+  ~Timer() {
+    cudaEventDestroy(before_);
+    cudaEventDestroy(after_);
+    cudaStreamDestroy(stream_);
+  }
+  cudaStream_t stream() const { return stream_; }
+
+  // Seconds on the GPU of one call of `launch`.
+  double seconds(const std::function<int()>& launch) {
+    check(cudaEventRecord(before_, stream_), "cudaEventRecord");
+    check(launch(), "launch");
+    check(cudaEventRecord(after_, stream_), "cudaEventRecord");
+    check(cudaEventSynchronize(after_), "kernel");
+    float milliseconds = 0;
+    check(cudaEventElapsedTime(&milliseconds, before_, after_), "cudaEventElapsedTime");
+    return milliseconds * 1e-3;
+  }
+
+  // The shortest of some calls, after warming up.
+  double best(const std::function<int()>& launch) {
+    double least = 1e9;
+    for (int i = 0; i < 13; i++) {
+      const double now = seconds(launch);
+      least = i < 3 ? least : std::min(least, now);
+    }
+    return least;
+  }
+
+ private:
+  cudaStream_t stream_;
+  cudaEvent_t before_, after_;
+};
+
+// Runs a benchmark. bytes and flop: what one launch must move and compute; 0 is not reported.
+void measure(benchmark::State& state, Timer& timer, double bytes, double flop,
+             const std::function<int()>& launch) {
+  timer.seconds(launch);
+  for (auto _ : state) {
+    state.SetIterationTime(timer.seconds(launch));
+  }
+  const auto rate = [&](const char* name, double each) {
+    if (each > 0) {
+      state.counters[name] = benchmark::Counter(each * static_cast<double>(state.iterations()),
+                                                benchmark::Counter::kIsRate);
+    }
+  };
+  rate("bytes/s", bytes);
+  rate("of_copy", bytes / copy_ceiling);
+  rate("FLOP/s", flop);
+  rate("of_product", product_ceiling > 0 ? flop / product_ceiling : 0);
+}
+
+void measure_copy() {
+  constexpr int64_t kBytes = int64_t{1} << 30;
+  const DeviceMemory from = numbers(ELMO4J_F32, kBytes / 4), to(kBytes);
+  Timer timer;
+  copy_ceiling = 2.0 * kBytes / timer.best([&] {
+    return cudaMemcpyAsync(to.get(), from.get(), kBytes, cudaMemcpyDeviceToDevice, timer.stream());
+  });
+}
+
+// cuBLAS by name, since the toolkit that compiles this need not have its headers.
+void measure_product() {
+  void* cublas = nullptr;
+  for (const char* name : {"libcublas.so.13", "libcublas.so.12", "libcublas.so"}) {
+    cublas = cublas ? cublas : dlopen(name, RTLD_NOW);
+  }
+  if (!cublas) {
+    std::fprintf(stderr, "no cuBLAS, so no ceiling for products: %s\n", dlerror());
+    return;
+  }
+  using Create = int (*)(void**);
+  using SetStream = int (*)(void*, cudaStream_t);
+  using Product =
+      int (*)(void*, int, int, int, int, int, const void*, const void*, cudaDataType, int,
+              const void*, cudaDataType, int, const void*, void*, cudaDataType, int, int, int);
+  const auto create = reinterpret_cast<Create>(dlsym(cublas, "cublasCreate_v2"));
+  const auto set_stream = reinterpret_cast<SetStream>(dlsym(cublas, "cublasSetStream_v2"));
+  const auto product = reinterpret_cast<Product>(dlsym(cublas, "cublasGemmEx"));
+  void* handle = nullptr;
+  Timer timer;
+  if (!create || !set_stream || !product || create(&handle) != 0 ||
+      set_stream(handle, timer.stream()) != 0) {
+    std::fprintf(stderr, "cuBLAS does not start, so no ceiling for products\n");
+    return;
+  }
+  constexpr int kSize = 8192, kCompute32f = 68, kDefault = -1;
+  const DeviceMemory a = numbers(ELMO4J_F16, int64_t{kSize} * kSize),
+                     b = numbers(ELMO4J_F16, int64_t{kSize} * kSize),
+                     c = numbers(ELMO4J_F16, int64_t{kSize} * kSize);
+  const float one = 1, zero = 0;
+  int status = 0;
+  const double seconds = timer.best([&] {
+    status |= product(handle, 0, 0, kSize, kSize, kSize, &one, a.get(), CUDA_R_16F, kSize, b.get(),
+                      CUDA_R_16F, kSize, &zero, c.get(), CUDA_R_16F, kSize, kCompute32f, kDefault);
+    return cudaSuccess;
+  });
+  if (status != 0) {
+    std::fprintf(stderr, "cublasGemmEx: status %d, so no ceiling for products\n", status);
+    return;
+  }
+  product_ceiling = 2.0 * kSize * kSize * kSize / seconds;
+}
+
+// Sentences of 18 tokens and two boundaries, 2,048 of them: 40,960 positions, more than the L2
+// cache holds of any layer; a word in five is new.
+struct Batch {
+  static constexpr int32_t kSentences = 2048, kLength = 20;
+  static constexpr int64_t kPositions = int64_t{kSentences} * kLength;
+  static constexpr int64_t kTokens = int64_t{kSentences} * (kLength - 2);
+  static constexpr int64_t kWords = kPositions / 5;
+
+  static std::vector<int32_t> series(int64_t count, int64_t factor, int64_t modulus) {
+    std::vector<int32_t> values(count);
+    for (int64_t i = 0; i < count; i++) {
+      values[i] = static_cast<int32_t>(i * factor % modulus);
+    }
+    return values;
+  }
+
+  DeviceMemory words = integers(series(kPositions, 7919, kWords));
+  DeviceMemory start = integers(series(kSentences, kLength, kPositions));
+  DeviceMemory length = integers(std::vector<int32_t>(kSentences, kLength));
+  DeviceMemory offset = integers(series(kLength, kSentences, kPositions));
+  DeviceMemory place = integers(series(kSentences, 769, kSentences));  // a permutation
+};
+
+// Three layers, both halves, without boundaries: into a padded tensor, or means.
+void scalar_mix(benchmark::State& state) {
+  const int type = static_cast<int>(state.range(0));
+  const int mean = static_cast<int>(state.range(1));
+  const Batch batch;
+  Timer timer;
+  std::vector<DeviceMemory> layers;
+  layers.push_back(numbers(type, Batch::kWords * kProjection));
+  for (int i = 0; i < 4; i++) {
+    layers.push_back(numbers(type, Batch::kPositions * kProjection));
+  }
+  const void* forward[] = {layers[0].get(), layers[1].get(), layers[2].get()};
+  const void* backward[] = {nullptr, layers[3].get(), layers[4].get()};
+  const float scale[] = {0.3f, 0.3f, 0.4f};
+  const int64_t rows = mean ? Batch::kSentences : Batch::kTokens;
+  const DeviceMemory target(rows * 2 * kProjection * 4);
+  const double bytes = Batch::kTokens * (5.0 * kProjection * bytes_of(type)) +
+                       static_cast<double>(rows) * 2 * kProjection * 4;
+  measure(state, timer, bytes, 0, [&] {
+    return elmo4j_cuda_scalar_mix(
+        type, kProjection, 2, 3, forward, backward, batch.words.get<int32_t>(), scale,
+        Batch::kSentences, batch.start.get<int32_t>(), batch.length.get<int32_t>(),
+        batch.offset.get<int32_t>(), batch.place.get<int32_t>(), 1, Batch::kLength - 2, mean,
+        target.get<float>(), nullptr, timer.stream());
+  });
+}
+
+// The gradients of three layers to their scales.
+void scalar_mix_backward(benchmark::State& state) {
+  const Batch batch;
+  Timer timer;
+  std::vector<DeviceMemory> layers;
+  for (int i = 0; i < 6; i++) {
+    layers.push_back(numbers(ELMO4J_F32, Batch::kPositions * kProjection));
+  }
+  const float* forward[] = {layers[0].get<float>(), layers[1].get<float>(), layers[2].get<float>()};
+  const float* backward[] = {layers[3].get<float>(), layers[4].get<float>(),
+                             layers[5].get<float>()};
+  const int32_t* rows[] = {nullptr, nullptr, nullptr};
+  const DeviceMemory gradient = numbers(ELMO4J_F32, Batch::kTokens * 2 * kProjection),
+                     scales = numbers(ELMO4J_F32, 6, 0);
+  measure(state, timer, Batch::kTokens * 4.0 * 2 * kProjection * 4, 0, [&] {
+    return elmo4j_cuda_scalar_mix_backward(
+        kProjection, 2, 3, forward, backward, rows, Batch::kSentences, batch.start.get<int32_t>(),
+        batch.length.get<int32_t>(), batch.place.get<int32_t>(), 1, Batch::kLength - 2,
+        gradient.get<float>(), scales.get<double>(), timer.stream());
+  });
+}
+
+void scalar_mix_backward_layer(benchmark::State& state) {
+  const Batch batch;
+  Timer timer;
+  const DeviceMemory gradient = numbers(ELMO4J_F32, Batch::kTokens * 2 * kProjection),
+                     forward = numbers(ELMO4J_F32, Batch::kPositions * kProjection),
+                     backward = numbers(ELMO4J_F32, Batch::kPositions * kProjection);
+  measure(state, timer, Batch::kTokens * 3.0 * 2 * kProjection * 4, 0, [&] {
+    return elmo4j_cuda_scalar_mix_backward_layer(
+        kProjection, 2, nullptr, nullptr, nullptr, 0.5f, 0, 0, Batch::kSentences,
+        batch.start.get<int32_t>(), batch.length.get<int32_t>(), batch.place.get<int32_t>(), 1,
+        Batch::kLength - 2, gradient.get<float>(), forward.get<float>(), backward.get<float>(),
+        timer.stream());
+  });
+}
+
+void copy_rows(benchmark::State& state, bool scatter) {
+  const int type = static_cast<int>(state.range(0));
+  const int64_t rows = 8 * Batch::kPositions;
+  Timer timer;
+  const DeviceMemory index = integers(Batch::series(rows, 7919, rows)),
+                     source = numbers(type, rows * kProjection),
+                     target(rows * kProjection * bytes_of(type));
+  measure(state, timer, rows * (2.0 * kProjection * bytes_of(type) + 4), 0, [&] {
+    return (scatter ? elmo4j_cuda_scatter_rows : elmo4j_cuda_gather_rows)(
+        type, rows, kProjection, source.get(), index.get<int32_t>(), target.get(), timer.stream());
+  });
+}
+void gather_rows(benchmark::State& state) { copy_rows(state, false); }
+void scatter_rows(benchmark::State& state) { copy_rows(state, true); }
+
+void skip(benchmark::State& state) {
+  const int type = static_cast<int>(state.range(0));
+  const int64_t count = 8 * Batch::kPositions * kProjection;
+  Timer timer;
+  const DeviceMemory h = numbers(type, count), x = numbers(type, count),
+                     output(count * bytes_of(type)), exceeded = integers({0});
+  measure(state, timer, 3.0 * count * bytes_of(type), 0, [&] {
+    return elmo4j_cuda_skip(type, count, h.get(), x.get(), 3, output.get(), exceeded.get<int32_t>(),
+                            timer.stream());
+  });
+}
+
+// Nothing exceeds the clip, as nearly everywhere in a trained model: values are only read.
+void clip(benchmark::State& state) {
+  const int type = static_cast<int>(state.range(0));
+  const int64_t count = 16 * Batch::kPositions * kProjection;
+  Timer timer;
+  const DeviceMemory values = numbers(type, count);
+  measure(state, timer, static_cast<double>(count) * bytes_of(type), 0,
+          [&] { return elmo4j_cuda_clip(type, count, 3, values.get(), timer.stream()); });
+}
+
+// One layer of the published model, both directions: `sentences` of 20 tokens and two boundaries.
+void lstm(benchmark::State& state) {
+  const int type = static_cast<int>(state.range(0));
+  const int64_t n = state.range(1), steps = 22, positions = n * steps;
+  Timer timer;
+  std::vector<DeviceMemory> kernel_x, kernel_h, bias, projector, input, h, c, output;
+  const void *kernel_x_at[2], *kernel_h_at[2], *projector_at[2], *input_at[2];
+  const float* bias_at[2];
+  void *h_at[2], *output_at[2];
+  float* c_at[2];
+  const int64_t size = bytes_of(type);
+  for (int d = 0; d < 2; d++) {
+    const int64_t gates = elmo4j_cuda_packed_size(type, kProjection, kCells, 4) / size;
+    const int64_t projections = elmo4j_cuda_packed_size(type, kCells, kProjection, 1) / size;
+    kernel_x.push_back(numbers(type, gates, 0.05f));
+    kernel_h.push_back(numbers(type, gates, 0.05f));
+    bias.push_back(numbers(ELMO4J_F32, 4 * kCells, 0.05f));
+    projector.push_back(numbers(type, projections, 0.05f));
+    input.push_back(numbers(type, positions * kProjection));
+    h.push_back(numbers(type, n * kProjection));
+    c.push_back(numbers(ELMO4J_F32, n * kCells));
+    output.push_back(numbers(type, positions * kProjection));
+    kernel_x_at[d] = kernel_x[d].get();
+    kernel_h_at[d] = kernel_h[d].get();
+    bias_at[d] = bias[d].get<float>();
+    projector_at[d] = projector[d].get();
+    input_at[d] = input[d].get();
+    h_at[d] = h[d].get();
+    c_at[d] = c[d].get<float>();
+    output_at[d] = output[d].get();
+  }
+  const std::vector<int32_t> rows(steps, static_cast<int32_t>(n));
+  const DeviceMemory workspace(
+      std::max<int64_t>(elmo4j_cuda_lstm_workspace(type, kCells, kProjection, n, positions), 1));
+  measure(state, timer, 0,
+          2.0 * 2 * positions * (2 * kProjection * 4 * kCells + kCells * kProjection), [&] {
+            return elmo4j_cuda_lstm(type, kCells, kProjection, kernel_x_at, kernel_h_at, bias_at,
+                                    projector_at, 3, 3, 1, n, steps, rows.data(), positions,
+                                    input_at, nullptr, h_at, c_at, output_at, workspace.get(),
+                                    timer.stream());
+          });
+}
+
+// Words of 7 letters through the published filters, two highway layers and the projection. FLOP:
+// those of the products; the convolution is sums of table rows.
+void char_cnn_highway(benchmark::State& state) {
+  const int type = static_cast<int>(state.range(0));
+  const int64_t words = state.range(1);
+  constexpr int64_t kSlots = 50, kIds = 262, kHighways = 2;
+  constexpr int16_t kPad = 261;
+  const std::vector<int32_t> widths = {1, 2, 3, 4, 5, 6, 7};
+  const std::vector<int32_t> filters = {32, 32, 64, 128, 256, 512, 1024};
+  int64_t table_size = 0;
+  for (size_t g = 0; g < widths.size(); g++) {
+    table_size += widths[g] * kIds * filters[g];
+  }
+  std::vector<int16_t> ids(words * kSlots, kPad);
+  for (int64_t w = 0; w < words; w++) {
+    for (int64_t s = 0; s < 9; s++) {
+      ids[w * kSlots + s] = static_cast<int16_t>(98 + (w * 31 + s * (17 + w % 5)) % 26);
+    }
+  }
+  Timer timer;
+  const int64_t size = bytes_of(type);
+  const DeviceMemory device_ids(ids.data(), static_cast<int64_t>(ids.size() * sizeof(int16_t))),
+      table = numbers(type, table_size), bias = numbers(ELMO4J_F32, kFeatures),
+      projection_bias = numbers(ELMO4J_F32, kProjection), rows(words * kProjection * size);
+  std::vector<DeviceMemory> kernels, biases;
+  const void* kernel_at[kHighways];
+  const float* bias_at[kHighways];
+  for (int k = 0; k < kHighways; k++) {
+    kernels.push_back(
+        numbers(type, elmo4j_cuda_packed_size(type, kFeatures, kFeatures, 2) / size, 0.05f));
+    biases.push_back(numbers(ELMO4J_F32, 2 * kFeatures));
+    kernel_at[k] = kernels[k].get();
+    bias_at[k] = biases[k].get<float>();
+  }
+  const DeviceMemory projection =
+      numbers(type, elmo4j_cuda_packed_size(type, kFeatures, kProjection, 1) / size, 0.05f);
+  const DeviceMemory workspace(std::max<int64_t>(
+      elmo4j_cuda_char_cnn_highway_workspace(type, words, kFeatures, kHighways, 0), 1));
+  measure(state, timer, 0, 2.0 * words * kFeatures * (kHighways * 2 * kFeatures + kProjection),
+          [&] {
+            return elmo4j_cuda_char_cnn_highway(
+                type, words, device_ids.get<int16_t>(), kSlots, kPad,
+                static_cast<int64_t>(widths.size()), widths.data(), filters.data(), kIds,
+                table.get(), bias.get<float>(), ELMO4J_RELU, kHighways, kernel_at, bias_at, 0,
+                nullptr, nullptr, kProjection, projection.get(), projection_bias.get<float>(),
+                nullptr, rows.get(), workspace.get(), timer.stream());
+          });
+}
+
+void register_all() {
+  const std::vector<int64_t> types = {ELMO4J_F16, ELMO4J_F32};
+  const auto add = [](const char* name, void (*function)(benchmark::State&)) {
+    return benchmark::RegisterBenchmark(name, function)
+        ->UseManualTime()
+        ->Unit(benchmark::kMicrosecond);
+  };
+  add("lstm", lstm)
+      ->ArgNames({"type", "sentences"})
+      ->ArgsProduct({types, {1, 8, 32, 128, 512, 2048}})
+      ->MinTime(0.2);
+  add("char_cnn_highway", char_cnn_highway)
+      ->ArgNames({"type", "words"})
+      ->ArgsProduct({types, {16, 256, 8192}})
+      ->MinTime(0.2);
+  add("scalar_mix", scalar_mix)
+      ->ArgNames({"type", "mean"})
+      ->ArgsProduct({types, {0, 1}})
+      ->MinTime(0.2);
+  add("scalar_mix_backward", scalar_mix_backward)->MinTime(0.2);
+  add("scalar_mix_backward_layer", scalar_mix_backward_layer)->MinTime(0.2);
+  add("gather_rows", gather_rows)->ArgName("type")->ArgsProduct({types})->MinTime(0.2);
+  add("scatter_rows", scatter_rows)->ArgName("type")->ArgsProduct({types})->MinTime(0.2);
+  add("skip", skip)->ArgName("type")->ArgsProduct({types})->MinTime(0.2);
+  add("clip", clip)->ArgName("type")->ArgsProduct({types})->MinTime(0.2);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  int devices = 0;
+  const cudaError_t error = cudaGetDeviceCount(&devices);
+  if (error != cudaSuccess || devices == 0) {
+    std::fprintf(stderr, "no GPU, so nothing is measured: %s\n", cudaGetErrorString(error));
+    return 1;
+  }
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
+    return 1;
+  }
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, 0), "cudaGetDeviceProperties");
+  measure_copy();
+  measure_product();
+  benchmark::AddCustomContext("gpu", properties.name);
+  benchmark::AddCustomContext("copy_bytes_per_second", std::to_string(copy_ceiling));
+  benchmark::AddCustomContext("product_f16_flops", std::to_string(product_ceiling));
+  register_all();
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}

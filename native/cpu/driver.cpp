@@ -1,0 +1,37 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Asks NVIDIA's driver, where there is one, before anything of CUDA is loaded: what the runtime and
+// Java's presets say of a machine without it is hard to understand.
+
+#include <dlfcn.h>
+
+#include "elmo4j/kernels.h"
+
+int elmo4j_find_driver(int32_t* version, int32_t* error) {
+  constexpr int kOldest = 13000;  // CUDA 13 runs on drivers for any 13.x
+  *version = 0;
+  *error = 0;
+  void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) {
+    return ELMO4J_DRIVER_MISSING;
+  }
+  const auto get_version = reinterpret_cast<int (*)(int*)>(dlsym(library, "cuDriverGetVersion"));
+  const auto init = reinterpret_cast<int (*)(unsigned)>(dlsym(library, "cuInit"));
+  int result = ELMO4J_DRIVER_MISSING;
+  if (get_version != nullptr && init != nullptr) {
+    int found = 0;
+    *error = get_version(&found);
+    *version = found;
+    if (*error == 0 && found < kOldest) {
+      result = ELMO4J_DRIVER_TOO_OLD;
+    } else {
+      *error = *error != 0 ? *error : init(0);
+      result = *error == 0 ? ELMO4J_DRIVER_READY : ELMO4J_DRIVER_FAILED;
+    }
+  }
+  if (result != ELMO4J_DRIVER_READY) {
+    dlclose(library);
+  }
+  return result;
+}

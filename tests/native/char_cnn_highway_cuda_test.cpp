@@ -1,0 +1,241 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "char_cnn_oracle.h"
+#include "cuda_test.h"
+
+namespace elmo4j {
+namespace {
+
+constexpr int kIds = 262;
+constexpr int16_t kPad = 261;
+constexpr int64_t kEmbeddingDim = 4;
+
+struct Shape {
+  int64_t words, slots;
+  std::vector<int32_t> widths, filters;
+  int64_t highways = 1;
+  int64_t projection = 0;  // 0: none
+  int64_t word_dim = 0;
+  int activation = ELMO4J_RELU;
+  bool place = false;
+  bool long_words = false;  // that fill all slots
+};
+
+class CharCnnHighwayCudaTest : public CudaTest {
+ protected:
+  // Multiples of 1/8: sums of products of four of them are exact in halves, so that the tables are.
+  std::vector<float> eighths(int64_t count) {
+    std::vector<float> values(count);
+    for (float& v : values) {
+      v = static_cast<float>(static_cast<int>(engine_() % 9) - 4) / 8;
+    }
+    return values;
+  }
+
+  static std::vector<float> table_of(const CharCnnOracle& oracle) {
+    std::vector<float> tables;
+    for (size_t g = 0; g < oracle.widths.size(); g++) {
+      const int64_t filters = oracle.filters[g];
+      for (int64_t tap = 0; tap < oracle.widths[g]; tap++) {
+        for (int64_t id = 0; id < kIds; id++) {
+          for (int64_t f = 0; f < filters; f++) {
+            tables.push_back(
+                static_cast<float>(dot(&oracle.embedding[id * kEmbeddingDim], oracle.kernels[g],
+                                       kEmbeddingDim, filters, tap * kEmbeddingDim * filters + f)));
+          }
+        }
+      }
+    }
+    return tables;
+  }
+
+  DeviceArray<unsigned char> packed(const std::vector<float>& weights, int64_t depth,
+                                    int64_t columns, int groups) {
+    std::vector<unsigned char> bytes(elmo4j_cuda_packed_size(type(), depth, columns, groups), 0xff);
+    for (int g = 0; g < groups; g++) {
+      elmo4j_cuda_pack(type(), weights.data() + g * columns, groups * columns, depth, columns,
+                       groups, g, bytes.data());
+    }
+    return DeviceArray<unsigned char>(bytes);
+  }
+
+  // Words of random lengths, the first ones empty and full.
+  std::vector<int16_t> random_ids(const Shape& shape) {
+    std::vector<int16_t> ids(shape.words * shape.slots, kPad);
+    for (int64_t w = 0; w < shape.words; w++) {
+      const int64_t used = w == 0                       ? 0
+                           : w == 1 || shape.long_words ? shape.slots
+                                                        : engine_() % (shape.slots + 1);
+      for (int64_t s = 0; s < used; s++) {
+        ids[w * shape.slots + s] = static_cast<int16_t>(1 + engine_() % 260);
+      }
+    }
+    return ids;
+  }
+
+  void check(const Shape& shape) {
+    CharCnnOracle oracle = {
+        shape.widths, shape.filters,   kEmbeddingDim, eighths(kIds * kEmbeddingDim), {},
+        {},           shape.activation};
+    int64_t features = 0;
+    for (size_t g = 0; g < shape.widths.size(); g++) {
+      oracle.kernels.push_back(eighths(shape.widths[g] * kEmbeddingDim * shape.filters[g]));
+      features += shape.filters[g];
+    }
+    oracle.bias = random(features);
+    const std::vector<int16_t> ids = random_ids(shape);
+
+    std::vector<std::vector<float>> weights, biases;
+    std::vector<DeviceArray<unsigned char>> kernels;
+    std::vector<DeviceArray<float>> kernel_biases;
+    std::vector<const void*> kernel_pointers;
+    std::vector<const float*> bias_pointers;
+    for (int64_t k = 0; k < shape.highways; k++) {
+      weights.push_back(random_of(type(), features * 2 * features, 1 / std::sqrt(features)));
+      biases.push_back(random(2 * features));
+      kernels.push_back(packed(weights[k], features, features, 2));
+      kernel_biases.emplace_back(biases[k]);
+      kernel_pointers.push_back(kernels[k].get());
+      bias_pointers.push_back(kernel_biases[k].get());
+    }
+    const int64_t depth = shape.word_dim + features;
+    const int64_t columns = shape.projection ? shape.projection : features;
+    const std::vector<float> projection =
+        random_of(type(), shape.projection * depth, 1 / std::sqrt(depth));
+    const std::vector<float> projection_bias = random(shape.projection);
+    const DeviceArray<unsigned char> projection_kernel =
+        packed(projection, depth, shape.projection, 1);
+
+    constexpr int64_t kOwnWords = 9;
+    const std::vector<float> word_table = random_of(type(), kOwnWords * shape.word_dim);
+    std::vector<int32_t> word_ids, place;
+    for (int64_t w = 0; w < shape.words; w++) {
+      word_ids.push_back(static_cast<int32_t>(engine_() % kOwnWords));
+      place.push_back(static_cast<int32_t>(2 * (shape.words - 1 - w) + 1));
+    }
+    const int64_t rows = shape.place ? 2 * shape.words : shape.words;
+    const DeviceNumbers got(type(), rows * columns);
+    const DeviceArray<unsigned char> workspace(elmo4j_cuda_char_cnn_highway_workspace(
+        type(), shape.words, features, shape.highways, shape.word_dim));
+    const DeviceArray<int16_t> device_ids(ids);
+    const DeviceNumbers table(type(), table_of(oracle)), words(type(), word_table);
+    const DeviceArray<float> bias(oracle.bias), out_bias(projection_bias);
+    const DeviceArray<int32_t> device_word_ids(word_ids), device_place(place);
+    finish(elmo4j_cuda_char_cnn_highway(
+        type(), shape.words, device_ids.get(), shape.slots, kPad, shape.widths.size(),
+        shape.widths.data(), shape.filters.data(), kIds, table.get(), bias.get(), shape.activation,
+        shape.highways, kernel_pointers.data(), bias_pointers.data(), shape.word_dim, words.get(),
+        device_word_ids.get(), columns, shape.projection ? projection_kernel.get() : nullptr,
+        out_bias.get(), shape.place ? device_place.get() : nullptr, got.get(), workspace.get(),
+        stream_));
+
+    const double tolerance = type() == ELMO4J_F16 ? 5e-3 : 5e-6;
+    const std::vector<float> host = got.host();
+    for (int64_t w = 0; w < shape.words; w++) {
+      std::vector<double> x = oracle.features(&ids[w * shape.slots], shape.slots);
+      for (int64_t k = 0; k < shape.highways; k++) {
+        std::vector<double> y;
+        for (int64_t f = 0; f < features; f++) {
+          y.push_back(highway(x.data(), features, weights[k], biases[k], f));
+        }
+        x = y;
+      }
+      if (shape.projection) {
+        const auto own = word_table.begin() + word_ids[w] * shape.word_dim;
+        x.insert(x.begin(), own, own + shape.word_dim);
+        std::vector<double> y;
+        for (int64_t f = 0; f < columns; f++) {
+          y.push_back(dot(x.data(), projection, depth, columns, f) + projection_bias[f]);
+        }
+        x = y;
+      }
+      for (int64_t f = 0; f < columns; f++) {
+        expect_close(x[f], host[(shape.place ? place[w] : w) * columns + f], tolerance,
+                     "word " + std::to_string(w) + " of " + std::to_string(shape.words) +
+                         " number " + std::to_string(f));
+        if (shape.place) {
+          ASSERT_TRUE(std::isnan(host[2 * w * columns + f])) << "row " << 2 * w << " has no word";
+        }
+      }
+      if (HasFailure()) {
+        return;
+      }
+    }
+  }
+};
+
+// 64 words take the narrow tiles, 65 and 150 the wide ones; 1 and 33 fill none. 152 features are
+// more than a tile's columns and no multiple of its depth, and tables are read in vectors.
+TEST_P(CharCnnHighwayCudaTest, EqualsItsFormulasForAnyNumberOfWords) {
+  for (int64_t words : {1, 33, 64, 65, 150}) {
+    check({words, 13, {1, 3, 7}, {16, 56, 80}, 2, 24});
+  }
+}
+
+// Filter counts that no vector divides.
+TEST_P(CharCnnHighwayCudaTest, EqualsItsFormulasForAnyFilters) {
+  for (int64_t words : {3, 70}) {
+    for (int activation : {ELMO4J_RELU, ELMO4J_TANH}) {
+      check({words, 12, {1, 2, 5, 12}, {1, 37, 5, 10}, 1, 7, 0, activation});
+    }
+  }
+}
+
+TEST_P(CharCnnHighwayCudaTest, TakesFromNoToFourHighwayLayersWithAndWithoutProjection) {
+  for (int64_t words : {5, 70}) {
+    for (int64_t highways = 0; highways <= 4; highways++) {
+      for (int64_t projection : {0, 20}) {
+        Shape shape = {words, 9, {2, 3}, {8, 24}, highways, projection};
+        shape.activation = ELMO4J_TANH;
+        shape.place = projection == 0;
+        check(shape);
+      }
+    }
+  }
+}
+
+// 50 slots are more than a warp's lanes, 20 characters wide more than are read at once.
+TEST_P(CharCnnHighwayCudaTest, LongWordsAndWideFilters) {
+  Shape shape = {6, 50, {1, 20, 50}, {8, 16, 8}, 1, 16};
+  check(shape);
+  shape.long_words = true;
+  check(shape);
+}
+
+TEST_P(CharCnnHighwayCudaTest, AWordsOwnEmbeddingGoesBeforeItsFeatures) {
+  for (int64_t word_dim : {8, 5}) {
+    for (int64_t highways : {0, 1, 2}) {
+      Shape shape = {10, 9, {2, 3}, {8, 24}, highways, 20, word_dim};
+      shape.place = true;
+      check(shape);
+    }
+  }
+}
+
+// More words than the workspace holds at a time; with and without a phase behind the convolution.
+TEST_P(CharCnnHighwayCudaTest, ManyWordsAreTakenInChunks) {
+  Shape shape = {2048 + 65, 5, {1, 2}, {3, 4}, 1, 3, 2};
+  shape.place = true;
+  check(shape);
+  check({2048 + 1, 5, {1, 2}, {3, 4}, 0, 0});
+}
+
+TEST_P(CharCnnHighwayCudaTest, ThePublishedSizes) {
+  check({2, 50, {1, 2, 3, 4, 5, 6, 7}, {32, 32, 64, 128, 256, 512, 1024}, 1, 512});
+}
+
+TEST_P(CharCnnHighwayCudaTest, NoWordsAreNoWork) { check({0, 9, {2}, {8}, 1, 8}); }
+
+TEST_P(CharCnnHighwayCudaTest, RefusesMoreThanALaunchCanCarry) {
+  EXPECT_EQ(cudaErrorInvalidValue,
+            elmo4j_cuda_char_cnn_highway(
+                type(), 1, nullptr, 50, kPad, ELMO4J_CUDA_MAX_FILTER_GROUPS + 1, nullptr, nullptr,
+                kIds, nullptr, nullptr, 0, 1, nullptr, nullptr, 0, nullptr, nullptr, 8, nullptr,
+                nullptr, nullptr, nullptr, nullptr, stream_));
+}
+
+ELMO4J_FOR_EACH_TYPE(CharCnnHighwayCudaTest);
+
+}  // namespace
+}  // namespace elmo4j

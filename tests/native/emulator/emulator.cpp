@@ -1,0 +1,578 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Fibers, blocks and barriers. Everything of a launch belongs to the host thread that launched.
+
+#include "emulator.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+#if defined(__SANITIZE_THREAD__)
+#include <sanitizer/tsan_interface.h>
+extern "C" {
+void* __tsan_create_fiber(unsigned flags);
+void __tsan_destroy_fiber(void* fiber);
+void* __tsan_get_current_fiber();
+void __tsan_switch_to_fiber(void* fiber, unsigned flags);
+}
+#endif
+
+#include "stream.h"
+
+// Saves the registers that a call keeps on the stack and the stack's pointer in *from, and goes on
+// where `to` was saved.
+#if defined(__x86_64__)
+extern "C" void elmo4j_emulator_switch(void** from, void* to);
+asm(R"(
+  .text
+  .globl elmo4j_emulator_switch
+  .hidden elmo4j_emulator_switch
+  .type elmo4j_emulator_switch, @function
+elmo4j_emulator_switch:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+  .size elmo4j_emulator_switch, .-elmo4j_emulator_switch
+)");
+#elif defined(__aarch64__)
+extern "C" void elmo4j_emulator_switch(void** from, void* to);
+asm(R"(
+  .text
+  .globl elmo4j_emulator_switch
+  .hidden elmo4j_emulator_switch
+  .type elmo4j_emulator_switch, %function
+elmo4j_emulator_switch:
+  sub sp, sp, #160
+  stp x19, x20, [sp]
+  stp x21, x22, [sp, #16]
+  stp x23, x24, [sp, #32]
+  stp x25, x26, [sp, #48]
+  stp x27, x28, [sp, #64]
+  stp x29, x30, [sp, #80]
+  stp d8, d9, [sp, #96]
+  stp d10, d11, [sp, #112]
+  stp d12, d13, [sp, #128]
+  stp d14, d15, [sp, #144]
+  mov x9, sp
+  str x9, [x0]
+  mov sp, x1
+  ldp x19, x20, [sp]
+  ldp x21, x22, [sp, #16]
+  ldp x23, x24, [sp, #32]
+  ldp x25, x26, [sp, #48]
+  ldp x27, x28, [sp, #64]
+  ldp x29, x30, [sp, #80]
+  ldp d8, d9, [sp, #96]
+  ldp d10, d11, [sp, #112]
+  ldp d12, d13, [sp, #128]
+  ldp d14, d15, [sp, #144]
+  add sp, sp, #160
+  ret
+  .size elmo4j_emulator_switch, .-elmo4j_emulator_switch
+)");
+#else
+#error "the emulator switches fibers on x86-64 and aarch64 alone"
+#endif
+
+namespace elmo4j {
+namespace emulator {
+
+__thread Thread* running = nullptr;
+
+namespace {
+
+constexpr size_t kStackBytes = 256 << 10;
+constexpr size_t kGuardBytes = 4 << 10;
+
+struct Fiber;
+struct Block;
+
+// Fibers that wait in line.
+struct Queue {
+  Fiber* first = nullptr;
+  Fiber* last = nullptr;
+  int size = 0;
+
+  inline void push(Fiber* fiber);
+  inline Fiber* pop();
+  inline void move_to(Queue* other);
+};
+
+struct Warp {
+  Fiber* lanes[32] = {};
+  unsigned alive = 0;    // lanes that exist and have not ended
+  unsigned waiting = 0;  // for others of their mask
+};
+
+struct Fiber : Thread {
+  void* stack_pointer = nullptr;
+  char* stack = nullptr;
+  Fiber* next = nullptr;
+  Block* in = nullptr;
+  Warp* warp = nullptr;
+  int lane = 0;
+  // What it waits for.
+  const char* file = nullptr;
+  int line = 0;
+  int barrier = -1;
+  unsigned mask = 0;  // not zero: for the lanes of this mask
+  Operation operation = nullptr;
+  void* data = nullptr;
+#if defined(__SANITIZE_ADDRESS__)
+  void* fake_stack = nullptr;
+  bool ended = false;
+#endif
+#if defined(__SANITIZE_THREAD__)
+  void* tsan = nullptr;
+#endif
+};
+
+void Queue::push(Fiber* fiber) {
+  fiber->next = nullptr;
+  (last ? last->next : first) = fiber;
+  last = fiber;
+  size++;
+}
+
+Fiber* Queue::pop() {
+  Fiber* fiber = first;
+  first = fiber->next;
+  last = first ? last : nullptr;
+  size--;
+  return fiber;
+}
+
+void Queue::move_to(Queue* other) {
+  while (first) {
+    other->push(pop());
+  }
+}
+
+struct Block {
+  uint3 index;
+  int alive = 0;
+  struct Barrier {
+    Queue waiting;
+    int threads = 0;
+    char generation[2] = {};  // addresses for ThreadSanitizer
+    int current = 0;
+  } barriers[16];
+  std::vector<Warp> warps;
+  std::unique_ptr<char, decltype(&std::free)> shared{nullptr, std::free};
+};
+
+// Runs the blocks of one launch on the calling host thread.
+class Scheduler {
+ public:
+  ~Scheduler() {
+    for (const std::unique_ptr<Fiber>& fiber : fibers_) {
+      munmap(fiber->stack - kGuardBytes, kStackBytes + kGuardBytes);
+    }
+  }
+
+  void run(const std::function<void()>& kernel, dim3 grid, dim3 block, size_t shared_bytes,
+           bool cooperative);
+  void wait();  // the running fiber has queued itself somewhere, or will be found
+  [[noreturn]] void end();
+  void check_lanes(Warp* warp, unsigned mask);
+  void check_barrier(Block* block, int id);
+  void spin();
+  Fiber* current() const { return static_cast<Fiber*>(running); }
+  void call_kernel() { (*kernel_)(); }
+  [[noreturn]] void fail(const char* why);
+
+ private:
+  void start(Block* block, dim3 grid, dim3 size, bool backwards);
+  void switch_to(Fiber* fiber);  // null: to the host
+  void arrived(Fiber* from);
+
+  const std::function<void()>* kernel_ = nullptr;
+  std::vector<std::unique_ptr<Fiber>> fibers_;  // with their stacks, kept for the next launch
+  size_t used_ = 0;
+  std::vector<std::unique_ptr<Block>> blocks_;
+  Queue ready_;
+  void* host_stack_pointer_ = nullptr;
+  int64_t idle_spins_ = 0;
+#if defined(__SANITIZE_ADDRESS__)
+  void* host_fake_stack_ = nullptr;
+  const void* host_stack_ = nullptr;
+  size_t host_stack_bytes_ = 0;
+#endif
+#if defined(__SANITIZE_THREAD__)
+  void* host_tsan_ = nullptr;
+#endif
+
+  friend void fiber_main();
+};
+
+thread_local Scheduler scheduler;
+
+std::atomic<unsigned> launches{0};
+
+void describe(const Fiber& fiber) {
+  std::fprintf(stderr, "  thread (%u, %u, %u) of block (%u, %u, %u)", fiber.index.x, fiber.index.y,
+               fiber.index.z, fiber.block.x, fiber.block.y, fiber.block.z);
+  if (fiber.barrier >= 0) {
+    std::fprintf(stderr, " waits at barrier %d", fiber.barrier);
+  } else if (fiber.mask) {
+    std::fprintf(stderr, " waits for lanes %08x", fiber.mask);
+  } else {
+    std::fprintf(stderr, " spins or runs\n");
+    return;
+  }
+  std::fprintf(stderr, ", %s:%d\n", fiber.file, fiber.line);
+}
+
+// Every fiber starts here.
+void fiber_main() {
+  Scheduler& mine = scheduler;
+  mine.arrived(nullptr);
+  mine.call_kernel();
+  mine.end();
+}
+
+void Scheduler::arrived([[maybe_unused]] Fiber* from) {
+#if defined(__SANITIZE_ADDRESS__)
+  const void* bottom = nullptr;
+  size_t bytes = 0;
+  Fiber* now = current();
+  __sanitizer_finish_switch_fiber(now ? now->fake_stack : host_fake_stack_, &bottom, &bytes);
+  if (!host_stack_) {  // the first switch is from the host's stack
+    host_stack_ = bottom;
+    host_stack_bytes_ = bytes;
+  }
+#endif
+}
+
+void Scheduler::switch_to(Fiber* to) {
+  Fiber* from = current();
+  if (from == to) {
+    return;
+  }
+  running = to;
+#if defined(__SANITIZE_ADDRESS__)
+  __sanitizer_start_switch_fiber(!from         ? &host_fake_stack_
+                                 : from->ended ? nullptr
+                                               : &from->fake_stack,
+                                 to ? to->stack : host_stack_,
+                                 to ? kStackBytes : host_stack_bytes_);
+#endif
+#if defined(__SANITIZE_THREAD__)
+  // Flag 1: a switch orders nothing. From and to the host it does: a launch and its end.
+  __tsan_switch_to_fiber(to ? to->tsan : host_tsan_, from && to ? 1 : 0);
+#endif
+  elmo4j_emulator_switch(from ? &from->stack_pointer : &host_stack_pointer_,
+                         to ? to->stack_pointer : host_stack_pointer_);
+  arrived(from);
+}
+
+void Scheduler::wait() {
+  if (!ready_.first) {
+    fail("deadlock");
+  }
+  switch_to(ready_.pop());
+}
+
+void Scheduler::spin() {
+  if (++idle_spins_ > 1000000 + 1000 * static_cast<int64_t>(used_)) {
+    fail("threads spin without end");
+  }
+  ready_.push(current());
+  wait();
+}
+
+void Scheduler::end() {
+  Fiber* fiber = current();
+  Block* block = fiber->in;
+  idle_spins_ = 0;
+#if defined(__SANITIZE_ADDRESS__)
+  fiber->ended = true;
+#endif
+  Warp* warp = fiber->warp;
+  warp->alive &= ~(1u << fiber->lane);
+  block->alive--;
+  for (unsigned left = warp->waiting; left; left &= left - 1) {
+    if (warp->waiting >> __builtin_ctz(left) & 1) {  // not let go since
+      check_lanes(warp, warp->lanes[__builtin_ctz(left)]->mask);
+    }
+  }
+  for (int id = 0; id < 16; id++) {
+    check_barrier(block, id);
+  }
+  releasing(this);
+  if (block->alive == 0) {
+    block->shared.reset();
+  }
+  if (ready_.first) {
+    switch_to(ready_.pop());
+  } else {
+    for (const std::unique_ptr<Block>& each : blocks_) {
+      if (each->alive) {
+        fail("deadlock");
+      }
+    }
+    switch_to(nullptr);
+  }
+  std::abort();  // never resumed
+}
+
+void Scheduler::fail(const char* why) {
+  std::fprintf(stderr, "elmo4j emulator: %s\n", why);
+  int shown = 0;
+  for (size_t i = 0; i < used_ && shown < 64; i++) {
+    const Fiber& fiber = *fibers_[i];
+    if (fiber.warp->alive >> fiber.lane & 1) {
+      describe(fiber);
+      shown++;
+    }
+  }
+  std::abort();
+}
+
+// Lets go the lanes of `mask` once all have come to the same operation.
+void Scheduler::check_lanes(Warp* warp, unsigned mask) {
+  const unsigned all = mask & warp->alive;
+  if (all == 0 || (warp->waiting & all) != all) {
+    return;
+  }
+  const Operation operation = warp->lanes[__builtin_ctz(all)]->operation;
+  void* data[32] = {};
+  for (unsigned left = all; left; left &= left - 1) {
+    const int i = __builtin_ctz(left);
+    const Fiber& fiber = *warp->lanes[i];
+    if (fiber.mask != mask || fiber.operation != operation) {
+      return;
+    }
+    data[i] = fiber.data;
+  }
+  idle_spins_ = 0;
+  acquired(warp);
+  operation(data);
+  releasing(warp);
+  warp->waiting &= ~all;
+  for (unsigned left = all; left; left &= left - 1) {
+    Fiber* fiber = warp->lanes[__builtin_ctz(left)];
+    fiber->mask = 0;
+    if (fiber != current()) {
+      ready_.push(fiber);
+    }
+  }
+}
+
+void Scheduler::check_barrier(Block* block, int id) {
+  Block::Barrier& barrier = block->barriers[id];
+  const int wanted = barrier.threads == 0 ? block->alive : barrier.threads;
+  if (barrier.waiting.size == 0 || barrier.waiting.size < wanted) {
+    return;
+  }
+  idle_spins_ = 0;
+  const Fiber* first = barrier.waiting.first;
+  for (Fiber* fiber = barrier.waiting.first; fiber; fiber = fiber->next) {
+    if (barrier.threads == 0 && (fiber->file != first->file || fiber->line != first->line)) {
+      std::fprintf(stderr, "elmo4j emulator: threads of a block meet at different barriers\n");
+      describe(*first);
+      describe(*fiber);
+      std::abort();
+    }
+  }
+  barrier.current ^= 1;
+  for (Fiber* fiber = barrier.waiting.first; fiber; fiber = fiber->next) {
+    fiber->barrier = -1;
+  }
+  barrier.waiting.move_to(&ready_);
+}
+
+void Scheduler::start(Block* block, dim3 grid, dim3 size, bool backwards) {
+  const unsigned threads = size.x * size.y * size.z;
+  block->alive = static_cast<int>(threads);
+  block->warps.resize((threads + 31) / 32);
+  for (unsigned k = 0; k < threads; k++) {
+    const unsigned t = backwards ? threads - 1 - k : k;
+    if (used_ == fibers_.size()) {
+      void* memory = mmap(nullptr, kStackBytes + kGuardBytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      if (memory == MAP_FAILED || mprotect(memory, kGuardBytes, PROT_NONE) != 0) {
+        std::perror("elmo4j emulator: no memory for a thread's stack");
+        std::abort();
+      }
+      fibers_.emplace_back(new Fiber);
+      fibers_.back()->stack = static_cast<char*>(memory) + kGuardBytes;
+    }
+    Fiber* fiber = fibers_[used_++].get();
+    fiber->index = uint3{t % size.x, t / size.x % size.y, t / (size.x * size.y)};
+    fiber->block = block->index;
+    fiber->block_size = size;
+    fiber->grid_size = grid;
+    fiber->in = block;
+    fiber->warp = &block->warps[t / 32];
+    fiber->lane = static_cast<int>(t % 32);
+    fiber->warp->lanes[fiber->lane] = fiber;
+    fiber->warp->alive |= 1u << fiber->lane;
+    fiber->barrier = -1;
+    fiber->mask = 0;
+#if defined(__SANITIZE_ADDRESS__)
+    fiber->fake_stack = nullptr;
+    fiber->ended = false;
+    __asan_unpoison_memory_region(fiber->stack, kStackBytes);  // its last frames never returned
+#endif
+#if defined(__SANITIZE_THREAD__)
+    fiber->tsan = __tsan_create_fiber(0);
+#endif
+    // As if the switch had been called at the head of fiber_main, by nobody.
+    void** top = reinterpret_cast<void**>(fiber->stack + kStackBytes);
+#if defined(__x86_64__)
+    *--top = nullptr;  // where a return address would be, so that the stack is aligned
+    *--top = reinterpret_cast<void*>(fiber_main);
+    top -= 6;
+    std::memset(top, 0, 6 * sizeof(void*));
+#else
+    top -= 20;
+    std::memset(top, 0, 20 * sizeof(void*));
+    top[11] = reinterpret_cast<void*>(fiber_main);
+#endif
+    fiber->stack_pointer = top;
+    ready_.push(fiber);
+  }
+}
+
+void Scheduler::run(const std::function<void()>& kernel, dim3 grid, dim3 size, size_t shared_bytes,
+                    bool cooperative) {
+  if (running) {
+    fail("a kernel launches a kernel");
+  }
+  kernel_ = &kernel;
+  const bool backwards = launches++ % 2 == 1;
+#if defined(__SANITIZE_THREAD__)
+  host_tsan_ = __tsan_get_current_fiber();
+#endif
+  const int64_t count = static_cast<int64_t>(grid.x) * grid.y * grid.z;
+  const int64_t together = cooperative ? count : 1;
+  for (int64_t first = 0; first < count; first += together) {
+    used_ = 0;
+    blocks_.clear();
+    for (int64_t k = first; k < first + together; k++) {
+      const int64_t b = backwards ? count - 1 - k : k;
+      blocks_.emplace_back(new Block);
+      Block& block = *blocks_.back();
+      block.index =
+          uint3{static_cast<unsigned>(b % grid.x), static_cast<unsigned>(b / grid.x % grid.y),
+                static_cast<unsigned>(b / grid.x / grid.y)};
+      if (shared_bytes > 0) {
+        void* shared = nullptr;
+        if (posix_memalign(&shared, 128, shared_bytes) != 0) {
+          std::abort();
+        }
+        std::memset(shared, 0xFF, shared_bytes);
+        block.shared.reset(static_cast<char*>(shared));
+      }
+      start(&block, grid, size, backwards);
+    }
+    idle_spins_ = 0;
+    switch_to(ready_.pop());
+    acquired(this);
+#if defined(__SANITIZE_THREAD__)
+    for (size_t i = 0; i < used_; i++) {
+      __tsan_destroy_fiber(fibers_[i]->tsan);
+    }
+#endif
+  }
+  blocks_.clear();
+}
+
+}  // namespace
+
+char* shared_memory() { return scheduler.current()->in->shared.get(); }
+
+void barrier(int id, int threads, const char* file, int line) {
+  Fiber* fiber = scheduler.current();
+  Block* block = fiber->in;
+  Block::Barrier& barrier = block->barriers[id];
+  fiber->barrier = id;
+  fiber->file = file;
+  fiber->line = line;
+  barrier.threads = threads;
+  barrier.waiting.push(fiber);
+  char* generation = &barrier.generation[barrier.current];
+  releasing(generation);
+  scheduler.check_barrier(block, id);
+  scheduler.wait();
+  acquired(generation);
+}
+
+void together(unsigned mask, Operation operation, void* data, const char* file, int line) {
+  Fiber* fiber = scheduler.current();
+  fiber->mask = mask;
+  fiber->operation = operation;
+  fiber->data = data;
+  fiber->file = file;
+  fiber->line = line;
+  if (!(mask >> fiber->lane & 1)) {
+    scheduler.fail("a lane is not in its own mask");
+  }
+  releasing(fiber->warp);
+  fiber->warp->waiting |= 1u << fiber->lane;
+  scheduler.check_lanes(fiber->warp, mask);
+  if (fiber->mask) {
+    scheduler.wait();
+  }
+  acquired(fiber->warp);
+}
+
+void spin() { scheduler.spin(); }
+
+void acquired([[maybe_unused]] const void* address) {
+#if defined(__SANITIZE_THREAD__)
+  __tsan_acquire(const_cast<void*>(address));
+#endif
+}
+
+void releasing([[maybe_unused]] const void* address) {
+#if defined(__SANITIZE_THREAD__)
+  __tsan_release(const_cast<void*>(address));
+#endif
+}
+
+int launch(const std::function<void()>& kernel, dim3 grid, dim3 block, size_t shared_bytes,
+           bool cooperative, cudaStream_t stream) {
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > 0x7fffffffu || grid.y > 65535 ||
+      grid.z > 65535 || block.x == 0 || block.y == 0 || block.z == 0 || block.x > 1024 ||
+      block.y > 1024 || block.z > 64 || block.x * block.y * block.z > 1024) {
+    return failed(cudaErrorInvalidConfiguration);
+  }
+  if (shared_bytes > static_cast<size_t>(kSharedBytesPerBlock)) {
+    return failed(cudaErrorInvalidValue);
+  }
+  if (cooperative &&
+      static_cast<int64_t>(grid.x) * grid.y * grid.z >
+          kMultiprocessors * blocks_per_multiprocessor(block.x * block.y * block.z, shared_bytes)) {
+    return failed(cudaErrorCooperativeLaunchTooLarge);
+  }
+  submit(stream, [=] { scheduler.run(kernel, grid, block, shared_bytes, cooperative); });
+  return cudaSuccess;
+}
+
+}  // namespace emulator
+}  // namespace elmo4j

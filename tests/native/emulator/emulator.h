@@ -1,0 +1,266 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Runs CUDA kernels on the host, so that they are checked where there is no GPU. The kernels' own
+// sources are compiled by a C++ compiler against the toolkit's headers; this header supplies what
+// nvcc would (threadIdx, __syncthreads, shuffles, atomics...), emulator.cpp the threads,
+// runtime.cpp the few functions of the CUDA runtime that elmo4j calls.
+//
+// Modelled: each thread of a block is a fiber that runs until it waits, so a kernel runs the same
+// way each time; successive launches go through threads in turn forwards and backwards, which shows
+// many a missing barrier. Blocks run one after the other, those of a cooperative launch together.
+// A thread that waits for what never comes ends the process with a message: barriers in divergent
+// branches, lanes missing from a shuffle, spinning without end. Dynamic shared memory is allocated
+// anew for every block and filled with 0xFF (NaN), device memory is filled with 0xFF too, and
+// AddressSanitizer sees each access out of bounds. Streams execute at once; graphs record and
+// replay. Several host threads may launch at a time.
+//
+// Not modelled: time, weak memory, asynchronous copies that are still in flight, bank conflicts,
+// alignment of vector accesses but what UBSan sees. Under ThreadSanitizer every CUDA thread is a
+// thread of its own that only barriers and acquire-release pairs order, so that it reports the
+// races of a kernel.
+
+#ifndef ELMO4J_TESTS_NATIVE_EMULATOR_EMULATOR_H_
+#define ELMO4J_TESTS_NATIVE_EMULATOR_EMULATOR_H_
+
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+#include <device_launch_parameters.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+
+#define __launch_bounds__(...)
+
+namespace elmo4j {
+namespace emulator {
+
+// What a running thread knows of itself.
+struct Thread {
+  uint3 index;  // in its block
+  uint3 block;
+  dim3 block_size;
+  dim3 grid_size;
+};
+
+// The thread that runs on this host thread; null outside of kernels.
+extern __thread Thread* running __attribute__((tls_model("initial-exec")));
+
+// Runs `kernel` once for each thread; returns a cudaError_t.
+int launch(const std::function<void()>& kernel, dim3 grid, dim3 block, size_t shared_bytes,
+           bool cooperative, cudaStream_t stream);
+
+// The block's dynamic shared memory.
+char* shared_memory();
+
+// Waits until `threads` threads of the block, a multiple of 32, have come to barrier `id`, or for 0
+// all that have not ended.
+void barrier(int id, int threads, const char* file, int line);
+
+// The lanes of `mask` come together; the last one runs `operation` for all of them, on what each
+// has brought: lanes[i] is lane i's `data`, null for lanes not in the mask.
+using Operation = void (*)(void* const* lanes);
+void together(unsigned mask, Operation operation, void* data, const char* file, int line);
+
+// Lets others run: for the inside of a loop that waits for memory to change.
+void spin();
+
+// Order between threads other than by barriers, for ThreadSanitizer.
+void acquired(const void* address);
+void releasing(const void* address);
+
+// The same with the lanes' type: operation(Lane* const* lanes).
+template <typename Lane, void (*kOperation)(Lane* const*)>
+void warp_together(unsigned mask, Lane* lane, const char* file, int line) {
+  together(
+      mask, [](void* const* lanes) { kOperation(reinterpret_cast<Lane* const*>(lanes)); }, lane,
+      file, line);
+}
+
+template <typename T>
+struct Shuffle {
+  T value;
+  int source;
+  T result;
+};
+
+template <typename T>
+void run_shuffle(Shuffle<T>* const* lanes) {
+  for (int i = 0; i < 32; i++) {
+    if (lanes[i]) {
+      Shuffle<T>* source = lanes[lanes[i]->source & 31];
+      if (source) {
+        lanes[i]->result = source->value;
+      } else {  // undefined on a device
+        std::memset(static_cast<void*>(&lanes[i]->result), 0xFF, sizeof(T));
+      }
+    }
+  }
+}
+
+template <typename T>
+T shuffle(unsigned mask, T value, int source, const char* file, int line) {
+  Shuffle<T> lane{value, source, value};
+  warp_together<Shuffle<T>, run_shuffle<T>>(mask, &lane, file, line);
+  return lane.result;
+}
+
+struct Ballot {
+  bool predicate;
+  unsigned result;
+};
+
+inline void run_ballot(Ballot* const* lanes) {
+  unsigned bits = 0;
+  for (int i = 0; i < 32; i++) {
+    bits |= lanes[i] && lanes[i]->predicate ? 1u << i : 0;
+  }
+  for (int i = 0; i < 32; i++) {
+    if (lanes[i]) {
+      lanes[i]->result = bits;
+    }
+  }
+}
+
+inline void run_nothing(void* const*) {}
+
+inline int lane_of_running() {
+  const Thread& t = *running;
+  return (t.index.x + t.block_size.x * (t.index.y + t.block_size.y * t.index.z)) % 32;
+}
+
+}  // namespace emulator
+}  // namespace elmo4j
+
+#define threadIdx (::elmo4j::emulator::running->index)
+#define blockIdx (::elmo4j::emulator::running->block)
+#define blockDim (::elmo4j::emulator::running->block_size)
+#define gridDim (::elmo4j::emulator::running->grid_size)
+
+#define ELMO4J_HERE const char *file = __builtin_FILE(), int line = __builtin_LINE()
+
+inline void __syncthreads(ELMO4J_HERE) { elmo4j::emulator::barrier(0, 0, file, line); }
+
+inline void __syncwarp(unsigned mask = 0xffffffffu, ELMO4J_HERE) {
+  elmo4j::emulator::together(mask, elmo4j::emulator::run_nothing, nullptr, file, line);
+}
+
+inline unsigned __ballot_sync(unsigned mask, int predicate, ELMO4J_HERE) {
+  elmo4j::emulator::Ballot lane{predicate != 0, 0};
+  elmo4j::emulator::warp_together<elmo4j::emulator::Ballot, elmo4j::emulator::run_ballot>(
+      mask, &lane, file, line);
+  return lane.result;
+}
+
+inline int __any_sync(unsigned mask, int predicate, ELMO4J_HERE) {
+  return __ballot_sync(mask, predicate, file, line) != 0;
+}
+
+inline int __all_sync(unsigned mask, int predicate, ELMO4J_HERE) {
+  return __ballot_sync(mask, !predicate, file, line) == 0;
+}
+
+template <typename T>
+T __shfl_sync(unsigned mask, T value, int source, int width = 32, ELMO4J_HERE) {
+  const int lane = elmo4j::emulator::lane_of_running();
+  return elmo4j::emulator::shuffle(mask, value, (lane & -width) + (source & (width - 1)), file,
+                                   line);
+}
+
+template <typename T>
+T __shfl_xor_sync(unsigned mask, T value, int bits, int width = 32, ELMO4J_HERE) {
+  const int lane = elmo4j::emulator::lane_of_running();
+  const int source = lane ^ bits;
+  return elmo4j::emulator::shuffle(mask, value, source < (lane & -width) + width ? source : lane,
+                                   file, line);
+}
+
+template <typename T>
+T __shfl_down_sync(unsigned mask, T value, unsigned by, int width = 32, ELMO4J_HERE) {
+  const int lane = elmo4j::emulator::lane_of_running();
+  const int source = lane + static_cast<int>(by);
+  return elmo4j::emulator::shuffle(mask, value, source < (lane & -width) + width ? source : lane,
+                                   file, line);
+}
+
+template <typename T>
+T __shfl_up_sync(unsigned mask, T value, unsigned by, int width = 32, ELMO4J_HERE) {
+  const int lane = elmo4j::emulator::lane_of_running();
+  const int source = lane - static_cast<int>(by);
+  return elmo4j::emulator::shuffle(mask, value, source >= (lane & -width) ? source : lane, file,
+                                   line);
+}
+
+inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+inline void __threadfence_block() {}
+inline void __nanosleep(unsigned) { elmo4j::emulator::spin(); }
+
+template <typename T>
+T __ldg(const T* address) {
+  return *address;
+}
+template <typename T>
+T __ldcg(const T* address) {
+  return *address;
+}
+template <typename T>
+void __stcg(T* address, T value) {
+  *address = value;
+}
+
+// Atomics are relaxed, as on a device.
+template <typename T, typename Change>
+T elmo4j_emulated_atomic(T* address, Change change) {
+  T old, wanted;
+  __atomic_load(address, &old, __ATOMIC_RELAXED);
+  do {
+    wanted = change(old);
+  } while (!__atomic_compare_exchange(address, &old, &wanted, false, __ATOMIC_RELAXED,
+                                      __ATOMIC_RELAXED));
+  return old;
+}
+template <typename T>
+T atomicAdd(T* address, T value) {
+  return elmo4j_emulated_atomic(address, [&](T old) { return static_cast<T>(old + value); });
+}
+template <typename T>
+T atomicExch(T* address, T value) {
+  return elmo4j_emulated_atomic(address, [&](T) { return value; });
+}
+template <typename T>
+T atomicMax(T* address, T value) {
+  return elmo4j_emulated_atomic(address, [&](T old) { return old > value ? old : value; });
+}
+template <typename T>
+T atomicMin(T* address, T value) {
+  return elmo4j_emulated_atomic(address, [&](T old) { return old < value ? old : value; });
+}
+template <typename T>
+T atomicOr(T* address, T value) {
+  return elmo4j_emulated_atomic(address, [&](T old) { return old | value; });
+}
+template <typename T>
+T atomicCAS(T* address, T expected, T value) {
+  return elmo4j_emulated_atomic(address, [&](T old) { return old == expected ? value : old; });
+}
+
+inline float __expf(float x) { return std::exp(x); }
+inline float __logf(float x) { return std::log(x); }
+inline float __fdividef(float x, float y) { return x / y; }
+inline float __frcp_rn(float x) { return 1 / x; }
+inline float __saturatef(float x) { return x < 0 ? 0 : x > 1 ? 1 : x; }
+inline int __popc(unsigned x) { return __builtin_popcount(x); }
+inline int __ffs(int x) { return __builtin_ffs(x); }
+inline int __clz(int x) { return x == 0 ? 32 : __builtin_clz(static_cast<unsigned>(x)); }
+
+template <typename T>
+T min(T x, T y) {
+  return y < x ? y : x;
+}
+template <typename T>
+T max(T x, T y) {
+  return x < y ? y : x;
+}
+
+#endif  // ELMO4J_TESTS_NATIVE_EMULATOR_EMULATOR_H_

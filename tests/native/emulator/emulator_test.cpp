@@ -1,0 +1,218 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <thread>
+#include <vector>
+
+#include "common.cuh"
+
+namespace elmo4j {
+namespace {
+
+template <typename T>
+struct DeviceArray {
+  explicit DeviceArray(size_t count) : count(count) {
+    cudaMalloc(reinterpret_cast<void**>(&memory), count * sizeof(T));
+  }
+  ~DeviceArray() { cudaFree(memory); }
+  std::vector<T> get() const {
+    std::vector<T> values(count);
+    EXPECT_EQ(cudaSuccess,
+              cudaMemcpy(values.data(), memory, count * sizeof(T), cudaMemcpyDeviceToHost));
+    return values;
+  }
+  void zero() { cudaMemset(memory, 0, count * sizeof(T)); }
+  size_t count;
+  T* memory = nullptr;
+};
+
+__global__ void reverse(int* values) {
+  int* shared = shared_memory_as<int>();
+  shared[threadIdx.x] = values[blockIdx.x * blockDim.x + threadIdx.x];
+  __syncthreads();
+  values[blockIdx.x * blockDim.x + threadIdx.x] = shared[blockDim.x - 1 - threadIdx.x];
+}
+
+TEST(EmulatorTest, ABarrierOrdersABlock) {
+  DeviceArray<int> values(3 * 80);
+  std::vector<int> host(3 * 80);
+  for (int i = 0; i < 240; i++) {
+    host[i] = i;
+  }
+  cudaMemcpy(values.memory, host.data(), 240 * sizeof(int), cudaMemcpyHostToDevice);
+  ASSERT_EQ(cudaSuccess, launch(reverse, 3, 80, 80 * sizeof(int), nullptr, values.memory));
+  const std::vector<int> got = values.get();
+  for (int i = 0; i < 240; i++) {
+    EXPECT_EQ(i / 80 * 80 + 79 - i % 80, got[i]);
+  }
+}
+
+__global__ void lanes(float* sums, unsigned* ballots, int* shuffled) {
+  sums[threadIdx.x] = warp_sum(static_cast<float>(threadIdx.x));
+  ballots[threadIdx.x] = __ballot_sync(kAllLanes, threadIdx.x % 3 == 0);
+  if (threadIdx.x % 32 < 8) {
+    shuffled[threadIdx.x] = __shfl_down_sync(0x000000ffu, static_cast<int>(threadIdx.x), 1) +
+                            100 * __shfl_up_sync(0x000000ffu, static_cast<int>(threadIdx.x), 2) +
+                            10000 * __shfl_sync(0x000000ffu, static_cast<int>(threadIdx.x), 1, 4);
+  }
+  __syncwarp();
+}
+
+TEST(EmulatorTest, LanesOfAWarpExchangeNumbers) {
+  DeviceArray<float> sums(64);
+  DeviceArray<unsigned> ballots(64);
+  DeviceArray<int> shuffled(64);
+  shuffled.zero();
+  ASSERT_EQ(cudaSuccess,
+            launch(lanes, 1, 64, 0, nullptr, sums.memory, ballots.memory, shuffled.memory));
+  EXPECT_EQ(496.0f, sums.get()[0]);
+  EXPECT_EQ(496.0f + 32 * 32, sums.get()[63]);
+  EXPECT_EQ(0x49249249u, ballots.get()[7]);
+  EXPECT_EQ(3 + 100 * 0 + 10000 * 1, shuffled.get()[2]);
+  EXPECT_EQ(6 + 100 * 3 + 10000 * 5, shuffled.get()[5]);
+}
+
+__global__ void add_up(unsigned* arrived, int* values, int* sums) {
+  for (unsigned k = 1; k <= 3; k++) {
+    if (threadIdx.x == 0) {
+      values[blockIdx.x] = static_cast<int>(k * (blockIdx.x + 1));
+    }
+    grid_barrier(arrived, gridDim.x, 2 * k - 1);
+    if (threadIdx.x == 1) {
+      int sum = 0;
+      for (unsigned b = 0; b < gridDim.x; b++) {
+        sum += values[b];
+      }
+      sums[blockIdx.x * 3 + k - 1] = sum;
+    }
+    grid_barrier(arrived, gridDim.x, 2 * k);
+  }
+}
+
+TEST(EmulatorTest, AGridBarrierOrdersTheBlocksOfACooperativeLaunch) {
+  DeviceArray<unsigned> arrived(1);
+  DeviceArray<int> values(7), sums(21);
+  arrived.zero();
+  ASSERT_EQ(cudaSuccess, launch_cooperative(add_up, 7, 64, 0, nullptr, arrived.memory,
+                                            values.memory, sums.memory));
+  for (int i = 0; i < 21; i++) {
+    EXPECT_EQ(28 * (i % 3 + 1), sums.get()[i]);
+  }
+}
+
+__global__ void count(int* counter, int* highest) {
+  atomicAdd(counter, 1);
+  atomicMax(highest, static_cast<int>(blockIdx.y * blockDim.x + threadIdx.x));
+}
+
+TEST(EmulatorTest, HostThreadsLaunchAtTheSameTime) {
+  DeviceArray<int> counter(1), highest(1);
+  counter.zero();
+  highest.zero();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; i++) {
+    threads.emplace_back([&] {
+      for (int k = 0; k < 5; k++) {
+        launch(count, dim3(2, 3), 50, 0, nullptr, counter.memory, highest.memory);
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(4 * 5 * 6 * 50, counter.get()[0]);
+  EXPECT_EQ(149, highest.get()[0]);
+}
+
+TEST(EmulatorTest, AGraphReplaysWhatItsStreamsWereGiven) {
+  DeviceArray<int> counter(1), highest(1);
+  counter.zero();
+  highest.zero();
+  cudaStream_t streams[2];
+  cudaEvent_t fork;
+  cudaGraph_t graph;
+  cudaGraphExec_t exec;
+  cudaStreamCreate(&streams[0]);
+  cudaStreamCreate(&streams[1]);
+  cudaEventCreate(&fork);
+  ASSERT_EQ(cudaSuccess, cudaStreamBeginCapture(streams[0], cudaStreamCaptureModeThreadLocal));
+  launch(count, 1, 10, 0, streams[0], counter.memory, highest.memory);
+  cudaEventRecord(fork, streams[0]);
+  cudaStreamWaitEvent(streams[1], fork, 0);
+  launch(count, 1, 5, 0, streams[1], counter.memory, highest.memory);
+  EXPECT_EQ(0, counter.get()[0]);
+  ASSERT_EQ(cudaSuccess, cudaStreamEndCapture(streams[0], &graph));
+  ASSERT_EQ(cudaSuccess, cudaGraphInstantiate(&exec, graph, 0));
+  cudaGraphDestroy(graph);
+  cudaGraphLaunch(exec, streams[0]);
+  cudaGraphLaunch(exec, streams[0]);
+  EXPECT_EQ(30, counter.get()[0]);
+  cudaGraphExecDestroy(exec);
+  cudaEventDestroy(fork);
+  cudaStreamDestroy(streams[0]);
+  cudaStreamDestroy(streams[1]);
+}
+
+__global__ void poison(float* values) {
+  values[0] = shared_memory_as<float>()[threadIdx.x];
+  shared_memory_as<float>()[threadIdx.x] = 1;
+}
+
+TEST(EmulatorTest, MemoryIsPoisoned) {
+  DeviceArray<float> values(2);
+  ASSERT_EQ(cudaSuccess, launch(poison, 2, 1, 4, nullptr, values.memory));
+  EXPECT_TRUE(std::isnan(values.get()[0]));
+  EXPECT_TRUE(std::isnan(values.get()[1]));
+}
+
+TEST(EmulatorTest, RefusesWhatADeviceWould) {
+  DeviceArray<float> values(2);
+  float host[2];
+  EXPECT_EQ(cudaErrorInvalidConfiguration, launch(poison, 1, 1025, 0, nullptr, values.memory));
+  EXPECT_EQ(cudaErrorInvalidConfiguration, launch(poison, 0, 1, 0, nullptr, values.memory));
+  EXPECT_EQ(cudaErrorInvalidValue, launch(poison, 1, 1, 228 << 10, nullptr, values.memory));
+  EXPECT_EQ(cudaErrorCooperativeLaunchTooLarge,
+            launch_cooperative(poison, 9, 1024, 4, nullptr, values.memory));
+  EXPECT_EQ(cudaErrorInvalidValue, cudaMemcpy(host, host, 8, cudaMemcpyHostToDevice));
+  EXPECT_EQ(cudaErrorInvalidValue, cudaMemcpy(values.memory + 1, host, 8, cudaMemcpyHostToDevice));
+  EXPECT_EQ(cudaErrorInvalidValue, cudaGetLastError());
+  EXPECT_EQ(cudaSuccess, cudaGetLastError());
+  void* memory;
+  EXPECT_EQ(cudaErrorMemoryAllocation, cudaMalloc(&memory, size_t{5} << 30));
+  EXPECT_EQ(cudaErrorInvalidValue, cudaFree(host));
+}
+
+__global__ void divergent(int) {
+  if (threadIdx.x < 32) {
+    __syncthreads();
+  } else {
+    __syncthreads();
+  }
+}
+
+__global__ void missing(int) {
+  if (threadIdx.x != 5) {
+    __syncwarp();
+  } else {
+    __syncthreads();
+  }
+}
+
+__global__ void spins(unsigned* flag) {
+  while (load_acquire(flag) != 1) {
+    spin_wait();
+  }
+}
+
+TEST(EmulatorDeathTest, ThreadsThatWaitInVainEndTheProcess) {
+  DeviceArray<unsigned> flag(1);
+  EXPECT_DEATH(launch(divergent, 1, 64, 0, nullptr, 0), "meet at different barriers");
+  EXPECT_DEATH(launch(missing, 1, 32, 0, nullptr, 0), "deadlock");
+  EXPECT_DEATH(launch(spins, 1, 2, 0, nullptr, flag.memory), "spin without end");
+}
+
+}  // namespace
+}  // namespace elmo4j

@@ -1,0 +1,478 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The functions of the CUDA runtime that elmo4j calls, on host memory. A stream executes at once,
+// unless it is being captured; then what it is given is kept and runs with each launch of the
+// graph. Copies check that device pointers are the device's. One device of 4 GiB.
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "emulator.h"
+#include "stream.h"
+
+using Work = std::vector<std::function<void()>>;
+
+struct CUstream_st {
+  std::shared_ptr<Work> captured;  // null where the stream executes
+  bool began = false;              // it, not one it waited for, began the capture
+};
+struct CUevent_st {
+  std::shared_ptr<Work> captured;
+  std::chrono::steady_clock::time_point time;
+  bool recorded = false;
+};
+struct CUgraph_st {
+  std::shared_ptr<Work> work;
+};
+struct CUgraphExec_st {
+  std::shared_ptr<Work> work;
+};
+
+namespace elmo4j {
+namespace emulator {
+namespace {
+
+thread_local cudaError_t last_error = cudaSuccess;
+
+// Device memory: address to bytes.
+std::mutex mutex;
+std::map<char*, size_t> allocations;
+size_t allocated = 0;
+
+size_t memory_bytes() {
+  static const size_t bytes = [] {
+    const char* wanted = std::getenv("ELMO4J_EMULATED_MEMORY");
+    return wanted ? std::strtoull(wanted, nullptr, 10) : size_t{4} << 30;
+  }();
+  return bytes;
+}
+
+cudaError_t allocate(void** memory, size_t bytes) {
+  *memory = nullptr;
+  if (bytes == 0) {
+    return cudaSuccess;
+  }
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (bytes > memory_bytes() - allocated || posix_memalign(memory, 256, bytes) != 0) {
+    return failed(cudaErrorMemoryAllocation);
+  }
+  std::memset(*memory, 0xFF, bytes);
+  allocations[static_cast<char*>(*memory)] = bytes;
+  allocated += bytes;
+  return cudaSuccess;
+}
+
+cudaError_t release(void* memory) {
+  if (!memory) {
+    return cudaSuccess;
+  }
+  const std::lock_guard<std::mutex> lock(mutex);
+  const auto found = allocations.find(static_cast<char*>(memory));
+  if (found == allocations.end()) {
+    return failed(cudaErrorInvalidValue);
+  }
+  allocated -= found->second;
+  allocations.erase(found);
+  std::free(memory);
+  return cudaSuccess;
+}
+
+bool on_device(const void* memory, size_t bytes) {
+  char* first = const_cast<char*>(static_cast<const char*>(memory));
+  const std::lock_guard<std::mutex> lock(mutex);
+  auto after = allocations.upper_bound(first);
+  if (after == allocations.begin()) {
+    return false;
+  }
+  --after;
+  return first + bytes <= after->first + after->second;
+}
+
+// Whether the ends of a copy are where `kind` says.
+bool valid(void* target, const void* source, size_t bytes, cudaMemcpyKind kind) {
+  const bool to = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
+  const bool from = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
+  return bytes == 0 || ((!to || on_device(target, bytes)) && (!from || on_device(source, bytes)) &&
+                        (kind != cudaMemcpyHostToDevice || !on_device(source, 1)) &&
+                        (kind != cudaMemcpyDeviceToHost || !on_device(target, 1)));
+}
+
+}  // namespace
+
+void submit(cudaStream_t stream, std::function<void()> work) {
+  if (stream && stream->captured) {
+    stream->captured->push_back(std::move(work));
+  } else {
+    work();
+  }
+}
+
+cudaError_t failed(cudaError_t error) {
+  last_error = error;
+  return error;
+}
+
+}  // namespace emulator
+}  // namespace elmo4j
+
+using namespace elmo4j::emulator;
+
+extern "C" {
+
+// Memory.
+
+cudaError_t cudaMalloc(void** memory, size_t bytes) { return allocate(memory, bytes); }
+cudaError_t cudaFree(void* memory) { return release(memory); }
+
+cudaError_t cudaMallocAsync(void** memory, size_t bytes, cudaStream_t stream) {
+  return stream && stream->captured ? failed(cudaErrorStreamCaptureUnsupported)
+                                    : allocate(memory, bytes);
+}
+cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream) {
+  return stream && stream->captured ? failed(cudaErrorStreamCaptureUnsupported) : release(memory);
+}
+
+cudaError_t cudaHostAlloc(void** memory, size_t bytes, unsigned) {
+  *memory = nullptr;
+  return posix_memalign(memory, 4096, bytes) == 0 ? cudaSuccess : failed(cudaErrorMemoryAllocation);
+}
+cudaError_t cudaMallocHost(void** memory, size_t bytes) { return cudaHostAlloc(memory, bytes, 0); }
+cudaError_t cudaFreeHost(void* memory) {
+  std::free(memory);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  *free = memory_bytes() - allocated;
+  *total = memory_bytes();
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream) {
+  if (!valid(target, source, bytes, kind)) {
+    return failed(cudaErrorInvalidValue);
+  }
+  submit(stream, [=] { std::memmove(target, source, bytes); });
+  return cudaSuccess;
+}
+cudaError_t cudaMemcpy(void* target, const void* source, size_t bytes, cudaMemcpyKind kind) {
+  return cudaMemcpyAsync(target, source, bytes, kind, nullptr);
+}
+cudaError_t cudaMemcpy2DAsync(void* target, size_t target_pitch, const void* source,
+                              size_t source_pitch, size_t width, size_t height, cudaMemcpyKind kind,
+                              cudaStream_t stream) {
+  for (size_t row = 0; row < height; row++) {
+    const cudaError_t error =
+        cudaMemcpyAsync(static_cast<char*>(target) + row * target_pitch,
+                        static_cast<const char*>(source) + row * source_pitch, width, kind, stream);
+    if (error != cudaSuccess) {
+      return error;
+    }
+  }
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t stream) {
+  if (bytes > 0 && !on_device(memory, bytes)) {
+    return failed(cudaErrorInvalidValue);
+  }
+  submit(stream, [=] { std::memset(memory, value, bytes); });
+  return cudaSuccess;
+}
+cudaError_t cudaMemset(void* memory, int value, size_t bytes) {
+  return cudaMemsetAsync(memory, value, bytes, nullptr);
+}
+
+cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* memory) {
+  *attributes = {};
+  if (on_device(memory, 1)) {
+    attributes->type = cudaMemoryTypeDevice;
+    attributes->devicePointer = const_cast<void*>(memory);
+  }
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) {
+  *pool = nullptr;
+  return cudaSuccess;
+}
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
+cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t, cudaMemPoolAttr attribute, void* value) {
+  if (attribute != cudaMemPoolAttrReservedMemCurrent &&
+      attribute != cudaMemPoolAttrUsedMemCurrent) {
+    return failed(cudaErrorInvalidValue);
+  }
+  const std::lock_guard<std::mutex> lock(mutex);
+  *static_cast<uint64_t*>(value) = allocated;
+  return cudaSuccess;
+}
+cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, size_t) { return cudaSuccess; }
+
+// Streams and events.
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  *stream = new CUstream_st;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamCreate(cudaStream_t* stream) { return cudaStreamCreateWithFlags(stream, 0); }
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, int) {
+  return cudaStreamCreateWithFlags(stream, flags);
+}
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  delete stream;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  return stream && stream->captured ? failed(cudaErrorStreamCaptureUnsupported) : cudaSuccess;
+}
+cudaError_t cudaStreamQuery(cudaStream_t stream) { return cudaStreamSynchronize(stream); }
+cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void* data) {
+  submit(stream, [=] { function(data); });
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  *event = new CUevent_st;
+  return cudaSuccess;
+}
+cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, 0); }
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  event->captured = stream ? stream->captured : nullptr;
+  event->time = std::chrono::steady_clock::now();
+  event->recorded = true;
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stream, unsigned) {
+  return cudaEventRecord(event, stream);
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaEventQuery(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
+  if (!start->recorded || !end->recorded) {
+    return failed(cudaErrorInvalidResourceHandle);
+  }
+  *milliseconds = std::chrono::duration<float, std::milli>(end->time - start->time).count();
+  return cudaSuccess;
+}
+// A stream that waits for an event of a capture joins the capture.
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  if (stream && event->captured && !stream->captured) {
+    stream->captured = event->captured;
+  }
+  return cudaSuccess;
+}
+
+// Graphs.
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  if (!stream || stream->captured) {
+    return failed(cudaErrorStreamCaptureUnsupported);
+  }
+  stream->captured = std::make_shared<Work>();
+  stream->began = true;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
+  *status =
+      stream && stream->captured ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  *graph = nullptr;
+  if (!stream || !stream->captured || !stream->began) {
+    return failed(cudaErrorIllegalState);
+  }
+  *graph = new CUgraph_st{std::move(stream->captured)};
+  stream->captured = nullptr;
+  stream->began = false;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+  *exec = new CUgraphExec_st{graph->work};
+  return cudaSuccess;
+}
+cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t* exec, cudaGraph_t graph,
+                                          unsigned long long flags) {
+  return cudaGraphInstantiate(exec, graph, flags);
+}
+cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
+  submit(stream, [work = exec->work] {
+    for (const std::function<void()>& each : *work) {
+      each();
+    }
+  });
+  return cudaSuccess;
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+  delete exec;
+  return cudaSuccess;
+}
+
+// The device.
+
+cudaError_t cudaGetDeviceCount(int* count) {
+  *count = 1;
+  return cudaSuccess;
+}
+cudaError_t cudaGetDevice(int* device) {
+  *device = 0;
+  return cudaSuccess;
+}
+cudaError_t cudaSetDevice(int device) {
+  return device == 0 ? cudaSuccess : failed(cudaErrorInvalidDevice);
+}
+cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
+cudaError_t cudaDriverGetVersion(int* version) {
+  *version = CUDART_VERSION;
+  return cudaSuccess;
+}
+cudaError_t cudaRuntimeGetVersion(int* version) {
+  *version = CUDART_VERSION;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
+  if (device != 0) {
+    return failed(cudaErrorInvalidDevice);
+  }
+  *properties = {};
+  std::snprintf(properties->name, sizeof properties->name, "elmo4j emulator");
+  properties->totalGlobalMem = memory_bytes();
+  properties->sharedMemPerBlock = 48 << 10;
+  properties->sharedMemPerBlockOptin = kSharedBytesPerBlock;
+  properties->sharedMemPerMultiprocessor = kSharedBytesPerMultiprocessor;
+  properties->reservedSharedMemPerBlock = 1 << 10;
+  properties->regsPerBlock = 65536;
+  properties->regsPerMultiprocessor = 65536;
+  properties->warpSize = 32;
+  properties->maxThreadsPerBlock = 1024;
+  properties->maxThreadsPerMultiProcessor = kThreadsPerMultiprocessor;
+  properties->maxBlocksPerMultiProcessor = 32;
+  properties->maxGridSize[0] = 0x7fffffff;
+  properties->maxGridSize[1] = 65535;
+  properties->maxGridSize[2] = 65535;
+  properties->major = 9;
+  properties->minor = 0;
+  properties->multiProcessorCount = kMultiprocessors;
+  properties->l2CacheSize = 32 << 20;
+  properties->unifiedAddressing = 1;
+  properties->cooperativeLaunch = 1;
+  properties->memoryPoolsSupported = 1;
+  properties->concurrentKernels = 1;
+  properties->asyncEngineCount = 2;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
+  cudaDeviceProp p;
+  const cudaError_t error = cudaGetDeviceProperties(&p, device);
+  if (error != cudaSuccess) {
+    return error;
+  }
+  switch (attribute) {
+    case cudaDevAttrMultiProcessorCount:
+      *value = p.multiProcessorCount;
+      break;
+    case cudaDevAttrComputeCapabilityMajor:
+      *value = p.major;
+      break;
+    case cudaDevAttrComputeCapabilityMinor:
+      *value = p.minor;
+      break;
+    case cudaDevAttrMaxSharedMemoryPerBlock:
+      *value = static_cast<int>(p.sharedMemPerBlock);
+      break;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+      *value = static_cast<int>(p.sharedMemPerBlockOptin);
+      break;
+    case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
+      *value = static_cast<int>(p.sharedMemPerMultiprocessor);
+      break;
+    case cudaDevAttrMaxThreadsPerBlock:
+      *value = p.maxThreadsPerBlock;
+      break;
+    case cudaDevAttrMaxThreadsPerMultiProcessor:
+      *value = p.maxThreadsPerMultiProcessor;
+      break;
+    case cudaDevAttrL2CacheSize:
+      *value = p.l2CacheSize;
+      break;
+    case cudaDevAttrCooperativeLaunch:
+    case cudaDevAttrMemoryPoolsSupported:
+      *value = 1;
+      break;
+    default:
+      return failed(cudaErrorInvalidValue);
+  }
+  return cudaSuccess;
+}
+
+cudaError_t cudaFuncSetAttribute(const void*, cudaFuncAttribute attribute, int value) {
+  return attribute == cudaFuncAttributeMaxDynamicSharedMemorySize && value > kSharedBytesPerBlock
+             ? failed(cudaErrorInvalidValue)
+             : cudaSuccess;
+}
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, const void*,
+                                                                   int threads, size_t shared_bytes,
+                                                                   unsigned) {
+  *blocks = shared_bytes > static_cast<size_t>(kSharedBytesPerBlock)
+                ? 0
+                : blocks_per_multiprocessor(threads, shared_bytes);
+  return cudaSuccess;
+}
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void* kernel,
+                                                          int threads, size_t shared_bytes) {
+  return cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(blocks, kernel, threads,
+                                                                shared_bytes, 0);
+}
+
+// Errors.
+
+cudaError_t cudaGetLastError() {
+  const cudaError_t error = last_error;
+  last_error = cudaSuccess;
+  return error;
+}
+cudaError_t cudaPeekAtLastError() { return last_error; }
+
+const char* cudaGetErrorName(cudaError_t error) {
+  switch (error) {
+    case cudaSuccess:
+      return "cudaSuccess";
+    case cudaErrorInvalidValue:
+      return "cudaErrorInvalidValue";
+    case cudaErrorMemoryAllocation:
+      return "cudaErrorMemoryAllocation";
+    case cudaErrorInvalidConfiguration:
+      return "cudaErrorInvalidConfiguration";
+    case cudaErrorInvalidDevice:
+      return "cudaErrorInvalidDevice";
+    case cudaErrorCooperativeLaunchTooLarge:
+      return "cudaErrorCooperativeLaunchTooLarge";
+    case cudaErrorStreamCaptureUnsupported:
+      return "cudaErrorStreamCaptureUnsupported";
+    default:
+      return "cudaErrorUnknown";
+  }
+}
+const char* cudaGetErrorString(cudaError_t error) { return cudaGetErrorName(error); }
+
+}  // extern "C"

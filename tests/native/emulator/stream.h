@@ -1,0 +1,39 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the emulator's two halves share: its device, and how work reaches a stream.
+
+#ifndef ELMO4J_TESTS_NATIVE_EMULATOR_STREAM_H_
+#define ELMO4J_TESTS_NATIVE_EMULATOR_STREAM_H_
+
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+
+namespace elmo4j {
+namespace emulator {
+
+// The device: Hopper's limits, few multiprocessors so that persistent kernels stay small.
+constexpr int kMultiprocessors = 4;
+constexpr int kSharedBytesPerBlock = 227 << 10;
+constexpr int kSharedBytesPerMultiprocessor = 228 << 10;
+constexpr int kThreadsPerMultiprocessor = 2048;
+
+// Registers are not modelled.
+inline int blocks_per_multiprocessor(int threads, size_t shared_bytes) {
+  return std::min({32, kThreadsPerMultiprocessor / ((threads + 31) / 32 * 32),
+                   static_cast<int>(kSharedBytesPerMultiprocessor / (shared_bytes + 1024))});
+}
+
+// Runs the work at once, or records it where the stream is being captured.
+void submit(cudaStream_t stream, std::function<void()> work);
+
+// Keeps the error for cudaGetLastError and returns it.
+cudaError_t failed(cudaError_t error);
+
+}  // namespace emulator
+}  // namespace elmo4j
+
+#endif  // ELMO4J_TESTS_NATIVE_EMULATOR_STREAM_H_

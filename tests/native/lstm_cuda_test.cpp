@@ -1,0 +1,406 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <algorithm>
+
+#include "cuda_test.h"
+#include "lstm_oracle.h"
+#include "lstm_plan.h"
+
+namespace elmo4j {
+namespace {
+
+class LstmCudaTest : public CudaTest {
+ protected:
+  // Both directions of one layer over a batch; what each reads and the state before.
+  struct Problem {
+    LstmLayer layer;  // `backward` is the direction's own
+    std::vector<int32_t> lengths;
+    bool gathered = false;
+    LstmWeights weights[2];
+    std::vector<float> input[2], h[2], c[2];
+    std::vector<int32_t> input_rows[2];  // of positions in reading order
+
+    int64_t positions() const {
+      int64_t sum = 0;
+      for (int32_t n : lengths) {
+        sum += n;
+      }
+      return sum;
+    }
+  };
+
+  struct Result {
+    std::vector<float> output[2], h[2], c[2];  // outputs in reading order
+  };
+
+  Problem problem(const LstmLayer& layer, const std::vector<int32_t>& lengths, bool gathered,
+                  double scale) {
+    Problem p;
+    p.layer = layer;
+    p.lengths = lengths;
+    p.gathered = gathered;
+    const int64_t positions = p.positions();
+    const int64_t words = gathered ? positions / 2 + 1 : positions;
+    for (int d = 0; d < 2; d++) {
+      p.weights[d] = {random_of(type(), 2 * layer.projection * 4 * layer.cells, scale),
+                      random(4 * layer.cells),
+                      random_of(type(), layer.cells * layer.projection, scale)};
+      p.input[d] = random_of(type(), words * layer.projection);
+      p.h[d] = random_of(type(), lengths.size() * layer.projection, 0.2);
+      p.c[d] = random(lengths.size() * layer.cells, 0.3);
+      for (int64_t i = 0; i < positions; i++) {
+        p.input_rows[d].push_back(static_cast<int32_t>(gathered ? engine_() % words : i));
+      }
+    }
+    return p;
+  }
+
+  DeviceArray<unsigned char> pack(const float* weights, int64_t depth, int64_t columns,
+                                  int groups) const {
+    std::vector<unsigned char> packed(elmo4j_cuda_packed_size(type(), depth, columns, groups),
+                                      0xff);
+    for (int g = 0; g < groups; g++) {
+      elmo4j_cuda_pack(type(), weights + g * columns, groups * columns, depth, columns, groups, g,
+                       packed.data());
+    }
+    return DeviceArray<unsigned char>(packed);
+  }
+
+  Result run(const Problem& p) {
+    const int64_t cells = p.layer.cells, projection = p.layer.projection;
+    const int64_t positions = p.positions();
+    const int64_t sentences = static_cast<int64_t>(p.lengths.size());
+    const int64_t steps = p.lengths[0];
+    std::vector<int32_t> rows(steps);
+    for (int64_t t = 0; t < steps; t++) {
+      rows[t] = static_cast<int32_t>(
+          std::count_if(p.lengths.begin(), p.lengths.end(), [&](int32_t n) { return n > t; }));
+    }
+    std::vector<int64_t> reading[2];  // the position of each row of the packed order
+    std::vector<int64_t> start;
+    int64_t first = 0;
+    for (int32_t n : p.lengths) {
+      start.push_back(first);
+      first += n;
+    }
+    for (int64_t t = 0; t < steps; t++) {
+      for (int32_t r = 0; r < rows[t]; r++) {
+        reading[0].push_back(start[r] + t);
+        reading[1].push_back(start[r] + p.lengths[r] - 1 - t);
+      }
+    }
+
+    std::vector<DeviceArray<unsigned char>> packed;
+    std::vector<DeviceNumbers> numbers;
+    std::vector<DeviceArray<int32_t>> indexes;
+    std::vector<DeviceArray<float>> floats;
+    const void *kernel_x[2], *kernel_h[2], *projector[2], *input[2];
+    const float* bias[2];
+    const int32_t* input_rows[2];
+    void *h[2], *output[2];
+    float* c[2];
+    for (int d = 0; d < 2; d++) {
+      const LstmWeights& w = p.weights[d];
+      packed.push_back(pack(w.kernel.data(), projection, cells, 4));
+      kernel_x[d] = packed.back().get();
+      packed.push_back(pack(w.kernel.data() + projection * 4 * cells, projection, cells, 4));
+      kernel_h[d] = packed.back().get();
+      packed.push_back(pack(w.projector.data(), cells, projection, 1));
+      projector[d] = packed.back().get();
+      floats.emplace_back(w.bias);
+      bias[d] = floats.back().get();
+      floats.emplace_back(p.c[d]);
+      c[d] = floats.back().get();
+      std::vector<int32_t> index;
+      std::vector<float> x;
+      for (int64_t position : reading[d]) {
+        index.push_back(p.input_rows[d][position]);
+        x.insert(x.end(), p.input[d].begin() + index.back() * projection,
+                 p.input[d].begin() + (index.back() + 1) * projection);
+      }
+      numbers.emplace_back(type(), p.gathered ? p.input[d] : x);
+      input[d] = numbers.back().get();
+      numbers.emplace_back(type(), p.h[d]);
+      h[d] = numbers.back().get();
+      numbers.emplace_back(type(), positions * projection);
+      output[d] = numbers.back().get();
+      indexes.emplace_back(index);
+      input_rows[d] = indexes.back().get();
+    }
+    const DeviceArray<unsigned char> workspace(
+        elmo4j_cuda_lstm_workspace(type(), cells, projection, sentences, positions));
+    finish(elmo4j_cuda_lstm(type(), cells, projection, kernel_x, kernel_h, bias, projector,
+                            p.layer.cell_clip, p.layer.projection_clip, p.layer.skip, sentences,
+                            steps, rows.data(), positions, input, p.gathered ? input_rows : nullptr,
+                            h, c, output, workspace.get(), stream_));
+    Result result;
+    for (int d = 0; d < 2; d++) {
+      result.c[d] = floats[2 * d + 1].host();
+      result.h[d] = numbers[3 * d + 1].host();
+      const std::vector<float> out = numbers[3 * d + 2].host();
+      result.output[d].resize(out.size());
+      for (int64_t i = 0; i < positions; i++) {
+        std::copy_n(out.begin() + i * projection, projection,
+                    result.output[d].begin() + reading[d][i] * projection);
+      }
+    }
+    return result;
+  }
+
+  // Close number by number, and halves as a whole.
+  void expect_all_close(const std::vector<double>& wanted, const std::vector<float>& got,
+                        const std::string& what) const {
+    ASSERT_EQ(wanted.size(), got.size()) << what;
+    const double close = type() == ELMO4J_F16 ? 2e-2 : 2e-5;
+    double dot = 0, x = 0, y = 0;
+    for (size_t i = 0; i < wanted.size(); i++) {
+      expect_close(wanted[i], got[i], close, what + " " + std::to_string(i));
+      dot += wanted[i] * got[i];
+      x += wanted[i] * wanted[i];
+      y += static_cast<double>(got[i]) * got[i];
+    }
+    EXPECT_GE(dot / std::sqrt(x * y), 0.9995) << what;
+  }
+
+  void expect(const Problem& p, const Result& got) const {
+    for (int d = 0; d < 2; d++) {
+      LstmLayer layer = p.layer;
+      layer.backward = d;
+      const LstmOracle wanted = lstm_oracle(layer, p.weights[d], p.lengths, p.input[d],
+                                            p.input_rows[d].data(), p.h[d], p.c[d]);
+      const std::string direction = d ? "backward " : "forward ";
+      expect_all_close(wanted.output, got.output[d], direction + "output");
+      expect_all_close(wanted.h, got.h[d], direction + "h");
+      expect_all_close(wanted.c, got.c[d], direction + "c");
+      // Clips that are set bind now and then, not always: the sequence goes on behind them.
+      const int64_t updates = p.positions();
+      if (layer.cell_clip > 0) {
+        EXPECT_GT(wanted.cell_clips, 0);
+        EXPECT_LT(wanted.cell_clips, updates * layer.cells);
+      }
+      if (layer.projection_clip > 0) {
+        EXPECT_GT(wanted.projection_clips, 0);
+        EXPECT_LT(wanted.projection_clips, updates * layer.projection);
+      }
+    }
+  }
+
+  void check(const LstmLayer& layer, const std::vector<int32_t>& lengths, bool gathered,
+             double scale) {
+    SCOPED_TRACE(std::to_string(layer.cells) + " cells, projection " +
+                 std::to_string(layer.projection) + ", " + std::to_string(lengths.size()) +
+                 " sentences" + (gathered ? ", gathered" : ""));
+    const Problem p = problem(layer, lengths, gathered, scale);
+    expect(p, run(p));
+  }
+};
+
+// Sizes whose rows lie on 16 bytes, and more than one block of depth.
+TEST_P(LstmCudaTest, EqualsItsFormula) {
+  check({32, 16, 0, 0, 0, 0}, {5, 3, 3, 1}, false, 0.4);
+  check({64, 80, 0.5f, 0.3f, 1, 0}, {6, 4, 1}, true, 0.2);
+}
+
+// Rows that begin anywhere, fewer numbers than are copied at once.
+TEST_P(LstmCudaTest, OddSizes) {
+  check({13, 7, 0, 0, 1, 0}, {4, 4, 2}, false, 0.5);
+  check({1, 1, 0, 0, 0, 0}, {3}, false, 0.5);
+  check({20, 12, 0.3f, 0.2f, 1, 0}, {3, 2}, true, 0.5);
+}
+
+TEST_P(LstmCudaTest, OneSentence) { check({24, 8, 0.5f, 0.2f, 1, 0}, {12}, false, 0.5); }
+
+// More than one tile of cells and of the projection's columns, the last one cut.
+TEST_P(LstmCudaTest, SeveralTilesOfColumns) {
+  check({72, 72, 0.4f, 0.3f, 1, 0}, {2, 1}, false, 0.2);
+}
+
+// More tiles than the emulator's device has blocks.
+TEST_P(LstmCudaTest, SeveralTilesOfABlock) {
+  check({200, 16, 0.5f, 0.3f, 1, 0}, std::vector<int32_t>(131, 2), true, 0.3);
+}
+
+// 131, then 128, 65, 64, 17, 16 and 1 rows: each border between tiles and within them.
+TEST_P(LstmCudaTest, RowsFallAcrossTiles) {
+  std::vector<int32_t> lengths;
+  const int rows[] = {131, 128, 65, 64, 17, 16, 1};
+  for (int t = 7; t > 0; t--) {
+    lengths.resize(rows[t - 1], t);
+  }
+  check({16, 16, 0.5f, 0.3f, 1, 0}, lengths, true, 0.4);
+}
+
+// Few sentences, weights on the chip (halves alone). On the emulator, which has 4 multiprocessors:
+// 1, 2, 4 and 8 groups of 8 cells a block, the last block cut, then one direction at a time, and
+// last a size that does not fit.
+TEST_P(LstmCudaTest, FewSentences) {
+  check({32, 32, 0.5f, 0.2f, 1, 0}, {7, 7, 5}, true, 0.2);
+  check({64, 32, 0, 0, 0, 0}, {5}, false, 0.2);
+  check({96, 32, 0.5f, 0.3f, 1, 0}, {6, 4}, false, 0.2);
+  check({256, 64, 0.5f, 0.3f, 1, 0}, {5, 5, 3}, true, 0.1);
+  check({288, 32, 0.5f, 0.3f, 0, 0}, {4, 1}, false, 0.1);
+}
+
+// From many rows to few on the way: 20, 17, then 16, 9, 8 and 1.
+TEST_P(LstmCudaTest, SentencesBecomeFew) {
+  std::vector<int32_t> lengths;
+  const int rows[] = {20, 17, 16, 16, 9, 8, 8, 1, 1};
+  for (int t = 9; t > 0; t--) {
+    lengths.resize(rows[t - 1], t);
+  }
+  check({64, 32, 0.5f, 0.3f, 1, 0}, lengths, true, 0.2);
+}
+
+// The input's half of the gates is made in pieces of 512 rows.
+TEST_P(LstmCudaTest, FewLongSentences) {
+  for (bool gathered : {false, true}) {
+    check({32, 32, 0.5f, 0.3f, 1, 0}, std::vector<int32_t>(16, 35), gathered, 0.2);
+  }
+}
+
+// Steps past what one launch's parameters hold.
+TEST_P(LstmCudaTest, VeryLongSentences) {
+  for (bool gathered : {false, true}) {
+    check({4, 4, 0.8f, 0.2f, 1, 0}, {129, 129, 1}, gathered, 0.5);
+  }
+}
+
+// A batch in two halves, the state carried, gives the same bits as in one piece.
+TEST_P(LstmCudaTest, StateIsCarried) {
+  const LstmLayer layer = {16, 8, 0.5f, 0.3f, 1, 0};
+  Problem whole = problem(layer, {6, 6, 6}, true, 0.5);
+  const Result at_once = run(whole);
+  Problem first = whole;
+  first.lengths = {3, 3, 3};
+  Problem second = first;
+  for (int d = 0; d < 2; d++) {
+    first.input_rows[d].clear();
+    second.input_rows[d].clear();
+    for (int s = 0; s < 3; s++) {
+      for (int t = 0; t < 6; t++) {
+        ((t < 3) == (d == 0) ? first : second)
+            .input_rows[d]
+            .push_back(whole.input_rows[d][6 * s + t]);
+      }
+    }
+  }
+  const Result head = run(first);
+  for (int d = 0; d < 2; d++) {
+    second.h[d] = head.h[d];
+    second.c[d] = head.c[d];
+  }
+  const Result tail = run(second);
+  for (int d = 0; d < 2; d++) {
+    EXPECT_EQ(at_once.h[d], tail.h[d]);
+    EXPECT_EQ(at_once.c[d], tail.c[d]);
+  }
+}
+
+// The same bits whatever the batch.
+TEST_P(LstmCudaTest, SentencesDoNotDependOnTheirBatch) {
+  const LstmLayer layer = {20, 12, 0.5f, 0.3f, 1, 0};
+  const Problem together = problem(layer, std::vector<int32_t>(70, 2), true, 0.5);
+  const Result all = run(together);
+  for (int s : {0, 63, 69}) {
+    Problem own = together;
+    own.lengths = {2};
+    for (int d = 0; d < 2; d++) {
+      const auto cut = [&](auto values, int64_t size) {
+        return decltype(values)(values.begin() + s * size, values.begin() + (s + 1) * size);
+      };
+      own.input_rows[d] = cut(together.input_rows[d], 2);
+      own.h[d] = cut(together.h[d], layer.projection);
+      own.c[d] = cut(together.c[d], layer.cells);
+    }
+    const Result alone = run(own);
+    for (int d = 0; d < 2; d++) {
+      const auto from = all.output[d].begin() + s * 2 * layer.projection;
+      EXPECT_EQ(std::vector<float>(from, from + 2 * layer.projection), alone.output[d]);
+    }
+  }
+}
+
+// Gates far out saturate; nothing becomes infinite or NaN.
+TEST_P(LstmCudaTest, HugeInputsSaturate) {
+  Problem p = problem({20, 4, 0, 0, 0, 0}, {3}, false, 1);
+  for (int d = 0; d < 2; d++) {
+    std::fill(p.input[d].begin(), p.input[d].end(), type() == ELMO4J_F16 ? 60000.0f : 1e30f);
+    p.input[d][0] *= -1;
+  }
+  const Result got = run(p);
+  for (int d = 0; d < 2; d++) {
+    for (float v : got.output[d]) {
+      EXPECT_TRUE(std::isfinite(v)) << v;
+    }
+    for (float v : got.c[d]) {
+      EXPECT_LE(std::abs(v), 3.3f);
+    }
+  }
+}
+
+// The layout of kernels.h, number by number.
+TEST_P(LstmCudaTest, PackedWeightsLieAsDocumented) {
+  const int64_t depth = 5, columns = 19, groups = 2;
+  const std::vector<float> weights = random_of(type(), depth * groups * columns);
+  std::vector<float> wanted(16 * 32 * groups);
+  for (int64_t k = 0; k < depth; k++) {
+    for (int64_t g = 0; g < groups; g++) {
+      for (int64_t column = 0; column < columns; column++) {
+        wanted[(column * groups + g) * 16 + k] = weights[(k * groups + g) * columns + column];
+      }
+    }
+  }
+  const DeviceArray<unsigned char> packed = pack(weights.data(), depth, columns, groups);
+  ASSERT_EQ(wanted.size() * DeviceNumbers::size(type()), packed.host().size());
+  const DeviceNumbers same(type(), wanted);
+  const std::vector<unsigned char> bytes = packed.host();
+  std::vector<unsigned char> wanted_bytes(bytes.size());
+  check_cuda(cudaMemcpy(wanted_bytes.data(), same.get(), bytes.size(), cudaMemcpyDeviceToHost),
+             "cudaMemcpy");
+  EXPECT_EQ(wanted_bytes, bytes);
+}
+
+ELMO4J_FOR_EACH_TYPE(LstmCudaTest);
+
+// The published sizes on an H200, which has 132 multiprocessors with 227 KiB for a block, on an
+// A100 with 108 and 163 KiB, and on an RTX 4090 with 128 and 99 KiB.
+TEST(LstmPlanTest, FitsTheDevice) {
+  const auto expect = [](const ResidentPlan& plan, int directions, int blocks, int cells,
+                         int columns) {
+    EXPECT_EQ(directions, plan.directions);
+    EXPECT_EQ(blocks, plan.blocks);
+    EXPECT_EQ(cells, plan.cells);
+    EXPECT_EQ(columns, plan.columns);
+  };
+  expect(resident_plan(1024, 128, 132, 227 << 10), 2, 64, 16, 2);
+  expect(resident_plan(2048, 256, 132, 227 << 10), 2, 64, 32, 4);
+  expect(resident_plan(4096, 512, 132, 227 << 10), 1, 128, 32, 4);
+  expect(resident_plan(2048, 256, 108, 163 << 10), 1, 64, 32, 4);
+  expect(resident_plan(4096, 512, 108, 163 << 10), 0, 0, 0, 0);
+  expect(resident_plan(2048, 256, 128, 99 << 10), 2, 64, 32, 4);
+  expect(resident_plan(4096, 512, 128, 99 << 10), 0, 0, 0, 0);
+  // Rows that are no multiple of what a warp reads at once.
+  expect(resident_plan(1000, 128, 132, 227 << 10), 0, 0, 0, 0);
+  expect(resident_plan(1024, 100, 132, 227 << 10), 0, 0, 0, 0);
+}
+
+TEST(LstmPlanTest, NeverExceedsTheDevice) {
+  for (int64_t cells = 32; cells <= 4096; cells += 32) {
+    for (int64_t projection : {32, 64, 96, 512}) {
+      for (int64_t shared : {64 << 10, 99 << 10, 227 << 10}) {
+        const ResidentPlan plan = resident_plan(cells, projection, 100, shared);
+        if (plan.directions > 0) {
+          EXPECT_LE(plan.directions * plan.blocks, 100);
+          EXPECT_LE(plan.shared_bytes, shared);
+          EXPECT_GE(int64_t{plan.blocks} * plan.cells, cells);
+          EXPECT_GE(int64_t{plan.blocks} * plan.columns, projection);
+          EXPECT_LE(plan.columns, 16);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace elmo4j

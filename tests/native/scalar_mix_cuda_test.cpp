@@ -1,0 +1,305 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <algorithm>
+#include <optional>
+
+#include "cuda_test.h"
+#include "scalar_mix_oracle.h"
+
+namespace elmo4j {
+namespace {
+
+// A batch on the device: layers in packed order, layer 0 by word for both halves.
+class ScalarMixCudaTest : public CudaTest {
+ protected:
+  static constexpr int64_t kWords = 5;
+
+  // By falling length, as packed order wants it; the last one is empty without its ends.
+  ScalarMixOracle oracle_of(int64_t dim, std::vector<int32_t> length = {7, 4, 4, 2}) {
+    ScalarMixOracle oracle = {dim, {}, length, {}, {}, {}, {}, {0.5f, -1.25f, 2.0f}};
+    int32_t positions = 0;
+    for (size_t s = 0; s < length.size(); s++) {
+      oracle.start.push_back(positions);
+      oracle.place.push_back(static_cast<int32_t>((s + 2) % length.size()));
+      positions += length[s];
+    }
+    for (int32_t p = 0; p < positions; p++) {
+      oracle.words.push_back(static_cast<int32_t>(engine_() % kWords));
+    }
+    oracle.forward.push_back(random_of(type(), kWords * dim));
+    oracle.backward.push_back(oracle.forward[0]);
+    for (int k = 1; k < 3; k++) {
+      oracle.forward.push_back(random_of(type(), positions * dim));
+      oracle.backward.push_back(random_of(type(), positions * dim));
+    }
+    return oracle;
+  }
+
+  // First row of each step in packed order.
+  static std::vector<int32_t> offsets(const ScalarMixOracle& oracle) {
+    std::vector<int32_t> offset;
+    int32_t rows = 0;
+    for (int32_t t = 0; t < oracle.length[0]; t++) {
+      offset.push_back(rows);
+      for (int32_t length : oracle.length) {
+        rows += t < length ? 1 : 0;
+      }
+    }
+    return offset;
+  }
+
+  // `skew` leaves that many numbers free in front, so that nothing is aligned.
+  DeviceNumbers packed(const ScalarMixOracle& oracle, size_t k, bool backward, int64_t skew) {
+    const std::vector<float>& rows = (backward ? oracle.backward : oracle.forward)[k];
+    if (k == 0) {
+      std::vector<float> shifted(skew);
+      shifted.insert(shifted.end(), rows.begin(), rows.end());
+      return DeviceNumbers(type(), shifted);
+    }
+    const std::vector<int32_t> offset = offsets(oracle);
+    std::vector<float> shifted(skew + rows.size());
+    for (int64_t s = 0; s < oracle.sentences(); s++) {
+      for (int32_t t = 0; t < oracle.length[s]; t++) {
+        const int64_t position = oracle.start[s] + (backward ? oracle.length[s] - 1 - t : t);
+        std::copy_n(rows.begin() + position * oracle.dim, oracle.dim,
+                    shifted.begin() + skew + (offset[t] + s) * oracle.dim);
+      }
+    }
+    return DeviceNumbers(type(), shifted);
+  }
+
+  struct Batch {
+    DeviceArray<int32_t> words, start, length, offset, place;
+  };
+
+  static Batch upload(const ScalarMixOracle& oracle) {
+    return {DeviceArray<int32_t>(oracle.words), DeviceArray<int32_t>(oracle.start),
+            DeviceArray<int32_t>(oracle.length), DeviceArray<int32_t>(offsets(oracle)),
+            DeviceArray<int32_t>(oracle.place)};
+  }
+
+  // Runs the kernel on everything that it can be asked for and compares each number.
+  //   max_rows  rows a sentence has in the target, at least the longest one's
+  void expect_all(const ScalarMixOracle& oracle, int64_t max_rows, int64_t skew = 0) {
+    const int64_t sentences = oracle.sentences();
+    std::vector<DeviceNumbers> layers;
+    const void* forward[3];
+    const void* backward[3];
+    for (int k = 0; k < 3; k++) {
+      layers.push_back(packed(oracle, k, false, skew));
+      forward[k] = layers.back().get(skew);
+      backward[k] = nullptr;
+      if (k > 0) {
+        layers.push_back(packed(oracle, k, true, skew));
+        backward[k] = layers.back().get(skew);
+      }
+    }
+    const Batch batch = upload(oracle);
+    for (int halves : {1, 2}) {
+      const int64_t width = halves * oracle.dim;
+      for (int ends : {0, 1}) {
+        for (int mean : {0, 1}) {
+          for (bool own : {false, true}) {
+            SCOPED_TRACE("dim " + std::to_string(oracle.dim) + " halves " + std::to_string(halves) +
+                         (ends ? " without ends" : "") + (mean ? " mean" : "") +
+                         (own ? " a target each" : ""));
+            const auto rows = [&](int64_t s) {
+              return mean ? 1 : own ? oracle.count(s, ends) : max_rows;
+            };
+            // Targets of a sentence each stand one behind the other after a number of their own,
+            // which nobody may write: some are aligned then, others are not.
+            std::vector<int64_t> at(sentences);
+            int64_t size = 0;
+            for (int64_t s = 0; s < sentences; s++) {
+              at[s] = own ? size + 1 : oracle.place[s] * rows(s) * width;
+              size += rows(s) * width + (own ? 1 : 0);
+            }
+            const DeviceArray<float> target(size);
+            std::vector<float*> pointers(sentences);
+            for (int64_t s = 0; s < sentences; s++) {
+              pointers[s] = target.get() + at[s];
+            }
+            std::optional<DeviceArray<float*>> targets;
+            if (own) {
+              targets.emplace(pointers);
+            }
+            finish(elmo4j_cuda_scalar_mix(
+                type(), oracle.dim, halves, 3, forward, backward, batch.words.get(),
+                oracle.scale.data(), sentences, batch.start.get(), batch.length.get(),
+                batch.offset.get(), own ? nullptr : batch.place.get(), ends,
+                own ? oracle.count(0, ends) : max_rows, mean, own ? nullptr : target.get(),
+                own ? targets->get() : nullptr, stream_));
+            const std::vector<float> got = target.host();
+            for (int64_t s = 0; s < sentences; s++) {
+              if (own) {
+                EXPECT_TRUE(std::isnan(got[at[s] - 1])) << "in front of sentence " << s;
+              }
+              for (int64_t t = 0; t < rows(s); t++) {
+                for (int64_t column = 0; column < width; column++) {
+                  const float value = got[at[s] + t * width + column];
+                  const std::string what = "sentence " + std::to_string(s) + " row " +
+                                           std::to_string(t) + " column " + std::to_string(column);
+                  if (mean) {
+                    expect_close(oracle.mean(s, column, ends), value, 1e-6, what);
+                  } else if (t < oracle.count(s, ends)) {
+                    expect_close(oracle.row(s, t, column, ends), value, 1e-6, what);
+                  } else {
+                    ASSERT_EQ(0, value) << what;
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+};
+
+// 1 and 19: a number at a time. 32: 16 bytes at a time, 8 or 4 numbers.
+TEST_P(ScalarMixCudaTest, EqualsTheWeightedSum) {
+  for (int64_t dim : {1, 19, 32}) {
+    expect_all(oracle_of(dim), 9);
+  }
+}
+
+// Both halves are wider than the 256 vectors that a block's threads take at once.
+TEST_P(ScalarMixCudaTest, WideRowsTakeABlockMoreThanOnce) {
+  expect_all(oracle_of(1032, {3, 2}), 3);
+}
+
+TEST_P(ScalarMixCudaTest, LayersNeedNotBeAligned) { expect_all(oracle_of(32), 7, 1); }
+
+// More rows than the eight warps that share a sentence's mean.
+TEST_P(ScalarMixCudaTest, MeansOfLongSentences) { expect_all(oracle_of(8, {41, 17, 8}), 41); }
+
+// The token representation alone, as word_emb is asked for.
+TEST_P(ScalarMixCudaTest, OneTermByWord) {
+  const ScalarMixOracle oracle = oracle_of(16);
+  const DeviceNumbers words(type(), oracle.forward[0]);
+  const Batch batch = upload(oracle);
+  const void* forward[] = {words.get()};
+  const void* backward[] = {nullptr};
+  const float scale[] = {1};
+  const DeviceArray<float> target(4 * 7 * 16);
+  finish(elmo4j_cuda_scalar_mix(type(), 16, 1, 1, forward, backward, batch.words.get(), scale, 4,
+                                batch.start.get(), batch.length.get(), batch.offset.get(),
+                                batch.place.get(), 0, 7, 0, target.get(), nullptr, stream_));
+  const std::vector<float> got = target.host();
+  for (int64_t s = 0; s < 4; s++) {
+    for (int64_t t = 0; t < 7; t++) {
+      for (int64_t column = 0; column < 16; column++) {
+        EXPECT_EQ(t < oracle.length[s] ? oracle.layer(0, oracle.start[s] + t, column) : 0,
+                  got[(oracle.place[s] * 7 + t) * 16 + column]);
+      }
+    }
+  }
+}
+
+TEST_P(ScalarMixCudaTest, NothingIsLaunchedForNoSentences) {
+  finish(elmo4j_cuda_scalar_mix(type(), 8, 2, 0, nullptr, nullptr, nullptr, nullptr, 0, nullptr,
+                                nullptr, nullptr, nullptr, 0, 0, 0, nullptr, nullptr, stream_));
+}
+
+ELMO4J_FOR_EACH_TYPE(ScalarMixCudaTest);
+
+// 32-bit floats, reading order. More rows than a block takes (16), so that blocks meet in the sums.
+class ScalarMixBackwardCudaTest : public CudaTest {};
+
+TEST_P(ScalarMixBackwardCudaTest, GradientsEqualTheirSums) {
+  constexpr int64_t kWords = 5, kMaxRows = 20, kSentences = 3;
+  for (int64_t dim : {1, 19, 300}) {
+    ScalarMixOracle oracle = {dim, {0, 20, 24}, {20, 4, 2}, {2, 0, 1}, {}, {}, {}, {}};
+    oracle.words.resize(26);
+    for (int32_t& word : oracle.words) {
+      word = static_cast<int32_t>(engine_() % kWords);
+    }
+    for (int64_t rows : {kWords, oracle.positions()}) {
+      oracle.forward.push_back(random(rows * dim));
+      oracle.backward.push_back(random(rows * dim));
+    }
+    oracle.backward[0] = oracle.forward[0];
+    const DeviceArray<float> word(oracle.forward[0]), ahead(oracle.forward[1]),
+        back(oracle.backward[1]);
+    const DeviceArray<int32_t> words(oracle.words), start(oracle.start), length(oracle.length),
+        place(oracle.place);
+    const float* forward[] = {word.get(), ahead.get()};
+    const float* backward[] = {word.get(), back.get()};
+    const int32_t* rows[] = {words.get(), nullptr};
+    const float scale = 0.75f, slope = -0.5f, offset = 0.125f;
+    for (int halves : {1, 2}) {
+      const int64_t width = halves * dim;
+      for (int ends : {0, 1}) {
+        // Rows past a sentence's end must not be read.
+        std::vector<float> gradient(kSentences * kMaxRows * width, NAN);
+        for (int64_t s = 0; s < kSentences; s++) {
+          const std::vector<float> fresh = random(oracle.count(s, ends) * width);
+          std::copy(fresh.begin(), fresh.end(),
+                    gradient.begin() + oracle.place[s] * kMaxRows * width);
+        }
+        const DeviceArray<float> device_gradient(gradient);
+        const std::vector<float> before_word = random(kWords * dim),
+                                 before = random(oracle.positions() * dim);
+        std::vector<double> to_word(before_word.begin(), before_word.end()),
+            to_ahead(before.begin(), before.end()), to_back(to_ahead);
+        std::vector<double> scales = {100, -100};
+        const DeviceArray<double> got_scales(scales);
+        const DeviceArray<float> got_word(before_word), got_ahead(before), got_back(before);
+        oracle.for_each_gradient(
+            halves, ends, kMaxRows, false, gradient, [&](int64_t p, int64_t column, double g) {
+              scales[0] += g * oracle.layer(0, p, column);
+              scales[1] += g * oracle.layer(1, p, column);
+              to_word[oracle.index(0, p, column)] += scale * g + offset;
+              (column < dim ? to_ahead : to_back)[oracle.index(1, p, column)] +=
+                  scale * g + slope * oracle.layer(1, p, column) + offset;
+            });
+        finish(elmo4j_cuda_scalar_mix_backward(
+            dim, halves, 2, forward, backward, rows, kSentences, start.get(), length.get(),
+            place.get(), ends, kMaxRows, device_gradient.get(), got_scales.get(), stream_));
+        finish(elmo4j_cuda_scalar_mix_backward_layer(
+            dim, halves, nullptr, nullptr, words.get(), scale, 0, offset, kSentences, start.get(),
+            length.get(), place.get(), ends, kMaxRows, device_gradient.get(), got_word.get(),
+            got_word.get(), stream_));
+        finish(elmo4j_cuda_scalar_mix_backward_layer(
+            dim, halves, ahead.get(), back.get(), nullptr, scale, slope, offset, kSentences,
+            start.get(), length.get(), place.get(), ends, kMaxRows, device_gradient.get(),
+            got_ahead.get(), got_back.get(), stream_));
+        const std::vector<double> got = got_scales.host();
+        for (size_t k = 0; k < 2; k++) {
+          EXPECT_NEAR(scales[k], got[k], 1e-9 * width * 26) << "scale " << k;
+        }
+        const auto compare = [](const std::vector<double>& wanted, const DeviceArray<float>& device,
+                                const std::string& what) {
+          const std::vector<float> values = device.host();
+          for (size_t i = 0; i < wanted.size(); i++) {
+            expect_close(wanted[i], values[i], 1e-5, what + " " + std::to_string(i));
+          }
+        };
+        compare(to_word, got_word, "word");
+        compare(to_ahead, got_ahead, "forward");
+        compare(to_back, got_back, "backward");
+      }
+    }
+  }
+}
+
+// No gradient: only slope and offset count.
+TEST_P(ScalarMixBackwardCudaTest, ALayersGradientMayComeWithoutOneOfTheTarget) {
+  const int64_t dim = 21;
+  const std::vector<float> layer = random(2 * dim);
+  const DeviceArray<float> rows(layer), to(std::vector<float>(2 * dim, 1.0f));
+  const DeviceArray<int32_t> zero(std::vector<int32_t>{0}), two(std::vector<int32_t>{2});
+  finish(elmo4j_cuda_scalar_mix_backward_layer(dim, 1, rows.get(), nullptr, nullptr, 5, 2, 3, 1,
+                                               zero.get(), two.get(), zero.get(), 0, 2, nullptr,
+                                               to.get(), nullptr, stream_));
+  const std::vector<float> got = to.host();
+  for (int64_t i = 0; i < 2 * dim; i++) {
+    expect_close(4 + 2.0 * layer[i], got[i], 1e-6, std::to_string(i));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Type, ScalarMixBackwardCudaTest, testing::Values(ELMO4J_F32));
+
+}  // namespace
+}  // namespace elmo4j
