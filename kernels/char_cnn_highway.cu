@@ -9,10 +9,9 @@
 // device, so 20 words are as fast as they can be and 20,000 keep the tensor cores busy.
 //
 // Work for a word of the published model, F = 2048 features, P = 512:
-//   convolution   sums of table rows (262 ids x width x filters, 6.4 MB as halves, in L2): a word
-//   of
-//                 n characters has n windows that touch it and one for its PAD tail, which are all
-//                 equal. For n = 8 that is 9 x 12,320 adds and 222 KB from L2.
+//   convolution   sums of table rows (262 ids x width x filters, 6.4 MB as halves, in L2). A word
+//                 of n characters has n windows that touch it and one for its PAD tail, which are
+//                 all equal. For n = 8 that is 9 x 12,320 adds and 222 KB from L2.
 //   highway       2 layers of F x 2F: 33.6 MFLOP.   Projection F x P: 2.1 MFLOP.
 // Bound of many words: the tensor cores, 36 MFLOP a word (45 ns at 790 TFLOP/s), and before them
 // L2: a 128 x 128 tile of halves reads a byte for every 64 FLOP, 0.56 MB a word, about 100 ns at
