@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -197,11 +198,13 @@ class ClusterTest {
           stage(model().toString())
               .setBatchTokens(100)
               .transform(Spark.tokens(session, 4, sentences));
+      String marker = folder.resolve("dead").toString();
       Dataset<Row> dying =
           embedded.map(
               (MapFunction<Row, Row>)
                   row -> {
-                    if (row.getInt(0) == 100 && TaskContext.get().attemptNumber() == 0) {
+                    // Once only: with the executor went its input, so all attempts begin anew.
+                    if (row.getInt(0) == 100 && new File(marker).createNewFile()) {
                       Runtime.getRuntime().halt(1);
                     }
                     return row;
@@ -213,6 +216,7 @@ class ClusterTest {
       for (int i = 0; i < 200; i++) {
         assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
       }
+      assertTrue(Files.exists(Path.of(marker)));
     } finally {
       Spark.stop(session);
     }
