@@ -122,14 +122,13 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
         throw new IllegalStateException(owner + " was closed");
       }
       Request<K, R> request = new Request<>(kind, sentence);
+      if (!running) {
+        runner.execute(this::runAll); // Waits for the lock. No thread to be had: it throws.
+        running = true;
+      }
       queue.add(request);
       queuedPositions += positions;
-      if (running) {
-        arrival.signal();
-      } else {
-        running = true;
-        runner.execute(this::runAll);
-      }
+      arrival.signal();
       return request.future;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
