@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -228,7 +229,10 @@ class Scheduler {
   friend void fiber_main();
 };
 
-thread_local Scheduler scheduler;
+// One for all host threads, which take turns: a launch may need thousands of stacks, and a process
+// may only have so many mappings.
+Scheduler scheduler;
+std::mutex launching;
 
 std::atomic<unsigned> launches{0};
 
@@ -460,6 +464,9 @@ void Scheduler::start(Block* block, dim3 grid, dim3 size, bool backwards) {
 
 void Scheduler::run(const std::function<void()>& kernel, dim3 grid, dim3 size, size_t shared_bytes,
                     bool cooperative) {
+#if defined(__SANITIZE_ADDRESS__)
+  host_stack_ = nullptr;  // the launch before may have come from another thread
+#endif
   if (running) {
     fail("a kernel launches a kernel");
   }
@@ -570,7 +577,10 @@ int launch(const std::function<void()>& kernel, dim3 grid, dim3 block, size_t sh
           kMultiprocessors * blocks_per_multiprocessor(block.x * block.y * block.z, shared_bytes)) {
     return failed(cudaErrorCooperativeLaunchTooLarge);
   }
-  submit(stream, [=] { scheduler.run(kernel, grid, block, shared_bytes, cooperative); });
+  submit(stream, [=] {
+    const std::lock_guard<std::mutex> lock(launching);
+    scheduler.run(kernel, grid, block, shared_bytes, cooperative);
+  });
   return cudaSuccess;
 }
 

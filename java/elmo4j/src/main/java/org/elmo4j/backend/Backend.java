@@ -4,6 +4,7 @@ package org.elmo4j.backend;
 
 import java.util.List;
 import org.elmo4j.Device;
+import org.elmo4j.Precision;
 
 /**
  * A model's weights on one device, and the forward pass there. It knows no text and no files. Any
@@ -12,6 +13,9 @@ import org.elmo4j.Device;
 public interface Backend extends AutoCloseable {
   /** Where it runs. */
   Device device();
+
+  /** How it holds them. */
+  Precision precision();
 
   /** Bytes that the weights take. */
   long weightBytes();

@@ -67,16 +67,9 @@ public final class CudaBackend implements Backend {
     if (precision == Precision.BF16) {
       throw new ElmoException("precision bf16: expected fp16 or fp32 on " + device);
     }
-    if (options.lstmLayers() >= CudaKernels.ELMO4J_CUDA_MAX_TERMS) {
-      throw new ElmoException(
-          store.source()
-              + ": expected less than "
-              + CudaKernels.ELMO4J_CUDA_MAX_TERMS
-              + " LSTM layers on "
-              + device
-              + ", found "
-              + options.lstmLayers());
-    }
+    limit(store, "LSTM layers", options.lstmLayers(), CudaKernels.ELMO4J_CUDA_MAX_TERMS - 1);
+    limit(store, "filter widths", options.filters().size(), CudaKernels.ELMO4J_CUDA_MAX_FILTER_GROUPS);
+    limit(store, "highway layers", options.highwayLayers(), CudaKernels.ELMO4J_CUDA_MAX_HIGHWAYS);
     type = precision == Precision.FP16 ? CudaKernels.ELMO4J_F16 : CudaKernels.ELMO4J_F32;
     pad = store.encoder().pad();
     this.device.enter();
@@ -93,6 +86,19 @@ public final class CudaBackend implements Backend {
     } catch (Throwable e) {
       close();
       throw e;
+    }
+  }
+
+  private void limit(WeightStore store, String what, int found, int most) {
+    if (found > most) {
+      throw new ElmoException(
+          store.source()
+              + ": expected at most "
+              + most
+              + " "
+              + what
+              + " on a CUDA device, found "
+              + found);
     }
   }
 
@@ -136,6 +142,11 @@ public final class CudaBackend implements Backend {
   @Override
   public Device device() {
     return Device.cuda(device.index());
+  }
+
+  @Override
+  public Precision precision() {
+    return type == CudaKernels.ELMO4J_F16 ? Precision.FP16 : Precision.FP32;
   }
 
   @Override
@@ -196,7 +207,7 @@ public final class CudaBackend implements Backend {
   private CudaStream stream(Memory... memories) {
     CudaStream stream = device.stream();
     for (Memory memory : memories) {
-      stream.waitFor(((CudaMemory) memory).stream());
+      stream.waitFor(((CudaMemory) memory).owner());
     }
     return stream;
   }
@@ -204,7 +215,7 @@ public final class CudaBackend implements Backend {
   /** What comes on the memories' own streams waits for what was done here. */
   private static void end(CudaStream stream, Memory... memories) {
     for (Memory memory : memories) {
-      ((CudaMemory) memory).stream().waitFor(stream);
+      ((CudaMemory) memory).owner().waitFor(stream);
     }
   }
 
@@ -396,7 +407,7 @@ public final class CudaBackend implements Backend {
     device.enter();
     CudaStream stream = stream(words);
     for (Output output : outputs) {
-      output.targets().forEach(target -> stream.waitFor(((CudaMemory) target).stream()));
+      output.targets().forEach(target -> stream.waitFor(((CudaMemory) target).owner()));
     }
     int layers =
         state != null

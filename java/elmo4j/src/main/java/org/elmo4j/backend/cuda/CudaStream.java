@@ -45,7 +45,7 @@ final class CudaStream {
     }
   }
 
-  /** Pinned memory that is used by what is on this stream; it goes back when that has been waited for. */
+  /** Pinned memory for what is put on this stream; it goes back when that has been waited for. */
   PinnedPool.Block pinned(long bytes) {
     synchronized (this) {
       if (heldBytes == 0 || heldBytes + bytes <= MAX_HELD_BYTES) {
