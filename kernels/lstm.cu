@@ -40,7 +40,7 @@ struct Direction {
   T* h;
   float* c;
   T* output;  // row r of step 0
-  T* m;       // [sentences, padded cells]: what the projection reads
+  T* m;       // [sentences, cells], rows apart by padded cells: what the projection reads
 };
 
 // Steps of one launch: rows travel in its parameters. Longer sentences take further launches, which
@@ -94,8 +94,7 @@ __device__ void update_cells(const Recurrence<T>& r, const Direction<T>& d, int 
     m[i] = out * tanh_of(c[i]);
   }
   store_row(state, c, there);
-  // Padding too: its rows are aligned then.
-  store_row(d.m + row * round_up(r.cells, kPackedMultiple) + cell, m, kCells);
+  store_row(d.m + row * round_up(r.cells, kPackedMultiple) + cell, m, there);
 }
 
 template <class T>
@@ -124,7 +123,7 @@ __global__ void __launch_bounds__(kThreads, 1) lstm_steps(const __grid_constant_
 
     for_tiles<Projection>(rows, padded_projection, [&](int which, int first_row, int first_column) {
       const Direction<T>& d = r.directions[which];
-      const Operand<T> operands[1] = {{d.m, nullptr, padded_cells, padded_cells, d.projector}};
+      const Operand<T> operands[1] = {{d.m, nullptr, padded_cells, r.cells, d.projector}};
       Projection::tile(operands, rows, padded_projection, first_row, first_column, shared_memory(),
                        [&](int row, int column, const float(&sums)[Projection::kCount]) {
                          constexpr int kCount = Projection::kCount;

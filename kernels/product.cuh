@@ -117,6 +117,8 @@ class AsyncCopies {
  public:
   __device__ void copy16(void* to, const void* from, int bytes) {
 #ifdef ELMO4J_EMULATED
+    // The bytes arrive in wait(), as late as the instruction allows; what they replace is gone now.
+    std::memset(to, 0xff, 16);
     queue_.push_back({to, from, bytes});
 #elif __CUDA_ARCH__ >= 800
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
@@ -154,7 +156,6 @@ class AsyncCopies {
   template <int kPending>
   __device__ void wait() {
 #ifdef ELMO4J_EMULATED
-    // As late as the instruction allows, so that a read that came too early finds old bytes.
     while (groups_.size() > kPending) {
       for (; done_ < groups_.front(); done_++) {
         const Copy& copy = queue_[done_];

@@ -216,6 +216,11 @@ TEST_P(LstmCudaTest, SeveralTilesOfColumns) {
   check({72, 72, 0.4f, 0.3f, 1, 0}, {2, 1}, false, 0.2);
 }
 
+// More tiles than the emulator's device has blocks.
+TEST_P(LstmCudaTest, SeveralTilesOfABlock) {
+  check({200, 16, 0.5f, 0.3f, 1, 0}, std::vector<int32_t>(131, 2), true, 0.3);
+}
+
 // 131, then 128, 65, 64, 17, 16 and 1 rows: each border between tiles and within them.
 TEST_P(LstmCudaTest, RowsFallAcrossTiles) {
   std::vector<int32_t> lengths;

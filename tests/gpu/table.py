@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: 2026 The elmo4j authors
+# SPDX-License-Identifier: Apache-2.0
+"""Writes what tests/gpu/run saw as one Markdown table: table.py RESULTS COMMIT_FILE."""
+
+import json
+import pathlib
+import sys
+
+UNITS = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")]
+TYPES = {"0": "f32", "2": "f16"}
+
+
+def scaled(value, unit):
+    for factor, prefix in UNITS:
+        if value >= factor:
+            return f"{value / factor:.3g} {prefix}{unit}"
+    return f"{value:.3g} {unit}"
+
+
+def seconds(value):
+    return f"{value * 1e3:.3g} ms" if value >= 1e-3 else f"{value * 1e6:.3g} us"
+
+
+def stages(folder):
+    for line in (folder / "stages.tsv").read_text(encoding="utf-8").splitlines():
+        name, status, took, remark = line.split("\t", 3)
+        yield f"stage {name}", f"**{status}**" if status != "passed" else status, f"{took} s; {remark}"
+
+
+def kernel_name(name):
+    """lstm/type:2/sentences:8/manual_time: lstm f16, sentences 8"""
+    kernel, *arguments = name.split("/")
+    words = []
+    for key, _, value in (a.partition(":") for a in arguments):
+        if key == "type":
+            kernel += " " + TYPES[value]
+        elif value and key != "min_time":
+            words.append(f"{key} {value}")
+    return ", ".join([kernel] + words)
+
+
+def kernels(path):
+    measured = json.loads(path.read_text(encoding="utf-8"))
+    context = measured["context"]
+    yield "ceiling: copy", scaled(float(context["copy_bytes_per_second"]), "B/s"), "1 GiB, read and written"
+    product = float(context["product_f16_flops"])
+    yield ("ceiling: product f16", scaled(product, "FLOP/s") if product else "not measured",
+           "8192^3, cuBLAS")
+    for row in measured["benchmarks"]:
+        name = "kernel " + kernel_name(row["name"])
+        if row.get("error_occurred"):
+            yield name, "**failed**", row["error_message"]
+            continue
+        unit = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1}[row["time_unit"]]
+        took = seconds(row["real_time"] * unit)
+        if "FLOP/s" in row:
+            share = f"; {row['of_product']:.1%} of product" if "of_product" in row else ""
+            yield name, scaled(row["FLOP/s"], "FLOP/s"), took + share
+        else:
+            yield name, scaled(row["bytes/s"], "B/s"), f"{took}; {row['of_copy']:.1%} of copy"
+
+
+def elmo(path):
+    for line in path.read_text(encoding="utf-8").splitlines():
+        run = json.loads(line)
+        name = f"elmo bench {run['precision']}"
+        for key, title in (("tokens_per_second", "word cache empty"),
+                           ("warm_tokens_per_second", "word cache full")):
+            if key in run:
+                yield f"{name}, {title}", scaled(run[key], "tokens/s"), f"{run['tokens']} tokens"
+        if "latency_p50_seconds" in run:
+            yield f"{name}, 10 tokens", seconds(run["latency_p50_seconds"]), "p50"
+
+
+def torch(path):
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        kind, name = row.get("type", "").replace("float", "f"), row.pop("name")
+        if name == "setting":
+            yield "PyTorch", row["torch"], f"cuDNN {row['cudnn']}, {row['device']}"
+        elif name == "product":
+            yield f"PyTorch product {kind}", scaled(row["flops"], "FLOP/s"), ""
+        elif name == "copy":
+            yield "PyTorch copy", scaled(row["bytes_per_second"], "B/s"), ""
+        else:
+            what = f"PyTorch {name} {kind}, sentences {row['sentences']}"
+            for key, unit in (("tokens_per_second", "tokens/s"), ("words_per_second", "words/s")):
+                if key in row:
+                    yield what, scaled(row[key], unit), seconds(row["seconds"])
+            if "message" in row:
+                yield what, "-", row["message"]
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    commit = pathlib.Path(sys.argv[2])
+    if commit.exists():
+        print(f"elmo4j {commit.read_text(encoding='utf-8').strip()}\n")
+    print("| what | result | |\n|---|---|---|")
+    for name, rows in (("stages.tsv", lambda _: stages(folder)), ("kernels.json", kernels),
+                       ("elmo.json", elmo), ("torch.json", torch)):
+        path = folder / name
+        if not path.exists() or path.stat().st_size == 0:
+            print(f"| {name} | none | |")
+            continue
+        try:
+            for row in rows(path):
+                print("| " + " | ".join(cell.replace("|", "/") for cell in row) + " |")
+        except (ValueError, KeyError, IndexError) as error:  # A stage that was stopped half-way.
+            print(f"| {name} | **not whole** | {type(error).__name__}: {error} |".replace("\n", " "))
+
+
+if __name__ == "__main__":
+    main()
