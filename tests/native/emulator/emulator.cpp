@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Fibers, blocks and barriers. Everything of a launch belongs to the host thread that launched.
+// Fibers, blocks and barriers.
 
 #include "emulator.h"
 
@@ -19,9 +19,10 @@
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
-#if defined(__SANITIZE_THREAD__)
-#include <sanitizer/tsan_interface.h>
+#if defined(ELMO4J_EMULATOR_TSAN)
 extern "C" {
+void __tsan_acquire(void* address);
+void __tsan_release(void* address);
 void* __tsan_create_fiber(unsigned flags);
 void __tsan_destroy_fiber(void* fiber);
 void* __tsan_get_current_fiber();
@@ -146,7 +147,7 @@ struct Fiber : Thread {
   void* fake_stack = nullptr;
   bool ended = false;
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(ELMO4J_EMULATOR_TSAN)
   void* tsan = nullptr;
 #endif
 };
@@ -222,7 +223,7 @@ class Scheduler {
   const void* host_stack_ = nullptr;
   size_t host_stack_bytes_ = 0;
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(ELMO4J_EMULATOR_TSAN)
   void* host_tsan_ = nullptr;
 #endif
 
@@ -284,7 +285,7 @@ void Scheduler::switch_to(Fiber* to) {
                                  to ? to->stack : host_stack_,
                                  to ? kStackBytes : host_stack_bytes_);
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(ELMO4J_EMULATOR_TSAN)
   // Flag 1: a switch orders nothing. From and to the host it does: a launch and its end.
   __tsan_switch_to_fiber(to ? to->tsan : host_tsan_, from && to ? 1 : 0);
 #endif
@@ -328,6 +329,7 @@ void Scheduler::end() {
   }
   releasing(this);
   if (block->alive == 0) {
+    acquired(this);
     block->shared.reset();
   }
   if (ready_.first) {
@@ -442,7 +444,7 @@ void Scheduler::start(Block* block, dim3 grid, dim3 size, bool backwards) {
     fiber->ended = false;
     __asan_unpoison_memory_region(fiber->stack, kStackBytes);  // its last frames never returned
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(ELMO4J_EMULATOR_TSAN)
     fiber->tsan = __tsan_create_fiber(0);
 #endif
     // As if the switch had been called at the head of fiber_main, by nobody.
@@ -472,7 +474,7 @@ void Scheduler::run(const std::function<void()>& kernel, dim3 grid, dim3 size, s
   }
   kernel_ = &kernel;
   const bool backwards = launches++ % 2 == 1;
-#if defined(__SANITIZE_THREAD__)
+#if defined(ELMO4J_EMULATOR_TSAN)
   host_tsan_ = __tsan_get_current_fiber();
 #endif
   const int64_t count = static_cast<int64_t>(grid.x) * grid.y * grid.z;
@@ -500,7 +502,7 @@ void Scheduler::run(const std::function<void()>& kernel, dim3 grid, dim3 size, s
     idle_spins_ = 0;
     switch_to(ready_.pop());
     acquired(this);
-#if defined(__SANITIZE_THREAD__)
+#if defined(ELMO4J_EMULATOR_TSAN)
     for (size_t i = 0; i < used_; i++) {
       __tsan_destroy_fiber(fibers_[i]->tsan);
     }
@@ -551,13 +553,13 @@ void together(unsigned mask, Operation operation, void* data, const char* file, 
 void spin() { scheduler.spin(); }
 
 void acquired([[maybe_unused]] const void* address) {
-#if defined(__SANITIZE_THREAD__)
+#if defined(ELMO4J_EMULATOR_TSAN)
   __tsan_acquire(const_cast<void*>(address));
 #endif
 }
 
 void releasing([[maybe_unused]] const void* address) {
-#if defined(__SANITIZE_THREAD__)
+#if defined(ELMO4J_EMULATOR_TSAN)
   __tsan_release(const_cast<void*>(address));
 #endif
 }

@@ -13,12 +13,15 @@
 // branches, lanes missing from a shuffle, spinning without end. Dynamic shared memory is allocated
 // anew for every block and filled with 0xFF (NaN), device memory is filled with 0xFF too, and
 // AddressSanitizer sees each access out of bounds. Streams execute at once; graphs record and
-// replay. Several host threads may launch at a time.
+// replay. Several host threads may launch; they take turns.
 //
-// Not modelled: time, weak memory, asynchronous copies that are still in flight, bank conflicts,
-// alignment of vector accesses but what UBSan sees. Under ThreadSanitizer every CUDA thread is a
-// thread of its own that only barriers and acquire-release pairs order, so that it reports the
-// races of a kernel.
+// Not modelled: time, weak memory, bank conflicts, alignment of vector accesses but what UBSan
+// sees.
+//
+// Under ThreadSanitizer (preset `tsan`) every CUDA thread counts as a thread that nothing but
+// barriers, warp operations and acquire-release pairs orders: it reports a kernel's races in shared
+// and device memory, whichever way the threads happened to run. `setarch -R` keeps its memory where
+// it wants it on newer systems.
 
 #ifndef ELMO4J_TESTS_NATIVE_EMULATOR_EMULATOR_H_
 #define ELMO4J_TESTS_NATIVE_EMULATOR_EMULATOR_H_

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <thread>
 #include <vector>
 
@@ -213,6 +214,41 @@ TEST(EmulatorDeathTest, ThreadsThatWaitInVainEndTheProcess) {
   EXPECT_DEATH(launch(missing, 1, 32, 0, nullptr, 0), "deadlock");
   EXPECT_DEATH(launch(spins, 1, 2, 0, nullptr, flag.memory), "spin without end");
 }
+
+#if defined(__SANITIZE_THREAD__)
+__global__ void unordered(int* values, int what) {
+  int* shared = shared_memory_as<int>();
+  if (what == 0) {  // no barrier
+    shared[threadIdx.x] = 1;
+    values[threadIdx.x] = shared[63 - threadIdx.x];
+  } else if (what == 1) {  // too narrow a barrier
+    shared[threadIdx.x] = 1;
+    __syncwarp();
+    values[threadIdx.x] = shared[63 - threadIdx.x];
+  } else {  // a grid barrier that neither releases nor acquires
+    values[1 + blockIdx.x] = 1;
+    atomicAdd(values, 1);
+    while (atomicAdd(values, 0) < 2) {
+      spin_wait();
+    }
+    shared[0] = values[2 - blockIdx.x];
+  }
+}
+
+TEST(EmulatorDeathTest, ThreadSanitizerReportsTheRacesOfAKernel) {
+  DeviceArray<int> values(64);
+  values.zero();
+  for (int what : {0, 1, 2}) {
+    EXPECT_DEATH(
+        {
+          launch_cooperative(unordered, what == 2 ? 2 : 1, what == 2 ? 1 : 64, 64 * sizeof(int),
+                             nullptr, values.memory, what);
+          std::abort();
+        },
+        "data race");
+  }
+}
+#endif
 
 }  // namespace
 }  // namespace elmo4j
