@@ -32,6 +32,19 @@ constexpr unsigned kAllLanes = 0xffffffffu;
 
 namespace detail {
 
+// Lets a kernel take as much shared memory as a block of the current device may have: the same
+// value whoever calls, since other threads may be launching it with other sizes.
+inline cudaError_t allow_shared(const void* kernel) {
+  int device = 0, limit = 0;
+  cudaError_t error = cudaGetDevice(&device);
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+  }
+  return error == cudaSuccess
+             ? cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, limit)
+             : error;
+}
+
 #ifndef ELMO4J_EMULATED
 template <typename... Parameters, size_t... I>
 cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
@@ -39,8 +52,7 @@ cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t 
                    std::index_sequence<I...>) {
   const void* function = reinterpret_cast<const void*>(kernel);
   if (shared_bytes > 48 << 10) {
-    const cudaError_t error = cudaFuncSetAttribute(
-        function, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
+    const cudaError_t error = allow_shared(function);
     if (error != cudaSuccess) {
       return error;
     }
@@ -99,8 +111,7 @@ int resident_blocks(void (*kernel)(Parameters...), int threads, size_t shared_by
     return error;
   }
   if (shared_bytes > 48 << 10) {
-    error = cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                 static_cast<int>(shared_bytes));
+    error = detail::allow_shared(function);
   }
   if (error == cudaSuccess) {
     error = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&each, function, threads, shared_bytes);

@@ -1,9 +1,54 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// One layer of the biLM, both directions, all time steps (kernels.h).
+// One layer of the biLM, both directions, all time steps (kernels.h), in one of two ways.
 //
-// HEAD
+// lstm_steps, for any number of rows and either type: one cooperative launch over all steps. Each
+// step is two products with a grid barrier behind each: the gates of [x_t; h] as one operand of
+// depth 2 P, whose epilogue keeps a cell's four gates in registers, updates c and stores m; then
+// the projection of m, whose epilogue clips, stores h, adds the skip connection and stores the
+// output. Gates never reach memory. A sentence's h and c stay where they are once it has ended.
+//
+// lstm_resident (lstm_resident.cuh), for halves and up to 16 rows where the weights fit: recurrent
+// and projection weights stay in shared memory, and what x meets is one product for all steps
+// before (lstm_input_gates). It takes over when a batch has become that small.
+//
+// The bound, published model (P = 512, D = 4096), halves, a step of both directions, on an H200
+// with 4.3 TB/s from memory, about 5.5 TB/s from L2, 790 TFLOP/s; none of it is measured yet.
+// Weights are 75.5 MB a step, more than L2 holds: 17.5 us from memory.
+//
+//   rows                                    8          128         1024
+//   GFLOP                                   0.6        9.7         77.3
+//     us at the ceiling                     0.8        12          98
+//     us at 62% of it, mma.sync's share     1.2        20          158
+//   L2 to shared memory, MB                 78         135         1074
+//     us                                    17.5       25          195
+//   shared memory to registers, us          below the arithmetic: a warp's 64 x 64 tile reads 4 KB
+//                                           for 131 kFLOP
+//   grid barriers                           2 a step, 1 to 2 us each
+//
+// So at 1024 rows L2 binds, ahead of mma.sync: a tile of 128 x 256 reads 786 KB for 67 MFLOP. What
+// would lift both on sm_90a is wgmma fed by TMA, with clusters of two blocks that share their
+// columns by multicast: 537 MB for the gates instead of 805, and the full rate. It is not here:
+// nothing could run it yet.
+//
+// lstm_resident at 8 rows, one direction: 131 KB of gate weights and 32 KB of the projector in each
+// of 128 blocks, read from shared memory once a step: 0.7 us; 96 KB of h and m from L2 a block,
+// 12.6 MB: 2.3 us, growing with the rows, which is why it stops at 16; two barriers. 5 to 7 us, and
+// twice that for the two directions, which do not fit side by side (the smaller models' do),
+// against more than 20 by lstm_steps. Weights kept in registers too would let both run at once.
+//
+// Memory order. h, m and c are written by some blocks and read by others behind a grid barrier: all
+// of a block's writes come before its thread 0's release (__syncthreads orders them), which the
+// acquire of every other block's thread 0 reads, and __syncthreads hands on. So plain loads would
+// see them; they are read past L1 (cp.async.cg, load_row) all the same, since a tile reads each of
+// them once. Between a step's phases nobody writes what another may still read: h is read before
+// the first barrier and written behind it, m the other way about. The emulator cannot show a
+// mistake in this.
+//
+// Several such launches on streams of one device do not deadlock: the driver starts a cooperative
+// grid only when all its blocks are resident together, so one waits for the other as a whole.
+
 #include <algorithm>
 #include <cstdint>
 
@@ -79,7 +124,7 @@ __device__ void update_cells(const Recurrence<T>& r, const Direction<T>& d, int 
   float bias[4][kCells];
 #pragma unroll
   for (int g = 0; g < 4; g++) {
-    load_row(bias[g], d.bias + g * int64_t{r.cells} + cell, there);
+    load_constant_row(bias[g], d.bias + g * int64_t{r.cells} + cell, there);
   }
   float* state = d.c + row * int64_t{r.cells} + cell;
   float c[kCells], m[kCells];
@@ -139,7 +184,7 @@ __global__ void __launch_bounds__(kThreads, 1) lstm_steps(const __grid_constant_
                            const int64_t input_row =
                                d.input_rows ? d.input_rows[position] : position;
                            float x[kCount];
-                           load_row(x, d.input + input_row * r.projection + column, there);
+                           load_constant_row(x, d.input + input_row * r.projection + column, there);
 #pragma unroll
                            for (int i = 0; i < kCount; i++) {
                              h[i] += x[i];
@@ -176,7 +221,7 @@ __global__ void __launch_bounds__(kThreads, 1)
                   float bias[4][kCells];
 #pragma unroll
                   for (int g = 0; g < 4; g++) {
-                    load_row(bias[g], d.bias + g * int64_t{p.cells} + column / 4, kCells);
+                    load_constant_row(bias[g], d.bias + g * int64_t{p.cells} + column / 4, kCells);
                   }
                   float* to = p.gates[which] + row * int64_t{columns} + column;
 #pragma unroll

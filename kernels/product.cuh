@@ -65,20 +65,20 @@ using BitsOf = std::conditional_t<
     std::conditional_t<kBytes == 8, uint2,
                        std::conditional_t<kBytes == 4, unsigned, unsigned short>>>;
 
-// N neighbouring numbers of a row that another block may have written; those from `there` on are
-// zero. One access where the address allows it.
-template <int N, class T>
-__device__ inline void load_row(float (&v)[N], const T* from, int there) {
+// N neighbouring numbers of a row as `load` reads them, those from `there` on zero. One access
+// where the address allows it.
+template <int N, class T, class Load>
+__device__ inline void load_row(float (&v)[N], const T* from, int there, const Load& load) {
   using Bits = BitsOf<N * sizeof(T)>;
   T numbers[N];
   if (there >= N && reinterpret_cast<uintptr_t>(from) % sizeof(Bits) == 0) {
-    const Bits bits = load_past_l1(reinterpret_cast<const Bits*>(from));
+    const Bits bits = load(reinterpret_cast<const Bits*>(from));
     memcpy(static_cast<void*>(numbers), &bits, sizeof bits);
   } else {
 #pragma unroll
     for (int i = 0; i < N; i++) {
       using One = BitsOf<sizeof(T)>;
-      const One bits = i < there ? load_past_l1(reinterpret_cast<const One*>(from + i)) : One{};
+      const One bits = i < there ? load(reinterpret_cast<const One*>(from + i)) : One{};
       memcpy(static_cast<void*>(&numbers[i]), &bits, sizeof bits);
     }
   }
@@ -86,6 +86,18 @@ __device__ inline void load_row(float (&v)[N], const T* from, int there) {
   for (int i = 0; i < N; i++) {
     v[i] = to_float(numbers[i]);
   }
+}
+
+// A row that another block may have written.
+template <int N, class T>
+__device__ inline void load_row(float (&v)[N], const T* from, int there) {
+  load_row(v, from, there, [](auto* bits) { return load_past_l1(bits); });
+}
+
+// A row that nobody writes during the launch; L1 keeps it.
+template <int N, class T>
+__device__ inline void load_constant_row(float (&v)[N], const T* from, int there) {
+  load_row(v, from, there, [](auto* bits) { return __ldg(bits); });
 }
 
 // Stores the first `there` of N neighbours.

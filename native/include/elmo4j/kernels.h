@@ -404,6 +404,9 @@ int64_t elmo4j_cuda_lstm_workspace(int type, int64_t cells, int64_t projection, 
 //   h, c                 [sentences, projection] of `type`, [sentences, cells]: the state before
 //                        and, after, behind each sentence's last step
 //   output               [positions, projection] of `type`, packed order; not the input
+//   workspace            on a 256-byte boundary; packed weights on a 16-byte one
+// Halves take another way in steps of few rows (kernels/lstm.cu), so a sentence's numbers are the
+// same to rounding, not to the bit, whatever its batch.
 int elmo4j_cuda_lstm(int type, int64_t cells, int64_t projection, const void* const* kernel_x,
                      const void* const* kernel_h, const float* const* bias,
                      const void* const* projector, float cell_clip, float projection_clip, int skip,
