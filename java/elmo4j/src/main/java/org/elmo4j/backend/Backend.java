@@ -95,6 +95,14 @@ public interface Backend extends AutoCloseable {
    */
   void run(List<Batch> batches, Memory words, LstmState state, List<Output> outputs);
 
+  /**
+   * Layers and directions that cuDNN ran over all steps in one call, and those that it had to run
+   * one step a call for the projection's clip; zeros where it runs none.
+   */
+  default long[] biLmRuns() {
+    return new long[2];
+  }
+
   @Override
   void close();
 }

@@ -25,6 +25,7 @@ class PackedOrderCudaTest {
     assertEquals(8, order.positions());
     assertArrayEquals(new int[] {3, 3, 1, 1}, order.rows());
     assertArrayEquals(new int[] {0, 3, 6, 7}, order.offset());
+    assertArrayEquals(BATCH.length(), order.lengths());
     assertArrayEquals(new int[] {10, 20, 30, 11, 21, 31, 12, 13}, order.words()[0]);
     assertArrayEquals(new int[] {13, 21, 31, 12, 20, 30, 11, 10}, order.words()[1]);
   }

@@ -82,11 +82,24 @@ public final class CudaBackend implements Backend {
       }
       Uploader uploads = new Uploader(this.device, type, weights);
       loadTokens(store, reader, uploads);
-      biLm = new OwnBiLm(options, type, this.device, reader, uploads);
+      biLm =
+          useCudnn()
+              ? new CudnnBiLm(options, type, this.device, reader, uploads)
+              : new OwnBiLm(options, type, this.device, reader, uploads);
     } catch (Throwable e) {
       close();
       throw e;
     }
+  }
+
+  /** By the system property {@code elmo4j.cuda.bilm}: own, which is the default, or cudnn. */
+  private static boolean useCudnn() {
+    String wanted = System.getProperty("elmo4j.cuda.bilm", "own");
+    if (!wanted.matches("own|cudnn")) {
+      throw new ElmoException(
+          "elmo4j.cuda.bilm: expected own or cudnn, found \"" + wanted + "\"");
+    }
+    return wanted.equals("cudnn");
   }
 
   private void limit(WeightStore store, String what, int found, int most) {
@@ -404,6 +417,10 @@ public final class CudaBackend implements Backend {
 
   @Override
   public void run(List<Batch> batches, Memory words, LstmState state, List<Output> outputs) {
+    if (state != null && !biLm.carriesState()) {
+      throw new ElmoException(
+          "session: expected elmo4j.cuda.bilm=own, found cudnn, which carries no state");
+    }
     device.enter();
     CudaStream stream = stream(words);
     for (Output output : outputs) {
@@ -441,23 +458,21 @@ public final class CudaBackend implements Backend {
       LstmState state,
       List<Output> outputs,
       CudaStream stream) {
-    Layout layout;
-    CudaMemory room;
-    try {
-      layout = new Layout(batch.sentences(), batch.positions(), batch.length()[0], layers,
-          (int) outputs.stream().filter(output -> output.targets().size() > 1).count());
-      room = device.allocate(layout.bytes, stream);
+    int shared = (int) outputs.stream().filter(output -> output.targets().size() > 1).count();
+    Layout layout =
+        new Layout(batch.sentences(), batch.positions(), batch.length()[0], layers, shared);
+    boolean begun = false;
+    try (CudaMemory room = device.allocate(layout.bytes, stream)) {
+      begun = true;
+      new Running(batch, layout, room, stream).run(layers, words, state, outputs);
     } catch (OutOfDeviceMemory e) {
-      if (batch.sentences() == 1) {
+      // Outputs may be written twice; state that has gone on must not go on again.
+      if (batch.sentences() == 1 || (begun && state != null)) {
         throw e;
       }
       int middle = batch.sentences() / 2;
       run(batch.part(0, middle), layers, words, state, outputs, stream);
       run(batch.part(middle, batch.sentences()), layers, words, state, outputs, stream);
-      return;
-    }
-    try (room) {
-      new Running(batch, layout, room, stream).run(layers, words, state, outputs);
     }
   }
 
@@ -691,6 +706,11 @@ public final class CudaBackend implements Backend {
             "elmo4j_cuda_scalar_mix");
       }
     }
+  }
+
+  @Override
+  public long[] biLmRuns() {
+    return new long[] {biLm.wholeRuns(), biLm.stepwiseRuns()};
   }
 
   @Override
