@@ -156,30 +156,6 @@ int elmo4j_cuda_clear(void* memory, int64_t bytes, elmo4j_stream stream) {
   return cudaMemsetAsync(memory, 0, static_cast<size_t>(bytes), stream);
 }
 
-int elmo4j_cuda_graph_begin(elmo4j_stream stream) {
-  return cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
-}
-
-int elmo4j_cuda_graph_end(elmo4j_stream stream, elmo4j_graph* graph) {
-  *graph = nullptr;
-  cudaGraph_t captured = nullptr;
-  cudaError_t error = cudaStreamEndCapture(stream, &captured);
-  if (error == cudaSuccess) {
-    error = cudaGraphInstantiate(graph, captured, 0);
-  }
-  if (captured != nullptr) {
-    const cudaError_t destroyed = cudaGraphDestroy(captured);
-    error = error != cudaSuccess ? error : destroyed;
-  }
-  return error;
-}
-
-int elmo4j_cuda_graph_launch(elmo4j_graph graph, elmo4j_stream stream) {
-  return cudaGraphLaunch(graph, stream);
-}
-
-int elmo4j_cuda_graph_destroy(elmo4j_graph graph) { return cudaGraphExecDestroy(graph); }
-
 void elmo4j_cuda_from_floats(int type, int64_t count, const float* floats, void* values) {
   if (type == ELMO4J_F32) {
     std::memcpy(values, floats, static_cast<size_t>(count) * sizeof(float));

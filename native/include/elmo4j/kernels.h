@@ -328,13 +328,6 @@ int elmo4j_cuda_copy(void* target, const void* source, int64_t bytes, elmo4j_str
 // Sets bytes to zero.
 int elmo4j_cuda_clear(void* memory, int64_t bytes, elmo4j_stream stream);
 
-// What is put on the stream between begin and end becomes a graph instead of running.
-typedef struct CUgraphExec_st* elmo4j_graph;
-int elmo4j_cuda_graph_begin(elmo4j_stream stream);
-int elmo4j_cuda_graph_end(elmo4j_stream stream, elmo4j_graph* graph);
-int elmo4j_cuda_graph_launch(elmo4j_graph graph, elmo4j_stream stream);
-int elmo4j_cuda_graph_destroy(elmo4j_graph graph);
-
 // Between 32-bit floats and numbers of `type`, all in host memory, rounded to nearest even.
 void elmo4j_cuda_from_floats(int type, int64_t count, const float* floats, void* values);
 void elmo4j_cuda_to_floats(int type, int64_t count, const void* values, float* floats);

@@ -107,12 +107,4 @@ class LayerTest {
     assertThrows(
         ElmoException.class, () -> new ScalarMix(new float[] {1}, Float.POSITIVE_INFINITY));
   }
-
-  @Test
-  void devicesAreReadByName() {
-    assertEquals(Device.cpu(), Device.parse("CPU"));
-    assertEquals("cpu", Device.cpu().toString());
-    ElmoException e = assertThrows(ElmoException.class, () -> Device.parse("tpu"));
-    assertTrue(e.getMessage().contains("\"tpu\""), e.getMessage());
-  }
 }

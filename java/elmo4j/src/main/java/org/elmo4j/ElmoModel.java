@@ -645,6 +645,11 @@ public final class ElmoModel implements AutoCloseable {
     return backend.device();
   }
 
+  /** How it holds its matrices there. */
+  public Precision precision() {
+    return backend.precision();
+  }
+
   /** The mix behind {@link Layer#ELMO}: the model file's own, or all layers alike. */
   public ScalarMix mix() {
     return mix;
@@ -660,7 +665,7 @@ public final class ElmoModel implements AutoCloseable {
     return parameters;
   }
 
-  /** Bytes of device memory that its weights take, in the form the kernels read. */
+  /** Bytes of its device's memory that its weights take, in the form the kernels read. */
   public long weightBytes() {
     return backend.weightBytes();
   }

@@ -3,11 +3,15 @@
 package org.elmo4j;
 
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.function.ToIntFunction;
 import org.elmo4j.backend.Memory;
+import org.elmo4j.backend.NativeMemory;
 
 /**
  * What came out for a batch: one tensor for each layer asked for. It owns native memory: close it.
@@ -20,7 +24,8 @@ public final class Embeddings implements AutoCloseable {
   private final int[] lengths;
   private final int maxLength;
   private final Map<Layer, Tensor> tensors;
-  private final List<Memory> memories;
+  private final Map<Layer, Memory> memories;
+  private final ToIntFunction<Layer> dims;
 
   Embeddings(
       List<List<String>> sentences,
@@ -31,7 +36,8 @@ public final class Embeddings implements AutoCloseable {
     this.sentences = sentences;
     this.lengths = lengths;
     this.maxLength = maxLength;
-    this.memories = new ArrayList<>(memories.values());
+    this.memories = new LinkedHashMap<>(memories);
+    this.dims = dims;
     this.tensors = new LinkedHashMap<>(2 * memories.size());
     memories.forEach(
         (layer, memory) -> {
@@ -104,11 +110,59 @@ public final class Embeddings implements AutoCloseable {
   }
 
   /**
+   * A copy in host memory, whose buffers are read without further copies. Whoever takes it closes
+   * it; this one stays.
+   *
+   * @throws IllegalStateException after {@link #close}
+   * @throws ElmoException if memory cannot be had, or the device fails
+   */
+  public Embeddings toHost() {
+    try {
+      return toHostAsync().join();
+    } catch (CompletionException e) {
+      throw e.getCause() instanceof RuntimeException cause ? cause : e;
+    }
+  }
+
+  /**
+   * As {@link #toHost}, beside what the device does else: from a CUDA device the copy runs while
+   * the caller goes on. This one may be closed meanwhile. Whoever takes the future's result closes
+   * it; cancelling the future does not stop the copy.
+   *
+   * @throws IllegalStateException after {@link #close}
+   */
+  public CompletableFuture<Embeddings> toHostAsync() {
+    List<CompletableFuture<NativeMemory>> copies = new ArrayList<>();
+    try {
+      memories.values().forEach(memory -> copies.add(memory.toHost()));
+    } catch (Throwable e) {
+      copies.forEach(copy -> copy.thenAccept(Memory::close));
+      throw e;
+    }
+    return CompletableFuture.allOf(copies.toArray(CompletableFuture[]::new))
+        .handle(
+            (nothing, failure) -> {
+              if (failure != null) {
+                copies.stream()
+                    .filter(copy -> !copy.isCompletedExceptionally())
+                    .forEach(copy -> copy.join().close());
+                throw failure instanceof CompletionException e
+                    ? e
+                    : new CompletionException(failure);
+              }
+              Map<Layer, Memory> host = new LinkedHashMap<>();
+              Iterator<CompletableFuture<NativeMemory>> next = copies.iterator();
+              memories.keySet().forEach(layer -> host.put(layer, next.next().join()));
+              return new Embeddings(sentences, lengths, maxLength, host, dims);
+            });
+  }
+
+  /**
    * Frees the memory, or leaves it to the garbage collector where a buffer of it is still
    * reachable.
    */
   @Override
   public void close() {
-    memories.forEach(Memory::close);
+    memories.values().forEach(Memory::close);
   }
 }

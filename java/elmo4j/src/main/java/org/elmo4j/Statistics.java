@@ -20,8 +20,11 @@ import java.time.Duration;
  * @param biLmTime time in the biLM and in writing results, the sum over calls
  * @param peakWorkspaceBytes the most native memory reserved at a time for calls under way, their
  *     results not counted
- * @param nativeBytes native memory that this process holds now: weights, word caches, workspace and
- *     results of all models
+ * @param nativeBytes memory that this process holds now, on the host and on CUDA devices: weights,
+ *     word caches, workspace and results of all models
+ * @param cudnnWholeRuns layers and directions that cuDNN ran over all steps at once, where it runs
+ *     the biLM
+ * @param cudnnStepwiseRuns those that it ran step by step, since the projection's clip was binding
  */
 public record Statistics(
     long calls,
@@ -35,7 +38,9 @@ public record Statistics(
     Duration wordTime,
     Duration biLmTime,
     long peakWorkspaceBytes,
-    long nativeBytes) {
+    long nativeBytes,
+    long cudnnWholeRuns,
+    long cudnnStepwiseRuns) {
 
   /** The share of {@code wordHits}, 0 to 1; 0 before the first word. */
   public double hitRate() {

@@ -7,7 +7,7 @@ import java.util.Arrays;
 import org.elmo4j.backend.Memory;
 
 /**
- * Numbers in native memory, row-major, 32-bit floats: a view that copies nothing. It belongs to the
+ * Numbers in memory of a device, row-major, 32-bit floats: a view that copies nothing. It belongs to the
  * {@link Embeddings} it came from and throws {@link IllegalStateException} once those are closed.
  * Any number of threads may read it.
  */
@@ -48,9 +48,30 @@ public final class Tensor {
   }
 
   /**
-   * The numbers themselves, without a copy: a read-only direct buffer in native byte order. The
-   * memory lives as long as the buffer or one made from it is reachable, also after the embeddings
-   * were closed; then it is freed by the garbage collector rather than at once.
+   * The address of the first number in the device's memory, for code of one's own there: on a CUDA
+   * device without a copy to the host. It is valid until the embeddings are closed. What is put on
+   * {@link #stream} before that ends before the memory is freed; work on other streams must have
+   * ended.
+   *
+   * @throws IllegalStateException after the embeddings were closed
+   */
+  public long devicePointer() {
+    return memory.address() + offset * Float.BYTES;
+  }
+
+  /**
+   * The address of the CUDA stream that the memory belongs to, a {@code cudaStream_t}; 0 on the
+   * CPU. The numbers are there when the call that gives the tensor returns.
+   */
+  public long stream() {
+    return memory.stream();
+  }
+
+  /**
+   * The numbers as a read-only direct buffer in native byte order: on the CPU themselves, without a
+   * copy, of a CUDA device a copy in host memory. That memory lives as long as the buffer or one
+   * made from it is reachable, also after the embeddings were closed; then it is freed by the
+   * garbage collector rather than at once.
    *
    * @throws IllegalStateException after the embeddings were closed
    * @throws ElmoException if there are more numbers than one buffer can hold (2^29); take sentences
@@ -68,7 +89,7 @@ public final class Tensor {
   }
 
   /**
-   * One number.
+   * One number. On a CUDA device each call is a copy of its own: take {@link #toArray} for many.
    *
    * @param index one a dimension
    * @throws IllegalStateException after the embeddings were closed

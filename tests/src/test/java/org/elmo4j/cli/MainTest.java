@@ -529,7 +529,7 @@ class MainTest {
     assertTrue(failed(1, "embed", "--model", missing, "x").contains(missing));
     assertTrue(failed(1, "info", missing).contains(missing));
     assertTrue(failed(1, "convert", missing, file("out")).contains(missing));
-    assertTrue(failed(1, "embed", "--device", "cuda", "x").contains("cuda"));
+    assertTrue(failed(1, "embed", "--device", "cuda:999", "x").contains("cuda:999"));
     assertTrue(failed(1, "embed", "--layers", "lstm_outputs9", "x").contains("lstm_outputs9"));
     assertTrue(failed(1, "embed", "--mix-weights", "1,2", "x").contains("--mix-weights"));
     String nowhere = folder.resolve("no/such/out.npz").toString();

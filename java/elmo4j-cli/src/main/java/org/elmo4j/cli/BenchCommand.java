@@ -32,6 +32,7 @@ import org.elmo4j.Layer;
 import org.elmo4j.Precision;
 import org.elmo4j.backend.cpu.CpuBackend;
 import org.elmo4j.backend.cpu.Machine;
+import org.elmo4j.backend.cuda.CudaDevices;
 import org.elmo4j.text.TextSplitter;
 import org.elmo4j.weights.ModelOptions;
 import picocli.CommandLine.Command;
@@ -62,6 +63,9 @@ final class BenchCommand implements Callable<Integer> {
 
   @Spec private CommandSpec command;
   @Mixin private ModelChoice modelChoice;
+
+  private String device; // where the model ran
+  private String precision;
 
   @Option(
       names = "--size",
@@ -205,6 +209,11 @@ final class BenchCommand implements Callable<Integer> {
     long before = System.nanoTime();
     ElmoModel model = builder.load();
     add(Figure.LOAD, seconds(before));
+    precision = model.precision().name().toLowerCase(Locale.ROOT);
+    device =
+        model.device().isCuda()
+            ? CudaDevices.describe(model.device().index())
+            : "cpu, " + CpuBackend.describe();
     return model;
   }
 
@@ -376,9 +385,10 @@ final class BenchCommand implements Callable<Integer> {
     if (json) {
       Map<String, Object> all = new LinkedHashMap<>();
       all.put("model", name);
+      all.put("device", device);
       all.put("cpu", CpuBackend.describe());
       all.put("threads", modelChoice.threads());
-      all.put("precision", modelChoice.precision());
+      all.put("precision", precision);
       all.put("sentences", sentences.size());
       all.put("tokens", tokens);
       all.put("runs", runs);
@@ -388,8 +398,8 @@ final class BenchCommand implements Callable<Integer> {
       return;
     }
     line(out, "model", name);
-    line(out, "device", "cpu, " + CpuBackend.describe());
-    line(out, "threads", modelChoice.threads() + ", " + modelChoice.precision());
+    line(out, "device", device);
+    line(out, "threads", modelChoice.threads() + ", " + precision);
     line(
         out,
         "text",

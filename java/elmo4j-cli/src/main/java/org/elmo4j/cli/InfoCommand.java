@@ -10,6 +10,7 @@ import java.util.stream.Collectors;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Layer;
 import org.elmo4j.backend.cpu.CpuBackend;
+import org.elmo4j.backend.cuda.CudaDevices;
 import org.elmo4j.weights.ModelOptions;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -114,6 +115,6 @@ final class InfoCommand implements Callable<Integer> {
         "%s, %d processors",
         CpuBackend.describe(),
         Runtime.getRuntime().availableProcessors());
-    line(out, "cuda", "not in this build");
+    CudaDevices.describe().forEach(text -> line(out, "cuda", "%s", text));
   }
 }

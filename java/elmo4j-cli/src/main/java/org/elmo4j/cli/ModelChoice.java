@@ -52,16 +52,16 @@ final class ModelChoice {
   @Option(
       names = "--device",
       paramLabel = "DEVICE",
-      description = "auto, cpu or cuda. Default: auto.")
+      description = "auto, cpu, cuda or cuda:N. Default: auto, a GPU where there is one (elmo info --devices).")
   private String device = "auto";
 
   @Option(
       names = "--precision",
       paramLabel = "PRECISION",
       description =
-          "fp32, or bf16: half the memory, and several times as fast where the processor has AMX."
-              + " Default: fp32.")
-  private String precision = "fp32";
+          "fp32; bf16: half the memory, and several times as fast where the processor has AMX; fp16,"
+              + " on a GPU. Default: fp32, on a GPU fp16.")
+  private String precision;
 
   @Option(
       names = "--threads",
@@ -95,10 +95,10 @@ final class ModelChoice {
       throw usage("--threads: expected 1 or more, found " + threads);
     }
     if (!device.matches("auto|cpu|cuda(:[0-9]+)?")) {
-      throw usage("--device: expected auto, cpu or cuda, found " + device);
+      throw usage("--device: expected auto, cpu, cuda or cuda:N, found " + device);
     }
-    if (!precision.matches("fp32|bf16")) {
-      throw usage("--precision: expected fp32 or bf16, found " + precision);
+    if (precision != null && !precision.matches("fp32|bf16|fp16")) {
+      throw usage("--precision: expected fp32, bf16 or fp16, found " + precision);
     }
   }
 
@@ -114,11 +114,6 @@ final class ModelChoice {
   /** CPU threads that the model gets. */
   int threads() {
     return threads == null ? Runtime.getRuntime().availableProcessors() : threads;
-  }
-
-  /** fp32 or bf16. */
-  String precision() {
-    return precision;
   }
 
   /** The model's name, to print. */
@@ -143,8 +138,10 @@ final class ModelChoice {
               + ": expected a model's name, folder or file, found none (elmo models lists the"
               + " names)");
     }
-    ElmoModel.Builder builder =
-        ElmoModel.builder().device(Device.parse(device)).precision(Precision.parse(precision));
+    ElmoModel.Builder builder = ElmoModel.builder().device(Device.parse(device));
+    if (precision != null) {
+      builder.precision(Precision.parse(precision));
+    }
     if (threads != null) {
       builder.threads(threads);
     }

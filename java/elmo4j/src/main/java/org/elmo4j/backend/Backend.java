@@ -4,6 +4,7 @@ package org.elmo4j.backend;
 
 import java.util.List;
 import org.elmo4j.Device;
+import org.elmo4j.Precision;
 
 /**
  * A model's weights on one device, and the forward pass there. It knows no text and no files. Any
@@ -12,6 +13,9 @@ import org.elmo4j.Device;
 public interface Backend extends AutoCloseable {
   /** Where it runs. */
   Device device();
+
+  /** How it holds them. */
+  Precision precision();
 
   /** Bytes that the weights take. */
   long weightBytes();
@@ -90,6 +94,14 @@ public interface Backend extends AutoCloseable {
    * @param outputs all rows of these sentences are written
    */
   void run(List<Batch> batches, Memory words, LstmState state, List<Output> outputs);
+
+  /**
+   * Layers and directions that cuDNN ran over all steps in one call, and those that it had to run
+   * one step a call for the projection's clip; zeros where it runs none.
+   */
+  default long[] biLmRuns() {
+    return new long[2];
+  }
 
   @Override
   void close();

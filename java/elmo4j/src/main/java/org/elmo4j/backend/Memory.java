@@ -159,9 +159,20 @@ public abstract class Memory implements AutoCloseable {
    */
   public abstract CompletableFuture<NativeMemory> toHost();
 
-  /** The CUDA stream that it belongs to; null for host memory. */
-  public Pointer streamPointer() {
-    return null;
+  /** The address of the CUDA stream that it belongs to; 0 for host memory. */
+  public long stream() {
+    return 0;
+  }
+
+  /**
+   * Where it begins, on its device.
+   *
+   * @throws IllegalStateException after {@link #close}
+   */
+  public final long address() {
+    block.retain();
+    block.release();
+    return block.address;
   }
 
   /** Checks that so many floats from {@code offset} on are in here. */

@@ -307,6 +307,7 @@ public final class Embedder implements AutoCloseable {
 
   /** What was done so far. */
   public Statistics statistics() {
+    long[] runs = backend.biLmRuns();
     return new Statistics(
         calls.sum(),
         sentenceCount.sum(),
@@ -319,7 +320,9 @@ public final class Embedder implements AutoCloseable {
         Duration.ofNanos(wordNanos.sum()),
         Duration.ofNanos(biLmNanos.sum()),
         workspacePeak.get(),
-        Memory.liveBytes());
+        Memory.liveBytes(),
+        runs[0],
+        runs[1]);
   }
 
   /** Frees the word cache. No call may be under way. */

@@ -230,6 +230,11 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
+  public Precision precision() {
+    return type == CpuKernels.ELMO4J_BF16 ? Precision.BF16 : Precision.FP32;
+  }
+
+  @Override
   public long weightBytes() {
     return memories.stream().mapToLong(NativeMemory::bytes).sum();
   }

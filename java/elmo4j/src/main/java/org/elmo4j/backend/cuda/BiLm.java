@@ -32,6 +32,21 @@ interface BiLm extends AutoCloseable {
   /** Puts a layer on the stream, whose device has been entered. */
   void run(Layer layer, CudaStream stream);
 
+  /** Whether it takes state in and gives it back; else each sentence starts from zero. */
+  default boolean carriesState() {
+    return true;
+  }
+
+  /** How many layers and directions ran over all steps in one call. */
+  default long wholeRuns() {
+    return 0;
+  }
+
+  /** How many had to run one step a call. */
+  default long stepwiseRuns() {
+    return 0;
+  }
+
   @Override
   void close();
 }

@@ -67,16 +67,9 @@ public final class CudaBackend implements Backend {
     if (precision == Precision.BF16) {
       throw new ElmoException("precision bf16: expected fp16 or fp32 on " + device);
     }
-    if (options.lstmLayers() >= CudaKernels.ELMO4J_CUDA_MAX_TERMS) {
-      throw new ElmoException(
-          store.source()
-              + ": expected less than "
-              + CudaKernels.ELMO4J_CUDA_MAX_TERMS
-              + " LSTM layers on "
-              + device
-              + ", found "
-              + options.lstmLayers());
-    }
+    limit(store, "LSTM layers", options.lstmLayers(), CudaKernels.ELMO4J_CUDA_MAX_TERMS - 1);
+    limit(store, "filter widths", options.filters().size(), CudaKernels.ELMO4J_CUDA_MAX_FILTER_GROUPS);
+    limit(store, "highway layers", options.highwayLayers(), CudaKernels.ELMO4J_CUDA_MAX_HIGHWAYS);
     type = precision == Precision.FP16 ? CudaKernels.ELMO4J_F16 : CudaKernels.ELMO4J_F32;
     pad = store.encoder().pad();
     this.device.enter();
@@ -89,10 +82,36 @@ public final class CudaBackend implements Backend {
       }
       Uploader uploads = new Uploader(this.device, type, weights);
       loadTokens(store, reader, uploads);
-      biLm = new OwnBiLm(options, type, this.device, reader, uploads);
+      biLm =
+          useCudnn()
+              ? new CudnnBiLm(options, type, this.device, reader, uploads)
+              : new OwnBiLm(options, type, this.device, reader, uploads);
     } catch (Throwable e) {
       close();
       throw e;
+    }
+  }
+
+  /** By the system property {@code elmo4j.cuda.bilm}: own, which is the default, or cudnn. */
+  private static boolean useCudnn() {
+    String wanted = System.getProperty("elmo4j.cuda.bilm", "own");
+    if (!wanted.matches("own|cudnn")) {
+      throw new ElmoException(
+          "elmo4j.cuda.bilm: expected own or cudnn, found \"" + wanted + "\"");
+    }
+    return wanted.equals("cudnn");
+  }
+
+  private void limit(WeightStore store, String what, int found, int most) {
+    if (found > most) {
+      throw new ElmoException(
+          store.source()
+              + ": expected at most "
+              + most
+              + " "
+              + what
+              + " on a CUDA device, found "
+              + found);
     }
   }
 
@@ -136,6 +155,11 @@ public final class CudaBackend implements Backend {
   @Override
   public Device device() {
     return Device.cuda(device.index());
+  }
+
+  @Override
+  public Precision precision() {
+    return type == CudaKernels.ELMO4J_F16 ? Precision.FP16 : Precision.FP32;
   }
 
   @Override
@@ -196,7 +220,7 @@ public final class CudaBackend implements Backend {
   private CudaStream stream(Memory... memories) {
     CudaStream stream = device.stream();
     for (Memory memory : memories) {
-      stream.waitFor(((CudaMemory) memory).stream());
+      stream.waitFor(((CudaMemory) memory).owner());
     }
     return stream;
   }
@@ -204,7 +228,7 @@ public final class CudaBackend implements Backend {
   /** What comes on the memories' own streams waits for what was done here. */
   private static void end(CudaStream stream, Memory... memories) {
     for (Memory memory : memories) {
-      ((CudaMemory) memory).stream().waitFor(stream);
+      ((CudaMemory) memory).owner().waitFor(stream);
     }
   }
 
@@ -393,10 +417,14 @@ public final class CudaBackend implements Backend {
 
   @Override
   public void run(List<Batch> batches, Memory words, LstmState state, List<Output> outputs) {
+    if (state != null && !biLm.carriesState()) {
+      throw new ElmoException(
+          "session: expected elmo4j.cuda.bilm=own, found cudnn, which carries no state");
+    }
     device.enter();
     CudaStream stream = stream(words);
     for (Output output : outputs) {
-      output.targets().forEach(target -> stream.waitFor(((CudaMemory) target).stream()));
+      output.targets().forEach(target -> stream.waitFor(((CudaMemory) target).owner()));
     }
     int layers =
         state != null
@@ -430,23 +458,21 @@ public final class CudaBackend implements Backend {
       LstmState state,
       List<Output> outputs,
       CudaStream stream) {
-    Layout layout;
-    CudaMemory room;
-    try {
-      layout = new Layout(batch.sentences(), batch.positions(), batch.length()[0], layers,
-          (int) outputs.stream().filter(output -> output.targets().size() > 1).count());
-      room = device.allocate(layout.bytes, stream);
+    int shared = (int) outputs.stream().filter(output -> output.targets().size() > 1).count();
+    Layout layout =
+        new Layout(batch.sentences(), batch.positions(), batch.length()[0], layers, shared);
+    boolean begun = false;
+    try (CudaMemory room = device.allocate(layout.bytes, stream)) {
+      begun = true;
+      new Running(batch, layout, room, stream).run(layers, words, state, outputs);
     } catch (OutOfDeviceMemory e) {
-      if (batch.sentences() == 1) {
+      // Outputs may be written twice; state that has gone on must not go on again.
+      if (batch.sentences() == 1 || (begun && state != null)) {
         throw e;
       }
       int middle = batch.sentences() / 2;
       run(batch.part(0, middle), layers, words, state, outputs, stream);
       run(batch.part(middle, batch.sentences()), layers, words, state, outputs, stream);
-      return;
-    }
-    try (room) {
-      new Running(batch, layout, room, stream).run(layers, words, state, outputs);
     }
   }
 
@@ -680,6 +706,11 @@ public final class CudaBackend implements Backend {
             "elmo4j_cuda_scalar_mix");
       }
     }
+  }
+
+  @Override
+  public long[] biLmRuns() {
+    return new long[] {biLm.wholeRuns(), biLm.stepwiseRuns()};
   }
 
   @Override

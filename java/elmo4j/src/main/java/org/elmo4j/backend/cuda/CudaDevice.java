@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.bytedeco.javacpp.Pointer;
 import org.elmo4j.ElmoDeviceException;
@@ -29,8 +30,11 @@ final class CudaDevice {
   /** Calls of so many threads run side by side; more share streams. */
   private static final int STREAMS = 16;
 
-  /** Statuses that tests put in the place of calls by name, once each. */
-  static final Map<String, Integer> FAULTS = new ConcurrentHashMap<>();
+  /** What a test wants a call to give, once so many others of its name have gone well. */
+  record Fault(AtomicInteger before, int status) {}
+
+  /** By the call's name; empty but in tests. */
+  static final Map<String, Fault> FAULTS = new ConcurrentHashMap<>();
 
   private final int index;
   private final String name;
@@ -143,8 +147,12 @@ final class CudaDevice {
 
   /** What a test wants this call to give; 0 for nothing. */
   static int fault(String call) {
-    Integer status = FAULTS.isEmpty() ? null : FAULTS.remove(call);
-    return status == null ? 0 : status;
+    Fault fault = FAULTS.isEmpty() ? null : FAULTS.get(call);
+    if (fault == null || fault.before().getAndDecrement() != 0) {
+      return 0;
+    }
+    FAULTS.remove(call);
+    return fault.status();
   }
 
   /**
@@ -163,6 +171,11 @@ final class CudaDevice {
       throw new ElmoDeviceException(failure);
     }
     throw status == OUT_OF_MEMORY ? new OutOfDeviceMemory(message) : new ElmoException(message);
+  }
+
+  /** Whether a sticky error came. */
+  boolean hasFailed() {
+    return failure != null;
   }
 
   /** For tests: as if no sticky error had come. */

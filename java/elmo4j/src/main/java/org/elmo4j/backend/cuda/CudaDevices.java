@@ -142,6 +142,11 @@ public final class CudaDevices {
     return lines;
   }
 
+  /** What a device is, in a few words. */
+  public static String describe(int index) {
+    return get(index).toString();
+  }
+
   /** A device that {@link #require} let pass. */
   static CudaDevice get(int index) {
     require(index);

@@ -44,8 +44,8 @@ final class CudaMemory extends Memory {
 
     @Override
     protected void free() {
-      if (bytes == 0) {
-        return;
+      if (bytes == 0 || stream.device().hasFailed()) {
+        return; // A spoiled device has lost it already.
       }
       try {
         stream.device().enter();
@@ -76,7 +76,8 @@ final class CudaMemory extends Memory {
     return new Address(address);
   }
 
-  CudaStream stream() {
+  /** Whose order it is freed in. */
+  CudaStream owner() {
     return stream;
   }
 
@@ -86,8 +87,8 @@ final class CudaMemory extends Memory {
   }
 
   @Override
-  public Pointer streamPointer() {
-    return stream.handle();
+  public long stream() {
+    return stream.handle().address();
   }
 
   @Override

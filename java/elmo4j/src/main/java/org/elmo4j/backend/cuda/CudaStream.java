@@ -8,10 +8,10 @@ import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerPointer;
 
 /**
- * A CUDA stream: what is put on it runs in order, beside other streams. It lives as long as the
- * process, since results do. Any number of threads may use it.
+ * A CUDA stream: what is put on it runs in order, beside other streams. Those that results belong
+ * to live as long as the process. Any number of threads may use it.
  */
-final class CudaStream {
+final class CudaStream implements AutoCloseable {
   /** Pinned memory that copies under way may hold before they are waited for. */
   private static final long MAX_HELD_BYTES = 64L << 20;
 
@@ -45,7 +45,7 @@ final class CudaStream {
     }
   }
 
-  /** Pinned memory that is used by what is on this stream; it goes back when that has been waited for. */
+  /** Pinned memory for what is put on this stream; it goes back when that has been waited for. */
   PinnedPool.Block pinned(long bytes) {
     synchronized (this) {
       if (heldBytes == 0 || heldBytes + bytes <= MAX_HELD_BYTES) {
@@ -79,5 +79,13 @@ final class CudaStream {
     }
     done.forEach(PinnedPool.Block::close);
     device.check(status, "cudaStreamSynchronize");
+  }
+
+  /** Gives it back, once what is on it is done. Harmless to what was ordered behind it. */
+  @Override
+  public void close() {
+    if (!device.hasFailed()) {
+      device.check(CudaKernels.elmo4j_cuda_stream_destroy(handle), "cudaStreamDestroy");
+    }
   }
 }

@@ -36,6 +36,17 @@ record PackedOrder(int[] rows, int[] offset, int[][] words) {
     return new PackedOrder(rows, offset, words);
   }
 
+  /** Each sentence's length, none rising. */
+  int[] lengths() {
+    int[] lengths = new int[rows[0]];
+    for (int running : rows) {
+      for (int r = 0; r < running; r++) {
+        lengths[r]++;
+      }
+    }
+    return lengths;
+  }
+
   int steps() {
     return rows.length;
   }

@@ -46,6 +46,34 @@ final class Uploader {
     }
   }
 
+  /** Memory of zeros, into which {@link #numbers(float[], Pointer)} writes. */
+  CudaMemory zeros(long bytes) {
+    CudaStream stream = device.stream();
+    CudaMemory memory = device.allocate(bytes, stream);
+    memories.add(memory);
+    device.check(
+        CudaKernels.elmo4j_cuda_clear(memory.bytePointer(0), bytes, stream.handle()),
+        "cudaMemsetAsync");
+    return memory;
+  }
+
+  /** Floats that become numbers of the type at a place on the device. */
+  void numbers(float[] source, Pointer target) {
+    try (NativeMemory converted = NativeMemory.allocate((long) source.length * numberBytes())) {
+      CudaKernels.elmo4j_cuda_from_floats(
+          type, source.length, source, converted.bytePointer(0));
+      CudaStream stream = device.stream();
+      device.check(
+          CudaKernels.elmo4j_cuda_copy(
+              new Pointer(target),
+              converted.bytePointer(0),
+              converted.bytes(),
+              stream.handle()),
+          "cudaMemcpyAsync");
+      stream.synchronize();
+    }
+  }
+
   /** A matrix [depth, groups * columns] whose groups lie beside each other in the source. */
   long packed(Pointer source, long stride, long depth, long columns, int groups) {
     Pointer[] each = new Pointer[groups];

@@ -35,14 +35,12 @@ public class CudaKernelsConfig implements InfoMapper, LoadEnabled {
             .cast()
             .valueTypes("int")
             .enumerate(false));
-    // A stream or graph is an address to Java: no class of the CUDA presets is needed for it.
-    for (String handle : new String[] {"elmo4j_stream", "elmo4j_graph"}) {
-      infoMap.put(
-          new Info(handle)
-              .valueTypes("@Cast(\"" + handle + "\") Pointer")
-              .pointerTypes("@Cast(\"" + handle + "*\") PointerPointer"));
-    }
-    infoMap.put(new Info("CUstream_st", "CUgraphExec_st").skip());
+    // A stream is an address to Java: no class of the CUDA presets is needed for it.
+    infoMap.put(
+        new Info("elmo4j_stream")
+            .valueTypes("@Cast(\"elmo4j_stream\") Pointer")
+            .pointerTypes("@Cast(\"elmo4j_stream*\") PointerPointer"));
+    infoMap.put(new Info("CUstream_st").skip());
   }
 
   @Override

@@ -1,0 +1,130 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.List;
+import org.elmo4j.oracle.GoldenCase;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Half precision on a CUDA device against another program's golden numbers. */
+class CudaPrecisionTest {
+  private static final double TOLERANCE = 2e-2;
+  private static final double COSINE = 0.9995;
+
+  static List<GoldenCase> cases() {
+    return GoldenCase.all();
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void layersOfHalfPrecisionStayClose(GoldenCase golden) {
+    float[][][][] expected = golden.layers();
+    Layer[] layers = new Layer[golden.options().lstmLayers()];
+    for (int k = 1; k <= layers.length; k++) {
+      layers[k - 1] = Layer.lstm(k);
+    }
+    try (ElmoModel model =
+            ElmoModel.builder()
+                .path(golden.folder())
+                .device(Cuda.device())
+                .precision(Precision.FP16)
+                .load();
+        Embeddings embeddings = model.embed(golden.sentences(), layers)) {
+      assertEquals(Precision.FP16, model.precision());
+      for (int s = 0; s < expected.length; s++) {
+        for (int k = 1; k < expected[s].length; k++) {
+          String what = golden + ", sentence " + s + ", layer " + k;
+          float[][] wanted = expected[s][k];
+          Expected.assertClose(
+              what, wanted, embeddings.get(Layer.lstm(k), s).toArray(), TOLERANCE);
+          for (int t = 0; t < wanted.length; t++) {
+            double cosine =
+                cosine(wanted[t], embeddings.get(Layer.lstm(k), s).slice(t).toArray());
+            assertTrue(cosine >= COSINE, what + ", token " + t + ": cosine " + cosine);
+          }
+        }
+      }
+    }
+  }
+
+  private static double cosine(float[] a, float[] b) {
+    double ab = 0;
+    double aa = 0;
+    double bb = 0;
+    for (int i = 0; i < a.length; i++) {
+      ab += (double) a[i] * b[i];
+      aa += (double) a[i] * a[i];
+      bb += (double) b[i] * b[i];
+    }
+    return ab / Math.sqrt(aa * bb);
+  }
+
+  @Test
+  void halfPrecisionIsWhatAModelHasByDefault() {
+    Device device = Cuda.device();
+    String before = System.clearProperty("elmo4j.precision");
+    try (ElmoModel model = ElmoModel.builder().miniEnglish().device(device).load()) {
+      assertEquals(Precision.FP16, model.precision());
+      assertEquals(device, model.device());
+    } finally {
+      if (before != null) {
+        System.setProperty("elmo4j.precision", before);
+      }
+    }
+  }
+
+  @Test
+  void stateOfHalfPrecisionIsCarriedAndRead() {
+    GoldenCase golden = GoldenCase.named("relu-skip");
+    float[][][][] expected = golden.statefulLayers();
+    try (ElmoModel model =
+            ElmoModel.builder()
+                .path(golden.folder())
+                .device(Cuda.device())
+                .precision(Precision.FP16)
+                .load();
+        ElmoSession session = model.session()) {
+      for (int start = 0; start < expected.length; start += 3) {
+        int end = Math.min(start + 3, expected.length);
+        try (Embeddings embeddings =
+            session.embed(golden.sentences().subList(start, end), Layer.lstm(2))) {
+          for (int s = start; s < end; s++) {
+            Expected.assertClose(
+                "sentence " + s,
+                expected[s][2],
+                embeddings.get(Layer.lstm(2), s - start).toArray(),
+                TOLERANCE);
+          }
+        }
+      }
+      assertEquals(3, session.hidden(1, true).length);
+      assertEquals(model.options().projectionDim(), session.hidden(1, true)[2].length);
+      assertTrue(session.hidden(2, false)[0][0] != 0);
+      assertEquals(model.options().lstmDim(), session.cell(2, false)[0].length);
+    }
+  }
+
+  @Test
+  void precisionsThatADeviceLacksAreRefused() {
+    ElmoException e =
+        assertThrows(
+            ElmoException.class,
+            () ->
+                ElmoModel.builder()
+                    .miniEnglish()
+                    .device(Device.cpu())
+                    .precision(Precision.FP16)
+                    .load());
+    assertEquals("precision fp16: expected a CUDA device, found cpu", e.getMessage());
+    Device device = Cuda.device();
+    assertThrows(
+        ElmoException.class,
+        () -> ElmoModel.builder().miniEnglish().device(device).precision(Precision.BF16).load());
+  }
+}

@@ -1,0 +1,123 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.elmo4j.backend.cuda.CudaBackend;
+import org.junit.jupiter.api.Test;
+
+/** Devices, and what of CUDA is loaded when. */
+class DeviceTest {
+  /** Lines that {@link CudaProbe} prints in a process of its own. */
+  private static List<String> probe(String... properties) throws Exception {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("-Xmx256m", "-cp", System.getProperty("java.class.path")));
+    String cache = System.getProperty("org.bytedeco.javacpp.cachedir");
+    if (cache != null) {
+      command.add("-Dorg.bytedeco.javacpp.cachedir=" + cache);
+    }
+    command.addAll(List.of(properties));
+    command.add(CudaProbe.class.getName());
+    Process process =
+        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    List<String> lines = process.inputReader().lines().toList();
+    assertTrue(process.waitFor(2, TimeUnit.MINUTES));
+    assertEquals(0, process.exitValue(), lines::toString);
+    assertTrue(lines.contains("numbers 512"), lines::toString);
+    return lines;
+  }
+
+  private static List<String> starting(List<String> lines, String word) {
+    return lines.stream().filter(line -> line.startsWith(word + " ")).toList();
+  }
+
+  @Test
+  void nothingOfCudaIsLoadedBeforeItIsAskedFor() throws Exception {
+    List<String> lines = probe();
+    assertEquals(List.of(), starting(lines, "early"));
+  }
+
+  @Test
+  void aDeviceIsUsableOrTheReasonIsOneSentenceThatStays() throws Exception {
+    List<String> lines = probe();
+    List<String> reasons = starting(lines, "reason");
+    if (reasons.isEmpty()) {
+      assertEquals(List.of("device cuda", "device cuda"), starting(lines, "device"));
+      assertEquals(List.of("auto cuda"), starting(lines, "auto"));
+      return;
+    }
+    assertEquals(2, reasons.size());
+    assertEquals(reasons.get(0), reasons.get(1));
+    assertTrue(reasons.get(0).matches("reason device cuda: expected .*, found .*"), reasons.get(0));
+    assertFalse(reasons.get(0).contains("Exception"), reasons.get(0));
+    assertEquals(List.of("auto cpu"), starting(lines, "auto"));
+  }
+
+  /** With the library itself and no driver asked before, the first call of CUDA must answer. */
+  @Test
+  void theJniHalfLoads() throws Exception {
+    String library = kernels();
+    List<String> lines = probe("-Delmo4j.cuda.library=" + library);
+    List<String> answers = new ArrayList<>(starting(lines, "reason"));
+    answers.addAll(starting(lines, "device"));
+    assertEquals(2, answers.size(), lines::toString);
+    assertTrue(
+        answers.get(0).equals("device cuda")
+            || answers.get(0).matches(".*expected CUDA's runtime to start, found error [0-9]+, .*")
+            || answers.get(0).contains("expected a CUDA device"),
+        answers.get(0));
+  }
+
+  /** The kernels' library beside the JNI half. */
+  private static String kernels() throws IOException, URISyntaxException {
+    URL library = CudaBackend.class.getResource("linux-x86_64/libelmo4j_cuda.so");
+    if (library == null && "cuda".equals(System.getProperty("elmo4j.require"))) {
+      fail("expected the CUDA half, found a build without");
+    }
+    assumeTrue(library != null, "this build has no CUDA half");
+    assumeTrue(library.getProtocol().equals("file"), "the CUDA half is in a jar");
+    return Path.of(library.toURI()).toString();
+  }
+
+  @Test
+  void devicesAreReadByName() {
+    assertEquals(Device.cpu(), Device.parse("CPU"));
+    assertEquals("cpu", Device.cpu().toString());
+    assertFalse(Device.cpu().isCuda());
+    for (String name : List.of("tpu", "cuda:", "cuda:-1", "cuda:x", "cuda1", "")) {
+      ElmoException e = assertThrows(ElmoException.class, () -> Device.parse(name));
+      assertTrue(e.getMessage().contains("\"" + name + "\""), e.getMessage());
+    }
+  }
+
+  @Test
+  void aDeviceThatIsNotThereIsRefused() {
+    ElmoException e = assertThrows(ElmoException.class, () -> Device.parse("cuda:999"));
+    assertTrue(e.getMessage().startsWith("device cuda:999: expected "), e.getMessage());
+    assertThrows(ElmoException.class, () -> Device.cuda(-1));
+  }
+
+  @Test
+  void cudaDevicesAreEqualByNumber() {
+    Device device = Cuda.device();
+    assertEquals(device, Device.parse("cuda:0"));
+    assertEquals("cuda", device.toString());
+    assertEquals("cuda", device.kind());
+    assertEquals(0, device.index());
+    assertTrue(device.isCuda());
+  }
+}
