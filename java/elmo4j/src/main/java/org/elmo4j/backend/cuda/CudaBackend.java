@@ -68,7 +68,11 @@ public final class CudaBackend implements Backend {
       throw new ElmoException("precision bf16: expected fp16 or fp32 on " + device);
     }
     limit(store, "LSTM layers", options.lstmLayers(), CudaKernels.ELMO4J_CUDA_MAX_TERMS - 1);
-    limit(store, "filter widths", options.filters().size(), CudaKernels.ELMO4J_CUDA_MAX_FILTER_GROUPS);
+    limit(
+        store,
+        "filter widths",
+        options.filters().size(),
+        CudaKernels.ELMO4J_CUDA_MAX_FILTER_GROUPS);
     limit(store, "highway layers", options.highwayLayers(), CudaKernels.ELMO4J_CUDA_MAX_HIGHWAYS);
     type = precision == Precision.FP16 ? CudaKernels.ELMO4J_F16 : CudaKernels.ELMO4J_F32;
     pad = store.encoder().pad();
@@ -96,8 +100,7 @@ public final class CudaBackend implements Backend {
   private static boolean useCudnn() {
     String wanted = System.getProperty("elmo4j.cuda.bilm", "own");
     if (!wanted.matches("own|cudnn")) {
-      throw new ElmoException(
-          "elmo4j.cuda.bilm: expected own or cudnn, found \"" + wanted + "\"");
+      throw new ElmoException("elmo4j.cuda.bilm: expected own or cudnn, found \"" + wanted + "\"");
     }
     return wanted.equals("cudnn");
   }
@@ -661,8 +664,7 @@ public final class CudaBackend implements Backend {
      */
     private void write(Memory words, Output output, int shared) {
       int terms = output.scales().length;
-      try (NativeMemory memory =
-          NativeMemory.allocate((2L * Long.BYTES + Float.BYTES) * terms)) {
+      try (NativeMemory memory = NativeMemory.allocate((2L * Long.BYTES + Float.BYTES) * terms)) {
         LongPointer forward = new LongPointer(memory.bytePointer(0));
         LongPointer backward = new LongPointer(memory.bytePointer((long) terms * Long.BYTES));
         FloatPointer scale = new FloatPointer(memory.bytePointer(2L * terms * Long.BYTES));
@@ -675,9 +677,7 @@ public final class CudaBackend implements Backend {
           }
         }
         int maxLength =
-            shared < 0
-                ? output.maxLength()
-                : batch.length()[0] - (output.boundaries() ? 0 : 2);
+            shared < 0 ? output.maxLength() : batch.length()[0] - (output.boundaries() ? 0 : 2);
         device.check(
             CudaKernels.elmo4j_cuda_scalar_mix(
                 type,
