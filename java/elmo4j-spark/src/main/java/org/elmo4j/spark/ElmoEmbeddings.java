@@ -538,15 +538,15 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
   }
 
   /**
-   * Where executors run the model: {@code auto} or {@code cpu}.
+   * Where executors run the model: {@code auto}, {@code cpu}, {@code cuda} or {@code cuda:1}.
+   * Whether an executor has it shows when it loads the model.
    *
    * @throws IllegalArgumentException if it is another
    */
   public ElmoEmbeddings setDevice(String value) {
-    try {
-      org.elmo4j.Device.parse(value);
-    } catch (ElmoException e) {
-      throw new IllegalArgumentException(uid + ": " + e.getMessage(), e);
+    if (!org.elmo4j.Device.isName(value)) {
+      throw new IllegalArgumentException(
+          uid + ": device: expected auto, cpu, cuda or cuda:N, found \"" + value + "\"");
     }
     set(device, value);
     return this;
