@@ -16,7 +16,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.weights.ModelOptions.Activation;
@@ -82,13 +81,8 @@ final class TinyModel {
       }
 
       @Override
-      public Set<String> names() {
-        return options.tensorShapes().keySet();
-      }
-
-      @Override
-      public long[] shape(String name) {
-        return options.tensorShapes().get(name);
+      public Map<String, long[]> shapes() {
+        return options.tensorShapes();
       }
 
       @Override

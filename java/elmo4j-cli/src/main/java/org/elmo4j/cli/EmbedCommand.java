@@ -2,13 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -66,25 +62,13 @@ final class EmbedCommand implements Callable<Integer> {
   @ParentCommand private Main main;
   @Spec private CommandSpec command;
   @Mixin private ModelChoice modelChoice;
+  @Mixin private TextInput textInput;
 
   @Parameters(
       arity = "0..*",
       paramLabel = "SENTENCE",
       description = "Text to embed. Without one: --input, or standard input.")
   private List<String> words = List.of();
-
-  @Option(
-      names = {"--input", "--text"},
-      paramLabel = "FILE",
-      description = "UTF-8 file to embed: English text, or with --tokenized one sentence a line.")
-  private Path input;
-
-  @Option(
-      names = "--tokenized",
-      description =
-          "A line is a sentence, its tokens separated by single spaces; a blank line is a sentence"
-              + " of none.")
-  private boolean tokenized;
 
   @Option(
       names = "--output",
@@ -155,7 +139,8 @@ final class EmbedCommand implements Callable<Integer> {
       LayerChoice choice = LayerChoice.of(layers, mix(), model);
       SentenceWriter writer =
           file != null ? file : new TableWriter(command.commandLine().getOut(), choice.blocks());
-      try (Progress progress = new Progress(terminal(), input == null ? 0 : Files.size(input))) {
+      try (Progress progress =
+          new Progress(terminal(), textInput.file() == null ? 0 : Files.size(textInput.file()))) {
         new Run(lines, writer, model, choice, progress).all();
       }
       put(writer::finish);
@@ -165,13 +150,11 @@ final class EmbedCommand implements Callable<Integer> {
 
   private void check() {
     modelChoice.check();
-    if (input != null && !words.isEmpty()) {
-      throw usage("expected a sentence or --input, found both");
-    }
-    if (stateful && !tokenized) {
+    textInput.check(words);
+    if (stateful && !textInput.tokenized()) {
       throw usage("--stateful: expected with --tokenized, found without");
     }
-    if (batchSize != null && (batchSize < 1 || !tokenized)) {
+    if (batchSize != null && (batchSize < 1 || !textInput.tokenized())) {
       throw usage("--batch-size: expected 1 or more, with --tokenized, found " + batchSize);
     }
     if (gamma != null && mixWeights == null) {
@@ -231,29 +214,18 @@ final class EmbedCommand implements Callable<Integer> {
   }
 
   private LineReader openInput() throws IOException {
-    if (!words.isEmpty()) {
-      byte[] text = String.join(" ", words).getBytes(StandardCharsets.UTF_8);
-      return new LineReader("the sentence", new ByteArrayInputStream(text));
+    Path file = textInput.file();
+    if (format == Format.HDF5 && !forgetSentences && file != null && Files.isRegularFile(file)) {
+      long size = Files.size(file);
+      if (size >= Hdf5Writer.MAX_INDEX_BYTES) {
+        throw new ElmoException(
+            file
+                + ": expected less than 4 GiB of text, what sentence_to_index can hold, found "
+                + size
+                + " bytes; --forget-sentences leaves it out");
+      }
     }
-    if (input == null) {
-      return new LineReader("standard input", main.in);
-    }
-    if (!Files.exists(input)) {
-      throw new NoSuchFileException(input.toString());
-    }
-    if (Files.isDirectory(input)) {
-      throw new ElmoException(input + ": expected a file, found a folder");
-    }
-    long size = Files.size(input);
-    if (format == Format.HDF5 && !forgetSentences && size >= Hdf5Writer.MAX_INDEX_BYTES) {
-      throw new ElmoException(
-          input
-              + ": expected less than 4 GiB of text, what sentence_to_index can hold, found "
-              + size
-              + " bytes; --forget-sentences leaves it out");
-    }
-    InputStream stream = Files.newInputStream(input);
-    return new LineReader(input.toString(), stream);
+    return textInput.open(words, main.in);
   }
 
   /**
@@ -321,7 +293,7 @@ final class EmbedCommand implements Callable<Integer> {
     }
 
     void all() throws IOException {
-      if (!tokenized) {
+      if (!textInput.tokenized()) {
         text();
       } else if (stateful) {
         try (ElmoSession session = model.session()) {

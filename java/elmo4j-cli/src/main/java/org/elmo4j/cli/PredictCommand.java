@@ -2,13 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Writer;
 import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,7 +19,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
@@ -42,6 +39,7 @@ final class PredictCommand implements Callable<Integer> {
   @ParentCommand private Main main;
   @Spec private CommandSpec command;
   @Mixin private ModelChoice modelChoice;
+  @Mixin private TextInput textInput;
 
   @Parameters(index = "0", paramLabel = "FOLDER", description = "What elmo fit wrote.")
   private Path folder;
@@ -54,17 +52,6 @@ final class PredictCommand implements Callable<Integer> {
   private List<String> words = List.of();
 
   @Option(
-      names = {"--input", "--text"},
-      paramLabel = "FILE",
-      description = "UTF-8 file, a text a line.")
-  private Path input;
-
-  @Option(
-      names = "--tokenized",
-      description = "A line is a sentence, its tokens separated by single spaces.")
-  private boolean tokenized;
-
-  @Option(
       names = "--output",
       paramLabel = "FILE",
       description = "Where to write, in place of standard output.")
@@ -73,12 +60,9 @@ final class PredictCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     modelChoice.check();
-    if (input != null && !words.isEmpty()) {
-      throw new ParameterException(
-          command.commandLine(), "expected a sentence or --input, found both");
-    }
+    textInput.check(words);
     Classifier classifier = Classifier.load(folder);
-    try (LineReader lines = open();
+    try (LineReader lines = textInput.open(words, main.in);
         PendingFile file = output == null ? null : PendingFile.create(output);
         ElmoModel model = modelChoice.load()) {
       Writer writer =
@@ -102,22 +86,12 @@ final class PredictCommand implements Callable<Integer> {
     return 0;
   }
 
-  private LineReader open() throws IOException {
-    if (!words.isEmpty()) {
-      byte[] text = String.join(" ", words).getBytes(StandardCharsets.UTF_8);
-      return new LineReader("the sentence", new ByteArrayInputStream(text));
-    }
-    return input == null
-        ? new LineReader("standard input", main.in)
-        : new LineReader(input.toString(), Files.newInputStream(input));
-  }
-
   private void label(Classifier classifier, ElmoModel model, List<String> texts, Writer out)
       throws IOException {
     boolean tokens = classifier.task() == Task.TOKENS;
     List<List<String>> sentences = new ArrayList<>();
     for (String text : texts) {
-      if (tokenized) {
+      if (textInput.tokenized()) {
         sentences.add(TextSplitter.onSpaces(text));
       } else if (tokens) {
         sentences.addAll(TextSplitter.split(text));

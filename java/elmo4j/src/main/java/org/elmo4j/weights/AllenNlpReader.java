@@ -15,7 +15,6 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import org.elmo4j.ElmoException;
 
@@ -33,14 +32,14 @@ public final class AllenNlpReader implements WeightStore {
   private final HdfFile hdf;
   private final Map<String, Dataset> datasets = new HashMap<>();
   private final Map<String, Dtype> dtypes = new HashMap<>();
-  private final Set<String> names;
+  private final Map<String, long[]> shapes;
 
   private AllenNlpReader(String source, ModelOptions options, DataFile data) {
     this.source = source;
     this.options = options;
     this.data = data;
     this.hdf = guard("an HDF5 file", () -> new HdfFile(data.channel()));
-    this.names =
+    this.shapes =
         Tensors.check(
             source,
             options,
@@ -49,7 +48,9 @@ public final class AllenNlpReader implements WeightStore {
               datasets.put(name, dataset);
               return dataset == null ? null : guard("tensor " + name, dataset::getDimensionsAsLong);
             });
-    names.forEach(name -> dtypes.put(name, guard("tensor " + name, () -> checkLayout(name))));
+    shapes
+        .keySet()
+        .forEach(name -> dtypes.put(name, guard("tensor " + name, () -> checkLayout(name))));
   }
 
   /**
@@ -211,13 +212,8 @@ public final class AllenNlpReader implements WeightStore {
   }
 
   @Override
-  public Set<String> names() {
-    return names;
-  }
-
-  @Override
-  public long[] shape(String name) {
-    return names.contains(name) ? datasets.get(name).getDimensionsAsLong().clone() : null;
+  public Map<String, long[]> shapes() {
+    return shapes;
   }
 
   @Override

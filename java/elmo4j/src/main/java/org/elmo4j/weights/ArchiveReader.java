@@ -17,7 +17,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
@@ -285,13 +285,8 @@ final class ArchiveReader implements WeightStore {
   }
 
   @Override
-  public Set<String> names() {
-    return store.names();
-  }
-
-  @Override
-  public long[] shape(String name) {
-    return store.shape(name);
+  public Map<String, long[]> shapes() {
+    return store.shapes();
   }
 
   @Override

@@ -413,14 +413,8 @@ public final class ManyLangsReader implements WeightStore {
   }
 
   @Override
-  public Set<String> names() {
-    return shapes.keySet();
-  }
-
-  @Override
-  public long[] shape(String name) {
-    long[] shape = shapes.get(name);
-    return shape == null ? null : shape.clone();
+  public Map<String, long[]> shapes() {
+    return shapes;
   }
 
   @Override

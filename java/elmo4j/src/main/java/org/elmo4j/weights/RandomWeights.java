@@ -5,7 +5,6 @@ package org.elmo4j.weights;
 import java.nio.FloatBuffer;
 import java.util.Collections;
 import java.util.Map;
-import java.util.Set;
 import java.util.SplittableRandom;
 
 /**
@@ -36,14 +35,8 @@ public final class RandomWeights implements WeightStore {
   }
 
   @Override
-  public Set<String> names() {
-    return shapes.keySet();
-  }
-
-  @Override
-  public long[] shape(String name) {
-    long[] shape = shapes.get(name);
-    return shape == null ? null : shape.clone();
+  public Map<String, long[]> shapes() {
+    return shapes;
   }
 
   @Override

@@ -15,7 +15,6 @@ import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Set;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.text.CharacterMapper;
@@ -58,7 +57,7 @@ public final class SafetensorsReader implements WeightStore {
   private final ModelOptions options;
   private final TokenEncoder encoder;
   private final ScalarMix mix;
-  private final Set<String> names;
+  private final Map<String, long[]> shapes;
 
   private SafetensorsReader(String source, DataFile data) throws IOException {
     this.source = source;
@@ -88,10 +87,10 @@ public final class SafetensorsReader implements WeightStore {
             });
     checkOffsets();
     this.options = ModelOptions.parse(required("options"), source + ": options");
-    this.names =
+    this.shapes =
         Tensors.check(
             source, options, name -> entries.containsKey(name) ? entries.get(name).shape : null);
-    names.forEach(this::dtype);
+    shapes.keySet().forEach(this::dtype);
     this.encoder = readEncoder();
     this.mix = readMix();
     required("sha256");
@@ -396,13 +395,8 @@ public final class SafetensorsReader implements WeightStore {
   }
 
   @Override
-  public Set<String> names() {
-    return names;
-  }
-
-  @Override
-  public long[] shape(String name) {
-    return names.contains(name) ? entries.get(name).shape.clone() : null;
+  public Map<String, long[]> shapes() {
+    return shapes;
   }
 
   @Override

@@ -52,7 +52,7 @@ public final class TensorFlowReader implements WeightStore {
   private final Map<String, Entry> tensors;
   private final ModelOptions options;
   private final ScalarMix mix;
-  private final Set<String> names;
+  private final Map<String, long[]> shapes;
 
   /** Row of the file's character table that is the first of {@code char_embed}. */
   private final int firstCharacter;
@@ -109,7 +109,7 @@ public final class TensorFlowReader implements WeightStore {
     long rows = tensors.get("char_embed").shape()[0];
     // Modules have the row of masked positions in front; training knows no such id.
     this.firstCharacter = rows == ModelOptions.CHARACTERS + 1 && !trained ? 1 : 0;
-    this.names = Tensors.check(source, options, this::shapeInFile);
+    this.shapes = Tensors.check(source, options, this::shapeInFile);
     this.mix = readMix();
   }
 
@@ -261,13 +261,8 @@ public final class TensorFlowReader implements WeightStore {
   }
 
   @Override
-  public Set<String> names() {
-    return names;
-  }
-
-  @Override
-  public long[] shape(String name) {
-    return names.contains(name) ? shapeInFile(name) : null;
+  public Map<String, long[]> shapes() {
+    return shapes;
   }
 
   @Override

@@ -6,7 +6,6 @@ import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Function;
 import org.elmo4j.ElmoException;
 
@@ -30,10 +29,11 @@ final class Tensors {
    * Checks that a file holds all tensors of a model, each in its shape.
    *
    * @param shapeOf the shape a tensor has in the file; null where there is none
-   * @return the tensors of the model that the file holds, in the order of the computation
+   * @return the shapes of the model's tensors that the file holds, in the order of the computation
    * @throws ElmoException if one is missing or of another shape
    */
-  static Set<String> check(String source, ModelOptions options, Function<String, long[]> shapeOf) {
+  static Map<String, long[]> check(
+      String source, ModelOptions options, Function<String, long[]> shapeOf) {
     boolean projection =
         options.needsProjection()
             || shapeOf.apply(ModelOptions.CNN_PROJECTION_WEIGHTS) != null
@@ -53,7 +53,7 @@ final class Tensors {
                     + (found == null ? "no such tensor" : Arrays.toString(found)));
           }
         });
-    return Collections.unmodifiableSet(expected.keySet());
+    return Collections.unmodifiableMap(expected);
   }
 
   /** How many numbers {@link WeightStore#read} will write; checks that they fit. */

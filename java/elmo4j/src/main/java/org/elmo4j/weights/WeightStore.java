@@ -3,6 +3,8 @@
 package org.elmo4j.weights;
 
 import java.nio.FloatBuffer;
+import java.util.Collections;
+import java.util.Map;
 import java.util.Set;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
@@ -38,11 +40,19 @@ public interface WeightStore extends AutoCloseable {
     return new CharacterMapper(options().maxCharactersPerToken());
   }
 
-  /** All tensors. */
-  Set<String> names();
+  /** The dimensions of each tensor, to be read only, in the order of the computation. */
+  Map<String, long[]> shapes();
 
-  /** The dimensions of a tensor; null where there is no such tensor. */
-  long[] shape(String name);
+  /** All tensors. */
+  default Set<String> names() {
+    return Collections.unmodifiableSet(shapes().keySet());
+  }
+
+  /** The dimensions of a tensor, a copy; null where there is no such tensor. */
+  default long[] shape(String name) {
+    long[] shape = shapes().get(name);
+    return shape == null ? null : shape.clone();
+  }
 
   /**
    * Reads one tensor, row-major, as 32-bit floats.
