@@ -9,15 +9,14 @@
 // device, so 20 words are as fast as they can be and 20,000 keep the tensor cores busy.
 //
 // Work for a word of the published model, F = 2048 features, P = 512:
-//   convolution   sums of table rows (262 ids x width x filters, 6.4 MB as halves, in L2): a word
-//   of
-//                 n characters has n windows that touch it and one for its PAD tail, which are all
-//                 equal. For n = 8 that is 9 x 12,320 adds and 222 KB from L2.
+//   convolution   sums of table rows (262 ids x width x filters, 6.4 MB as halves, in L2). A word
+//                 of n characters has n windows that touch it and one for its PAD tail, which are
+//                 all equal. For n = 8 that is 9 x 12,320 adds and 222 KB from L2.
 //   highway       2 layers of F x 2F: 33.6 MFLOP.   Projection F x P: 2.1 MFLOP.
 // Bound of many words: the tensor cores, 36 MFLOP a word (45 ns at 790 TFLOP/s), and before them
-// L2: a 128 x 128 tile of halves reads 16 KB for 64 FLOP a byte, 0.56 MB a word, about 100 ns at
-// 5.5 TB/s with 40 ns of convolution. Bound of few words: 35 MB of weights from device memory, 8 us
-// at 4.3 TB/s, and four grid barriers.
+// L2: a 128 x 128 tile of halves reads a byte for every 64 FLOP, 0.56 MB a word, about 100 ns at
+// 5.5 TB/s, and 40 ns of convolution beside it. Bound of few words: 35 MB of weights from device
+// memory, 8 us at 4.3 TB/s, and four grid barriers. These are figures on paper.
 //
 // Why not all phases of a word in one block, with its features in shared memory: a block holds 16
 // to 24 words so (8 KB a word, read and written), and streams all 35 MB of weights for them, 1.5 to
@@ -26,8 +25,13 @@
 // features pass through the workspace (4 KB a word each way, 16.8 MB) and stay in L2. What the
 // convolution gives at each position never leaves registers: the maximum is taken there.
 //
-// Shared memory is the product's alone (product.cuh): kWide 96 KB, two blocks on a multiprocessor
-// of 228 KB, one where there are 100 KB, and 64 KB on Turing; kNarrow 48 KB; floats 45 KB.
+// Shared memory is the product's alone (product.cuh): Wide 96 KB, which devices of 100 KB hold too,
+// and 64 KB on Turing; Narrow 48 KB; floats 45 KB. Registers let a multiprocessor hold one block of
+// Wide or of floats, three of Narrow: what shared memory is left is L1, for the tables' rows.
+//
+// Memory order. What a phase writes is read by others behind a grid barrier (release by one thread
+// of a block behind its barrier, acquire before the next), and past L1: by cp.async.cg and
+// load_row. Tables, biases and weights are not written while this runs.
 
 #include <algorithm>
 #include <cmath>

@@ -30,8 +30,9 @@
 namespace elmo4j {
 
 // One product of a sum.
-//   a       row r begins at a + (index ? index[r] : r) * stride; any alignment, 16 bytes are
-//   fastest depth   numbers of a row; what lies behind them is not read b       packed
+//   a       row r begins at a + (index ? index[r] : r) * stride; fastest where rows lie on 16 bytes
+//   depth   numbers of a row; what lies behind them is not read
+//   b       packed
 template <class T>
 struct Operand {
   const T* a;
@@ -274,12 +275,14 @@ __device__ inline void mma(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, u
   emulator::Mma lane = {c, a, {b0, b1}};
   emulator::warp_together<emulator::Mma, emulator::run_mma>(~0u, &lane, __FILE__, __LINE__);
 #elif __CUDA_ARCH__ >= 800
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
       "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 #else
-  asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 "
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 "
       "{%0, %1, %2, %3}, {%4, %5}, {%8}, {%0, %1, %2, %3};\n\t"
       "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 "
       "{%0, %1, %2, %3}, {%6, %7}, {%9}, {%0, %1, %2, %3};"
