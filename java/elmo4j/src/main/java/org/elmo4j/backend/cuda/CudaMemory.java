@@ -6,6 +6,7 @@ import java.nio.FloatBuffer;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
+import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
@@ -109,8 +110,7 @@ final class CudaMemory extends Memory {
         offset * Float.BYTES,
         (long) target.length * Float.BYTES,
         (from, at, n) ->
-            new org.bytedeco.javacpp.FloatPointer(from)
-                .get(target, (int) (at / Float.BYTES), (int) (n / Float.BYTES)));
+            new FloatPointer(from).get(target, (int) (at / Float.BYTES), (int) (n / Float.BYTES)));
   }
 
   /** Takes bytes that have come to the host. */
