@@ -41,11 +41,9 @@ class CudaPrecisionTest {
         for (int k = 1; k < expected[s].length; k++) {
           String what = golden + ", sentence " + s + ", layer " + k;
           float[][] wanted = expected[s][k];
-          Expected.assertClose(
-              what, wanted, embeddings.get(Layer.lstm(k), s).toArray(), TOLERANCE);
+          Expected.assertClose(what, wanted, embeddings.get(Layer.lstm(k), s).toArray(), TOLERANCE);
           for (int t = 0; t < wanted.length; t++) {
-            double cosine =
-                cosine(wanted[t], embeddings.get(Layer.lstm(k), s).slice(t).toArray());
+            double cosine = cosine(wanted[t], embeddings.get(Layer.lstm(k), s).slice(t).toArray());
             assertTrue(cosine >= COSINE, what + ", token " + t + ": cosine " + cosine);
           }
         }

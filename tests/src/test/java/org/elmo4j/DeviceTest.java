@@ -101,7 +101,9 @@ class DeviceTest {
     for (String name : List.of("tpu", "cuda:", "cuda:-1", "cuda:x", "cuda1", "")) {
       ElmoException e = assertThrows(ElmoException.class, () -> Device.parse(name));
       assertTrue(e.getMessage().contains("\"" + name + "\""), e.getMessage());
+      assertFalse(Device.isName(name));
     }
+    assertTrue(Device.isName("Cuda:3"));
   }
 
   @Test

@@ -71,11 +71,16 @@ public final class Device {
       case "cuda":
         return cuda();
       default:
-        if (!lower.matches("cuda:[0-9]{1,4}")) {
+        if (!isName(name)) {
           throw new ElmoException(EXPECTED + name + "\"");
         }
         return cuda(Integer.parseInt(lower.substring("cuda:".length())));
     }
+  }
+
+  /** Whether {@link #parse} knows such a name, wherever that device may be. */
+  public static boolean isName(String name) {
+    return name.toLowerCase(Locale.ROOT).matches("auto|cpu|cuda(:[0-9]{1,4})?");
   }
 
   /** {@code cpu} or {@code cuda}. */

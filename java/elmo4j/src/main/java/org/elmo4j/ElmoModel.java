@@ -71,7 +71,11 @@ public final class ElmoModel implements AutoCloseable {
     try {
       embedder =
           new Embedder(
-              backend, options, store.encoder(), choices.wordCacheBytes, choices.workspaceBytes(backend));
+              backend,
+              options,
+              store.encoder(),
+              choices.wordCacheBytes,
+              choices.workspaceBytes(backend));
     } catch (Throwable e) {
       backend.close();
       throw e;
@@ -329,13 +333,13 @@ public final class ElmoModel implements AutoCloseable {
       throw new ElmoException(
           "layer "
               + layer
-              + ": expected a mix without layer norm, which takes its mean from a whole batch, found "
+              + ": expected a mix without layer norm, which takes its mean from a whole batch,"
+              + " found "
               + used.layerNorm());
     }
   }
 
-  private Output output(
-      Layer layer, boolean boundaries, int maxLength, List<Memory> targets) {
+  private Output output(Layer layer, boolean boundaries, int maxLength, List<Memory> targets) {
     boolean mean = layer.kind() == Layer.Kind.MEAN;
     Layer rows = rows(layer);
     return new Output(
@@ -864,10 +868,9 @@ public final class ElmoModel implements AutoCloseable {
     /**
      * Memory of the device that all calls under way may take together, beside their results and a
      * few MB a thread; by default 128 MiB a thread and 128 MiB more, on a CUDA device a quarter of
-     * what is free, 8 GiB at most. Large calls run in parts that fit; a
-     * call that does not fit beside others waits for them; a single sentence that needs more runs
-     * alone. With less than 128 MiB a thread batches of the published model become smaller, and
-     * slower.
+     * what is free, 8 GiB at most. Large calls run in parts that fit; a call that does not fit
+     * beside others waits for them; a single sentence that needs more runs alone. With less than
+     * 128 MiB a thread batches of the published model become smaller, and slower.
      *
      * @param bytes 1 MiB or more
      * @throws ElmoException if it is less

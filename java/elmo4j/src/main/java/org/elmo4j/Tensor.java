@@ -7,9 +7,9 @@ import java.util.Arrays;
 import org.elmo4j.backend.Memory;
 
 /**
- * Numbers in memory of a device, row-major, 32-bit floats: a view that copies nothing. It belongs to the
- * {@link Embeddings} it came from and throws {@link IllegalStateException} once those are closed.
- * Any number of threads may read it.
+ * Numbers in memory of a device, row-major, 32-bit floats: a view that copies nothing. It belongs
+ * to the {@link Embeddings} it came from and throws {@link IllegalStateException} once those are
+ * closed. Any number of threads may read it.
  */
 public final class Tensor {
   private final Memory memory;

@@ -52,15 +52,17 @@ final class ModelChoice {
   @Option(
       names = "--device",
       paramLabel = "DEVICE",
-      description = "auto, cpu, cuda or cuda:N. Default: auto, a GPU where there is one (elmo info --devices).")
+      description =
+          "auto, cpu, cuda or cuda:N. Default: auto, a GPU where there is one (elmo info"
+              + " --devices).")
   private String device = "auto";
 
   @Option(
       names = "--precision",
       paramLabel = "PRECISION",
       description =
-          "fp32; bf16: half the memory, and several times as fast where the processor has AMX; fp16,"
-              + " on a GPU. Default: fp32, on a GPU fp16.")
+          "fp32; bf16: half the memory, and several times as fast where the processor has AMX;"
+              + " fp16, on a GPU. Default: fp32, on a GPU fp16.")
   private String precision;
 
   @Option(

@@ -147,7 +147,8 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
         new StringArrayParam(
             this,
             "poolingLayers",
-            "word_emb, lstm_outputs1, lstm_outputs2 ..., elmo, or a mean: default, mean(word_emb) ...");
+            "word_emb, lstm_outputs1, lstm_outputs2 ..., elmo, or a mean: default, mean(word_emb)"
+                + " ...");
     tokensCol =
         StringParam.of(this, "tokensCol", "for text: a column to add with the tokens found in it");
     mixWeights =

@@ -4,14 +4,12 @@ package org.elmo4j.spark;
 
 import java.util.List;
 import java.util.Locale;
-import java.util.regex.Pattern;
 import org.apache.spark.TaskContext;
 import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
 
 /** What Spark gave a task, as a model takes it: a device, and CPU threads. */
 final class TaskResources {
-  private static final Pattern DEVICE = Pattern.compile("auto|cpu|cuda(:\\d{1,4})?");
 
   private TaskResources() {}
 
@@ -21,11 +19,10 @@ final class TaskResources {
    * @throws ElmoException if it is no device's
    */
   static String checkDevice(String name) {
-    String lower = name.toLowerCase(Locale.ROOT);
-    if (!DEVICE.matcher(lower).matches()) {
+    if (!Device.isName(name)) {
       throw new ElmoException("device: expected auto, cpu, cuda or cuda:N, found \"" + name + "\"");
     }
-    return lower;
+    return name.toLowerCase(Locale.ROOT);
   }
 
   /** The addresses of the task's GPUs, {@code spark.task.resource.gpu.amount} of them. */
@@ -51,7 +48,7 @@ final class TaskResources {
       return wanted;
     }
     String device = "cuda:" + gpus.get(0);
-    if (!DEVICE.matcher(device).matches()) {
+    if (!Device.isName(device)) {
       throw new ElmoException(
           "resource gpu of the task: expected a device number as address, found \""
               + gpus.get(0)

@@ -98,8 +98,7 @@ public final class LstmState implements AutoCloseable {
   /** A copy of one row of {@link #hidden}. */
   public float[] hiddenRow(int layer, int direction, int row) {
     float[] values = new float[projection];
-    backend.read(
-        hidden(layer, direction), backend.numberBytes(), (long) row * projection, values);
+    backend.read(hidden(layer, direction), backend.numberBytes(), (long) row * projection, values);
     return values;
   }
 

@@ -69,9 +69,7 @@ public final class WeightReader implements AutoCloseable {
             filter.count(),
             table.getPointer(tableAt));
         Pointer.memcpy(
-            bias.getPointer(biasAt),
-            read("CNN/b_cnn_" + i),
-            (long) filter.count() * Float.BYTES);
+            bias.getPointer(biasAt), read("CNN/b_cnn_" + i), (long) filter.count() * Float.BYTES);
         tableAt += filter.width() * ids * filter.count();
         biasAt += filter.count();
       }

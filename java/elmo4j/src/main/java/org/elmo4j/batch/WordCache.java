@@ -102,7 +102,7 @@ final class WordCache implements AutoCloseable {
           place[i] = missing++;
         } else {
           from[found] = slot;
-          place[i] = -++found;
+          place[i] = - ++found;
         }
       }
       for (int i = 0; i < count; i++) {

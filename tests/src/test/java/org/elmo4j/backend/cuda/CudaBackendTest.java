@@ -12,6 +12,9 @@ import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.elmo4j.Cuda;
@@ -46,7 +49,9 @@ class CudaBackendTest {
   @AfterEach
   void mend() {
     CudaDevice.FAULTS.clear();
-    CudaDevices.get(0).forget();
+    if (device != null) {
+      CudaDevices.get(0).forget();
+    }
   }
 
   private ElmoModel model() {
@@ -121,6 +126,43 @@ class CudaBackendTest {
           assertTrue(e.getMessage().matches(OUT_MESSAGE), e.getMessage());
         }
       }
+    }
+  }
+
+  @Test
+  void callsOfSeveralThreadsThatShareAWordCacheGetTheirOwn() throws Exception {
+    List<List<String>> sentences = GOLDEN.sentences();
+    ExecutorService executor = Executors.newFixedThreadPool(3);
+    // Room for a few words: each call overwrites what others have.
+    try (ElmoModel model =
+            ElmoModel.builder()
+                .path(GOLDEN.folder())
+                .device(device)
+                .wordCacheBytes(16 * (160 + 4 * 64))
+                .load();
+        Embeddings whole = model.embed(sentences, LAYERS)) {
+      List<Future<?>> calls = new ArrayList<>();
+      for (int thread = 0; thread < 3; thread++) {
+        int first = thread;
+        calls.add(
+            executor.submit(
+                () -> {
+                  for (int s = first; s < sentences.size(); s += 2) {
+                    try (Embeddings alone = model.embed(sentences.subList(s, s + 1), LAYERS)) {
+                      for (Layer layer : LAYERS) {
+                        assertArrayEquals(
+                            whole.get(layer, s).toArray(), alone.get(layer, 0).toArray(), 1e-5f);
+                      }
+                    }
+                  }
+                }));
+      }
+      for (Future<?> call : calls) {
+        call.get(10, TimeUnit.MINUTES);
+      }
+      assertTrue(model.statistics().wordHits() > 0);
+    } finally {
+      executor.shutdownNow();
     }
   }
 

@@ -68,7 +68,11 @@ public final class CudaBackend implements Backend {
       throw new ElmoException("precision bf16: expected fp16 or fp32 on " + device);
     }
     limit(store, "LSTM layers", options.lstmLayers(), CudaKernels.ELMO4J_CUDA_MAX_TERMS - 1);
-    limit(store, "filter widths", options.filters().size(), CudaKernels.ELMO4J_CUDA_MAX_FILTER_GROUPS);
+    limit(
+        store,
+        "filter widths",
+        options.filters().size(),
+        CudaKernels.ELMO4J_CUDA_MAX_FILTER_GROUPS);
     limit(store, "highway layers", options.highwayLayers(), CudaKernels.ELMO4J_CUDA_MAX_HIGHWAYS);
     type = precision == Precision.FP16 ? CudaKernels.ELMO4J_F16 : CudaKernels.ELMO4J_F32;
     pad = store.encoder().pad();
@@ -96,8 +100,7 @@ public final class CudaBackend implements Backend {
   private static boolean useCudnn() {
     String wanted = System.getProperty("elmo4j.cuda.bilm", "own");
     if (!wanted.matches("own|cudnn")) {
-      throw new ElmoException(
-          "elmo4j.cuda.bilm: expected own or cudnn, found \"" + wanted + "\"");
+      throw new ElmoException("elmo4j.cuda.bilm: expected own or cudnn, found \"" + wanted + "\"");
     }
     return wanted.equals("cudnn");
   }
@@ -180,7 +183,7 @@ public final class CudaBackend implements Backend {
 
   @Override
   public long workspaceBytes(int sentences, int positions) {
-    return new Layout(sentences, positions, sentences, options.lstmLayers(), 0).bytes;
+    return new Layout(sentences, positions, positions, options.lstmLayers(), 0).bytes;
   }
 
   /** A quarter of what is free when the model has been loaded. */
@@ -242,13 +245,17 @@ public final class CudaBackend implements Backend {
     CudaStream stream = stream(source, target);
     long rowBytes = (long) dim * numberBytes;
     int kind = numberBytes == Float.BYTES ? CudaKernels.ELMO4J_F32 : CudaKernels.ELMO4J_F16;
-    PinnedPool.Block pinned = stream.pinned(2L * count * Integer.BYTES);
-    new IntPointer(pinned.pointer(0)).put(from, 0, count).getPointer(count).put(to, 0, count);
     boolean gathered = isRun(to, count);
     long rows = gathered ? 0 : count * rowBytes;
     try (CudaMemory index = device.allocate(2L * count * Integer.BYTES, stream);
         CudaMemory room = device.allocate(rows, stream)) {
-      copy(pinned.pointer(0), index.bytePointer(0), index.bytes(), stream);
+      stream.upload(
+          index.bytePointer(0),
+          index.bytes(),
+          pinned -> {
+            new IntPointer(pinned.pointer(0)).put(from, 0, count);
+            new IntPointer(pinned.pointer((long) count * Integer.BYTES)).put(to, 0, count);
+          });
       device.check(
           CudaKernels.elmo4j_cuda_gather_rows(
               kind,
@@ -289,13 +296,6 @@ public final class CudaBackend implements Backend {
     return true;
   }
 
-  private void copy(Pointer source, Pointer target, long bytes, CudaStream stream) {
-    if (bytes > 0) {
-      device.check(
-          CudaKernels.elmo4j_cuda_copy(target, source, bytes, stream.handle()), "cudaMemcpyAsync");
-    }
-  }
-
   @Override
   public void copy(Memory source, Memory target) {
     if (source instanceof CudaMemory from && target instanceof NativeMemory) {
@@ -312,9 +312,9 @@ public final class CudaBackend implements Backend {
     long part = 4 << 20;
     for (long at = 0; at < bytes; at += part) {
       long n = Math.min(part, bytes - at);
-      PinnedPool.Block pinned = stream.pinned(n);
-      Pointer.memcpy(pinned.pointer(0), source.getPointer(at), n);
-      copy(pinned.pointer(0), target.bytePointer(at), n, stream);
+      BytePointer from = source.getPointer(at);
+      stream.upload(
+          target.bytePointer(at), n, pinned -> Pointer.memcpy(pinned.pointer(0), from, n));
     }
     end(stream, target);
   }
@@ -368,17 +368,20 @@ public final class CudaBackend implements Backend {
     long workspaceBytes =
         CudaKernels.elmo4j_cuda_char_cnn_highway_workspace(
             type, words, features, layers, options.wordDim());
-    PinnedPool.Block pinned = stream.pinned(idBytes + wordBytes);
-    Pointer.memcpy(
-        pinned.pointer(0),
-        ids.shortPointer((long) first * slots),
-        (long) words * slots * Short.BYTES);
-    if (wordBytes > 0) {
-      new IntPointer(pinned.pointer(idBytes)).put(wordIds, first, words);
-    }
     try (CudaMemory staged = device.allocate(idBytes + wordBytes, stream);
         CudaMemory workspace = device.allocate(workspaceBytes, stream)) {
-      copy(pinned.pointer(0), staged.bytePointer(0), staged.bytes(), stream);
+      stream.upload(
+          staged.bytePointer(0),
+          staged.bytes(),
+          pinned -> {
+            Pointer.memcpy(
+                pinned.pointer(0),
+                ids.shortPointer((long) first * slots),
+                (long) words * slots * Short.BYTES);
+            if (wordBytes > 0) {
+              new IntPointer(pinned.pointer(idBytes)).put(wordIds, first, words);
+            }
+          });
       PointerPointer<Pointer> kernels = new PointerPointer<>(highways.bytePointer(0));
       PointerPointer<Pointer> biases =
           new PointerPointer<>(highways.bytePointer((long) layers * Long.BYTES));
@@ -590,7 +593,10 @@ public final class CudaBackend implements Backend {
 
     /** All that the device must know of the sentences, in one copy. */
     private void upload(List<Output> outputs) {
-      PinnedPool.Block pinned = stream.pinned(layout.planBytes);
+      stream.upload(room.bytePointer(0), layout.planBytes, pinned -> plan(pinned, outputs));
+    }
+
+    private void plan(PinnedPool.Block pinned, List<Output> outputs) {
       put(pinned, layout.start, batch.start());
       put(pinned, layout.length, batch.length());
       put(pinned, layout.sentence, batch.sentence());
@@ -611,7 +617,6 @@ public final class CudaBackend implements Backend {
           at += (long) each.length * Long.BYTES;
         }
       }
-      copy(pinned.pointer(0), room.bytePointer(0), layout.planBytes, stream);
     }
 
     private void put(PinnedPool.Block pinned, long at, int[] values) {
@@ -661,8 +666,7 @@ public final class CudaBackend implements Backend {
      */
     private void write(Memory words, Output output, int shared) {
       int terms = output.scales().length;
-      try (NativeMemory memory =
-          NativeMemory.allocate((2L * Long.BYTES + Float.BYTES) * terms)) {
+      try (NativeMemory memory = NativeMemory.allocate((2L * Long.BYTES + Float.BYTES) * terms)) {
         LongPointer forward = new LongPointer(memory.bytePointer(0));
         LongPointer backward = new LongPointer(memory.bytePointer((long) terms * Long.BYTES));
         FloatPointer scale = new FloatPointer(memory.bytePointer(2L * terms * Long.BYTES));
@@ -675,9 +679,7 @@ public final class CudaBackend implements Backend {
           }
         }
         int maxLength =
-            shared < 0
-                ? output.maxLength()
-                : batch.length()[0] - (output.boundaries() ? 0 : 2);
+            shared < 0 ? output.maxLength() : batch.length()[0] - (output.boundaries() ? 0 : 2);
         device.check(
             CudaKernels.elmo4j_cuda_scalar_mix(
                 type,

@@ -166,8 +166,7 @@ final class CudaDevice {
     }
     String message = call + " on " + this + ": expected it to succeed, found " + describe(status);
     if (STICKY.contains(status)) {
-      failure =
-          message + "; nothing works on this device any more: the process must be restarted";
+      failure = message + "; nothing works on this device any more: the process must be restarted";
       throw new ElmoDeviceException(failure);
     }
     throw status == OUT_OF_MEMORY ? new OutOfDeviceMemory(message) : new ElmoException(message);

@@ -6,6 +6,7 @@ import java.nio.FloatBuffer;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
+import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
@@ -51,8 +52,7 @@ final class CudaMemory extends Memory {
         stream.device().enter();
         stream
             .device()
-            .check(
-                CudaKernels.elmo4j_cuda_free(at(address), stream.handle()), "cudaFreeAsync");
+            .check(CudaKernels.elmo4j_cuda_free(at(address), stream.handle()), "cudaFreeAsync");
       } catch (ElmoException e) {
         // Whoever closes things is on the way out; what fails next says the same.
         LOG.log(System.Logger.Level.WARNING, e.getMessage());
@@ -95,8 +95,10 @@ final class CudaMemory extends Memory {
   public FloatBuffer floats(long offset, int count) {
     checkRange(offset, count);
     try (NativeMemory host = NativeMemory.allocate((long) count * Float.BYTES)) {
-      read(offset * Float.BYTES, (long) count * Float.BYTES, (from, at, n) ->
-          Pointer.memcpy(host.bytePointer(at), from, n));
+      read(
+          offset * Float.BYTES,
+          (long) count * Float.BYTES,
+          (from, at, n) -> Pointer.memcpy(host.bytePointer(at), from, n));
       return host.floats(0, count);
     }
   }
@@ -104,9 +106,11 @@ final class CudaMemory extends Memory {
   @Override
   public void copyTo(long offset, float[] target) {
     checkRange(offset, target.length);
-    read(offset * Float.BYTES, (long) target.length * Float.BYTES, (from, at, n) ->
-        new org.bytedeco.javacpp.FloatPointer(from)
-            .get(target, (int) (at / Float.BYTES), (int) (n / Float.BYTES)));
+    read(
+        offset * Float.BYTES,
+        (long) target.length * Float.BYTES,
+        (from, at, n) ->
+            new FloatPointer(from).get(target, (int) (at / Float.BYTES), (int) (n / Float.BYTES)));
   }
 
   /** Takes bytes that have come to the host. */
@@ -157,8 +161,7 @@ final class CudaMemory extends Memory {
       pinned = device.pinned().take(bytes());
       if (bytes() > 0) {
         device.check(
-            CudaKernels.elmo4j_cuda_copy(
-                pinned.pointer(0), bytePointer(0), bytes(), own.handle()),
+            CudaKernels.elmo4j_cuda_copy(pinned.pointer(0), bytePointer(0), bytes(), own.handle()),
             "cudaMemcpyAsync");
       }
       PinnedPool.Block target = pinned;

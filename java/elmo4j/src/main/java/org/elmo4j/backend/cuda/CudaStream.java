@@ -4,6 +4,7 @@ package org.elmo4j.backend.cuda;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerPointer;
 
@@ -45,24 +46,34 @@ final class CudaStream implements AutoCloseable {
     }
   }
 
-  /** Pinned memory for what is put on this stream; it goes back when that has been waited for. */
-  PinnedPool.Block pinned(long bytes) {
+  /**
+   * Copies bytes to the device in this stream's order, through pinned memory.
+   *
+   * @param fill writes them there
+   */
+  void upload(Pointer target, long bytes, Consumer<PinnedPool.Block> fill) {
+    if (bytes == 0) {
+      return;
+    }
+    boolean full;
     synchronized (this) {
-      if (heldBytes == 0 || heldBytes + bytes <= MAX_HELD_BYTES) {
-        return hold(bytes);
+      full = heldBytes > 0 && heldBytes + bytes > MAX_HELD_BYTES;
+    }
+    if (full) {
+      synchronize();
+    }
+    PinnedPool.Block block = device.pinned().take(bytes);
+    try {
+      fill.accept(block);
+      device.check(
+          CudaKernels.elmo4j_cuda_copy(target, block.pointer(0), bytes, handle), "cudaMemcpyAsync");
+    } finally {
+      // Only now: another thread that waits for this stream gives back what is held.
+      synchronized (this) {
+        held.add(block);
+        heldBytes += block.bytes();
       }
     }
-    synchronize();
-    synchronized (this) {
-      return hold(bytes);
-    }
-  }
-
-  private PinnedPool.Block hold(long bytes) {
-    PinnedPool.Block block = device.pinned().take(bytes);
-    held.add(block);
-    heldBytes += block.bytes();
-    return block;
   }
 
   /** Waits until all that is on this stream now is done. */

@@ -181,12 +181,10 @@ final class CudnnBiLm implements BiLm {
           "cudnnSetRNNDescriptor_v8");
       if (options.cellClip() > 0) {
         check(
-            cudnnRNNSetClip_v9(
-                rnn, CUDNN_RNN_CLIP_MINMAX, -options.cellClip(), options.cellClip()),
+            cudnnRNNSetClip_v9(rnn, CUDNN_RNN_CLIP_MINMAX, -options.cellClip(), options.cellClip()),
             "cudnnRNNSetClip_v9");
       }
-      check(
-          cudnnGetRNNWeightSpaceSize(worker.handle, rnn, size), "cudnnGetRNNWeightSpaceSize");
+      check(cudnnGetRNNWeightSpaceSize(worker.handle, rnn, size), "cudnnGetRNNWeightSpaceSize");
       CudaMemory space = uploads.zeros(size.get());
       float[] kernel = floats(reader.read(at + "W_0"));
       float[] projector = floats(reader.read(at + "W_P_0"));
@@ -211,8 +209,7 @@ final class CudnnBiLm implements BiLm {
                   biasTensor,
                   biasAt),
               "cudnnGetRNNWeightParams");
-          uploads.numbers(
-              CudnnGates.matrix(kernel, projector, p, cells, p, m), matrixAt.get(0));
+          uploads.numbers(CudnnGates.matrix(kernel, projector, p, cells, p, m), matrixAt.get(0));
           if (m < 4) {
             uploads.numbers(CudnnGates.bias(bias, cells, m), biasAt.get(0));
           }
@@ -289,8 +286,7 @@ final class CudnnBiLm implements BiLm {
             device.allocate(layer.inputRows() == null ? 0 : 2 * rowsBytes, stream);
         CudaMemory exceeded = device.allocate(2L * Integer.BYTES, stream)) {
       device.check(
-          CudaKernels.elmo4j_cuda_clear(
-              exceeded.bytePointer(0), exceeded.bytes(), stream.handle()),
+          CudaKernels.elmo4j_cuda_clear(exceeded.bytePointer(0), exceeded.bytes(), stream.handle()),
           "cudaMemsetAsync");
       long[] input = layer.input();
       if (layer.inputRows() != null) {

@@ -4,7 +4,9 @@ package org.elmo4j.backend.cuda;
 
 import org.elmo4j.ElmoException;
 
-/** A device has not the memory that was asked for. Less may be there: a batch is tried in halves. */
+/**
+ * A device has not the memory that was asked for. Less may be there: a batch is tried in halves.
+ */
 final class OutOfDeviceMemory extends ElmoException {
   private static final long serialVersionUID = 1L;
 

@@ -20,7 +20,8 @@ final class OwnBiLm implements BiLm {
   private final NativeMemory weights; // [layers, ARRAYS, 2] addresses
 
   /** Packs and uploads the weights; the memory is the uploader's. */
-  OwnBiLm(ModelOptions options, int type, CudaDevice device, WeightReader reader, Uploader uploads) {
+  OwnBiLm(
+      ModelOptions options, int type, CudaDevice device, WeightReader reader, Uploader uploads) {
     this.options = options;
     this.type = type;
     this.device = device;

@@ -60,15 +60,11 @@ final class Uploader {
   /** Floats that become numbers of the type at a place on the device. */
   void numbers(float[] source, Pointer target) {
     try (NativeMemory converted = NativeMemory.allocate((long) source.length * numberBytes())) {
-      CudaKernels.elmo4j_cuda_from_floats(
-          type, source.length, source, converted.bytePointer(0));
+      CudaKernels.elmo4j_cuda_from_floats(type, source.length, source, converted.bytePointer(0));
       CudaStream stream = device.stream();
       device.check(
           CudaKernels.elmo4j_cuda_copy(
-              new Pointer(target),
-              converted.bytePointer(0),
-              converted.bytes(),
-              stream.handle()),
+              new Pointer(target), converted.bytePointer(0), converted.bytes(), stream.handle()),
           "cudaMemcpyAsync");
       stream.synchronize();
     }
