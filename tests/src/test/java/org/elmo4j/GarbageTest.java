@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
+import org.elmo4j.backend.Memory;
 import org.elmo4j.backend.NativeMemory;
 import org.elmo4j.text.TextSplitter;
 import org.junit.jupiter.api.AfterAll;
@@ -84,8 +85,7 @@ class GarbageTest {
           for (List<String> sentence : sentences) {
             int length = sentence.size();
             List<String> tokens = List.of(sentence.toArray(new String[0]));
-            Map<Layer, NativeMemory> memories =
-                Map.of(Layer.ELMO, NativeMemory.allocate(length * 1024L));
+            Map<Layer, Memory> memories = Map.of(Layer.ELMO, NativeMemory.allocate(length * 1024L));
             new Embeddings(
                     List.of(tokens),
                     new int[] {length},

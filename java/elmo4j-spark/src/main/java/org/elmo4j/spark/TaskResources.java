@@ -10,7 +10,6 @@ import org.elmo4j.ElmoException;
 
 /** What Spark gave a task, as a model takes it: a device, and CPU threads. */
 final class TaskResources {
-
   private TaskResources() {}
 
   /**
