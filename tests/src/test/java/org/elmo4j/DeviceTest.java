@@ -10,14 +10,15 @@ import static org.junit.jupiter.api.Assertions.fail;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
-import java.net.URISyntaxException;
-import java.net.URL;
+import java.io.InputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.elmo4j.backend.cuda.CudaBackend;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Devices, and what of CUDA is loaded when. */
 class DeviceTest {
@@ -69,8 +70,8 @@ class DeviceTest {
 
   /** With the library itself and no driver asked before, the first call of CUDA must answer. */
   @Test
-  void theJniHalfLoads() throws Exception {
-    String library = kernels();
+  void theJniHalfLoads(@TempDir Path folder) throws Exception {
+    String library = kernels(folder);
     List<String> lines = probe("-Delmo4j.cuda.library=" + library);
     List<String> answers = new ArrayList<>(starting(lines, "reason"));
     answers.addAll(starting(lines, "device"));
@@ -82,15 +83,18 @@ class DeviceTest {
         answers.get(0));
   }
 
-  /** The kernels' library beside the JNI half. */
-  private static String kernels() throws IOException, URISyntaxException {
-    URL library = CudaBackend.class.getResource("linux-x86_64/libelmo4j_cuda.so");
-    if (library == null && "cuda".equals(System.getProperty("elmo4j.require"))) {
-      fail("expected the CUDA half, found a build without");
+  /** A copy of the kernels' library beside the JNI half. */
+  private static String kernels(Path folder) throws IOException {
+    try (InputStream library =
+        CudaBackend.class.getResourceAsStream("linux-x86_64/libelmo4j_cuda.so")) {
+      if (library == null && "cuda".equals(System.getProperty("elmo4j.require"))) {
+        fail("expected the CUDA half, found a build without");
+      }
+      assumeTrue(library != null, "this build has no CUDA half");
+      Path copy = folder.resolve("libelmo4j_cuda.so");
+      Files.copy(library, copy);
+      return copy.toString();
     }
-    assumeTrue(library != null, "this build has no CUDA half");
-    assumeTrue(library.getProtocol().equals("file"), "the CUDA half is in a jar");
-    return Path.of(library.toURI()).toString();
   }
 
   @Test
