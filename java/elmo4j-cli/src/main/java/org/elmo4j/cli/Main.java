@@ -35,6 +35,7 @@ import picocli.CommandLine.ScopeType;
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
       EmbedCommand.class,
+      TokensCommand.class,
       FitCommand.class,
       PredictCommand.class,
       PlotCommand.class,
