@@ -8,6 +8,7 @@ states and sums stay in the parameters' own.
 """
 import json
 import math
+import pathlib
 import time
 
 import numpy as np
@@ -328,3 +329,66 @@ class SampledSoftmax(torch.autograd.Function):
 def load_options(path):
     with open(path, encoding="utf-8") as f:
         return json.load(f)
+
+
+def load_model(path):
+    """(options, parameters) of train.py's checkpoint, a folder in AllenNLP's form, or elmo4j's safetensors."""
+    path = pathlib.Path(path)
+    if path.suffix == ".pt":
+        saved = torch.load(path, map_location="cpu")
+        return saved["options"], saved["parameters"]
+    if path.suffix == ".safetensors":
+        data = path.read_bytes()
+        begin = 8 + int.from_bytes(data[:8], "little")
+        header = json.loads(data[8:begin])
+        options = json.loads(header.pop("__metadata__")["options"])
+        parameters = {}
+        for name, tensor in header.items():
+            first, end = (begin + n for n in tensor["data_offsets"])
+            values = np.frombuffer(data[first:end], {"F16": "<f2", "F32": "<f4"}[tensor["dtype"]])
+            parameters[name] = torch.from_numpy(values.reshape(tensor["shape"]).astype(np.float32))
+        return options, parameters
+    import h5py
+
+    parameters = {}
+
+    def take(name, item):
+        if isinstance(item, h5py.Dataset):
+            parameters[name] = torch.from_numpy(item[...].astype(np.float32))
+
+    with h5py.File(path / "weights.hdf5", "r") as f:
+        f.visititems(take)
+    return load_options(path / "options.json"), parameters
+
+
+@torch.no_grad()
+def encode(p, options, words, sentences, compute, batch_tokens=4096):
+    """Runs each sentence from zero state. sentences: word numbers [n], their boundaries included.
+
+    Yields (indices of the batch's sentences, word numbers [T, B], lengths [B], layers). layers[direction][k] is
+    [T, B, P] in that direction's reading order, k = 0 the token representations; row b holds lengths[b] steps.
+    """
+    order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
+    while order:
+        longest = len(sentences[order[-1]])
+        batch = order[-max(1, batch_tokens // longest) :]
+        del order[-len(batch) :]
+        lengths = np.array([len(sentences[i]) for i in batch])
+        ids = np.zeros((longest, len(batch)), np.int64)
+        for b, i in enumerate(batch):
+            ids[: lengths[b], b] = sentences[i]
+        distinct, inverse = np.unique(ids, return_inverse=True)
+        inverse = inverse.reshape(ids.shape)
+        table = token_representations(p, options, words, torch.from_numpy(distinct), compute)
+        keep = torch.ones(longest, len(batch), 1)
+        layers = []
+        for direction in range(2):
+            read = inverse
+            if direction:
+                read = np.zeros_like(inverse)
+                for b, n in enumerate(lengths):
+                    read[:n, b] = inverse[:n, b][::-1]
+            x = table[torch.from_numpy(read)]
+            state = zero_state(options, len(batch), dtype=table.dtype)
+            layers.append([x] + lstm_layers(p, options, direction, x, keep, state, compute)[0])
+        yield batch, ids, lengths, layers

@@ -23,7 +23,7 @@ NEEDED = {
 }
 if os.path.exists("/proc/cpuinfo") and " avx512bw" in open("/proc/cpuinfo").read():
     NEEDED["ATEN_CPU_CAPABILITY"] = "avx512"
-if __name__ == "__main__" and any(k not in os.environ for k in NEEDED):
+if any(k not in os.environ for k in NEEDED):
     os.execve(sys.executable, [sys.executable] + sys.argv, {**NEEDED, **os.environ})
 
 import argparse
