@@ -41,12 +41,11 @@ def die(message):
     sys.exit(f"evaluate: {message}")
 
 
-def sentences_of(path, tokens, seed=None):
-    """Sentences with their boundaries, `tokens` in all at most: the first ones, or with a seed any."""
+def sentences_of(path, tokens, seed=1):
+    """Sentences with their boundaries in an order drawn by the seed, `tokens` in all at most."""
     ids = np.load(path).astype(np.int64)
     sentences = np.split(ids, np.flatnonzero(ids == 0)[1:])
-    if seed is not None:
-        np.random.default_rng(seed).shuffle(sentences)
+    sentences = [sentences[i] for i in np.random.default_rng(seed).permutation(len(sentences))]
     ends = np.cumsum([len(s) for s in sentences])
     return sentences[: max(1, int(np.searchsorted(ends, tokens, side="right")))]
 
@@ -168,7 +167,7 @@ def main():
     p.add_argument("--data", type=pathlib.Path, default=HERE / "build" / "data", help="what prepare.py wrote")
     p.add_argument("--vocabulary", type=int, default=40000)
     p.add_argument("--tokens", type=int, default=1 << 30, help="held-out tokens to use at most")
-    p.add_argument("--probe-tokens", type=int, default=1_500_000, help="to fit the new softmax; 0 for no probe")
+    p.add_argument("--probe-tokens", type=int, default=1_000_000, help="to fit the new softmax; 0 for no probe")
     p.add_argument("--seeds", type=int, default=3, help="runs of elmo fit; 0 for no tags")
     p.add_argument("--elmo", type=pathlib.Path, default=ROOT / "elmo", help="the elmo4j tool")
     p.add_argument("--compute", choices=["auto", "bfloat16", "float32"], default="auto", help="of large products")
@@ -207,7 +206,7 @@ def main():
         found = figures[str(path)] = {}
         if args.probe_tokens:
             model = bilm.load_model(path)
-            text = sentences_of(args.data / "train.npy", args.probe_tokens, seed=1)
+            text = sentences_of(args.data / "train.npy", args.probe_tokens)
             tables = fit_softmax(model, words, text, vocabulary, compute)
             found["probe_perplexity"] = probe = perplexity(model, words, held_out, tables, compute)
             print(f"evaluate: {path}: probe perplexity forward {probe[0]:.1f}, backward {probe[1]:.1f}", flush=True)
