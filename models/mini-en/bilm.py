@@ -8,7 +8,9 @@ states and sums stay in the parameters' own.
 """
 import json
 import math
+import os
 import pathlib
+import sys
 import time
 
 import numpy as np
@@ -16,6 +18,24 @@ import torch
 
 MAX_CHARS = 50
 BOS, EOS, BOW, EOW, PAD = 256, 257, 258, 259, 260
+
+
+def restart_for_speed():
+    """Starts the program anew unless the environment has what is read only when a process starts."""
+    # glibc must keep freed memory: giving it back and asking anew costs more than the arithmetic. Threads that wait
+    # must sleep. PyTorch uses AVX-512 only where told.
+    needed = {
+        "MALLOC_MMAP_MAX_": "0",
+        "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
+        "MALLOC_ARENA_MAX": "4",
+        "OMP_WAIT_POLICY": "passive",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    cpu = pathlib.Path("/proc/cpuinfo")
+    if cpu.exists() and " avx512bw" in cpu.read_text():
+        needed["ATEN_CPU_CAPABILITY"] = "avx512"
+    if any(name not in os.environ for name in needed):
+        os.execve(sys.executable, [sys.executable] + sys.argv, {**needed, **os.environ})
 
 
 def char_ids(word):

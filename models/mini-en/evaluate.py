@@ -13,8 +13,6 @@ probe   of any model (a published one comes without its softmax): the encoder st
         each direction is fitted to the same --probe-tokens of the training text, in the same order. Fit for
         comparing models, with --compare; it says less about one alone.
 """
-import train  # First: it may start the process anew, with settings for speed.
-
 import argparse
 import json
 import lzma
@@ -30,6 +28,7 @@ import numpy as np
 import torch
 
 import bilm
+import train
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -69,10 +68,12 @@ def predictions(model, words, sentences, vocabulary, compute):
 def full_softmax(h, targets, table, compute):
     """Sum of the negative log likelihoods of all words [N], table [vocabulary, P + 1] with the bias last."""
     w, total = table[:, :-1].to(compute).t(), 0.0
-    for rows in torch.arange(len(h)).split(512):
+    for rows in torch.arange(len(h)).split(128):  # So few that their logits stay in the cache.
         logits = (h[rows].to(compute) @ w).float().add_(table[:, -1])
+        top = logits.amax(1)
+        likelihood = logits.sub_(top[:, None]).exp_().sum(1).log_().add_(top)
         true = (h[rows] * table[targets[rows], :-1]).sum(1) + table[targets[rows], -1]
-        total += float((torch.logsumexp(logits, 1) - true).double().sum())
+        total += float((likelihood - true).double().sum())
     return total
 
 
@@ -160,6 +161,7 @@ def tags(elmo, model, seeds):
 
 
 def main():
+    bilm.restart_for_speed()
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--checkpoint", type=pathlib.Path, help="train.py's, for its own perplexity")
     p.add_argument("--model", type=pathlib.Path, help="what export.py wrote, or any folder or safetensors file")

@@ -9,28 +9,13 @@ Run again with the same --out, it goes on where the last checkpoint was; the lea
 --minutes that has passed, so that it reaches its floor at the end however fast the machine is. One thread reads
 forward, one backward.
 """
-import os
-import sys
-
-# glibc must keep freed memory: giving it back and asking anew costs more than the arithmetic. Threads that wait
-# must sleep. PyTorch uses AVX-512 only where told. All of it is read when a process starts, so it starts again.
-NEEDED = {
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
-    "MALLOC_ARENA_MAX": "4",
-    "OMP_WAIT_POLICY": "passive",
-    "OPENBLAS_NUM_THREADS": "1",
-}
-if os.path.exists("/proc/cpuinfo") and " avx512bw" in open("/proc/cpuinfo").read():
-    NEEDED["ATEN_CPU_CAPABILITY"] = "avx512"
-if any(k not in os.environ for k in NEEDED):
-    os.execve(sys.executable, [sys.executable] + sys.argv, {**NEEDED, **os.environ})
-
 import argparse
 import concurrent.futures
 import math
+import os
 import pathlib
 import signal
+import sys
 import time
 
 import numpy as np
@@ -276,6 +261,7 @@ def learning_rate(args, share, updates):
 
 
 def main():
+    bilm.restart_for_speed()
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", type=pathlib.Path, default=HERE / "build" / "data", help="what prepare wrote")
     p.add_argument("--out", type=pathlib.Path, default=HERE / "build" / "model", help="folder of the checkpoint")
