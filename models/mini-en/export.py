@@ -88,11 +88,26 @@ def check(elmo, folder, options, parameters, sentences_file):
     return worst, sum(map(len, sentences))
 
 
+def set_metadata(path, **texts):
+    """Puts texts such as provenance and licence into the header of a safetensors file."""
+    data = path.read_bytes()
+    begin = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:begin])
+    header["__metadata__"].update(texts)
+    text = json.dumps(header).encode()
+    text += b" " * (-(8 + len(text)) % 64)  # The tensors begin at a multiple of 64.
+    beside = path.with_name(path.name + ".part")
+    beside.write_bytes(len(text).to_bytes(8, "little") + text + data[begin:])
+    os.replace(beside, path)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--model", type=pathlib.Path, default=HERE / "build" / "model" / "checkpoint.pt")
     p.add_argument("--out", type=pathlib.Path, default=HERE / "build" / "export", help="folder to write")
     p.add_argument("--sentences", type=pathlib.Path, default=HERE / "check.txt", help="a sentence a line, tokens")
+    p.add_argument("--provenance", help="what the file says of its origin")
+    p.add_argument("--licence", default="CC0-1.0", help="what the file says of its licence")
     p.add_argument("--elmo", type=pathlib.Path, default=HERE.parent.parent / "elmo", help="the elmo4j tool")
     args = p.parse_args()
     for file in (args.model, args.sentences):
@@ -102,8 +117,12 @@ def main():
     write(options, parameters, args.out)
     worst, tokens = check(args.elmo, args.out, options, parameters, args.sentences)
     print(f"export: elmo4j equals the training code to {worst:.1e} on {tokens} tokens", flush=True)
-    run(args.elmo, "convert", "--dtype", "fp16", args.out, args.out / "mini-en.safetensors")
-    print(f"export: {args.out / 'mini-en.safetensors'}", flush=True)
+    file = args.out / "mini-en.safetensors"
+    run(args.elmo, "convert", "--dtype", "fp16", args.out, file)
+    saved = torch.load(args.model, map_location="cpu")
+    seen = f"Trained by models/mini-en of elmo4j on {saved['tokens']:,} tokens; 32-bit floats rounded to 16."
+    set_metadata(file, provenance=args.provenance or seen, licence=args.licence)
+    run(args.elmo, "info", file)
 
 
 if __name__ == "__main__":
