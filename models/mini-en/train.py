@@ -270,7 +270,7 @@ def main():
     p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     p.add_argument("--compute", choices=["auto", "bfloat16", "float32"], default="auto", help="of large products")
     p.add_argument("--vocabulary", type=int, default=40000, help="words of the softmax")
-    p.add_argument("--samples", type=int, default=4096, help="words drawn for each chunk's softmax")
+    p.add_argument("--samples", type=int, default=2048, help="words drawn for each chunk's softmax")
     p.add_argument("--batch", type=int, default=128, help="streams")
     p.add_argument("--steps", type=int, default=20, help="tokens of a stream that gradients flow through")
     p.add_argument("--rate", type=float, default=3e-3, help="highest learning rate")
