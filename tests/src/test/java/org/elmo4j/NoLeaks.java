@@ -61,7 +61,7 @@ public final class NoLeaks implements BeforeAllCallback, AfterAllCallback {
    * Live native bytes, once they are no more than expected or patience ends: buffers handed out are
    * freed by the garbage collector, which takes a moment.
    */
-  static long settle(long expected) {
+  public static long settle(long expected) {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
     while (Memory.liveBytes() > expected && System.nanoTime() < deadline) {
       System.gc();

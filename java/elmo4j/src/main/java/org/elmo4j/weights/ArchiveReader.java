@@ -190,10 +190,14 @@ final class ArchiveReader implements WeightStore {
     }
   }
 
-  /** Where an entry goes; refuses names that could lead out of the folder. */
+  /** Where an entry goes; refuses names that could lead out of the folder, or break a message. */
   private Path target(String name) {
     String[] parts = name.split("/", -1);
-    boolean good = parts.length <= MAX_DEPTH && !name.startsWith("/") && name.indexOf('\\') < 0;
+    boolean good =
+        parts.length <= MAX_DEPTH
+            && !name.startsWith("/")
+            && name.indexOf('\\') < 0
+            && name.chars().noneMatch(Character::isISOControl);
     for (String part : parts) {
       good &= !part.equals("..") && !part.contains(":");
     }

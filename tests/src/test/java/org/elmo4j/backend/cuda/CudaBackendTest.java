@@ -25,6 +25,7 @@ import org.elmo4j.ElmoModel;
 import org.elmo4j.ElmoSession;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
+import org.elmo4j.NoLeaks;
 import org.elmo4j.Tensor;
 import org.elmo4j.backend.Memory;
 import org.elmo4j.oracle.GoldenCase;
@@ -43,6 +44,7 @@ class CudaBackendTest {
 
   @BeforeEach
   void requireDevice() {
+    NoLeaks.settle(0); // What the test before has left to the garbage collector.
     device = Cuda.device();
   }
 
