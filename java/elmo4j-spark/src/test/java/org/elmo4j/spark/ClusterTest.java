@@ -109,6 +109,34 @@ class ClusterTest {
   }
 
   @Test
+  void theGpuThatSparkGivesATaskIsTheOneAskedFor() throws Exception {
+    Path script =
+        Files.writeString(
+            folder.resolve("gpus"),
+            "#!/bin/sh\necho '{\"name\": \"gpu\", \"addresses\": [\"1234\"]}'\n");
+    assertTrue(script.toFile().setExecutable(true));
+    SparkSession session =
+        Spark.cluster(
+            Map.of(
+                "spark.task.maxFailures", "1",
+                "spark.worker.resource.gpu.amount", "1",
+                "spark.worker.resource.gpu.discoveryScript", script.toString(),
+                "spark.executor.resource.gpu.amount", "1",
+                "spark.task.resource.gpu.amount", "1"));
+    try {
+      Dataset<Row> embedded =
+          stage(model().toString())
+              .setDevice("cuda")
+              .transform(Spark.tokens(session, 2, Spark.sentences(4)));
+      // No machine has that many: so the address has come through.
+      Exception e = assertThrows(Exception.class, embedded::collectAsList);
+      assertTrue(e.getMessage().contains("cuda:1234"), e.getMessage());
+    } finally {
+      Spark.stop(session);
+    }
+  }
+
+  @Test
   void aModelDamagedOnOneExecutorEndsTheJobWithItsName() {
     SparkSession session = Spark.cluster(Map.of("spark.task.maxFailures", "1"));
     try {
