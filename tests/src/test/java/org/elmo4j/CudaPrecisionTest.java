@@ -43,24 +43,13 @@ class CudaPrecisionTest {
           float[][] wanted = expected[s][k];
           Expected.assertClose(what, wanted, embeddings.get(Layer.lstm(k), s).toArray(), TOLERANCE);
           for (int t = 0; t < wanted.length; t++) {
-            double cosine = cosine(wanted[t], embeddings.get(Layer.lstm(k), s).slice(t).toArray());
+            double cosine =
+                Expected.cosine(wanted[t], embeddings.get(Layer.lstm(k), s).slice(t).toArray());
             assertTrue(cosine >= COSINE, what + ", token " + t + ": cosine " + cosine);
           }
         }
       }
     }
-  }
-
-  private static double cosine(float[] a, float[] b) {
-    double ab = 0;
-    double aa = 0;
-    double bb = 0;
-    for (int i = 0; i < a.length; i++) {
-      ab += (double) a[i] * b[i];
-      aa += (double) a[i] * a[i];
-      bb += (double) b[i] * b[i];
-    }
-    return ab / Math.sqrt(aa * bb);
   }
 
   @Test

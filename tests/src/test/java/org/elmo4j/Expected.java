@@ -35,6 +35,19 @@ final class Expected {
     this.mix = mix;
   }
 
+  /** Of the angle between two vectors. */
+  static double cosine(float[] a, float[] b) {
+    double ab = 0;
+    double aa = 0;
+    double bb = 0;
+    for (int i = 0; i < a.length; i++) {
+      ab += (double) a[i] * b[i];
+      aa += (double) a[i] * a[i];
+      bb += (double) b[i] * b[i];
+    }
+    return ab / Math.sqrt(aa * bb);
+  }
+
   ElmoOracle oracle() {
     return oracle;
   }

@@ -58,7 +58,7 @@ class PrecisionTest {
               for (int s = 0; s < sentences.size(); s++) {
                 for (int t = 0; t < wanted.length(s); t++) {
                   double cosine =
-                      cosine(
+                      Expected.cosine(
                           wanted.get(layer, s).slice(t).toArray(),
                           got.get(layer, s).slice(t).toArray());
                   assertTrue(
@@ -69,18 +69,6 @@ class PrecisionTest {
             }
           }
         });
-  }
-
-  private static double cosine(float[] a, float[] b) {
-    double ab = 0;
-    double aa = 0;
-    double bb = 0;
-    for (int i = 0; i < a.length; i++) {
-      ab += (double) a[i] * b[i];
-      aa += (double) a[i] * a[i];
-      bb += (double) b[i] * b[i];
-    }
-    return ab / Math.sqrt(aa * bb);
   }
 
   @ParameterizedTest

@@ -50,12 +50,6 @@ final class EmbedCommand implements Callable<Integer> {
    */
   private static final int CHUNK_TOKENS = 1 << 14;
 
-  /**
-   * Characters of running text that one call takes, if a blank line ends them; 64 times as many if
-   * none does.
-   */
-  private static final int CHUNK_CHARACTERS = 1 << 14;
-
   /** As AllenNLP's command. */
   private static final int STATEFUL_BATCH = 64;
 
@@ -328,17 +322,8 @@ final class EmbedCommand implements Callable<Integer> {
     }
 
     private void text() throws IOException {
-      StringBuilder text = new StringBuilder();
-      for (String line; (line = lines.next()) != null; ) {
-        text.append(line).append('\n');
-        // A sentence does not go on after a blank line.
-        if (text.length() >= (line.isBlank() ? CHUNK_CHARACTERS : 64 * CHUNK_CHARACTERS)) {
-          write(model.embedText(text.toString(), choice.layers()), null);
-          text.setLength(0);
-        }
-      }
-      if (!text.isEmpty()) {
-        write(model.embedText(text.toString(), choice.layers()), null);
+      for (String text; (text = lines.nextText()) != null; ) {
+        write(model.embedText(text, choice.layers()), null);
       }
     }
 

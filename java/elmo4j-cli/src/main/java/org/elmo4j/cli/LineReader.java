@@ -9,6 +9,9 @@ import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.util.Arrays;
 import org.elmo4j.ElmoException;
 
@@ -19,6 +22,11 @@ import org.elmo4j.ElmoException;
  */
 final class LineReader implements Closeable {
   private static final int MAX_LINE_BYTES = 1 << 28;
+
+  /**
+   * Characters of a piece of running text, if a blank line ends it; 64 times as many if none does.
+   */
+  private static final int PIECE_CHARACTERS = 1 << 14;
 
   private final String source;
   private final InputStream in;
@@ -36,6 +44,17 @@ final class LineReader implements Closeable {
   LineReader(String source, InputStream in) {
     this.source = source;
     this.in = in;
+  }
+
+  /** Opens a file. */
+  static LineReader open(Path file) throws IOException {
+    if (!Files.exists(file)) {
+      throw new NoSuchFileException(file.toString());
+    }
+    if (Files.isDirectory(file)) {
+      throw new ElmoException(file + ": expected a file, found a folder");
+    }
+    return new LineReader(file.toString(), Files.newInputStream(file));
   }
 
   /** Bytes read so far as lines. */
@@ -87,6 +106,24 @@ final class LineReader implements Closeable {
     String text = decode(start, length - start);
     lines++;
     return text;
+  }
+
+  /**
+   * The next lines of running text, each with its end: many, so that sentences that go over lines
+   * stay whole, but not all, so that memory does not grow with the text. Null where there is none.
+   *
+   * @throws ElmoException as {@link #next}
+   */
+  String nextText() throws IOException {
+    StringBuilder text = new StringBuilder();
+    for (String next; (next = next()) != null; ) {
+      text.append(next).append('\n');
+      // A sentence does not go on after a blank line.
+      if (text.length() >= (next.isBlank() ? PIECE_CHARACTERS : 64 * PIECE_CHARACTERS)) {
+        break;
+      }
+    }
+    return text.isEmpty() ? null : text.toString();
   }
 
   private String decode(int start, int length) {

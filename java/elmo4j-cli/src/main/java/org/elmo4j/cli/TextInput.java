@@ -6,11 +6,8 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
-import org.elmo4j.ElmoException;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -60,15 +57,6 @@ final class TextInput {
       byte[] text = String.join(" ", words).getBytes(StandardCharsets.UTF_8);
       return new LineReader("the sentence", new ByteArrayInputStream(text));
     }
-    if (file == null) {
-      return new LineReader("standard input", standardInput);
-    }
-    if (!Files.exists(file)) {
-      throw new NoSuchFileException(file.toString());
-    }
-    if (Files.isDirectory(file)) {
-      throw new ElmoException(file + ": expected a file, found a folder");
-    }
-    return new LineReader(file.toString(), Files.newInputStream(file));
+    return file == null ? new LineReader("standard input", standardInput) : LineReader.open(file);
   }
 }

@@ -4,18 +4,14 @@ package org.elmo4j.cli;
 
 import java.io.BufferedWriter;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.OutputStreamWriter;
 import java.io.Writer;
 import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.elmo4j.ElmoException;
 import org.elmo4j.text.TextSplitter;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -31,9 +27,6 @@ import picocli.CommandLine.ParentCommand;
       ""
     })
 final class TokensCommand implements Callable<Integer> {
-  /** As {@code elmo embed}, so that both see the same sentences. */
-  private static final int CHUNK_CHARACTERS = 1 << 14;
-
   @ParentCommand private Main main;
 
   @Parameters(
@@ -64,38 +57,17 @@ final class TokensCommand implements Callable<Integer> {
   }
 
   private LineReader openInput() throws IOException {
-    if (input == null) {
-      return new LineReader("standard input", main.in);
-    }
-    if (!Files.exists(input)) {
-      throw new NoSuchFileException(input.toString());
-    }
-    if (Files.isDirectory(input)) {
-      throw new ElmoException(input + ": expected a file, found a folder");
-    }
-    InputStream in = Files.newInputStream(input);
-    return new LineReader(input.toString(), in);
+    return input == null ? new LineReader("standard input", main.in) : LineReader.open(input);
   }
 
   private static void write(LineReader lines, OutputStream out) throws IOException {
     Writer writer = new BufferedWriter(new OutputStreamWriter(out, StandardCharsets.UTF_8));
-    StringBuilder text = new StringBuilder();
-    for (String line; (line = lines.next()) != null; ) {
-      text.append(line).append('\n');
-      // A sentence does not go on after a blank line.
-      if (text.length() >= (line.isBlank() ? CHUNK_CHARACTERS : 64 * CHUNK_CHARACTERS)) {
-        writeSentences(text.toString(), writer);
-        text.setLength(0);
+    for (String text; (text = lines.nextText()) != null; ) {
+      for (List<String> sentence : TextSplitter.split(text)) {
+        writer.write(String.join(" ", sentence));
+        writer.write('\n');
       }
     }
-    writeSentences(text.toString(), writer);
     writer.flush();
-  }
-
-  private static void writeSentences(String text, Writer writer) throws IOException {
-    for (List<String> sentence : TextSplitter.split(text)) {
-      writer.write(String.join(" ", sentence));
-      writer.write('\n');
-    }
   }
 }

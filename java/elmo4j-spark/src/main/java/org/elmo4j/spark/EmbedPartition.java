@@ -123,7 +123,7 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
     private ElmoModel model() {
       if (lease == null) {
         try {
-          boolean cuda = Device.auto().kind().equals("cuda");
+          boolean cuda = plan.device().equals("auto") && Device.auto().isCuda();
           String device = TaskResources.device(plan.device(), gpus, cuda);
           lease =
               SharedModels.acquire(

@@ -47,20 +47,6 @@ public final class NativeMemory extends Memory {
     }
   }
 
-  private static final class Mapped extends Block {
-    private final Pointer pointer;
-
-    Mapped(Pointer pointer, long bytes) {
-      super(pointer.address(), bytes);
-      this.pointer = pointer;
-    }
-
-    @Override
-    protected void free() {
-      CpuKernels.elmo4j_unmap(pointer, bytes);
-    }
-  }
-
   private static final class Lent extends Block {
     private final Runnable giveBack;
 
@@ -133,7 +119,7 @@ public final class NativeMemory extends Memory {
       throw new ElmoException(
           folder + ": expected room for a temporary file of " + bytes + " bytes, found none");
     }
-    return new NativeMemory(new Mapped(pointer, bytes));
+    return of(pointer, bytes, () -> CpuKernels.elmo4j_unmap(pointer, bytes));
   }
 
   /**
