@@ -7,7 +7,8 @@
 
 Run again with the same --out, it goes on where the last checkpoint was; the learning rate follows the share of
 --minutes that has passed, so that it reaches its floor at the end however fast the machine is. One thread reads
-forward, one backward.
+forward, one backward. With --init it begins with the weights of a model that is there, which stand still until a
+new softmax (a published model comes without its own) has settled.
 """
 import argparse
 import concurrent.futures
@@ -29,6 +30,19 @@ UNKNOWN = 2
 
 def die(message):
     sys.exit(f"train: {message}")
+
+
+def initial_parameters(path, like):
+    """A model's parameters, with the names and shapes of `like`."""
+    try:
+        _, parameters = bilm.load_model(path)
+    except (OSError, KeyError, ValueError) as e:
+        die(f"{path}: expected a checkpoint, a folder in AllenNLP's form or a safetensors file, found: {e}")
+    for name, value in like.items():
+        found = list(parameters[name].shape) if name in parameters else "none"
+        if found != list(value.shape):
+            die(f"{path}: expected {name} {list(value.shape)} as in --options, found {found}")
+    return {name: parameters[name] for name in like}
 
 
 def reversed_sentences(ids):
@@ -110,7 +124,10 @@ class Trainer:
         self.words = bilm.Words(words, args.device)
         self.vocabulary = min(args.vocabulary + 3, len(words))
         generator = torch.Generator().manual_seed(args.seed)
-        parameters = {k: v.to(args.device) for k, v in bilm.new_parameters(options, generator).items()}
+        parameters = bilm.new_parameters(options, generator)
+        if args.init:
+            parameters = initial_parameters(args.init, parameters)
+        parameters = {k: v.to(args.device) for k, v in parameters.items()}
         self.adam = Adam(parameters)
         proj = options["lstm"]["projection_dim"]
         # Weights and, last, the bias of the softmax; both directions share it.
@@ -245,9 +262,12 @@ class Trainer:
         if not math.isfinite(norm):
             die("expected finite gradients, found others; the last checkpoint stands")
         scale = min(1.0, args.clip / (norm + 1e-12))
-        moved = self.pool.submit(self.adam.step, flat.mul_(scale), rate)
+        moved = None
+        if not args.init or self.updates >= args.settle:
+            moved = self.pool.submit(self.adam.step, flat.mul_(scale), rate)
         self.softmax.step(rows, d_rows.mul_(scale), rate)
-        moved.result()
+        if moved:
+            moved.result()
         self.position += args.steps
         self.updates += 1
         self.tokens += args.steps * args.batch
@@ -266,6 +286,8 @@ def main():
     p.add_argument("--data", type=pathlib.Path, default=HERE / "build" / "data", help="what prepare wrote")
     p.add_argument("--out", type=pathlib.Path, default=HERE / "build" / "model", help="folder of the checkpoint")
     p.add_argument("--options", type=pathlib.Path, default=HERE / "options.json", help="structure, as AllenNLP's")
+    p.add_argument("--init", type=pathlib.Path, help="a model to begin with instead of random weights")
+    p.add_argument("--settle", type=int, default=400, help="updates of the softmax alone, with --init")
     p.add_argument("--minutes", type=float, default=120, help="wall-clock time of all runs together")
     p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     p.add_argument("--compute", choices=["auto", "bfloat16", "float32"], default="auto", help="of large products")

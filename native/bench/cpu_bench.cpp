@@ -119,7 +119,7 @@ void lstm(benchmark::State& state) {
 }
 BENCHMARK(lstm)
     ->ArgNames({"isa", "sentences", "type"})
-    ->ArgsProduct({{ELMO4J_PORTABLE, ELMO4J_AVX2, ELMO4J_AVX512, ELMO4J_AMX},
+    ->ArgsProduct({{ELMO4J_PORTABLE, ELMO4J_AVX2, ELMO4J_AVX512, ELMO4J_AVX512BF16, ELMO4J_AMX},
                    {1, 2, 4, 8, 16, 32, 128, 256},
                    {ELMO4J_F32, ELMO4J_BF16}})
     ->Unit(benchmark::kMillisecond)

@@ -29,16 +29,18 @@ void openblas_set_num_threads(int threads);
 }
 
 #if defined(__x86_64__)
-#define ELMO4J_DISPATCH(isa, call)   \
-  switch (isa) {                     \
-    case ELMO4J_AMX:                 \
-      return elmo4j::amx::call;      \
-    case ELMO4J_AVX512:              \
-      return elmo4j::avx512::call;   \
-    case ELMO4J_AVX2:                \
-      return elmo4j::avx2::call;     \
-    default:                         \
-      return elmo4j::portable::call; \
+#define ELMO4J_DISPATCH(isa, call)     \
+  switch (isa) {                       \
+    case ELMO4J_AMX:                   \
+      return elmo4j::amx::call;        \
+    case ELMO4J_AVX512BF16:            \
+      return elmo4j::avx512bf16::call; \
+    case ELMO4J_AVX512:                \
+      return elmo4j::avx512::call;     \
+    case ELMO4J_AVX2:                  \
+      return elmo4j::avx2::call;       \
+    default:                           \
+      return elmo4j::portable::call;   \
   }
 #else
 #define ELMO4J_DISPATCH(isa, call) \
@@ -49,15 +51,18 @@ void openblas_set_num_threads(int threads);
 #if defined(__x86_64__)
 namespace {
 
-// AMX-TILE and AMX-BF16 in the processor (CPUID 7.0, EDX bits 24 and 22), AVX512-BF16 (7.1, EAX bit
-// 5), and Linux's leave for this process to use the tiles (Documentation/arch/x86/xstate.rst).
+// AVX512-BF16 in the processor (CPUID 7.1, EAX bit 5).
+bool has_avx512bf16() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) && a & 1u << 5;
+}
+
+// AMX-TILE and AMX-BF16 in the processor (CPUID 7.0, EDX bits 24 and 22), and Linux's leave for
+// this process to use the tiles (Documentation/arch/x86/xstate.rst).
 bool has_amx() {
 #ifdef __linux__
   unsigned a = 0, b = 0, c = 0, d = 0;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & 1u << 24) || !(d & 1u << 22)) {
-    return false;
-  }
-  if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & 1u << 5)) {
     return false;
   }
   constexpr long kRequestPermission = 0x1023, kTileData = 18;
@@ -75,8 +80,10 @@ int elmo4j_cpu_best_isa(void) {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    static const bool amx = has_amx();
-    return amx ? ELMO4J_AMX : ELMO4J_AVX512;
+    static const int best = !has_avx512bf16() ? ELMO4J_AVX512
+                            : has_amx()       ? ELMO4J_AMX
+                                              : ELMO4J_AVX512BF16;
+    return best;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     return ELMO4J_AVX2;

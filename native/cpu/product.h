@@ -5,20 +5,22 @@
 // panels (kernels.h), with what happens before and after given by the caller while the numbers are
 // at hand: the LSTM's gates, the clips, the highway's sum never see memory as raw products.
 //
-// A panel is as wide as four vectors. Three ways through it:
+// A panel is as wide as four vectors. Four ways through it:
 // - Tiles of kRows rows in vector registers: with AVX-512, 6 x 64 = 24 accumulators, 24 fused
 //   multiply-adds for 4 loads of weights and 6 broadcasts. bfloat16 weights are widened as they are
 //   loaded, two rows of the panel from one word.
+// - The same tiles with AVX512-BF16: each multiply-add takes two rows of the panel at once.
 // - AMX, bfloat16: 32 rows by 32 columns in four tiles, 4 tile products for 4 tile loads.
 // - OpenBLAS, where there are neither AVX2 nor AVX-512.
 //
-// In the first two, each number is accumulated in one place in the order of depth, whatever the
+// In all but the last, each number is accumulated in one place in the order of depth, whatever the
 // number of rows or the place of a row: so a row's result has the same bits in any batch.
 
 #ifndef ELMO4J_CPU_PRODUCT_H_
 #define ELMO4J_CPU_PRODUCT_H_
 
 #include <algorithm>
+#include <type_traits>
 
 #include "simd.h"
 
@@ -97,6 +99,8 @@ struct Operand {
   const float* const* rows;
   int64_t depth;
   const W* packed;
+
+  const float* row(int64_t r) const { return rows[r]; }
 };
 
 #ifdef ELMO4J_OPENBLAS
@@ -171,26 +175,20 @@ ELMO4J_INLINE void multiply_add(const float* const* a, int64_t k, const Vec* b, 
   }
 }
 
-// Adds one operand's part of a tile. `soon`, where not null, is memory that will be read later: as
-// much of it as a quarter of this panel is fetched into L2.
-template <int R>
+// Adds one operand's part of a tile. With kFetch, memory that will be read later is fetched into L2
+// meanwhile: from `soon` on as much as a quarter of this panel.
+template <int R, bool kFetch>
 ELMO4J_INLINE void accumulate(const float* const* a, int64_t depth, const float* weights,
                               const char* soon, Vec (*acc)[4]) {
-  const auto step = [&](int64_t k) __attribute__((always_inline)) {
+  for (int64_t k = 0; k < depth; k++) {
+    if (kFetch) {
+      __builtin_prefetch(soon, 0, 2);
+      soon += kPanel;
+    }
     const Vec b[4] = {load(weights), load(weights + kLanes), load(weights + 2 * kLanes),
                       load(weights + 3 * kLanes)};
     multiply_add<R>(a, k, b, acc);
     weights += kPanel;
-  };
-  if (soon) {
-    for (int64_t k = 0; k < depth; k++, soon += kPanel) {
-      __builtin_prefetch(soon, 0, 2);
-      step(k);
-    }
-  } else {
-    for (int64_t k = 0; k < depth; k++) {
-      step(k);
-    }
   }
 }
 
@@ -200,11 +198,11 @@ inline IntVec load_words(const Bf16* pairs) {
   return words;
 }
 
-template <int R>
+template <int R, bool kFetch>
 ELMO4J_INLINE void accumulate(const float* const* a, int64_t depth, const Bf16* weights,
                               const char* soon, Vec (*acc)[4]) {
   for (int64_t k = 0; k < depth; k += 2) {
-    if (soon) {
+    if (kFetch) {
       __builtin_prefetch(soon, 0, 2);
       soon += kPanel;
     }
@@ -228,61 +226,66 @@ ELMO4J_INLINE void accumulate(const float* const* a, int64_t depth, const Bf16* 
   }
 }
 
-template <int R, class W, class Before, class After>
-void tile(int64_t row, int64_t panel, const Operand<W>* operands, int operand_count, int quarter,
+#if defined(__AVX512BF16__)
+}  // namespace ELMO4J_ISA
+}  // namespace elmo4j
+#include "product_bf16.h"
+namespace elmo4j {
+namespace ELMO4J_ISA {
+#endif
+
+// R rows of a panel. Where `quarter` is not negative, that one of the next panel is fetched.
+template <int R, class Left, class Before, class After>
+void tile(int64_t row, int64_t panel, const Left* operands, int operand_count, int64_t quarter,
           Before& before, After& after) {
+  using W = std::remove_const_t<std::remove_pointer_t<decltype(operands->packed)> >;
   Vec acc[R][4];
   for (int r = 0; r < R; r++) {
     before(row + r, panel, acc[r]);
   }
   for (int i = 0; i < operand_count; i++) {
-    const float* a[R];
+    decltype(operands->row(0)) a[R];
     for (int r = 0; r < R; r++) {
-      a[r] = operands[i].rows[row + r];
+      a[r] = operands[i].row(row + r);
     }
     const int64_t size = Packing<W>::depth(operands[i].depth) * kPanel;
     const W* weights = operands[i].packed + panel * size;
-    const char* next = reinterpret_cast<const char*>(weights + size);
-    accumulate<R>(a, operands[i].depth, weights,
-                  quarter < 0 ? nullptr : next + quarter * (size * sizeof(W) / 4), acc);
+    if (quarter < 0) {
+      accumulate<R, false>(a, operands[i].depth, weights, nullptr, acc);
+    } else {
+      const char* next = reinterpret_cast<const char*>(weights + size);
+      const int64_t quarter_size = size * static_cast<int64_t>(sizeof(W)) / 4;
+      accumulate<R, true>(a, operands[i].depth, weights, next + quarter * quarter_size, acc);
+    }
   }
   for (int r = 0; r < R; r++) {
     after(row + r, panel, acc[r]);
   }
 }
 
-template <class W, class Before, class After>
-void product_in_registers(int64_t rows, const Operand<W>* operands, int operand_count,
+// A tile of `height` rows, R at most.
+template <int R, class Left, class Before, class After>
+void tile_of(int64_t height, int64_t row, int64_t panel, const Left* operands, int operand_count,
+             int64_t quarter, Before& before, After& after) {
+  if (height == R) {
+    tile<R>(row, panel, operands, operand_count, quarter, before, after);
+  } else if constexpr (R > 1) {
+    tile_of<R - 1>(height, row, panel, operands, operand_count, quarter, before, after);
+  }
+}
+
+template <class Left, class Before, class After>
+void product_in_registers(int64_t rows, const Left* operands, int operand_count,
                           int64_t panel_count, Before& before, After& after) {
-  const int64_t blocks = (rows + kRows - 1) / kRows;
+  const int64_t tiles = (rows + kRows - 1) / kRows;
   for (int64_t p = 0; p < panel_count; p++) {
-    for (int64_t b = 0; b < blocks; b++) {
-      // Blocks of nearly equal height, none of a single row beside full ones.
-      const int64_t row = rows * b / blocks;
+    for (int64_t t = 0; t < tiles; t++) {
+      // Of nearly equal height, none of a single row beside full ones.
+      const int64_t row = rows * t / tiles;
+      const int64_t height = rows * (t + 1) / tiles - row;
       // While a panel is used the next one is fetched, a quarter by each of the first four tiles.
-      const int quarter = p + 1 < panel_count && b < 4 ? static_cast<int>(b) : -1;
-      switch (rows * (b + 1) / blocks - row) {
-        case 1:
-          tile<1>(row, p, operands, operand_count, quarter, before, after);
-          break;
-        case 2:
-          tile<2>(row, p, operands, operand_count, quarter, before, after);
-          break;
-        case 3:
-          tile<3>(row, p, operands, operand_count, quarter, before, after);
-          break;
-#if defined(__AVX512F__)
-        case 4:
-          tile<4>(row, p, operands, operand_count, quarter, before, after);
-          break;
-        case 5:
-          tile<5>(row, p, operands, operand_count, quarter, before, after);
-          break;
-        case 6:
-          tile<6>(row, p, operands, operand_count, quarter, before, after);
-          break;
-#endif
-      }
+      const int64_t quarter = p + 1 < panel_count && t < 4 ? t : -1;
+      tile_of<kRows>(height, row, p, operands, operand_count, quarter, before, after);
     }
   }
 }
@@ -297,9 +300,13 @@ namespace ELMO4J_ISA {
 
 template <class W>
 int64_t product_scratch(int64_t rows, int64_t depth, int64_t panel_count) {
-#if defined(__AMX_BF16__)
+#if defined(__AVX512BF16__)
   if (sizeof(W) == sizeof(Bf16)) {
-    return amx_scratch(rows, depth);
+#if defined(__AMX_BF16__)
+    return rounded_scratch(rows, depth) + kTileResult;
+#else
+    return rounded_scratch(rows, depth);
+#endif
   }
 #endif
   (void)rows;
@@ -314,9 +321,16 @@ int64_t product_scratch(int64_t rows, int64_t depth, int64_t panel_count) {
 template <class W, class Before, class After>
 void product(int64_t rows, const Operand<W>* operands, int operand_count, int64_t panel_count,
              float* scratch, Before before, After after) {
-#if defined(__AMX_BF16__)
+#if defined(__AVX512BF16__)
   if constexpr (sizeof(W) == sizeof(Bf16)) {
-    product_in_tiles(rows, operands, operand_count, panel_count, scratch, before, after);
+    RoundedOperand rounded[2];
+    float* room = round_operands(rows, operands, operand_count, scratch, rounded);
+#if defined(__AMX_BF16__)
+    product_in_tiles(rows, rounded, operand_count, panel_count, room, before, after);
+#else
+    (void)room;
+    product_in_registers(rows, rounded, operand_count, panel_count, before, after);
+#endif
     return;
   }
 #endif

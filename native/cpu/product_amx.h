@@ -1,8 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The product of product.h on AMX: bfloat16 operands, 32-bit accumulators. The left-hand side is
-// first rounded to bfloat16 into scratch, since tiles load rows at a fixed distance.
+// The product of product.h on AMX: bfloat16 operands, 32-bit accumulators.
 //
 // 32 rows by half a panel (32 columns) take four accumulator tiles; each step of 32 in depth loads
 // two tiles of either side, 4 KB, for four tile products of 16 cycles: the weights come from L2 at
@@ -12,19 +11,13 @@
 #ifndef ELMO4J_CPU_PRODUCT_AMX_H_
 #define ELMO4J_CPU_PRODUCT_AMX_H_
 
-#include <immintrin.h>
-
 namespace elmo4j {
 namespace ELMO4J_ISA {
 
-constexpr int64_t kTileRows = 16;
 constexpr int64_t kTileDepth = 32;           // bfloat16 numbers in a tile's row
 constexpr int64_t kPairStride = kPanel * 4;  // bytes from one pair of panel rows to the next
-constexpr int64_t kResult = 2 * kTileRows * kPanel;  // floats of the accumulators' place in memory
-
-inline int64_t amx_scratch(int64_t rows, int64_t depth) {
-  return kResult + round_up(rows, kTileRows) * round_up(depth, kTileDepth) / 2;
-}
+// Floats of the accumulators' place in memory.
+constexpr int64_t kTileResult = 2 * kTileRows * kPanel;
 
 struct TileConfig {
   uint8_t palette = 1;
@@ -34,19 +27,6 @@ struct TileConfig {
   uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 static_assert(sizeof(TileConfig) == 64, "as the processor reads it");
-
-// Rounds rows of floats to bfloat16, padded with zeros to `padded` numbers a row.
-inline void round_rows(const float* const* rows, int64_t count, int64_t depth, int64_t padded,
-                       Bf16* to) {
-  for (int64_t r = 0; r < count; r++) {
-    Bf16* row = to + r * padded;
-    for (int64_t k = 0; k < padded; k += kLanes) {
-      const Vec x = load(rows[r] + k, depth - k);
-      const __m256bh rounded = _mm512_cvtneps_pbh((__m512)x);
-      std::memcpy(row + k, &rounded, sizeof rounded);
-    }
-  }
-}
 
 // What is left to fetch of an operand's next panel into L2, a few lines for each step in depth:
 // tiles are multiplied faster than L3 delivers by itself.
@@ -68,26 +48,18 @@ class Ahead {
   const char* end_ = nullptr;
 };
 
+// `result` has kTileResult floats.
 template <class Before, class After>
-void product_in_tiles(int64_t rows, const Operand<Bf16>* operands, int operand_count,
-                      int64_t panel_count, float* scratch, Before& before, After& after) {
-  float* result = scratch;
-  Bf16* left[2];
-  int64_t padded[2];
-  Bf16* room = reinterpret_cast<Bf16*>(scratch + kResult);
-  for (int i = 0; i < operand_count; i++) {
-    padded[i] = round_up(operands[i].depth, kTileDepth);
-    left[i] = room;
-    room += round_up(rows, kTileRows) * padded[i];
-    round_rows(operands[i].rows, rows, operands[i].depth, padded[i], left[i]);
-  }
+void product_in_tiles(int64_t rows, const RoundedOperand* operands, int operand_count,
+                      int64_t panel_count, float* result, Before& before, After& after) {
   const TileConfig config;
   _tile_loadconfig(&config);
   for (int64_t p = 0; p < panel_count; p++) {
     Ahead ahead[2];
     if (p + 1 < panel_count) {
       for (int i = 0; i < operand_count; i++) {
-        ahead[i] = Ahead(operands[i].packed + (p + 1) * padded[i] * kPanel, padded[i] * kPanel);
+        const int64_t size = operands[i].depth * kPanel;
+        ahead[i] = Ahead(operands[i].packed + (p + 1) * size, size);
       }
     }
     for (int64_t row = 0; row < rows; row += 2 * kTileRows) {
@@ -107,11 +79,12 @@ void product_in_tiles(int64_t rows, const Operand<Bf16>* operands, int operand_c
           _tile_loadd(2, at + kTileRows * kPanel, kPanel * sizeof(float));
           _tile_loadd(3, at + kTileRows * kPanel + kLanes, kPanel * sizeof(float));
           for (int i = 0; i < operand_count; i++) {
-            const Bf16* a = left[i] + row * padded[i];
-            const Bf16* b = operands[i].packed + p * padded[i] * kPanel + half * 4 * kTileRows;
-            for (int64_t k = 0; k < padded[i]; k += kTileDepth) {
-              _tile_loadd(4, a, padded[i] * sizeof(Bf16));
-              _tile_loadd(5, a + kTileRows * padded[i], padded[i] * sizeof(Bf16));
+            const int64_t depth = operands[i].depth;
+            const Bf16* a = operands[i].row(row);
+            const Bf16* b = operands[i].packed + p * depth * kPanel + half * 4 * kTileRows;
+            for (int64_t k = 0; k < depth; k += kTileDepth) {
+              _tile_loadd(4, a, depth * sizeof(Bf16));
+              _tile_loadd(5, a + kTileRows * depth, depth * sizeof(Bf16));
               _tile_loadd(6, b, kPairStride);
               _tile_loadd(7, b + 2 * kTileRows, kPairStride);
               _tile_dpbf16ps(0, 4, 6);
@@ -134,10 +107,11 @@ void product_in_tiles(int64_t rows, const Operand<Bf16>* operands, int operand_c
         _tile_loadd(2, result + 2 * kLanes, kPanel * sizeof(float));
         _tile_loadd(3, result + 3 * kLanes, kPanel * sizeof(float));
         for (int i = 0; i < operand_count; i++) {
-          const Bf16* a = left[i] + row * padded[i];
-          const Bf16* b = operands[i].packed + p * padded[i] * kPanel;
-          for (int64_t k = 0; k < padded[i]; k += kTileDepth) {
-            _tile_loadd(4, a, padded[i] * sizeof(Bf16));
+          const int64_t depth = operands[i].depth;
+          const Bf16* a = operands[i].row(row);
+          const Bf16* b = operands[i].packed + p * depth * kPanel;
+          for (int64_t k = 0; k < depth; k += kTileDepth) {
+            _tile_loadd(4, a, depth * sizeof(Bf16));
             _tile_loadd(5, b, kPairStride);
             _tile_loadd(6, b + 2 * kTileRows, kPairStride);
             _tile_dpbf16ps(0, 4, 5);

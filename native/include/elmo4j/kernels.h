@@ -19,17 +19,19 @@ extern "C" {
 #endif
 
 enum elmo4j_isa {
-  ELMO4J_PORTABLE = 0,  // any processor; products by OpenBLAS
-  ELMO4J_AVX2 = 1,      // AVX2 and FMA
-  ELMO4J_AVX512 = 2,    // AVX-512 F, BW, DQ, VL
-  ELMO4J_AMX = 3        // the same, AVX512-BF16 and AMX-BF16: bfloat16 products in tiles
+  ELMO4J_PORTABLE = 0,    // any processor; products by OpenBLAS
+  ELMO4J_AVX2 = 1,        // AVX2 and FMA
+  ELMO4J_AVX512 = 2,      // AVX-512 F, BW, DQ, VL
+  ELMO4J_AVX512BF16 = 3,  // the same and AVX512-BF16: bfloat16 products of pairs
+  ELMO4J_AMX = 4          // the same and AMX-BF16: bfloat16 products in tiles
 };
 
 // How packed weights are held.
 enum elmo4j_type {
   ELMO4J_F32 = 0,
-  // bfloat16: half the memory. Products accumulate in 32-bit floats. On ELMO4J_AMX the left-hand
-  // side is rounded to bfloat16 too; on AVX2 and AVX-512 it is not; ELMO4J_PORTABLE has none.
+  // bfloat16: half the memory. Products accumulate in 32-bit floats. From
+  // ELMO4J_AVX512BF16 on the left-hand side is rounded to bfloat16 too; on AVX2 and AVX-512 it is
+  // not; ELMO4J_PORTABLE has none.
   ELMO4J_BF16 = 1,
   // IEEE half precision, CUDA alone: products of halves accumulate in 32-bit floats.
   ELMO4J_F16 = 2
