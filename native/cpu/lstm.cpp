@@ -23,6 +23,7 @@ namespace {
 // kAheadRows positions at once, and kept: reading the weights costs more than the detour.
 constexpr int64_t kFewRows = 16;
 constexpr int64_t kAheadRows = 96;
+constexpr int64_t kAheadSize = kAheadRows + kFewRows;  // [panels, kAheadSize, kPanel] floats
 
 // Where the parts of the scratch begin, in floats.
 struct Scratch {
@@ -31,8 +32,7 @@ struct Scratch {
 
 template <class W>
 Scratch scratch_parts(int64_t sentences, int64_t cells, int64_t projection) {
-  const int64_t ahead_rows = kAheadRows + kFewRows;
-  const int64_t rows = std::max(sentences, ahead_rows);
+  const int64_t rows = std::max(sentences, kAheadSize);
   const int64_t gate_panels = panels(cells, 4);
   Scratch at;
   at.m = 0;
@@ -40,7 +40,7 @@ Scratch scratch_parts(int64_t sentences, int64_t cells, int64_t projection) {
   at.h = at.x + round_up(rows * kFloatsPerPointer, 16);
   at.m_rows = at.h + round_up(sentences * kFloatsPerPointer, 16);
   at.ahead = at.m_rows + round_up(sentences * kFloatsPerPointer, 16);
-  at.product = at.ahead + ahead_rows * gate_panels * kPanel;
+  at.product = at.ahead + gate_panels * kAheadSize * kPanel;
   at.size =
       at.product + std::max(product_scratch<W>(rows, 2 * round_up(projection, 32), gate_panels),
                             product_scratch<W>(sentences, cells, panels(projection, 1)));
@@ -116,7 +116,7 @@ void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_
         product(count, &inputs, 1, gate_panels, scratch + at.product, bias_of,
                 [&](int64_t r, int64_t p, Vec* v) {
                   for (int j = 0; j < 4; j++) {
-                    store(ahead + (r * gate_panels + p) * kPanel + j * kLanes, v[j]);
+                    store(ahead + (p * kAheadSize + r) * kPanel + j * kLanes, v[j]);
                   }
                 });
         ahead_row = 0;
@@ -125,7 +125,7 @@ void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_
           rows, &recurrent, 1, gate_panels, scratch + at.product,
           [&](int64_t r, int64_t p, Vec* v) {
             for (int j = 0; j < 4; j++) {
-              v[j] = load(ahead + ((ahead_row + r) * gate_panels + p) * kPanel + j * kLanes);
+              v[j] = load(ahead + (p * kAheadSize + ahead_row + r) * kPanel + j * kLanes);
             }
           },
           cell);

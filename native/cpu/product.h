@@ -163,6 +163,19 @@ constexpr int64_t kRows = 3;
 // Of what runs inside a tile: called instead, it would keep the accumulators in memory.
 #define ELMO4J_INLINE inline __attribute__((always_inline))
 
+// Copies of a tile's accumulators that nothing else can refer to, so that they stay in registers
+// whatever becomes of the callers' functions.
+template <int R>
+ELMO4J_INLINE void copy(const Vec (*from)[4], Vec (*to)[4]) {
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++) {
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+      to[r][j] = from[r][j];
+    }
+  }
+}
+
 template <int R>
 ELMO4J_INLINE void multiply_add(const float* const* a, int64_t k, const Vec* b, Vec (*acc)[4]) {
 #pragma GCC unroll 8
@@ -179,7 +192,9 @@ ELMO4J_INLINE void multiply_add(const float* const* a, int64_t k, const Vec* b, 
 // meanwhile: from `soon` on as much as a quarter of this panel.
 template <int R, bool kFetch>
 ELMO4J_INLINE void accumulate(const float* const* a, int64_t depth, const float* weights,
-                              const char* soon, Vec (*acc)[4]) {
+                              const char* soon, Vec (*sums)[4]) {
+  Vec acc[R][4];
+  copy<R>(sums, acc);
   for (int64_t k = 0; k < depth; k++) {
     if (kFetch) {
       __builtin_prefetch(soon, 0, 2);
@@ -190,6 +205,7 @@ ELMO4J_INLINE void accumulate(const float* const* a, int64_t depth, const float*
     multiply_add<R>(a, k, b, acc);
     weights += kPanel;
   }
+  copy<R>(acc, sums);
 }
 
 inline IntVec load_words(const Bf16* pairs) {
@@ -200,7 +216,9 @@ inline IntVec load_words(const Bf16* pairs) {
 
 template <int R, bool kFetch>
 ELMO4J_INLINE void accumulate(const float* const* a, int64_t depth, const Bf16* weights,
-                              const char* soon, Vec (*acc)[4]) {
+                              const char* soon, Vec (*sums)[4]) {
+  Vec acc[R][4];
+  copy<R>(sums, acc);
   for (int64_t k = 0; k < depth; k += 2) {
     if (kFetch) {
       __builtin_prefetch(soon, 0, 2);
@@ -224,6 +242,7 @@ ELMO4J_INLINE void accumulate(const float* const* a, int64_t depth, const Bf16* 
     }
     weights += 2 * kPanel;
   }
+  copy<R>(acc, sums);
 }
 
 #if defined(__AVX512BF16__)

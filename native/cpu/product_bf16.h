@@ -60,7 +60,9 @@ inline float* round_operands(int64_t rows, const Operand<Bf16>* operands, int op
 // denormal numbers taken for zero.
 template <int R, bool kFetch>
 ELMO4J_INLINE void accumulate(const Bf16* const* a, int64_t depth, const Bf16* weights,
-                              const char* soon, Vec (*acc)[4]) {
+                              const char* soon, Vec (*sums)[4]) {
+  Vec acc[R][4];
+  copy<R>(sums, acc);
   for (int64_t k = 0; k < depth; k += 2) {
     if (kFetch) {
       __builtin_prefetch(soon, 0, 2);
@@ -83,6 +85,7 @@ ELMO4J_INLINE void accumulate(const Bf16* const* a, int64_t depth, const Bf16* w
     }
     weights += 2 * kPanel;
   }
+  copy<R>(acc, sums);
 }
 
 }  // namespace ELMO4J_ISA

@@ -31,7 +31,7 @@ class BatchInvarianceTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"avx2", "avx512", "amx"})
+  @ValueSource(strings = {"avx2", "avx512", "avx512bf16", "amx"})
   void batchesOfAnySizeAndOrderGiveTheSameBits(String isa) {
     Isa.with(isa, () -> assertBatchesGiveTheSame(Expected::assertSameBits));
   }

@@ -41,7 +41,7 @@ class PrecisionTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"avx2", "avx512", "amx"})
+  @ValueSource(strings = {"avx2", "avx512", "avx512bf16", "amx"})
   void everyTokenPointsWhereItDoesInFp32(String isa) {
     Isa.with(
         isa,
@@ -72,7 +72,7 @@ class PrecisionTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"avx2", "avx512", "amx"})
+  @ValueSource(strings = {"avx2", "avx512", "avx512bf16", "amx"})
   void batchesOfAnySizeGiveTheSameBits(String isa) {
     Isa.with(
         isa,

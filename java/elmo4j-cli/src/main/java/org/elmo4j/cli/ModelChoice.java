@@ -61,7 +61,7 @@ final class ModelChoice {
       names = "--precision",
       paramLabel = "PRECISION",
       description =
-          "fp32; bf16: half the memory, and several times as fast where the processor has AMX;"
+          "fp32; bf16: half the memory, and faster where the processor has AVX512-BF16 or AMX;"
               + " fp16, on a GPU. Default: fp32, on a GPU fp16.")
   private String precision;
 

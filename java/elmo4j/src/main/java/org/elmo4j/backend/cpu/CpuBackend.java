@@ -154,7 +154,7 @@ public final class CpuBackend implements Backend {
       }
     }
     throw new ElmoException(
-        "elmo4j.cpu.isa: expected portable, avx2, avx512 or amx, at most "
+        "elmo4j.cpu.isa: expected portable, avx2, avx512, avx512bf16 or amx, at most "
             + isaName(best)
             + " here, found \""
             + wanted
@@ -165,6 +165,8 @@ public final class CpuBackend implements Backend {
     switch (isa) {
       case CpuKernels.ELMO4J_AMX:
         return "amx";
+      case CpuKernels.ELMO4J_AVX512BF16:
+        return "avx512bf16";
       case CpuKernels.ELMO4J_AVX512:
         return "avx512";
       case CpuKernels.ELMO4J_AVX2:
