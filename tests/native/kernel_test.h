@@ -21,10 +21,11 @@
 namespace elmo4j {
 
 inline std::string isa_name(int isa) {
-  return isa == ELMO4J_AMX      ? "amx"
-         : isa == ELMO4J_AVX512 ? "avx512"
-         : isa == ELMO4J_AVX2   ? "avx2"
-                                : "portable";
+  return isa == ELMO4J_AMX          ? "amx"
+         : isa == ELMO4J_AVX512BF16 ? "avx512bf16"
+         : isa == ELMO4J_AVX512     ? "avx512"
+         : isa == ELMO4J_AVX2       ? "avx2"
+                                    : "portable";
 }
 
 // A test that runs once for each instruction set up to this processor's best.
