@@ -58,7 +58,8 @@ public final class ElmoModel implements AutoCloseable {
   private final ScalarMix mix;
   private final Replicas replicas;
   private final Merger<List<Layer>, Embeddings> merger;
-  private final long mergedPositions;
+  private final long mergedPositions; // of one run
+  private final int mergedRuns; // at a time
   // Read: a call under way. Write: closing.
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
   private boolean closed;
@@ -69,9 +70,17 @@ public final class ElmoModel implements AutoCloseable {
     this.mix = mix;
     parameters = options.parameters();
     replicas = new Replicas(choices.devices(), device -> choices.embedder(store, device));
+    int devices = replicas.all().size();
     mergedPositions = choices.mergedTokens(first());
+    mergedRuns = devices * first().concurrentRuns();
     merger =
-        new Merger<>("the model " + source, this::embedEach, choices.mergeDelay, mergedPositions);
+        new Merger<>(
+            "the model " + source,
+            this::embedEach,
+            choices.mergeDelay,
+            mergedPositions,
+            devices,
+            mergedRuns);
   }
 
   /**
@@ -254,7 +263,8 @@ public final class ElmoModel implements AutoCloseable {
     require(sentences, "sentences");
     Layer[] wanted = layers.clone();
     ReadAhead<Embeddings> results =
-        new ReadAhead<>(sentences, sentence -> submit(sentence, wanted), 2 * mergedPositions);
+        new ReadAhead<>( // what runs, and as much again as one run takes
+            sentences, sentence -> submit(sentence, wanted), (mergedRuns + 1) * mergedPositions);
     return StreamSupport.stream(
             Spliterators.spliteratorUnknownSize(
                 results, Spliterator.ORDERED | Spliterator.NONNULL | Spliterator.IMMUTABLE),
@@ -943,7 +953,8 @@ public final class ElmoModel implements AutoCloseable {
      * @param maxDelay how long a sentence waits for others while nothing runs, unless all have come
      *     back that the last run answered; by default 1 ms
      * @param maxTokens tokens, boundaries included, of one run; as many may wait for the next. By
-     *     default 12,288 for each two threads, 81,920 on a CUDA device
+     *     default 12,288 for each two threads, 40,960 on a CUDA device, where two runs may be under
+     *     way, so that one's copies go on beside the other's work
      * @throws ElmoException if the delay is negative or longer than a day, or there are no tokens
      */
     public Builder merging(Duration maxDelay, int maxTokens) {
@@ -962,7 +973,10 @@ public final class ElmoModel implements AutoCloseable {
     private int mergedTokens(Backend backend) {
       return mergedTokens != 0
           ? mergedTokens
-          : 2 * backend.batchPositions() * ((backend.parallelism() + 1) / 2);
+          : 2
+              * backend.batchPositions()
+              * ((backend.parallelism() + 1) / 2)
+              / backend.concurrentRuns();
     }
 
     private static List<String> readWords(Path file) {
