@@ -69,8 +69,8 @@ int launch(bool cooperative, void (*kernel)(Parameters...), dim3 grid, dim3 bloc
            size_t shared_bytes, cudaStream_t stream, Arguments&&... arguments) {
   std::tuple<Parameters...> values(std::forward<Arguments>(arguments)...);
 #ifdef ELMO4J_EMULATED
-  return emulator::launch([=] { std::apply(kernel, values); }, grid, block, shared_bytes,
-                          cooperative, stream);
+  return emulator::launch([=] { std::apply(kernel, values); }, &values, sizeof values, grid, block,
+                          shared_bytes, cooperative, stream);
 #else
   return launch(kernel, grid, block, shared_bytes, stream, cooperative, values,
                 std::index_sequence_for<Parameters...>());

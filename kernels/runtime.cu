@@ -100,6 +100,11 @@ int elmo4j_cuda_stream_create(elmo4j_stream* stream) {
     uint64_t keep = UINT64_MAX;
     error = cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep);
   }
+  if (error == cudaSuccess) {
+    // Nor does it hand one stream's block to another by letting that wait: streams stay apart.
+    int depend = 0;
+    error = cudaMemPoolSetAttribute(pool, cudaMemPoolReuseAllowInternalDependencies, &depend);
+  }
   // Not in step with the default stream, which other code in the process may use.
   return error != cudaSuccess ? error : cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking);
 }

@@ -564,8 +564,8 @@ void releasing([[maybe_unused]] const void* address) {
 #endif
 }
 
-int launch(const std::function<void()>& kernel, dim3 grid, dim3 block, size_t shared_bytes,
-           bool cooperative, cudaStream_t stream) {
+int launch(const std::function<void()>& kernel, const void* arguments, size_t bytes, dim3 grid,
+           dim3 block, size_t shared_bytes, bool cooperative, cudaStream_t stream) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > 0x7fffffffu || grid.y > 65535 ||
       grid.z > 65535 || block.x == 0 || block.y == 0 || block.z == 0 || block.x > 1024 ||
       block.y > 1024 || block.z > 64 || block.x * block.y * block.z > 1024) {
@@ -578,6 +578,10 @@ int launch(const std::function<void()>& kernel, dim3 grid, dim3 block, size_t sh
       static_cast<int64_t>(grid.x) * grid.y * grid.z >
           kMultiprocessors * blocks_per_multiprocessor(block.x * block.y * block.z, shared_bytes)) {
     return failed(cudaErrorCooperativeLaunchTooLarge);
+  }
+  const cudaError_t error = check_launch(stream, arguments, bytes);
+  if (error != cudaSuccess) {
+    return error;
   }
   submit(stream, [=] {
     const std::lock_guard<std::mutex> lock(launching);

@@ -50,9 +50,10 @@ struct Thread {
 // The thread that runs on this host thread; null outside of kernels.
 extern __thread Thread* running __attribute__((tls_model("initial-exec")));
 
-// Runs `kernel` once for each thread; returns a cudaError_t.
-int launch(const std::function<void()>& kernel, dim3 grid, dim3 block, size_t shared_bytes,
-           bool cooperative, cudaStream_t stream);
+// Runs `kernel` once for each thread, with the `bytes` of arguments that it holds; returns a
+// cudaError_t.
+int launch(const std::function<void()>& kernel, const void* arguments, size_t bytes, dim3 grid,
+           dim3 block, size_t shared_bytes, bool cooperative, cudaStream_t stream);
 
 // The block's dynamic shared memory.
 char* shared_memory();

@@ -186,6 +186,40 @@ TEST(EmulatorTest, RefusesWhatADeviceWould) {
   EXPECT_EQ(cudaErrorInvalidValue, cudaFree(host));
 }
 
+TEST(EmulatorTest, RefusesMemoryAndStreamsOfAnotherDevice) {
+  int count = 0;
+  ASSERT_EQ(cudaSuccess, cudaGetDeviceCount(&count));
+  ASSERT_EQ(2, count);
+  DeviceArray<float> values(2);
+  float host[2] = {1, 2};
+  cudaStream_t first, second;
+  cudaEvent_t event;
+  size_t before = 0, after = 0, total = 0;
+  ASSERT_EQ(cudaSuccess, cudaStreamCreate(&first));
+  ASSERT_EQ(cudaSuccess, cudaMemGetInfo(&before, &total));
+  ASSERT_EQ(cudaSuccess, cudaSetDevice(1));
+  ASSERT_EQ(cudaSuccess, cudaStreamCreate(&second));
+  ASSERT_EQ(cudaSuccess, cudaEventCreate(&event));
+  void* memory;
+  ASSERT_EQ(cudaSuccess, cudaMallocAsync(&memory, 1 << 20, second));
+  EXPECT_EQ(cudaErrorIllegalAddress, launch(poison, 1, 1, 4, second, values.memory));
+  EXPECT_EQ(cudaErrorInvalidResourceHandle, launch(poison, 1, 1, 4, first, values.memory));
+  EXPECT_EQ(cudaErrorInvalidResourceHandle, cudaEventRecord(event, first));
+  EXPECT_EQ(cudaErrorInvalidValue,
+            cudaMemcpyAsync(values.memory, host, 8, cudaMemcpyDefault, second));
+  EXPECT_EQ(cudaErrorInvalidValue, cudaMemsetAsync(values.memory, 0, 8, second));
+  EXPECT_EQ(cudaErrorInvalidValue, cudaFreeAsync(memory, first));
+  EXPECT_EQ(cudaErrorInvalidDevice, cudaSetDevice(2));
+  ASSERT_EQ(cudaSuccess, cudaSetDevice(0));
+  EXPECT_EQ(cudaSuccess, cudaMemGetInfo(&after, &total));
+  EXPECT_EQ(before, after);
+  EXPECT_EQ(cudaSuccess, cudaMemcpyAsync(values.memory, host, 8, cudaMemcpyDefault, first));
+  EXPECT_EQ(cudaSuccess, cudaFreeAsync(memory, second));
+  EXPECT_EQ(cudaSuccess, cudaEventDestroy(event));
+  EXPECT_EQ(cudaSuccess, cudaStreamDestroy(first));
+  EXPECT_EQ(cudaSuccess, cudaStreamDestroy(second));
+}
+
 __global__ void divergent(int) {
   if (threadIdx.x < 32) {
     __syncthreads();

@@ -3,7 +3,11 @@
 //
 // The functions of the CUDA runtime that elmo4j calls, on host memory. A stream executes at once,
 // unless it is being captured; then what it is given is kept and runs with each launch of the
-// graph. Copies check that device pointers are the device's. One device of 4 GiB.
+// graph.
+//
+// Two devices of 4 GiB; ELMO4J_EMULATED_DEVICES and ELMO4J_EMULATED_MEMORY (bytes of each) say
+// otherwise. What reaches memory of one from a stream of the other is an error here (CUDA would let
+// some of it pass), as are launches and events whose stream is not the current device's.
 
 #include <chrono>
 #include <cstdio>
@@ -20,10 +24,12 @@
 using Work = std::vector<std::function<void()>>;
 
 struct CUstream_st {
+  int device;
   std::shared_ptr<Work> captured;  // null where the stream executes
   bool began = false;              // it, not one it waited for, began the capture
 };
 struct CUevent_st {
+  int device;
   std::shared_ptr<Work> captured;
   std::chrono::steady_clock::time_point time;
   bool recorded = false;
@@ -41,70 +47,108 @@ namespace {
 
 thread_local cudaError_t last_error = cudaSuccess;
 
-// Device memory: address to bytes.
-std::mutex mutex;
-std::map<char*, size_t> allocations;
-size_t allocated = 0;
+thread_local int current_device = 0;
+
+size_t environment(const char* name, size_t otherwise) {
+  const char* wanted = std::getenv(name);
+  return wanted ? std::strtoull(wanted, nullptr, 10) : otherwise;
+}
+
+int device_count() {
+  static const int count = static_cast<int>(environment("ELMO4J_EMULATED_DEVICES", 2));
+  return count;
+}
 
 size_t memory_bytes() {
-  static const size_t bytes = [] {
-    const char* wanted = std::getenv("ELMO4J_EMULATED_MEMORY");
-    return wanted ? std::strtoull(wanted, nullptr, 10) : size_t{4} << 30;
-  }();
+  static const size_t bytes = environment("ELMO4J_EMULATED_MEMORY", size_t{4} << 30);
   return bytes;
 }
 
-cudaError_t allocate(void** memory, size_t bytes) {
+int device_of(cudaStream_t stream) { return stream ? stream->device : current_device; }
+
+// Device memory by address.
+struct Allocation {
+  size_t bytes;
+  int device;
+};
+std::mutex mutex;
+std::map<const char*, Allocation> allocations;
+std::map<int, size_t> allocated;  // bytes of each device
+
+cudaError_t allocate(void** memory, size_t bytes, int device) {
   *memory = nullptr;
   if (bytes == 0) {
     return cudaSuccess;
   }
   const std::lock_guard<std::mutex> lock(mutex);
-  if (bytes > memory_bytes() - allocated || posix_memalign(memory, 256, bytes) != 0) {
+  if (bytes > memory_bytes() - allocated[device] || posix_memalign(memory, 256, bytes) != 0) {
     return failed(cudaErrorMemoryAllocation);
   }
   std::memset(*memory, 0xFF, bytes);
-  allocations[static_cast<char*>(*memory)] = bytes;
-  allocated += bytes;
+  allocations[static_cast<char*>(*memory)] = {bytes, device};
+  allocated[device] += bytes;
   return cudaSuccess;
 }
 
-cudaError_t release(void* memory) {
+cudaError_t release(void* memory, int device) {
   if (!memory) {
     return cudaSuccess;
   }
   const std::lock_guard<std::mutex> lock(mutex);
   const auto found = allocations.find(static_cast<char*>(memory));
-  if (found == allocations.end()) {
+  if (found == allocations.end() || found->second.device != device) {
     return failed(cudaErrorInvalidValue);
   }
-  allocated -= found->second;
+  allocated[device] -= found->second.bytes;
   allocations.erase(found);
   std::free(memory);
   return cudaSuccess;
 }
 
-bool on_device(const void* memory, size_t bytes) {
-  char* first = const_cast<char*>(static_cast<const char*>(memory));
+// The device on which such bytes lie: kHost for none, kNowhere where an allocation ends before
+// them.
+constexpr int kHost = -1;
+constexpr int kNowhere = -2;
+int device_of(const void* memory, size_t bytes) {
+  const char* first = static_cast<const char*>(memory);
   const std::lock_guard<std::mutex> lock(mutex);
   auto after = allocations.upper_bound(first);
   if (after == allocations.begin()) {
-    return false;
+    return kHost;
   }
   --after;
-  return first + bytes <= after->first + after->second;
+  const char* end = after->first + after->second.bytes;
+  return first >= end ? kHost : first + bytes <= end ? after->second.device : kNowhere;
 }
 
-// Whether the ends of a copy are where `kind` says.
-bool valid(void* target, const void* source, size_t bytes, cudaMemcpyKind kind) {
+// Whether the ends of a copy are where `kind` says, and on no other device than the stream's.
+bool valid(void* target, const void* source, size_t bytes, cudaMemcpyKind kind, int device) {
   const bool to = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
   const bool from = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
-  return bytes == 0 || ((!to || on_device(target, bytes)) && (!from || on_device(source, bytes)) &&
-                        (kind != cudaMemcpyHostToDevice || !on_device(source, 1)) &&
-                        (kind != cudaMemcpyDeviceToHost || !on_device(target, 1)));
+  const auto end = [&](const void* memory, bool wanted) {
+    const int found = device_of(memory, bytes);
+    return (found == device || found == kHost) &&
+           (kind == cudaMemcpyDefault || wanted == (found == device));
+  };
+  return bytes == 0 || (end(target, to) && end(source, from));
 }
 
 }  // namespace
+
+cudaError_t check_launch(cudaStream_t stream, const void* arguments, size_t bytes) {
+  if (device_of(stream) != current_device) {
+    return failed(cudaErrorInvalidResourceHandle);
+  }
+  for (size_t at = 0; device_count() > 1 && at + sizeof(void*) <= bytes; at += sizeof(void*)) {
+    const void* word;
+    std::memcpy(&word, static_cast<const char*>(arguments) + at, sizeof word);
+    const int device = device_of(word, 1);
+    if (device != kHost && device != current_device) {
+      return failed(cudaErrorIllegalAddress);
+    }
+  }
+  return cudaSuccess;
+}
 
 void submit(cudaStream_t stream, std::function<void()> work) {
   if (stream && stream->captured) {
@@ -128,15 +172,18 @@ extern "C" {
 
 // Memory.
 
-cudaError_t cudaMalloc(void** memory, size_t bytes) { return allocate(memory, bytes); }
-cudaError_t cudaFree(void* memory) { return release(memory); }
+cudaError_t cudaMalloc(void** memory, size_t bytes) {
+  return allocate(memory, bytes, current_device);
+}
+cudaError_t cudaFree(void* memory) { return release(memory, current_device); }
 
 cudaError_t cudaMallocAsync(void** memory, size_t bytes, cudaStream_t stream) {
   return stream && stream->captured ? failed(cudaErrorStreamCaptureUnsupported)
-                                    : allocate(memory, bytes);
+                                    : allocate(memory, bytes, device_of(stream));
 }
 cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream) {
-  return stream && stream->captured ? failed(cudaErrorStreamCaptureUnsupported) : release(memory);
+  return stream && stream->captured ? failed(cudaErrorStreamCaptureUnsupported)
+                                    : release(memory, device_of(stream));
 }
 
 cudaError_t cudaHostAlloc(void** memory, size_t bytes, unsigned) {
@@ -151,14 +198,14 @@ cudaError_t cudaFreeHost(void* memory) {
 
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   const std::lock_guard<std::mutex> lock(mutex);
-  *free = memory_bytes() - allocated;
+  *free = memory_bytes() - allocated[current_device];
   *total = memory_bytes();
   return cudaSuccess;
 }
 
 cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
-  if (!valid(target, source, bytes, kind)) {
+  if (!valid(target, source, bytes, kind, device_of(stream))) {
     return failed(cudaErrorInvalidValue);
   }
   submit(stream, [=] { std::memmove(target, source, bytes); });
@@ -182,7 +229,7 @@ cudaError_t cudaMemcpy2DAsync(void* target, size_t target_pitch, const void* sou
 }
 
 cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t stream) {
-  if (bytes > 0 && !on_device(memory, bytes)) {
+  if (bytes > 0 && device_of(memory, bytes) != device_of(stream)) {
     return failed(cudaErrorInvalidValue);
   }
   submit(stream, [=] { std::memset(memory, value, bytes); });
@@ -194,25 +241,27 @@ cudaError_t cudaMemset(void* memory, int value, size_t bytes) {
 
 cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* memory) {
   *attributes = {};
-  if (on_device(memory, 1)) {
+  const int device = device_of(memory, 1);
+  if (device >= 0) {
     attributes->type = cudaMemoryTypeDevice;
+    attributes->device = device;
     attributes->devicePointer = const_cast<void*>(memory);
   }
   return cudaSuccess;
 }
 
-cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) {
-  *pool = nullptr;
+cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device) {
+  *pool = reinterpret_cast<cudaMemPool_t>(static_cast<intptr_t>(device));
   return cudaSuccess;
 }
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
-cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t, cudaMemPoolAttr attribute, void* value) {
+cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value) {
   if (attribute != cudaMemPoolAttrReservedMemCurrent &&
       attribute != cudaMemPoolAttrUsedMemCurrent) {
     return failed(cudaErrorInvalidValue);
   }
   const std::lock_guard<std::mutex> lock(mutex);
-  *static_cast<uint64_t*>(value) = allocated;
+  *static_cast<uint64_t*>(value) = allocated[static_cast<int>(reinterpret_cast<intptr_t>(pool))];
   return cudaSuccess;
 }
 cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, size_t) { return cudaSuccess; }
@@ -221,6 +270,7 @@ cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, size_t) { return cudaSuccess; }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   *stream = new CUstream_st;
+  (*stream)->device = current_device;
   return cudaSuccess;
 }
 cudaError_t cudaStreamCreate(cudaStream_t* stream) { return cudaStreamCreateWithFlags(stream, 0); }
@@ -242,6 +292,7 @@ cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void*
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   *event = new CUevent_st;
+  (*event)->device = current_device;
   return cudaSuccess;
 }
 cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, 0); }
@@ -250,6 +301,9 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
   return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  if (event->device != device_of(stream)) {
+    return failed(cudaErrorInvalidResourceHandle);
+  }
   event->captured = stream ? stream->captured : nullptr;
   event->time = std::chrono::steady_clock::now();
   event->recorded = true;
@@ -329,15 +383,19 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
 // The device.
 
 cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
+  *count = device_count();
   return cudaSuccess;
 }
 cudaError_t cudaGetDevice(int* device) {
-  *device = 0;
+  *device = current_device;
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) {
-  return device == 0 ? cudaSuccess : failed(cudaErrorInvalidDevice);
+  if (device < 0 || device >= device_count()) {
+    return failed(cudaErrorInvalidDevice);
+  }
+  current_device = device;
+  return cudaSuccess;
 }
 cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
 cudaError_t cudaDriverGetVersion(int* version) {
@@ -350,7 +408,7 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
-  if (device != 0) {
+  if (device < 0 || device >= device_count()) {
     return failed(cudaErrorInvalidDevice);
   }
   *properties = {};
@@ -465,6 +523,10 @@ const char* cudaGetErrorName(cudaError_t error) {
       return "cudaErrorInvalidConfiguration";
     case cudaErrorInvalidDevice:
       return "cudaErrorInvalidDevice";
+    case cudaErrorInvalidResourceHandle:
+      return "cudaErrorInvalidResourceHandle";
+    case cudaErrorIllegalAddress:
+      return "cudaErrorIllegalAddress";
     case cudaErrorCooperativeLaunchTooLarge:
       return "cudaErrorCooperativeLaunchTooLarge";
     case cudaErrorStreamCaptureUnsupported:

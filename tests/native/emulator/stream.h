@@ -27,6 +27,10 @@ inline int blocks_per_multiprocessor(int threads, size_t shared_bytes) {
                    static_cast<int>(kSharedBytesPerMultiprocessor / (shared_bytes + 1024))});
 }
 
+// Whether a launch's stream is one of the current device, and no argument points to memory of
+// another: any aligned word of the arguments counts as an address.
+cudaError_t check_launch(cudaStream_t stream, const void* arguments, size_t bytes);
+
 // Runs the work at once, or records it where the stream is being captured.
 void submit(cudaStream_t stream, std::function<void()> work);
 

@@ -4,8 +4,11 @@ package org.elmo4j;
 
 import static org.junit.jupiter.api.Assertions.fail;
 import static org.junit.jupiter.api.Assumptions.abort;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-/** The CUDA device that tests run on: a real one, or the emulated one of the build. */
+import java.util.List;
+
+/** The CUDA devices that tests run on: real ones, or the emulated ones of the build. */
 public final class Cuda {
   private Cuda() {}
 
@@ -22,5 +25,13 @@ public final class Cuda {
       }
       return abort(e.getMessage());
     }
+  }
+
+  /** Two of them; where there are fewer the test is skipped. */
+  public static List<Device> two() {
+    device();
+    List<Device> all = Device.parseAll("cuda:all");
+    assumeTrue(all.size() >= 2, "expected two CUDA devices, found one");
+    return all.subList(0, 2);
   }
 }

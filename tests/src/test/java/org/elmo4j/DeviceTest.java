@@ -111,6 +111,46 @@ class DeviceTest {
   }
 
   @Test
+  void severalDevicesAreReadByNamesWithCommasBetween() {
+    assertEquals(List.of(Device.cpu()), Device.parseAll("cpu"));
+    assertEquals(List.of(Device.cpu(), Device.cpu()), Device.parseAll("cpu,CPU"));
+    for (String names : List.of("cpu,", "", "cpu,tpu", "cpu cpu")) {
+      assertThrows(ElmoException.class, () -> Device.parseAll(names), names);
+    }
+    ElmoException e = assertThrows(ElmoException.class, () -> Device.parseAll("cpu,cuda:999"));
+    assertTrue(e.getMessage().startsWith("device cuda:999: expected "), e.getMessage());
+  }
+
+  @Test
+  void allCudaDevicesAreThoseThatCanBeUsedOrTheReasonWhyNoneCan() {
+    try {
+      List<Device> all = Device.parseAll("cuda:all");
+      assertEquals(Device.cuda(all.get(0).index()), all.get(0));
+      assertEquals(all.size(), all.stream().distinct().count());
+    } catch (ElmoException e) {
+      assertEquals(e.getMessage(), assertThrows(ElmoException.class, Device::cuda).getMessage());
+    }
+  }
+
+  @Test
+  void aModelTakesEachDeviceOnceAndSeveralOnlyOfCuda() {
+    Device cpu = Device.cpu();
+    for (List<Device> devices : List.of(List.<Device>of(), List.of(cpu, cpu))) {
+      ElmoException e =
+          assertThrows(ElmoException.class, () -> ElmoModel.builder().devices(devices));
+      assertEquals("devices: expected one or more, each once, found " + devices, e.getMessage());
+    }
+    assertThrows(ElmoException.class, () -> ElmoModel.builder().devices(null));
+    Device cuda = Cuda.device();
+    assertThrows(ElmoException.class, () -> ElmoModel.builder().devices(List.of(cuda, cuda)));
+    ElmoException e =
+        assertThrows(ElmoException.class, () -> ElmoModel.builder().devices(List.of(cuda, cpu)));
+    assertEquals(
+        "devices: expected CUDA devices where there are several, found [cuda, cpu]",
+        e.getMessage());
+  }
+
+  @Test
   void aDeviceThatIsNotThereIsRefused() {
     ElmoException e = assertThrows(ElmoException.class, () -> Device.parse("cuda:999"));
     assertTrue(e.getMessage().startsWith("device cuda:999: expected "), e.getMessage());

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import org.elmo4j.backend.cuda.CudaDevices;
@@ -76,6 +78,24 @@ public final class Device {
         }
         return cuda(Integer.parseInt(lower.substring("cuda:".length())));
     }
+  }
+
+  /**
+   * Reads one or several for {@link ElmoModel.Builder#devices}: names as {@link #parse} takes them,
+   * with commas between; {@code cuda:all} is every CUDA device that can be used.
+   *
+   * @throws ElmoException as {@link #parse}; for {@code cuda:all} if there is none
+   */
+  public static List<Device> parseAll(String names) {
+    List<Device> devices = new ArrayList<>();
+    for (String name : names.split(",", -1)) {
+      if (name.equalsIgnoreCase("cuda:all")) {
+        CudaDevices.usable().forEach(index -> devices.add(cuda(index)));
+      } else {
+        devices.add(parse(name));
+      }
+    }
+    return devices;
   }
 
   /** Whether {@link #parse} knows such a name, wherever that device may be. */

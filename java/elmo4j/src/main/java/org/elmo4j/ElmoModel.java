@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -35,6 +36,7 @@ import org.elmo4j.backend.cuda.CudaBackend;
 import org.elmo4j.batch.Embedder;
 import org.elmo4j.batch.Merger;
 import org.elmo4j.batch.ReadAhead;
+import org.elmo4j.batch.Replicas;
 import org.elmo4j.hub.ModelHub;
 import org.elmo4j.text.TextSplitter;
 import org.elmo4j.weights.ModelOptions;
@@ -43,21 +45,21 @@ import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 
 /**
- * An ELMo model on one device (Peters et al. 2018, "Deep contextualized word representations"). It
- * holds native memory: close it. Any number of threads may use it at once, and get the same bits as
- * one thread would; a sentence's vectors do not depend on what it is batched with. (On processors
- * without AVX2 both hold to rounding, not to the bit.) {@link #close} waits for calls under way;
- * calls after it throw {@link IllegalStateException}.
+ * An ELMo model on one device, or once on each of several CUDA devices (Peters et al. 2018, "Deep
+ * contextualized word representations"). It holds native memory: close it. Any number of threads
+ * may use it at once, and get the same bits as one thread would; a sentence's vectors do not depend
+ * on what it is batched with. (On processors without AVX2 both hold to rounding, not to the bit.)
+ * {@link #close} waits for calls under way; calls after it throw {@link IllegalStateException}.
  */
 public final class ElmoModel implements AutoCloseable {
   private final String source;
   private final ModelOptions options;
   private final long parameters;
   private final ScalarMix mix;
-  private final Backend backend;
-  private final Embedder embedder;
+  private final Replicas replicas;
   private final Merger<List<Layer>, Embeddings> merger;
-  private final long mergedPositions;
+  private final long mergedPositions; // of one run
+  private final int mergedRuns; // at a time
   // Read: a call under way. Write: closing.
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
   private boolean closed;
@@ -67,22 +69,18 @@ public final class ElmoModel implements AutoCloseable {
     options = store.options();
     this.mix = mix;
     parameters = options.parameters();
-    backend = choices.backend(store);
-    try {
-      embedder =
-          new Embedder(
-              backend,
-              options,
-              store.encoder(),
-              choices.wordCacheBytes,
-              choices.workspaceBytes(backend));
-    } catch (Throwable e) {
-      backend.close();
-      throw e;
-    }
-    mergedPositions = choices.mergedTokens(backend);
+    replicas = new Replicas(choices.devices(), device -> choices.embedder(store, device));
+    int devices = replicas.all().size();
+    mergedPositions = choices.mergedTokens(first());
+    mergedRuns = devices * first().concurrentRuns();
     merger =
-        new Merger<>("the model " + source, this::embedEach, choices.mergeDelay, mergedPositions);
+        new Merger<>(
+            "the model " + source,
+            this::embedEach,
+            choices.mergeDelay,
+            mergedPositions,
+            devices,
+            mergedRuns);
   }
 
   /**
@@ -147,7 +145,7 @@ public final class ElmoModel implements AutoCloseable {
 
   /** As {@link #embed(List, Layer...)}, with more choices. */
   public Embeddings embed(List<? extends List<String>> sentences, EmbedOptions options) {
-    return embed(sentences, options, null);
+    return embed(sentences, options, null, null);
   }
 
   /**
@@ -224,14 +222,10 @@ public final class ElmoModel implements AutoCloseable {
     lock.readLock().lock();
     try {
       checkOpen();
-      return new ElmoSession(this, newState());
+      return new ElmoSession(this, replicas.pick());
     } finally {
       lock.readLock().unlock();
     }
-  }
-
-  LstmState newState() {
-    return new LstmState(backend, options);
   }
 
   /**
@@ -269,7 +263,8 @@ public final class ElmoModel implements AutoCloseable {
     require(sentences, "sentences");
     Layer[] wanted = layers.clone();
     ReadAhead<Embeddings> results =
-        new ReadAhead<>(sentences, sentence -> submit(sentence, wanted), 2 * mergedPositions);
+        new ReadAhead<>( // what runs, and as much again as one run takes
+            sentences, sentence -> submit(sentence, wanted), (mergedRuns + 1) * mergedPositions);
     return StreamSupport.stream(
             Spliterators.spliteratorUnknownSize(
                 results, Spliterator.ORDERED | Spliterator.NONNULL | Spliterator.IMMUTABLE),
@@ -288,42 +283,47 @@ public final class ElmoModel implements AutoCloseable {
     lock.readLock().lock();
     try {
       checkOpen();
-      int n = sentences.size();
-      List<Map<Layer, Memory>> memories = new ArrayList<>(n);
-      try {
-        for (int i = 0; i < n; i++) {
-          memories.add(new LinkedHashMap<>(2 * layers.size()));
-        }
-        List<Output> outputs = new ArrayList<>();
-        for (Layer layer : layers) {
-          checkAlone(layer);
-          boolean mean = layer.kind() == Layer.Kind.MEAN;
-          List<Memory> targets = new ArrayList<>(n);
-          for (int i = 0; i < n; i++) {
-            long rows = mean ? 1 : sentences.get(i).size();
-            Memory memory = backend.allocate(rows * dim(layer) * Float.BYTES);
-            memories.get(i).put(layer, memory);
-            targets.add(memory);
-          }
-          int maxLength = sentences.get(0).size(); // Counts where there is one sentence alone.
-          outputs.add(output(layer, false, maxLength, targets));
-        }
-        embedder.run(sentences, null, outputs);
-      } catch (Throwable e) {
-        memories.forEach(map -> map.values().forEach(Memory::close));
-        throw e;
-      }
-      List<Embeddings> results = new ArrayList<>(n);
-      for (int i = 0; i < n; i++) {
-        int length = sentences.get(i).size();
-        results.add(
-            new Embeddings(
-                List.of(sentences.get(i)), new int[] {length}, length, memories.get(i), this::dim));
-      }
-      return results;
+      return replicas.run(null, sentences, replica -> embedEach(replica, layers, sentences));
     } finally {
       lock.readLock().unlock();
     }
+  }
+
+  private List<Embeddings> embedEach(
+      Embedder replica, List<Layer> layers, List<List<String>> sentences) {
+    int n = sentences.size();
+    List<Map<Layer, Memory>> memories = new ArrayList<>(n);
+    try {
+      for (int i = 0; i < n; i++) {
+        memories.add(new LinkedHashMap<>(2 * layers.size()));
+      }
+      List<Output> outputs = new ArrayList<>();
+      for (Layer layer : layers) {
+        checkAlone(layer);
+        boolean mean = layer.kind() == Layer.Kind.MEAN;
+        List<Memory> targets = new ArrayList<>(n);
+        for (int i = 0; i < n; i++) {
+          long rows = mean ? 1 : sentences.get(i).size();
+          Memory memory = replica.backend().allocate(rows * dim(layer) * Float.BYTES);
+          memories.get(i).put(layer, memory);
+          targets.add(memory);
+        }
+        int maxLength = sentences.get(0).size(); // Counts where there is one sentence alone.
+        outputs.add(output(layer, false, maxLength, targets));
+      }
+      replica.run(sentences, null, outputs);
+    } catch (Throwable e) {
+      memories.forEach(map -> map.values().forEach(Memory::close));
+      throw e;
+    }
+    List<Embeddings> results = new ArrayList<>(n);
+    for (int i = 0; i < n; i++) {
+      int length = sentences.get(i).size();
+      results.add(
+          new Embeddings(
+              List.of(sentences.get(i)), new int[] {length}, length, memories.get(i), this::dim));
+    }
+    return results;
   }
 
   /** A sentence's result must not depend on what it happens to be merged with. */
@@ -357,8 +357,8 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * Puts words into the word cache before they are needed, in order until it is full. Without a
-   * cache it does nothing.
+   * Puts words into the word cache before they are needed, in order until it is full; into that of
+   * each device. Without a cache it does nothing.
    *
    * @throws ElmoException if a word is null
    * @throws IllegalStateException after {@link #close}
@@ -374,7 +374,7 @@ public final class ElmoModel implements AutoCloseable {
     lock.readLock().lock();
     try {
       checkOpen();
-      embedder.warm(copy);
+      replicas.all().forEach(replica -> replica.warm(copy));
     } finally {
       lock.readLock().unlock();
     }
@@ -384,71 +384,86 @@ public final class ElmoModel implements AutoCloseable {
   private void put(Path vocabulary, Path embeddings) {
     try (TokenEmbeddings ready = TokenEmbeddings.open(vocabulary, embeddings, options)) {
       float[] row = new float[ready.dim()];
-      for (int i = 0; i < ready.tokens().size() && embedder.hasRoom(); i++) {
-        ready.read(i, 1, FloatBuffer.wrap(row));
-        embedder.put(ready.tokens().get(i), row);
+      for (Embedder replica : replicas.all()) {
+        for (int i = 0; i < ready.tokens().size() && replica.hasRoom(); i++) {
+          ready.read(i, 1, FloatBuffer.wrap(row));
+          replica.put(ready.tokens().get(i), row);
+        }
       }
     }
   }
 
   /** What this model has done so far. Also after {@link #close}. */
   public Statistics statistics() {
-    return embedder.statistics();
+    return replicas.all().stream().map(Embedder::statistics).reduce(Statistics::plus).orElseThrow();
   }
 
-  Embeddings embed(List<? extends List<String>> input, EmbedOptions wanted, LstmState state) {
+  /**
+   * Embeds on one of the devices.
+   *
+   * @param on which; null for the one with the least to do
+   * @param state there, carried on; null to start from zero
+   */
+  Embeddings embed(
+      List<? extends List<String>> input, EmbedOptions wanted, Embedder on, LstmState state) {
     require(wanted, "options");
     List<List<String>> sentences = copy(input);
+    lock.readLock().lock();
+    try {
+      checkOpen();
+      return replicas.run(on, sentences, replica -> embed(replica, sentences, wanted, state));
+    } finally {
+      lock.readLock().unlock();
+    }
+  }
+
+  private Embeddings embed(
+      Embedder replica, List<List<String>> sentences, EmbedOptions wanted, LstmState state) {
     int[] lengths = new int[sentences.size()];
     int maxLength = 0;
     for (int i = 0; i < lengths.length; i++) {
       lengths[i] = sentences.get(i).size() + (wanted.boundaries() ? 2 : 0);
       maxLength = Math.max(maxLength, lengths[i]);
     }
-    lock.readLock().lock();
-    try {
-      checkOpen();
-      Map<Layer, Memory> memories = new LinkedHashMap<>();
-      try (Normalized normalized = new Normalized(sentences, wanted.boundaries())) {
-        List<Output> outputs = new ArrayList<>();
-        for (Layer layer : wanted.layers()) {
-          boolean mean = layer.kind() == Layer.Kind.MEAN;
-          long floats =
-              Math.multiplyExact((long) lengths.length * dim(layer), (long) (mean ? 1 : maxLength));
-          // First what can be refused.
-          scales(rows(layer));
-          Memory memory = backend.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
-          memories.put(layer, memory);
-          ScalarMix used = mix(rows(layer));
-          if (used != null && used.layerNorm() != ScalarMix.LayerNorm.NONE) {
-            normalized.add(used, mean, maxLength, memory);
-            continue;
-          }
-          outputs.add(output(layer, wanted.boundaries(), maxLength, List.of(memory)));
+    Backend backend = replica.backend();
+    Map<Layer, Memory> memories = new LinkedHashMap<>();
+    try (Normalized normalized = new Normalized(backend, sentences, wanted.boundaries())) {
+      List<Output> outputs = new ArrayList<>();
+      for (Layer layer : wanted.layers()) {
+        boolean mean = layer.kind() == Layer.Kind.MEAN;
+        long floats =
+            Math.multiplyExact((long) lengths.length * dim(layer), (long) (mean ? 1 : maxLength));
+        // First what can be refused.
+        scales(rows(layer));
+        Memory memory = backend.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
+        memories.put(layer, memory);
+        ScalarMix used = mix(rows(layer));
+        if (used != null && used.layerNorm() != ScalarMix.LayerNorm.NONE) {
+          normalized.add(used, mean, maxLength, memory);
+          continue;
         }
-        if (state != null) {
-          state.grow(lengths.length);
-        }
-        outputs.addAll(normalized.layers());
-        embedder.run(sentences, state, outputs);
-        normalized.write();
-      } catch (ArithmeticException e) {
-        memories.values().forEach(Memory::close);
-        throw new ElmoException(
-            "batch: expected results that can be addressed, found "
-                + lengths.length
-                + " x "
-                + maxLength
-                + " rows",
-            e);
-      } catch (Throwable e) {
-        memories.values().forEach(Memory::close);
-        throw e;
+        outputs.add(output(layer, wanted.boundaries(), maxLength, List.of(memory)));
       }
-      return new Embeddings(sentences, lengths, maxLength, memories, this::dim);
-    } finally {
-      lock.readLock().unlock();
+      if (state != null) {
+        state.grow(lengths.length);
+      }
+      outputs.addAll(normalized.layers());
+      replica.run(sentences, state, outputs);
+      normalized.write();
+    } catch (ArithmeticException e) {
+      memories.values().forEach(Memory::close);
+      throw new ElmoException(
+          "batch: expected results that can be addressed, found "
+              + lengths.length
+              + " x "
+              + maxLength
+              + " rows",
+          e);
+    } catch (Throwable e) {
+      memories.values().forEach(Memory::close);
+      throw e;
     }
+    return new Embeddings(sentences, lengths, maxLength, memories, this::dim);
   }
 
   /** A copy, so that what the caller does to the lists meanwhile changes nothing. */
@@ -528,13 +543,15 @@ public final class ElmoModel implements AutoCloseable {
   private final class Normalized implements AutoCloseable {
     private record Wanted(ScalarMix mix, boolean mean, int maxLength, Memory target) {}
 
+    private final Backend backend;
     private final List<List<String>> sentences;
     private final boolean boundaries;
     private final List<Wanted> wanted = new ArrayList<>();
     private final List<Memory> layers = new ArrayList<>();
     private int rows;
 
-    Normalized(List<List<String>> sentences, boolean boundaries) {
+    Normalized(Backend backend, List<List<String>> sentences, boolean boundaries) {
+      this.backend = backend;
       this.sentences = sentences;
       this.boundaries = boundaries;
       for (List<String> sentence : sentences) {
@@ -644,14 +661,23 @@ public final class ElmoModel implements AutoCloseable {
     return source;
   }
 
-  /** Where it runs. */
+  private Backend first() {
+    return replicas.all().get(0).backend();
+  }
+
+  /** Where it runs; of several devices the first. A result's is {@link Tensor#device}. */
   public Device device() {
-    return backend.device();
+    return first().device();
+  }
+
+  /** All devices where it runs, in the order they were given. */
+  public List<Device> devices() {
+    return replicas.all().stream().map(replica -> replica.backend().device()).toList();
   }
 
   /** How it holds its matrices there. */
   public Precision precision() {
-    return backend.precision();
+    return first().precision();
   }
 
   /** The mix behind {@link Layer#ELMO}: the model file's own, or all layers alike. */
@@ -669,9 +695,12 @@ public final class ElmoModel implements AutoCloseable {
     return parameters;
   }
 
-  /** Bytes of its device's memory that its weights take, in the form the kernels read. */
+  /**
+   * Bytes of device memory that its weights take, in the form the kernels read; on several devices
+   * all of them together.
+   */
   public long weightBytes() {
-    return backend.weightBytes();
+    return replicas.all().stream().mapToLong(replica -> replica.backend().weightBytes()).sum();
   }
 
   /**
@@ -685,8 +714,7 @@ public final class ElmoModel implements AutoCloseable {
     try {
       if (!closed) {
         closed = true;
-        embedder.close();
-        backend.close();
+        replicas.close();
       }
     } finally {
       lock.writeLock().unlock();
@@ -701,7 +729,7 @@ public final class ElmoModel implements AutoCloseable {
 
     private Opener opener;
     private Path optionsFile;
-    private Device device; // null for the best there is
+    private List<Device> devices; // null for the best there is
     private Precision precision; // null for the device's own
     private int threads = Runtime.getRuntime().availableProcessors();
     private ScalarMix mix;
@@ -787,8 +815,40 @@ public final class ElmoModel implements AutoCloseable {
     /** Where to run; {@link Device#auto} by default. */
     public Builder device(Device device) {
       require(device, "device");
-      this.device = device;
+      return devices(List.of(device));
+    }
+
+    /**
+     * Where to run: on several CUDA devices the model is loaded once on each, and a call runs on
+     * one of them, that with the fewest tokens to do, of equal ones the next in turn. So they help
+     * calls of several threads, {@link ElmoModel#submit} and {@link ElmoModel#embedAll}; one call
+     * is not divided. Results lie on the device that computed them ({@link Tensor#device}). What is
+     * said in bytes, {@link #wordCacheBytes} and {@link #workspaceBytes}, holds for each device.
+     *
+     * <p>A device that fails for good throws {@link ElmoDeviceException} from each call that comes
+     * to it, and since it has nothing to do most calls will: close the model, and restart the
+     * process to use that device again.
+     *
+     * @throws ElmoException if there is none, one is there twice, or there are several and not all
+     *     are CUDA devices
+     */
+    public Builder devices(List<Device> devices) {
+      require(devices, "devices");
+      List<Device> copy = new ArrayList<>(devices);
+      copy.forEach(device -> require(device, "device"));
+      if (copy.isEmpty() || new HashSet<>(copy).size() < copy.size()) {
+        throw new ElmoException("devices: expected one or more, each once, found " + copy);
+      }
+      if (copy.size() > 1 && !copy.stream().allMatch(Device::isCuda)) {
+        throw new ElmoException(
+            "devices: expected CUDA devices where there are several, found " + copy);
+      }
+      this.devices = copy;
       return this;
+    }
+
+    private List<Device> devices() {
+      return devices == null ? List.of(Device.auto()) : devices;
     }
 
     /**
@@ -825,8 +885,8 @@ public final class ElmoModel implements AutoCloseable {
      * What the word cache may take, by default 64 MiB: token representations of words are kept from
      * call to call, so that only new ones are computed. Counted are rows in native memory, reserved
      * when the model is loaded, and about 160 bytes of Java heap a word: 64 MiB hold 30,000 words
-     * of the published model. Results are the same bits with and without it (to rounding on
-     * processors without AVX2).
+     * of the published model. Each of several devices has a cache of its own. Results are the same
+     * bits with and without it (to rounding on processors without AVX2).
      *
      * @param bytes 0 for no cache
      * @throws ElmoException if it is negative
@@ -866,7 +926,7 @@ public final class ElmoModel implements AutoCloseable {
     }
 
     /**
-     * Memory of the device that all calls under way may take together, beside their results and a
+     * Memory of each device that all calls under way may take together, beside their results and a
      * few MB a thread; by default 128 MiB a thread and 128 MiB more, on a CUDA device a quarter of
      * what is free, 8 GiB at most. Large calls run in parts that fit; a call that does not fit
      * beside others waits for them; a single sentence that needs more runs alone. With less than
@@ -893,7 +953,8 @@ public final class ElmoModel implements AutoCloseable {
      * @param maxDelay how long a sentence waits for others while nothing runs, unless all have come
      *     back that the last run answered; by default 1 ms
      * @param maxTokens tokens, boundaries included, of one run; as many may wait for the next. By
-     *     default 12,288 for each two threads, 81,920 on a CUDA device
+     *     default 12,288 for each two threads, 40,960 on a CUDA device, where two runs may be under
+     *     way, so that one's copies go on beside the other's work
      * @throws ElmoException if the delay is negative or longer than a day, or there are no tokens
      */
     public Builder merging(Duration maxDelay, int maxTokens) {
@@ -912,7 +973,10 @@ public final class ElmoModel implements AutoCloseable {
     private int mergedTokens(Backend backend) {
       return mergedTokens != 0
           ? mergedTokens
-          : 2 * backend.batchPositions() * ((backend.parallelism() + 1) / 2);
+          : 2
+              * backend.batchPositions()
+              * ((backend.parallelism() + 1) / 2)
+              / backend.concurrentRuns();
     }
 
     private static List<String> readWords(Path file) {
@@ -925,9 +989,19 @@ public final class ElmoModel implements AutoCloseable {
       }
     }
 
-    /** The device and the way to run there are chosen here, and nowhere else. */
-    private Backend backend(WeightStore store) {
-      Device on = device == null ? Device.auto() : device;
+    private Embedder embedder(WeightStore store, Device device) {
+      Backend backend = backend(store, device);
+      try {
+        return new Embedder(
+            backend, store.options(), store.encoder(), wordCacheBytes, workspaceBytes(backend));
+      } catch (Throwable e) {
+        backend.close();
+        throw e;
+      }
+    }
+
+    /** The way to run on a device is chosen here, and nowhere else. */
+    private Backend backend(WeightStore store, Device on) {
       String named = System.getProperty("elmo4j.precision");
       Precision held = on.isCuda() ? Precision.FP16 : Precision.FP32;
       if (precision != null) {

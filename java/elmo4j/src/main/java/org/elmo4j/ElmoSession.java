@@ -5,6 +5,7 @@ package org.elmo4j;
 import java.util.Arrays;
 import java.util.List;
 import org.elmo4j.backend.LstmState;
+import org.elmo4j.batch.Embedder;
 
 /**
  * A run that carries LSTM state from call to call as the original tools do: row k of a batch goes
@@ -12,15 +13,17 @@ import org.elmo4j.backend.LstmState;
  * zero. The same sentence then gives different numbers each time, which {@link ElmoModel#embed}
  * avoids: use this for parity with the original tools only. Rows are a batch's sentences in the
  * order given; with a model of ELMoForManyLangs by falling length, equal ones in the order given.
- * Threads take turns; they share the state.
+ * Threads take turns; they share the state. Of a model on several devices a session uses one.
  */
 public final class ElmoSession implements AutoCloseable {
   private final ElmoModel model;
+  private final Embedder replica; // in whose memory the state lies
   private LstmState state; // null once closed
 
-  ElmoSession(ElmoModel model, LstmState state) {
+  ElmoSession(ElmoModel model, Embedder replica) {
     this.model = model;
-    this.state = state;
+    this.replica = replica;
+    state = replica.newState();
   }
 
   /** As {@link ElmoModel#embed(List, Layer...)}, going on from this session's state. */
@@ -37,7 +40,7 @@ public final class ElmoSession implements AutoCloseable {
       List<? extends List<String>> sentences, EmbedOptions options) {
     LstmState next = open().copy(); // Moved batch by batch, whatever comes after.
     try {
-      Embeddings embeddings = model.embed(sentences, options, next);
+      Embeddings embeddings = model.embed(sentences, options, replica, next);
       state.close();
       state = next;
       return embeddings;
@@ -95,7 +98,7 @@ public final class ElmoSession implements AutoCloseable {
   /** Forgets all state: the next call starts from zero. */
   public synchronized void reset() {
     open().close();
-    state = model.newState();
+    state = replica.newState();
   }
 
   private LstmState open() {

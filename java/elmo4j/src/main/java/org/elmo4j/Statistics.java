@@ -6,7 +6,8 @@ import java.time.Duration;
 
 /**
  * What a model has done since it was loaded: {@link ElmoModel#statistics}. Immutable. Counts of a
- * call that is under way may be there in part.
+ * call that is under way may be there in part. Of a model on several devices it is the sum over
+ * them.
  *
  * @param calls calls that embedded; requests that ran together are one
  * @param sentences sentences embedded
@@ -19,7 +20,7 @@ import java.time.Duration;
  * @param wordTime time in token representations, the sum over calls
  * @param biLmTime time in the biLM and in writing results, the sum over calls
  * @param peakWorkspaceBytes the most native memory reserved at a time for calls under way, their
- *     results not counted
+ *     results not counted; of several devices the sum of each one's most
  * @param nativeBytes memory that this process holds now, on the host and on CUDA devices: weights,
  *     word caches, workspace and results of all models
  * @param cudnnWholeRuns layers and directions that cuDNN ran over all steps at once, where it runs
@@ -41,6 +42,25 @@ public record Statistics(
     long nativeBytes,
     long cudnnWholeRuns,
     long cudnnStepwiseRuns) {
+
+  /** Of two devices together. */
+  Statistics plus(Statistics other) {
+    return new Statistics(
+        calls + other.calls,
+        sentences + other.sentences,
+        tokens + other.tokens,
+        batches + other.batches,
+        wordsComputed + other.wordsComputed,
+        wordHits + other.wordHits,
+        wordMisses + other.wordMisses,
+        wordsCached + other.wordsCached,
+        wordTime.plus(other.wordTime),
+        biLmTime.plus(other.biLmTime),
+        peakWorkspaceBytes + other.peakWorkspaceBytes,
+        other.nativeBytes, // of the process
+        cudnnWholeRuns + other.cudnnWholeRuns,
+        cudnnStepwiseRuns + other.cudnnStepwiseRuns);
+  }
 
   /** The share of {@code wordHits}, 0 to 1; 0 before the first word. */
   public double hitRate() {

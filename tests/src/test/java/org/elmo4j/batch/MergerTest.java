@@ -66,7 +66,12 @@ class MergerTest {
   }
 
   private static Merger<String, Result> merger(Work work, long maxPositions) {
-    return new Merger<>("the test's merger", work, Duration.ZERO, maxPositions);
+    return merger(work, maxPositions, 1, 1);
+  }
+
+  private static Merger<String, Result> merger(
+      Work work, long maxPositions, int devices, int maxRuns) {
+    return new Merger<>("the test's merger", work, Duration.ZERO, maxPositions, devices, maxRuns);
   }
 
   @Test
@@ -212,7 +217,9 @@ class MergerTest {
               return sentences.stream().map(s -> new Result(s.get(0))).toList();
             },
             Duration.ZERO,
-            100)) {
+            100,
+            1,
+            1)) {
       CompletableFuture<Result> failed = merger.submit("k", List.of("a"));
       assertSame(failure, assertThrows(CompletionException.class, failed::join).getCause());
       assertEquals("b", merger.submit("k", List.of("b")).join().text);
@@ -224,7 +231,7 @@ class MergerTest {
     Work work = new Work();
     work.permits.release(10);
     try (Merger<String, Result> merger =
-        new Merger<>("the test's merger", work, Duration.ofHours(1), 6)) {
+        new Merger<>("the test's merger", work, Duration.ofHours(1), 6, 1, 1)) {
       CompletableFuture<Result> a = merger.submit("k", List.of("a")); // 3 positions each: full
       CompletableFuture<Result> b = merger.submit("k", List.of("b"));
       a.join();
@@ -252,7 +259,7 @@ class MergerTest {
           }
         };
     try (Merger<Object, Result> merger =
-        new Merger<>("m", (k, sentences) -> List.of(), Duration.ofDays(1), 6)) {
+        new Merger<>("m", (k, sentences) -> List.of(), Duration.ofDays(1), 6, 1, 1)) {
       CompletableFuture<Result> a = merger.submit(kind, List.of("a"));
       CompletableFuture<Result> b = merger.submit(kind, List.of("b")); // full
       assertSame(failure, assertThrows(CompletionException.class, a::join).getCause());
@@ -280,7 +287,9 @@ class MergerTest {
               return List.of(new Stubborn(), new Stubborn());
             },
             Duration.ofDays(1),
-            9)) {
+            9,
+            1,
+            1)) {
       CompletableFuture<AutoCloseable> cancelled = merger.submit("k", List.of("a"));
       CompletableFuture<AutoCloseable> answered = merger.submit("k", List.of("b"));
       CompletableFuture<AutoCloseable> missing = merger.submit("k", List.of("c")); // full
@@ -298,7 +307,7 @@ class MergerTest {
   void closingCompletesWhatWasSubmittedAndRefusesMore() {
     Work work = new Work();
     Merger<String, Result> merger =
-        new Merger<>("the test's merger", work, Duration.ofHours(1), 100);
+        new Merger<>("the test's merger", work, Duration.ofHours(1), 100, 1, 1);
     List<CompletableFuture<Result>> futures = new ArrayList<>();
     for (int i = 0; i < 10; i++) {
       futures.add(merger.submit("k", List.of("s" + i)));
@@ -360,6 +369,141 @@ class MergerTest {
     assertNull(closed.join());
     assertThrows(IllegalStateException.class, () -> merger.submit("k", List.of("x")));
     assertFalse(work.runs.isEmpty());
+  }
+
+  @Test
+  void whoFindsTheQueueFullIsNotHeldUpUntilTheDelayIsOver() {
+    Work work = new Work();
+    work.permits.release(10);
+    try (Merger<String, Result> merger =
+        new Merger<>("the test's merger", work, Duration.ofHours(1), 7, 1, 1)) {
+      CompletableFuture<Result> first = merger.submit("k", List.of("a", "b", "c")); // 5 positions
+      merger.submit("k", List.of("d")); // 3
+      assertEquals("k a b c", first.join().text); // Within the test's minute, not in an hour.
+    }
+  }
+
+  @Test
+  void aSecondRunOfADeviceBeginsOnceItIsFull() {
+    Work work = new Work();
+    try (Merger<String, Result> merger = merger(work, 12, 1, 2)) { // 4 sentences of 3 positions
+      merger.submit("k", List.of("first"));
+      work.begun.acquireUninterruptibly();
+      for (int i = 0; i < 4; i++) {
+        merger.submit("k", List.of("s" + i));
+      }
+      work.begun.acquireUninterruptibly(); // and the first goes on
+      for (int i = 4; i < 8; i++) {
+        merger.submit("k", List.of("s" + i));
+      }
+      assertEquals(2, work.runs.size()); // A third may not be under way.
+      work.permits.release();
+      work.begun.acquireUninterruptibly();
+      work.permits.release(2);
+    }
+    assertEquals(
+        List.of(
+            List.of("k", "first"),
+            List.of("k", "s0", "s1", "s2", "s3"),
+            List.of("k", "s4", "s5", "s6", "s7")),
+        work.runs);
+  }
+
+  @Test
+  void whatIsNotFullBeginsWhenAnEarlierRunEnds() {
+    Work work = new Work();
+    try (Merger<String, Result> merger = merger(work, 100, 1, 2)) {
+      merger.submit("k", List.of("first"));
+      work.begun.acquireUninterruptibly();
+      CompletableFuture<Result> a = merger.submit("k", List.of("a"));
+      CompletableFuture<Result> b = merger.submit("k", List.of("b"));
+      work.permits.release(2);
+      assertEquals("k a", a.join().text);
+      assertEquals("k b", b.join().text);
+    }
+    assertEquals(List.of(List.of("k", "first"), List.of("k", "a", "b")), work.runs);
+  }
+
+  @Test
+  void onSeveralDevicesRunsBeginSideBySide() {
+    Work work = new Work();
+    try (Merger<String, Result> merger = merger(work, 100, 2, 4)) {
+      merger.submit("k", List.of("a"));
+      work.begun.acquireUninterruptibly();
+      merger.submit("k", List.of("b"));
+      work.begun.acquireUninterruptibly();
+      merger.submit("k", List.of("c")); // Not full: it waits for one of them to end.
+      merger.submit("k", List.of("d"));
+      work.permits.release(3);
+    }
+    assertEquals(List.of(List.of("k", "a"), List.of("k", "b"), List.of("k", "c", "d")), work.runs);
+  }
+
+  @Test
+  void closingWaitsForAllRunsUnderWay() {
+    Work work = new Work();
+    Merger<String, Result> merger = merger(work, 3, 1, 3);
+    List<CompletableFuture<Result>> futures = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      futures.add(merger.submit("k", List.of("s" + i)));
+      work.begun.acquireUninterruptibly();
+    }
+    futures.add(merger.submit("k", List.of("s3")));
+    Thread closer = new Thread(merger::close);
+    closer.start();
+    while (closer.getState() != Thread.State.WAITING) {
+      Thread.onSpinWait();
+    }
+    assertTrue(futures.stream().noneMatch(CompletableFuture::isDone));
+    work.permits.release(4);
+    join(closer);
+    for (int i = 0; i < 4; i++) {
+      assertEquals("k s" + i, futures.get(i).getNow(null).text);
+    }
+  }
+
+  @Test
+  void severalRunsOfManyThreadsAnswerEachSentenceOnce() throws Exception {
+    AtomicInteger underWay = new AtomicInteger();
+    AtomicInteger most = new AtomicInteger();
+    AtomicInteger answered = new AtomicInteger();
+    List<Thread> threads = new ArrayList<>();
+    try (Merger<String, Result> merger =
+        new Merger<>(
+            "m",
+            (kind, sentences) -> {
+              most.accumulateAndGet(underWay.incrementAndGet(), Math::max);
+              List<Result> results = sentences.stream().map(s -> new Result(s.get(0))).toList();
+              answered.addAndGet(results.size());
+              Thread.yield();
+              underWay.decrementAndGet();
+              return results;
+            },
+            Duration.ofNanos(1000),
+            30,
+            2,
+            3)) {
+      AtomicInteger wrong = new AtomicInteger();
+      for (int t = 0; t < 8; t++) {
+        String name = "t" + t + " ";
+        threads.add(
+            new Thread(
+                () -> {
+                  for (int i = 0; i < 500; i++) {
+                    CompletableFuture<Result> one = merger.submit(name, List.of(name + i));
+                    CompletableFuture<Result> two = merger.submit("all", List.of(name + i));
+                    if (!one.join().text.equals(name + i) || !two.join().text.equals(name + i)) {
+                      wrong.incrementAndGet();
+                    }
+                  }
+                }));
+      }
+      threads.forEach(Thread::start);
+      threads.forEach(MergerTest::join);
+      assertEquals(0, wrong.get());
+    }
+    assertEquals(8 * 2 * 500, answered.get());
+    assertTrue(most.get() <= 3, () -> most + " runs under way");
   }
 
   private static void join(Thread thread) {

@@ -494,6 +494,8 @@ class MainTest {
         "embed --threads 0 x",
         "embed --threads many x",
         "embed --device tpu x",
+        "embed --device cuda:0,tpu x",
+        "embed --device cuda:all, x",
         "embed --model a --options-file b --weight-file c x",
         "embed --options-file b x",
         "embed --weight-file b x",

@@ -23,6 +23,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.elmo4j.ElmoException;
@@ -213,7 +214,9 @@ final class BenchCommand implements Callable<Integer> {
     precision = model.precision().name().toLowerCase(Locale.ROOT);
     device =
         model.device().isCuda()
-            ? CudaDevices.describe(model.device().index())
+            ? model.devices().stream()
+                .map(each -> CudaDevices.describe(each.index()))
+                .collect(Collectors.joining("; "))
             : "cpu, " + CpuBackend.describe();
     return model;
   }

@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import org.elmo4j.Device;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Layer;
 import org.elmo4j.backend.cpu.CpuBackend;
@@ -82,7 +83,9 @@ final class InfoCommand implements Callable<Integer> {
         clip(options.projectionClip()));
     line(out, "mix", "%s, gamma %s", Arrays.toString(model.mix().weights()), model.mix().gamma());
     line(out, "parameters", "%,d", model.parameters());
-    line(out, "weights", "%.1f MB on %s", model.weightBytes() / 1e6, model.device());
+    String devices =
+        model.devices().stream().map(Device::toString).collect(Collectors.joining(", "));
+    line(out, "weights", "%.1f MB on %s", model.weightBytes() / 1e6, devices);
     line(out, "word_emb", "%d values a token", model.dim(Layer.WORD_EMB));
     line(
         out,

@@ -53,8 +53,8 @@ final class ModelChoice {
       names = "--device",
       paramLabel = "DEVICE",
       description =
-          "auto, cpu, cuda or cuda:N. Default: auto, a GPU where there is one (elmo info"
-              + " --devices).")
+          "auto, cpu, cuda or cuda:N; several GPUs with commas between, or all with cuda:all."
+              + " Default: auto, a GPU where there is one (elmo info --devices).")
   private String device = "auto";
 
   @Option(
@@ -96,8 +96,12 @@ final class ModelChoice {
     if (threads != null && threads < 1) {
       throw usage("--threads: expected 1 or more, found " + threads);
     }
-    if (!device.matches("auto|cpu|cuda(:[0-9]+)?")) {
-      throw usage("--device: expected auto, cpu, cuda or cuda:N, found " + device);
+    String one = "(auto|cpu|cuda(:([0-9]{1,4}|all))?)";
+    if (!device.matches(one + "(," + one + ")*")) {
+      throw usage(
+          "--device: expected auto, cpu, cuda, cuda:N or cuda:all, with commas between several,"
+              + " found "
+              + device);
     }
     if (precision != null && !precision.matches("fp32|bf16|fp16")) {
       throw usage("--precision: expected fp32, bf16 or fp16, found " + precision);
@@ -140,7 +144,7 @@ final class ModelChoice {
               + ": expected a model's name, folder or file, found none (elmo models lists the"
               + " names)");
     }
-    ElmoModel.Builder builder = ElmoModel.builder().device(Device.parse(device));
+    ElmoModel.Builder builder = ElmoModel.builder().devices(Device.parseAll(device));
     if (precision != null) {
       builder.precision(Precision.parse(precision));
     }

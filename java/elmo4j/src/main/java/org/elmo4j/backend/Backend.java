@@ -23,6 +23,14 @@ public interface Backend extends AutoCloseable {
   /** How many pieces of work it does at once: what to split a large call into. */
   int parallelism();
 
+  /**
+   * How many calls of {@link #run} at a time it takes to keep it busy: more than one where one
+   * call's copies go on beside another's work.
+   */
+  default int concurrentRuns() {
+    return 1;
+  }
+
   /** Positions of one batch with which it works at full speed. */
   int batchPositions();
 

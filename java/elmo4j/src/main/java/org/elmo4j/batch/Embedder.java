@@ -34,6 +34,7 @@ public final class Embedder implements AutoCloseable {
   private static final int WARM_CHUNK = 4096;
 
   private final Backend backend;
+  private final ModelOptions options;
   private final TokenEncoder encoder;
   private final int projectionDim;
   private final boolean stateByLength;
@@ -56,7 +57,7 @@ public final class Embedder implements AutoCloseable {
   private final LongAdder biLmNanos = new LongAdder();
 
   /**
-   * Feeds this backend, which stays the caller's to close.
+   * Feeds this backend, and closes it in the end.
    *
    * @param encoder what the model makes of a token
    * @param wordCacheBytes what the word cache may take; 0 for none
@@ -70,6 +71,7 @@ public final class Embedder implements AutoCloseable {
       long wordCacheBytes,
       long workspaceBytes) {
     this.backend = backend;
+    this.options = options;
     this.workspaceBytes = workspaceBytes;
     this.encoder = encoder;
     stateByLength = options.dictionary() != null; // as the originals do
@@ -78,6 +80,16 @@ public final class Embedder implements AutoCloseable {
     partPositions = workspaceBytes / 4 / wordBytes;
     workspace = new Semaphore(kibibytes(workspaceBytes), true);
     cache = new WordCache(backend, wordCacheBytes, projectionDim, encoder.maxCharacters());
+  }
+
+  /** What it feeds. */
+  public Backend backend() {
+    return backend;
+  }
+
+  /** State for {@link #run}, with no rows yet; the caller closes it. */
+  public LstmState newState() {
+    return new LstmState(backend, options);
   }
 
   private static int kibibytes(long bytes) {
@@ -325,9 +337,10 @@ public final class Embedder implements AutoCloseable {
         runs[1]);
   }
 
-  /** Frees the word cache. No call may be under way. */
+  /** Frees the word cache and closes the backend. No call may be under way. */
   @Override
   public void close() {
     cache.close();
+    backend.close();
   }
 }

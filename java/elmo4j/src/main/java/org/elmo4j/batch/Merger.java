@@ -19,8 +19,9 @@ import org.elmo4j.ElmoException;
 
 /**
  * Merges sentences that many threads hand in into runs. A run begins when enough positions wait, or
- * when the first that waits has waited long enough; while it goes on, the next one gathers. What
- * waits is bounded: who brings more is held up. Any number of threads may use it.
+ * when the first that waits has waited long enough; while it goes on, the next one gathers, and
+ * begins too where several may be under way and it is full. What waits is bounded: who brings more
+ * is held up. Any number of threads may use it.
  *
  * @param <K> what a sentence asks for; only sentences that ask for equal things run together
  * @param <R> a result
@@ -53,11 +54,13 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
   private final Run<K, R> work;
   private final long delay; // ns
   private final long maxPositions;
+  private final int devices;
+  private final int maxRuns;
 
   // Threads that end when there is nothing to do. Futures complete on one of their own: what their
   // users hang on to them holds up no run.
-  private final ExecutorService runner = thread("elmo4j-merger");
-  private final ExecutorService completer = thread("elmo4j-results");
+  private final ExecutorService runner;
+  private final ExecutorService completer = threads("elmo4j-results", 1);
   private volatile Thread completing;
 
   private final ReentrantLock lock = new ReentrantLock();
@@ -68,7 +71,8 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
   private long queuedPositions;
   private long lastEnd = System.nanoTime() - Long.MAX_VALUE / 2;
   private int expected; // requests that may wait soon after the last run
-  private boolean running; // the runner looks after the queue
+  private boolean attended; // a runner looks after the queue: one, with a run still to take
+  private int underWay; // runs that were taken
   private boolean closed;
 
   /**
@@ -79,19 +83,32 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
    *     that the last run answered
    * @param maxPositions positions (tokens and two boundaries a sentence) of one run, and of what
    *     waits; a single sentence may have more
+   * @param devices that runs are spread over: while fewer runs than these are under way, the next
+   *     begins as if there were none
+   * @param maxRuns how many may be under way at a time; those beyond {@code devices} begin only
+   *     when they are full, so that small requests still run together
    */
-  public Merger(String owner, Run<K, R> work, Duration maxDelay, long maxPositions) {
+  public Merger(
+      String owner,
+      Run<K, R> work,
+      Duration maxDelay,
+      long maxPositions,
+      int devices,
+      int maxRuns) {
     this.owner = owner;
     this.work = work;
     this.delay = maxDelay.toNanos();
     this.maxPositions = maxPositions;
+    this.devices = devices;
+    this.maxRuns = maxRuns;
+    runner = threads("elmo4j-merger", maxRuns);
   }
 
-  private static ExecutorService thread(String name) {
+  private static ExecutorService threads(String name, int count) {
     ThreadPoolExecutor executor =
         new ThreadPoolExecutor(
-            1,
-            1,
+            count,
+            count,
             1,
             TimeUnit.SECONDS,
             new LinkedBlockingQueue<>(),
@@ -116,16 +133,14 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     try {
       int positions = Batches.positions(sentence);
       while (!closed && !queue.isEmpty() && queuedPositions + positions > maxPositions) {
+        arrival.signal(); // What waits for more gets no more: it is full.
         room.await();
       }
       if (closed) {
         throw new IllegalStateException(owner + " was closed");
       }
       Request<K, R> request = new Request<>(kind, sentence);
-      if (!running) {
-        runner.execute(this::runAll); // Waits for the lock. No thread to be had: it throws.
-        running = true;
-      }
+      attend();
       queue.add(request);
       queuedPositions += positions;
       arrival.signal();
@@ -135,6 +150,14 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
       throw new ElmoException("submit: expected room in the queue, found an interrupt", e);
     } finally {
       lock.unlock();
+    }
+  }
+
+  /** Sees to it that somebody looks after the queue, unless enough is under way. */
+  private void attend() {
+    if (!attended && underWay < maxRuns) {
+      runner.execute(this::runAll); // Waits for the lock. No thread to be had: it throws.
+      attended = true;
     }
   }
 
@@ -152,6 +175,9 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
         }
         noteEnd(run.size());
         hand(run, results, failure);
+        if (!goOn()) {
+          return;
+        }
       }
     } catch (Throwable e) {
       // No memory for the next run, or a kind that cannot be compared: no future may wait for ever.
@@ -165,6 +191,20 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     try {
       lastEnd = System.nanoTime();
       expected = queue.size() + handedOut;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** After a run: whether this runner shall look after the queue, or another one does. */
+  private boolean goOn() {
+    lock.lock();
+    try {
+      underWay--;
+      arrival.signal(); // What waited for a run to end may begin.
+      boolean mine = !attended;
+      attended = true;
+      return mine;
     } finally {
       lock.unlock();
     }
@@ -198,7 +238,7 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
   private void failAll(Throwable failure) {
     lock.lock();
     try {
-      running = false;
+      attended = false;
       idle.signalAll();
       room.signalAll();
       for (int left = queue.size(); left > 0; left--) { // An action may submit again.
@@ -227,7 +267,7 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
       while (true) {
         dropCancelled();
         if (queue.isEmpty()) {
-          running = false;
+          attended = false;
           idle.signalAll();
           return null;
         }
@@ -236,15 +276,15 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
         // there is nobody to wait for.
         long sinceEnd = System.nanoTime() - lastEnd;
         long waited = Math.min(sinceEnd, System.nanoTime() - queue.peek().arrived);
+        boolean free = underWay < devices;
         if (closed
             || queuedPositions >= maxPositions
             || lock.hasWaiters(room)
-            || waited >= delay
-            || sinceEnd < delay && queue.size() >= expected) {
+            || free && (waited >= delay || sinceEnd < delay && queue.size() >= expected)) {
           return take();
         }
         try {
-          arrival.awaitNanos(delay - waited);
+          arrival.awaitNanos(free ? delay - waited : Long.MAX_VALUE);
         } catch (InterruptedException e) {
           return take(); // Nobody interrupts this thread; if somebody does, it hurries.
         }
@@ -290,6 +330,15 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     }
     queuedPositions -= positions;
     room.signalAll();
+    underWay++;
+    attended = false;
+    if (!queue.isEmpty()) {
+      try {
+        attend();
+      } catch (Throwable e) {
+        // Without a thread more the rest waits for the end of this run.
+      }
+    }
     return run;
   }
 
@@ -304,7 +353,7 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
       closed = true;
       arrival.signal();
       room.signalAll();
-      while (running) {
+      while (attended || underWay > 0) {
         idle.awaitUninterruptibly();
       }
     } finally {

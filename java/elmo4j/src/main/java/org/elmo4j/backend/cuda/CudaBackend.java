@@ -176,6 +176,12 @@ public final class CudaBackend implements Backend {
     return 1;
   }
 
+  /** Two: the next one's ids and plan go up, and results go down, while one computes. */
+  @Override
+  public int concurrentRuns() {
+    return 2;
+  }
+
   @Override
   public int batchPositions() {
     return BATCH_POSITIONS;
@@ -299,10 +305,13 @@ public final class CudaBackend implements Backend {
   @Override
   public void copy(Memory source, Memory target) {
     if (source instanceof CudaMemory from && target instanceof NativeMemory) {
+      device.enter();
+      stream(source);
       from.read(0, from.bytes(), (data, at, n) -> Pointer.memcpy(target.bytePointer(at), data, n));
       return;
     }
     write(source.bytePointer(0), source.bytes(), target);
+    device.stream().synchronize(); // It may be a result.
   }
 
   /** Copies host memory up, a part at a time. */
@@ -321,6 +330,8 @@ public final class CudaBackend implements Backend {
 
   @Override
   public void read(Memory source, int numberBytes, long offset, float[] target) {
+    device.enter();
+    stream(source); // Unlike a result's readers: what wrote it may still be under way.
     if (numberBytes == Float.BYTES) {
       source.copyTo(offset, target);
       return;

@@ -129,6 +129,24 @@ public final class CudaDevices {
     }
   }
 
+  /**
+   * The numbers of all devices that can be used.
+   *
+   * @throws ElmoException if there is none, and why the first cannot
+   */
+  public static List<Integer> usable() {
+    List<Integer> usable = new ArrayList<>();
+    for (int i = 0; Found.PROBLEM == null && i < Found.DEVICES.size(); i++) {
+      if (problem(i) == null) {
+        usable.add(i);
+      }
+    }
+    if (usable.isEmpty()) {
+      require(0);
+    }
+    return usable;
+  }
+
   /** A line about each device, or one that says why there is none. */
   public static List<String> describe() {
     if (Found.PROBLEM != null || Found.DEVICES.isEmpty()) {

@@ -123,16 +123,16 @@ final class CudaMemory extends Memory {
     void take(Pointer from, long at, long bytes);
   }
 
-  /** Copies bytes to the host, a part at a time, and waits for them. */
+  /**
+   * Copies bytes to the host, a part at a time, and waits for them. It waits for no stream before:
+   * a result was complete when it was handed out, and its owner is busy with the next run by now.
+   */
   void read(long offset, long bytes, Sink sink) {
     block().retain();
     try {
       CudaDevice device = stream.device();
       device.enter();
-      // Results have been waited for when they are handed out; the thread's own stream is not
-      // held up by what others do.
       CudaStream own = device.stream();
-      own.waitFor(stream);
       try (PinnedPool.Block pinned = device.pinned().take(Math.min(bytes, CHUNK))) {
         for (long at = 0; at < bytes; at += CHUNK) {
           long n = Math.min(CHUNK, bytes - at);
@@ -157,7 +157,6 @@ final class CudaMemory extends Memory {
       CudaDevice device = stream.device();
       device.enter();
       CudaStream own = device.stream();
-      own.waitFor(stream);
       pinned = device.pinned().take(bytes());
       if (bytes() > 0) {
         device.check(

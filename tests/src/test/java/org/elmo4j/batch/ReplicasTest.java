@@ -1,0 +1,142 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.batch;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import org.elmo4j.Device;
+import org.elmo4j.ElmoException;
+import org.elmo4j.Precision;
+import org.elmo4j.backend.Memory;
+import org.elmo4j.backend.cpu.CpuBackend;
+import org.elmo4j.weights.ModelOptions;
+import org.elmo4j.weights.RandomWeights;
+import org.elmo4j.weights.WeightStore;
+import org.junit.jupiter.api.Test;
+
+/** Which replica a call goes to; three on the CPU here. */
+class ReplicasTest {
+  private static final List<Device> THREE = Collections.nCopies(3, Device.cpu());
+
+  private static Embedder load(Device device) {
+    ModelOptions options =
+        new ModelOptions(
+            4,
+            50,
+            List.of(new ModelOptions.Filter(1, 4)),
+            ModelOptions.Activation.RELU,
+            0,
+            8,
+            4,
+            1,
+            false,
+            3,
+            3);
+    WeightStore store = new RandomWeights(options, 1);
+    return new Embedder(
+        new CpuBackend(store, Precision.FP32, 1), options, store.encoder(), 0, 1 << 20);
+  }
+
+  private static List<List<String>> sentence(int tokens) {
+    return List.of(Collections.nCopies(tokens, "x"));
+  }
+
+  private static int next(Replicas replicas, int tokens) {
+    return replicas.run(null, sentence(tokens), replicas.all()::indexOf);
+  }
+
+  @Test
+  void replicasWithNothingToDoTakeTurns() {
+    try (Replicas replicas = new Replicas(THREE, ReplicasTest::load)) {
+      List<Integer> used = new ArrayList<>();
+      for (int i = 0; i < 7; i++) {
+        used.add(i % 2 == 0 ? next(replicas, i) : replicas.all().indexOf(replicas.pick()));
+      }
+      assertEquals(List.of(0, 1, 2, 0, 1, 2, 0), used);
+    }
+  }
+
+  @Test
+  void aCallGoesToTheReplicaWithTheFewestPositions() {
+    try (Replicas replicas = new Replicas(THREE, ReplicasTest::load)) {
+      List<Integer> used = new ArrayList<>();
+      replicas.run(
+          null,
+          sentence(10),
+          busiest ->
+              replicas.run(
+                  null,
+                  sentence(5),
+                  busy -> {
+                    used.add(next(replicas, 1)); // the third
+                    used.add(next(replicas, 100)); // whose calls have ended
+                    return replicas.run(
+                        null,
+                        sentence(7),
+                        third -> {
+                          used.add(next(replicas, 1)); // the second, 5 tokens
+                          return null;
+                        });
+                  }));
+      assertEquals(List.of(2, 2, 1), used);
+      assertEquals(2, next(replicas, 1)); // Nothing is under way any more.
+    }
+  }
+
+  @Test
+  void aCallThatStaysOnAReplicaCountsThere() {
+    try (Replicas replicas = new Replicas(THREE, ReplicasTest::load)) {
+      Embedder first = replicas.pick();
+      replicas.run(
+          first,
+          sentence(1),
+          on -> {
+            assertEquals(first, on);
+            assertEquals(
+                List.of(1, 2, 1), List.of(next(replicas, 9), next(replicas, 9), next(replicas, 9)));
+            return null;
+          });
+    }
+  }
+
+  @Test
+  void aCallThatFailsIsUnderWayNoMore() {
+    try (Replicas replicas = new Replicas(THREE, ReplicasTest::load)) {
+      for (int i = 0; i < 3; i++) {
+        assertThrows(
+            ElmoException.class,
+            () ->
+                replicas.run(
+                    null,
+                    sentence(99),
+                    on -> {
+                      throw new ElmoException("no luck");
+                    }));
+      }
+      assertEquals(0, next(replicas, 1));
+    }
+  }
+
+  @Test
+  void whereOneCannotBeLoadedThoseBeforeAreClosed() {
+    long before = Memory.liveBytes();
+    List<Device> asked = new ArrayList<>();
+    assertThrows(
+        ElmoException.class,
+        () ->
+            new Replicas(
+                THREE,
+                device -> {
+                  asked.add(device);
+                  if (asked.size() == 3) {
+                    throw new ElmoException("no room");
+                  }
+                  return load(device);
+                }));
+    assertEquals(before, Memory.liveBytes());
+  }
+}
