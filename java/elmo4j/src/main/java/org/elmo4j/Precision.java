@@ -11,8 +11,8 @@ public enum Precision {
 
   /**
    * Matrices in bfloat16: half the memory, 32-bit sums and state. With AMX several times as fast as
-   * {@link #FP32}, with AVX512-BF16 up to twice; on other processors only small batches gain. Vectors keep a cosine of at
-   * least 0.9999 with those of FP32. On the CPU alone.
+   * {@link #FP32}, with AVX512-BF16 up to twice; on other processors only small batches gain.
+   * Vectors keep a cosine of at least 0.9999 with those of FP32. On the CPU alone.
    */
   BF16,
 

@@ -620,7 +620,10 @@ class MainTest {
     assertTrue(out.lines().anyMatch(line -> line.matches("elmo +256 values a token")), out);
     assertTrue(out.lines().anyMatch(line -> line.matches("word_emb +128 values a token")), out);
     String devices = done("info", "--devices").out;
-    assertTrue(devices.lines().anyMatch(line -> line.matches("cpu +(portable|avx2|avx512|avx512bf16|amx).*")));
+    assertTrue(
+        devices
+            .lines()
+            .anyMatch(line -> line.matches("cpu +(portable|avx2|avx512|avx512bf16|amx).*")));
     assertTrue(devices.lines().anyMatch(line -> line.startsWith("cuda")), devices);
   }
 
