@@ -64,7 +64,7 @@ def kernels(path):
 def elmo(path):
     for line in path.read_text(encoding="utf-8").splitlines():
         run = json.loads(line)
-        name = f"elmo bench {run['precision']}"
+        name = f"elmo bench {run['precision']}, biLM {path.stem.removeprefix('elmo-')}"
         for key, title in (("tokens_per_second", "word cache empty"),
                            ("warm_tokens_per_second", "word cache full")):
             if key in run:
@@ -99,7 +99,7 @@ def main():
         print(f"elmo4j {commit.read_text(encoding='utf-8').strip()}\n")
     print("| what | result | |\n|---|---|---|")
     for name, rows in (("stages.tsv", lambda _: stages(folder)), ("kernels.json", kernels),
-                       ("elmo.json", elmo), ("torch.json", torch)):
+                       ("elmo-own.json", elmo), ("elmo-cudnn.json", elmo), ("torch.json", torch)):
         path = folder / name
         if not path.exists() or path.stat().st_size == 0:
             print(f"| {name} | none | |")

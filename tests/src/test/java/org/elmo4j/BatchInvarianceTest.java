@@ -14,6 +14,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -30,6 +31,7 @@ class BatchInvarianceTest {
     return Models.batch(new Random(4), 97, 14);
   }
 
+  @Tag("long")
   @ParameterizedTest
   @ValueSource(strings = {"avx2", "avx512", "avx512bf16", "amx"})
   void batchesOfAnySizeAndOrderGiveTheSameBits(String isa) {
@@ -37,6 +39,7 @@ class BatchInvarianceTest {
   }
 
   /** OpenBLAS, which multiplies there, adds in an order that depends on the number of rows. */
+  @Tag("long")
   @Test
   void batchesOfAnySizeAndOrderGiveTheSameNumbersOnOtherProcessors() {
     Isa.with("portable", () -> assertBatchesGiveTheSame(Expected::assertAlike));
@@ -91,6 +94,7 @@ class BatchInvarianceTest {
     }
   }
 
+  @Tag("long")
   @Test
   void callsFromSixtyFourThreadsAtOnceGiveTheBitsOfOne() throws Exception {
     int callers = 64;

@@ -21,12 +21,14 @@ import org.elmo4j.cli.Main;
 import org.elmo4j.oracle.GoldenCase;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Models in the forms of other software, which wrote these files, give the golden numbers. */
+@Tag("long")
 class FormatsTest {
   private static final Path ROOT =
       Path.of(System.getProperty("elmo4j.root"), "tests", "golden-formats");

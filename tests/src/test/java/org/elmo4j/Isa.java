@@ -4,6 +4,8 @@ package org.elmo4j;
 
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import org.elmo4j.weights.RandomWeights;
+
 /** The instruction sets that the CPU backend has kernels for. */
 final class Isa {
   private static final String PROPERTY = "elmo4j.cpu.isa";
@@ -19,7 +21,11 @@ final class Isa {
     System.setProperty(PROPERTY, isa);
     try {
       try {
-        Models.random(Models.TINY, 1).close();
+        ElmoModel.builder()
+            .weights(new RandomWeights(Models.TINY, 1))
+            .device(Device.cpu())
+            .load()
+            .close();
       } catch (ElmoException e) {
         abort(e.getMessage());
       }

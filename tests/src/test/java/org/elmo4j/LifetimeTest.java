@@ -19,6 +19,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.elmo4j.backend.NativeMemory;
 import org.junit.jupiter.api.RepeatedTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Closing in any order and at any time; memory that comes back. */
@@ -166,6 +167,7 @@ class LifetimeTest {
     }
   }
 
+  @Tag("long")
   @RepeatedTest(10)
   void closingTheModelDuringCallsLetsThemEndOrRefusesThem() throws Exception {
     int callers = 8;

@@ -23,6 +23,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.elmo4j.backend.NativeMemory;
 import org.elmo4j.weights.RandomWeights;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Single sentences and streams of them, embedded together. */
@@ -43,6 +44,7 @@ class RequestsTest {
         .load();
   }
 
+  @Tag("long")
   @Test
   void submittedSentencesOfManyThreadsGetTheBitsOfABatch() throws Exception {
     List<List<String>> sentences = Models.batch(new Random(1), 200, 12);
@@ -123,6 +125,7 @@ class RequestsTest {
     assertEquals(0, NoLeaks.settle(0));
   }
 
+  @Tag("long")
   @Test
   void aStreamOfSentencesComesBackInOrderWithTheBitsOfABatch() {
     List<List<String>> sentences = Models.batch(new Random(3), 300, 12);

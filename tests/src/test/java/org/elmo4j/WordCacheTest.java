@@ -23,6 +23,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.elmo4j.backend.NativeMemory;
 import org.elmo4j.weights.RandomWeights;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -161,6 +162,7 @@ class WordCacheTest {
     }
   }
 
+  @Tag("long")
   @Test
   void manyThreadsThatEvictEachOthersWordsGetTheirOwn() throws Exception {
     ExecutorService executor = Executors.newFixedThreadPool(8);
@@ -194,6 +196,7 @@ class WordCacheTest {
     }
   }
 
+  @Tag("long")
   @Test
   void callsInManyPartsGiveTheSameBitsWithinTheBudget() {
     List<List<String>> batch = Models.batch(new Random(8), 4000, 12);

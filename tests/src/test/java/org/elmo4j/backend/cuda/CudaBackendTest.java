@@ -226,6 +226,23 @@ class CudaBackendTest {
   }
 
   @Test
+  void theBiLmOfCudnnIsThereOrOneSentenceSaysWhatIsMissing() {
+    System.setProperty("elmo4j.cuda.bilm", "cudnn");
+    try (ElmoModel model = model()) {
+      model.embed(GOLDEN.sentences(), LAYERS).close();
+      assertTrue(model.statistics().cudnnStepwiseRuns() > 0); // The clip binds.
+    } catch (ElmoException e) {
+      assertTrue(
+          e.getMessage()
+              .startsWith(
+                  "biLM by cuDNN: expected cuDNN 9 and org.bytedeco:cuda with its natives, found "),
+          e.getMessage());
+    } finally {
+      System.clearProperty("elmo4j.cuda.bilm");
+    }
+  }
+
+  @Test
   void aLoadThatFailsLeavesNothing() {
     long before = Memory.liveBytes();
     for (int i = 0; i < 40; i += 3) {

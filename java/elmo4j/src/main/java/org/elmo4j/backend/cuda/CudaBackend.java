@@ -88,7 +88,7 @@ public final class CudaBackend implements Backend {
       loadTokens(store, reader, uploads);
       biLm =
           useCudnn()
-              ? new CudnnBiLm(options, type, this.device, reader, uploads)
+              ? cudnn(reader, uploads)
               : new OwnBiLm(options, type, this.device, reader, uploads);
     } catch (Throwable e) {
       close();
@@ -103,6 +103,20 @@ public final class CudaBackend implements Backend {
       throw new ElmoException("elmo4j.cuda.bilm: expected own or cudnn, found \"" + wanted + "\"");
     }
     return wanted.equals("cudnn");
+  }
+
+  private BiLm cudnn(WeightReader reader, Uploader uploads) {
+    try {
+      return new CudnnBiLm(options, type, device, reader, uploads);
+    } catch (LinkageError e) {
+      Throwable cause = e;
+      while (cause.getCause() != null) {
+        cause = cause.getCause();
+      }
+      throw new ElmoException(
+          "biLM by cuDNN: expected cuDNN 9 and org.bytedeco:cuda with its natives, found " + cause,
+          e);
+    }
   }
 
   private void limit(WeightStore store, String what, int found, int most) {

@@ -106,7 +106,8 @@ final class CudnnBiLm implements BiLm {
   /**
    * Brings the weights to the device.
    *
-   * @throws ElmoException if there is no cuDNN, or it cannot run this model
+   * @throws ElmoException if cuDNN cannot run this model
+   * @throws LinkageError if there is no cuDNN, or nothing of org.bytedeco:cuda
    */
   CudnnBiLm(
       ModelOptions options, int type, CudaDevice device, WeightReader reader, Uploader uploads) {
@@ -121,17 +122,7 @@ final class CudnnBiLm implements BiLm {
               + " cells, found "
               + options.projectionDim());
     }
-    try {
-      Loader.load(org.bytedeco.cuda.global.cudnn.class);
-    } catch (LinkageError e) {
-      Throwable cause = e;
-      while (cause.getCause() != null) {
-        cause = cause.getCause();
-      }
-      throw new ElmoException(
-          "biLM by cuDNN: expected cuDNN 9 and org.bytedeco:cuda with its natives, found " + cause,
-          e);
-    }
+    Loader.load(org.bytedeco.cuda.global.cudnn.class);
     try {
       Worker worker = take();
       check(cudnnCreateDropoutDescriptor(dropout), "cudnnCreateDropoutDescriptor");
