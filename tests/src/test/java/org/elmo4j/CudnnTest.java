@@ -23,8 +23,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 class CudnnTest {
   private static final String PROPERTY = "elmo4j.cuda.bilm";
 
-  /** Absolute, and relative to the wanted value: cuDNN adds in an order of its own. */
-  private static final double TOLERANCE = 1e-4;
+  /** Absolute, and relative to the wanted value. */
+  private static final double TOLERANCE = 2e-5;
 
   private static final double HALF_TOLERANCE = 2e-2;
 
