@@ -20,7 +20,6 @@
 #define ELMO4J_CPU_PRODUCT_H_
 
 #include <algorithm>
-#include <type_traits>
 
 #include "simd.h"
 
@@ -96,11 +95,14 @@ struct Packing<Bf16> {
 // Part of the left-hand side and what it meets: several stand side by side ([x; h]).
 template <class W>
 struct Operand {
+  using Weight = W;
+  using Row = const float*;
+
   const float* const* rows;
   int64_t depth;
   const W* packed;
 
-  const float* row(int64_t r) const { return rows[r]; }
+  Row row(int64_t r) const { return rows[r]; }
 };
 
 #ifdef ELMO4J_OPENBLAS
@@ -163,8 +165,6 @@ constexpr int64_t kRows = 3;
 // Of what runs inside a tile: called instead, it would keep the accumulators in memory.
 #define ELMO4J_INLINE inline __attribute__((always_inline))
 
-// Copies of a tile's accumulators that nothing else can refer to, so that they stay in registers
-// whatever becomes of the callers' functions.
 template <int R>
 ELMO4J_INLINE void copy(const Vec (*from)[4], Vec (*to)[4]) {
 #pragma GCC unroll 8
@@ -188,24 +188,27 @@ ELMO4J_INLINE void multiply_add(const float* const* a, int64_t k, const Vec* b, 
   }
 }
 
-// Adds one operand's part of a tile. With kFetch, memory that will be read later is fetched into L2
-// meanwhile: from `soon` on as much as a quarter of this panel.
+// Fetches the next line of memory that will be read later into L2, if it shall.
+template <bool kFetch>
+ELMO4J_INLINE void fetch(const char*& soon) {
+  if (kFetch) {
+    __builtin_prefetch(soon, 0, 2);
+    soon += kPanel;
+  }
+}
+
+// Adds one operand's part of a tile; with kFetch, as much memory as a quarter of this panel is
+// fetched meanwhile, from `soon` on.
 template <int R, bool kFetch>
 ELMO4J_INLINE void accumulate(const float* const* a, int64_t depth, const float* weights,
-                              const char* soon, Vec (*sums)[4]) {
-  Vec acc[R][4];
-  copy<R>(sums, acc);
+                              const char* soon, Vec (*acc)[4]) {
   for (int64_t k = 0; k < depth; k++) {
-    if (kFetch) {
-      __builtin_prefetch(soon, 0, 2);
-      soon += kPanel;
-    }
+    fetch<kFetch>(soon);
     const Vec b[4] = {load(weights), load(weights + kLanes), load(weights + 2 * kLanes),
                       load(weights + 3 * kLanes)};
     multiply_add<R>(a, k, b, acc);
     weights += kPanel;
   }
-  copy<R>(acc, sums);
 }
 
 inline IntVec load_words(const Bf16* pairs) {
@@ -216,14 +219,9 @@ inline IntVec load_words(const Bf16* pairs) {
 
 template <int R, bool kFetch>
 ELMO4J_INLINE void accumulate(const float* const* a, int64_t depth, const Bf16* weights,
-                              const char* soon, Vec (*sums)[4]) {
-  Vec acc[R][4];
-  copy<R>(sums, acc);
+                              const char* soon, Vec (*acc)[4]) {
   for (int64_t k = 0; k < depth; k += 2) {
-    if (kFetch) {
-      __builtin_prefetch(soon, 0, 2);
-      soon += kPanel;
-    }
+    fetch<kFetch>(soon);
     Vec b[4];
     for (int j = 0; j < 4; j++) {
       const IntVec even = load_words(weights + 2 * j * kLanes) << 16;
@@ -242,7 +240,6 @@ ELMO4J_INLINE void accumulate(const float* const* a, int64_t depth, const Bf16* 
     }
     weights += 2 * kPanel;
   }
-  copy<R>(acc, sums);
 }
 
 #if defined(__AVX512BF16__)
@@ -257,18 +254,22 @@ namespace ELMO4J_ISA {
 template <int R, class Left, class Before, class After>
 void tile(int64_t row, int64_t panel, const Left* operands, int operand_count, int64_t quarter,
           Before& before, After& after) {
-  using W = std::remove_const_t<std::remove_pointer_t<decltype(operands->packed)> >;
-  Vec acc[R][4];
+  using W = typename Left::Weight;
+  Vec sums[R][4];
   for (int r = 0; r < R; r++) {
-    before(row + r, panel, acc[r]);
+    before(row + r, panel, sums[r]);
   }
   for (int i = 0; i < operand_count; i++) {
-    decltype(operands->row(0)) a[R];
+    typename Left::Row a[R];
     for (int r = 0; r < R; r++) {
       a[r] = operands[i].row(row + r);
     }
     const int64_t size = Packing<W>::depth(operands[i].depth) * kPanel;
     const W* weights = operands[i].packed + panel * size;
+    // Copies that nothing else can refer to: they stay in registers whether or not the callers'
+    // functions are inlined.
+    Vec acc[R][4];
+    copy<R>(sums, acc);
     if (quarter < 0) {
       accumulate<R, false>(a, operands[i].depth, weights, nullptr, acc);
     } else {
@@ -276,9 +277,10 @@ void tile(int64_t row, int64_t panel, const Left* operands, int operand_count, i
       const int64_t quarter_size = size * static_cast<int64_t>(sizeof(W)) / 4;
       accumulate<R, true>(a, operands[i].depth, weights, next + quarter * quarter_size, acc);
     }
+    copy<R>(acc, sums);
   }
   for (int r = 0; r < R; r++) {
-    after(row + r, panel, acc[r]);
+    after(row + r, panel, sums[r]);
   }
 }
 

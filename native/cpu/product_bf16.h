@@ -18,11 +18,14 @@ constexpr int64_t kTileRows = 16;
 // An Operand's rows in scratch: [rows to whole tiles, depth], depth padded with zeros as the
 // weights are.
 struct RoundedOperand {
+  using Weight = Bf16;
+  using Row = const Bf16*;
+
   const Bf16* rows;
   int64_t depth;
   const Bf16* packed;
 
-  const Bf16* row(int64_t r) const { return rows + r * depth; }
+  Row row(int64_t r) const { return rows + r * depth; }
 };
 
 // Rounds rows of floats to bfloat16, to nearest, padded with zeros to `padded` numbers a row.
@@ -60,14 +63,9 @@ inline float* round_operands(int64_t rows, const Operand<Bf16>* operands, int op
 // denormal numbers taken for zero.
 template <int R, bool kFetch>
 ELMO4J_INLINE void accumulate(const Bf16* const* a, int64_t depth, const Bf16* weights,
-                              const char* soon, Vec (*sums)[4]) {
-  Vec acc[R][4];
-  copy<R>(sums, acc);
+                              const char* soon, Vec (*acc)[4]) {
   for (int64_t k = 0; k < depth; k += 2) {
-    if (kFetch) {
-      __builtin_prefetch(soon, 0, 2);
-      soon += kPanel;
-    }
+    fetch<kFetch>(soon);
     __m512i b[4];
 #pragma GCC unroll 4
     for (int j = 0; j < 4; j++) {
@@ -85,7 +83,6 @@ ELMO4J_INLINE void accumulate(const Bf16* const* a, int64_t depth, const Bf16* w
     }
     weights += 2 * kPanel;
   }
-  copy<R>(acc, sums);
 }
 
 }  // namespace ELMO4J_ISA

@@ -109,12 +109,9 @@ public final class CudaBackend implements Backend {
     try {
       return new CudnnBiLm(options, type, device, reader, uploads);
     } catch (LinkageError e) {
-      Throwable cause = e;
-      while (cause.getCause() != null) {
-        cause = cause.getCause();
-      }
       throw new ElmoException(
-          "biLM by cuDNN: expected cuDNN 9 and org.bytedeco:cuda with its natives, found " + cause,
+          "biLM by cuDNN: expected cuDNN 9 and org.bytedeco:cuda with its natives, found "
+              + CudaDevices.deepestCause(e),
           e);
     }
   }

@@ -66,12 +66,17 @@ public final class CudaDevices {
       Loader.load(CudaKernels.class);
       return null;
     } catch (LinkageError | RuntimeException e) {
-      Throwable cause = e;
-      while (cause.getCause() != null) {
-        cause = cause.getCause();
-      }
-      return "expected CUDA 13's runtime library, found " + cause.getMessage();
+      return "expected CUDA 13's runtime library, found " + deepestCause(e).getMessage();
     }
+  }
+
+  /** The loader's own words are the innermost. */
+  static Throwable deepestCause(Throwable e) {
+    Throwable cause = e;
+    while (cause.getCause() != null) {
+      cause = cause.getCause();
+    }
+    return cause;
   }
 
   private static String driverProblem() {
