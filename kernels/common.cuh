@@ -45,11 +45,15 @@ inline cudaError_t allow_shared(const void* kernel) {
              : error;
 }
 
-#ifndef ELMO4J_EMULATED
 template <typename... Parameters, size_t... I>
-cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
-                   cudaStream_t stream, bool cooperative, std::tuple<Parameters...>& values,
-                   std::index_sequence<I...>) {
+int launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
+           cudaStream_t stream, bool cooperative, std::tuple<Parameters...>& values,
+           std::index_sequence<I...>) {
+#ifdef ELMO4J_EMULATED
+  const std::vector<emulator::Argument> arguments = {{&std::get<I>(values), sizeof(Parameters)}...};
+  return emulator::launch([=] { std::apply(kernel, values); }, arguments, grid, block, shared_bytes,
+                          cooperative, stream);
+#else
   const void* function = reinterpret_cast<const void*>(kernel);
   if (shared_bytes > 48 << 10) {
     const cudaError_t error = allow_shared(function);
@@ -61,20 +65,15 @@ cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t 
   return cooperative
              ? cudaLaunchCooperativeKernel(function, grid, block, arguments, shared_bytes, stream)
              : cudaLaunchKernel(function, grid, block, arguments, shared_bytes, stream);
-}
 #endif
+}
 
 template <typename... Parameters, typename... Arguments>
 int launch(bool cooperative, void (*kernel)(Parameters...), dim3 grid, dim3 block,
            size_t shared_bytes, cudaStream_t stream, Arguments&&... arguments) {
   std::tuple<Parameters...> values(std::forward<Arguments>(arguments)...);
-#ifdef ELMO4J_EMULATED
-  return emulator::launch([=] { std::apply(kernel, values); }, &values, sizeof values, grid, block,
-                          shared_bytes, cooperative, stream);
-#else
   return launch(kernel, grid, block, shared_bytes, stream, cooperative, values,
                 std::index_sequence_for<Parameters...>());
-#endif
 }
 
 }  // namespace detail

@@ -313,8 +313,8 @@ int launch_steps(const Machine& machine, const Recurrence<T>& r, elmo4j_stream s
 // Steps of few rows.
 int launch_resident(const Machine& machine, const ResidentPlan& plan, const Recurrence<__half>& r,
                     int positions, float* const (&gates)[2], elmo4j_stream stream) {
-  InputGates ahead;
-  Resident<kMaxSteps> p;
+  InputGates ahead = {};
+  Resident<kMaxSteps> p = {};
   for (int d = 0; d < 2; d++) {
     const Direction<__half>& from = r.directions[d];
     ahead.directions[d] = from;
@@ -421,7 +421,7 @@ int elmo4j_cuda_lstm(int type, int64_t cells, int64_t projection, const void* co
     using T = decltype(zero);
     const Workspace at = parts(type, cells, projection, sentences, positions);
     char* memory = static_cast<char*>(workspace);
-    Recurrence<T> r;
+    Recurrence<T> r = {};
     for (int d = 0; d < 2; d++) {
       r.directions[d] = {static_cast<const T*>(kernel_x[d]),
                          static_cast<const T*>(kernel_h[d]),

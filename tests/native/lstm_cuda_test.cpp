@@ -361,6 +361,37 @@ TEST_P(LstmCudaTest, PackedWeightsLieAsDocumented) {
   EXPECT_EQ(wanted_bytes, bytes);
 }
 
+// Fills stack that later calls use.
+__attribute__((noinline)) void leave_on_stack(const void* pointer) {
+  const void* volatile memory[8192];
+  for (const void* volatile& word : memory) {
+    word = pointer;
+  }
+}
+
+// What a launch is given is all its own: the emulator takes each word of it that points to memory
+// of another device for a mistake.
+TEST_P(LstmCudaTest, NothingOfTheStackIsLaunched) {
+  int devices = 0;
+  ASSERT_EQ(cudaSuccess, cudaGetDeviceCount(&devices));
+  if (devices < 2) {
+    GTEST_SKIP() << "one device";
+  }
+  ASSERT_EQ(cudaSuccess, cudaSetDevice(1));
+  void* elsewhere;
+  ASSERT_EQ(cudaSuccess, cudaMalloc(&elsewhere, 1));
+  ASSERT_EQ(cudaSuccess, cudaSetDevice(0));
+  for (const LstmLayer& layer :
+       {LstmLayer{64, 32, 0.5f, 0.3f, 1, 0}, LstmLayer{20, 12, 0.5f, 0.3f, 1, 0}}) {
+    const Problem p = problem(layer, {6, 6, 3}, true, 0.2);
+    leave_on_stack(elsewhere);
+    run(p);
+  }
+  ASSERT_EQ(cudaSuccess, cudaSetDevice(1));
+  EXPECT_EQ(cudaSuccess, cudaFree(elsewhere));
+  ASSERT_EQ(cudaSuccess, cudaSetDevice(0));
+}
+
 ELMO4J_FOR_EACH_TYPE(LstmCudaTest);
 
 // The published sizes on an H200, which has 132 multiprocessors with 227 KiB for a block, on an

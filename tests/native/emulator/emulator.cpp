@@ -564,7 +564,7 @@ void releasing([[maybe_unused]] const void* address) {
 #endif
 }
 
-int launch(const std::function<void()>& kernel, const void* arguments, size_t bytes, dim3 grid,
+int launch(const std::function<void()>& kernel, const std::vector<Argument>& arguments, dim3 grid,
            dim3 block, size_t shared_bytes, bool cooperative, cudaStream_t stream) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > 0x7fffffffu || grid.y > 65535 ||
       grid.z > 65535 || block.x == 0 || block.y == 0 || block.z == 0 || block.x > 1024 ||
@@ -579,7 +579,7 @@ int launch(const std::function<void()>& kernel, const void* arguments, size_t by
           kMultiprocessors * blocks_per_multiprocessor(block.x * block.y * block.z, shared_bytes)) {
     return failed(cudaErrorCooperativeLaunchTooLarge);
   }
-  const cudaError_t error = check_launch(stream, arguments, bytes);
+  const cudaError_t error = check_launch(stream, arguments);
   if (error != cudaSuccess) {
     return error;
   }

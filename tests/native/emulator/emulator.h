@@ -33,6 +33,7 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <vector>
 
 #define __launch_bounds__(...)
 
@@ -50,9 +51,14 @@ struct Thread {
 // The thread that runs on this host thread; null outside of kernels.
 extern __thread Thread* running __attribute__((tls_model("initial-exec")));
 
-// Runs `kernel` once for each thread, with the `bytes` of arguments that it holds; returns a
-// cudaError_t.
-int launch(const std::function<void()>& kernel, const void* arguments, size_t bytes, dim3 grid,
+// One of a kernel's arguments.
+struct Argument {
+  const void* at;
+  size_t bytes;
+};
+
+// Runs `kernel`, which holds such arguments, once for each thread; returns a cudaError_t.
+int launch(const std::function<void()>& kernel, const std::vector<Argument>& arguments, dim3 grid,
            dim3 block, size_t shared_bytes, bool cooperative, cudaStream_t stream);
 
 // The block's dynamic shared memory.

@@ -135,16 +135,18 @@ bool valid(void* target, const void* source, size_t bytes, cudaMemcpyKind kind, 
 
 }  // namespace
 
-cudaError_t check_launch(cudaStream_t stream, const void* arguments, size_t bytes) {
+cudaError_t check_launch(cudaStream_t stream, const std::vector<Argument>& arguments) {
   if (device_of(stream) != current_device) {
     return failed(cudaErrorInvalidResourceHandle);
   }
-  for (size_t at = 0; device_count() > 1 && at + sizeof(void*) <= bytes; at += sizeof(void*)) {
-    const void* word;
-    std::memcpy(&word, static_cast<const char*>(arguments) + at, sizeof word);
-    const int device = device_of(word, 1);
-    if (device != kHost && device != current_device) {
-      return failed(cudaErrorIllegalAddress);
+  for (const Argument& argument : arguments) {
+    for (size_t at = 0; at + sizeof(void*) <= argument.bytes; at += sizeof(void*)) {
+      const void* word;
+      std::memcpy(&word, static_cast<const char*>(argument.at) + at, sizeof word);
+      const int device = device_of(word, 1);
+      if (device != kHost && device != current_device) {
+        return failed(cudaErrorIllegalAddress);
+      }
     }
   }
   return cudaSuccess;

@@ -11,6 +11,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <vector>
+
+#include "emulator.h"
 
 namespace elmo4j {
 namespace emulator {
@@ -28,8 +31,8 @@ inline int blocks_per_multiprocessor(int threads, size_t shared_bytes) {
 }
 
 // Whether a launch's stream is one of the current device, and no argument points to memory of
-// another: any aligned word of the arguments counts as an address.
-cudaError_t check_launch(cudaStream_t stream, const void* arguments, size_t bytes);
+// another: any aligned word of an argument counts as an address.
+cudaError_t check_launch(cudaStream_t stream, const std::vector<Argument>& arguments);
 
 // Runs the work at once, or records it where the stream is being captured.
 void submit(cudaStream_t stream, std::function<void()> work);
