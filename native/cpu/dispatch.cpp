@@ -203,6 +203,16 @@ void elmo4j_cpu_lstm(int isa, int type, int64_t cells, int64_t projection, const
                             input_rows, h, c, output, scratch));
 }
 
+void elmo4j_cpu_lstm_steps(int isa, int type, int64_t cells, int64_t projection,
+                           const void* kernel_x, const void* kernel_h, const float* bias,
+                           const void* projector, float cell_clip, float projection_clip, int skip,
+                           int64_t sentences, int64_t steps, const float* const* input, float* h,
+                           float* c, float* const* output, float* scratch) {
+  ELMO4J_DISPATCH(
+      isa, lstm_steps(type, cells, projection, kernel_x, kernel_h, bias, projector, cell_clip,
+                      projection_clip, skip, sentences, steps, input, h, c, output, scratch));
+}
+
 void elmo4j_cpu_scalar_mix(int isa, int64_t dim, int halves, int64_t terms,
                            const float* const* forward, const float* const* backward,
                            const int32_t* const* rows, const float* scale, int64_t sentences,

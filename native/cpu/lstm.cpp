@@ -47,12 +47,45 @@ Scratch scratch_parts(int64_t sentences, int64_t cells, int64_t projection) {
   return at;
 }
 
-template <class W>
+// A batch in reading order: sentences by falling length, each read from one end to the other.
+struct Batch {
+  int64_t sentences, projection;
+  const int32_t* start;
+  const int32_t* length;
+  int backward;
+  const float* input;
+  const int32_t* input_rows;
+  float* output;
+
+  int64_t steps() const { return length[0]; }
+  int64_t length_of(int64_t r) const { return length[r]; }
+  int64_t position(int64_t r, int64_t t) const {
+    return backward ? start[r] + length[r] - 1 - t : start[r] + t;
+  }
+  const float* in(int64_t r, int64_t t) const {
+    const int64_t p = position(r, t);
+    return input + (input_rows ? input_rows[p] : p) * projection;
+  }
+  float* out(int64_t r, int64_t t) const { return output + position(r, t) * projection; }
+};
+
+// The same number of steps for all, from and to anywhere.
+struct Steps {
+  int64_t sentences, count;
+  const float* const* input;
+  float* const* output;
+
+  int64_t steps() const { return count; }
+  int64_t length_of(int64_t) const { return count; }
+  const float* in(int64_t r, int64_t t) const { return input[t * sentences + r]; }
+  float* out(int64_t r, int64_t t) const { return output[t * sentences + r]; }
+};
+
+template <class W, class Rows>
 void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_h,
           const float* bias, const W* projector, float cell_clip, float projection_clip, int skip,
-          int64_t sentences, const int32_t* start, const int32_t* length, int backward,
-          const float* input, const int32_t* input_rows, float* h, float* c, float* output,
-          float* scratch) {
+          const Rows& all, float* h, float* c, float* scratch) {
+  const int64_t sentences = all.sentences;
   const Scratch at = scratch_parts<W>(sentences, cells, projection);
   float* m = scratch + at.m;
   const float** x = reinterpret_cast<const float**>(scratch + at.x);
@@ -67,13 +100,6 @@ void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_
     h_rows[r] = h + r * projection;
     m_rows[r] = m + r * cells;
   }
-  const auto position = [&](int64_t r, int64_t t) {
-    return backward ? start[r] + length[r] - 1 - t : start[r] + t;
-  };
-  const auto input_row = [&](int64_t r, int64_t t) {
-    const int64_t p = position(r, t);
-    return input + (input_rows ? input_rows[p] : p) * projection;
-  };
   const auto bias_of = [&](int64_t, int64_t p, Vec* v) {
     for (int j = 0; j < 4; j++) {
       v[j] = load(bias + p * kPanel + j * kLanes);
@@ -93,8 +119,8 @@ void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_
   int64_t rows = sentences;  // alive at this step
   int64_t ahead_until = 0;   // steps before this one have their input's half in `ahead`
   int64_t ahead_row = 0;     // where this step's rows begin there
-  for (int64_t t = 0; t < length[0]; t++) {
-    while (length[rows - 1] <= t) {
+  for (int64_t t = 0; t < all.steps(); t++) {
+    while (all.length_of(rows - 1) <= t) {
       rows--;
     }
     const Operand<W> recurrent = {h_rows, projection, kernel_h};
@@ -103,12 +129,12 @@ void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_
         ahead_until = t;
         int64_t count = 0;
         int64_t alive = rows;
-        while (ahead_until < length[0] && count < kAheadRows) {
-          while (length[alive - 1] <= ahead_until) {
+        while (ahead_until < all.steps() && count < kAheadRows) {
+          while (all.length_of(alive - 1) <= ahead_until) {
             alive--;
           }
           for (int64_t r = 0; r < alive; r++) {
-            x[count++] = input_row(r, ahead_until);
+            x[count++] = all.in(r, ahead_until);
           }
           ahead_until++;
         }
@@ -132,7 +158,7 @@ void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_
       ahead_row += rows;
     } else {
       for (int64_t r = 0; r < rows; r++) {
-        x[r] = input_row(r, t);
+        x[r] = all.in(r, t);
       }
       const Operand<W> both[2] = {{x, projection, kernel_x}, recurrent};
       product(rows, both, 2, gate_panels, scratch + at.product, bias_of, cell);
@@ -143,8 +169,8 @@ void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_
         rows, &cells_out, 1, panels(projection, 1), scratch + at.product,
         [](int64_t, int64_t, Vec* v) { v[0] = v[1] = v[2] = v[3] = Vec{}; },
         [&](int64_t r, int64_t p, Vec* v) {
-          const float* in = input_row(r, t);
-          float* out = output + position(r, t) * projection;
+          const float* in = all.in(r, t);
+          float* out = all.out(r, t);
           for (int j = 0; j < 4; j++) {
             const int64_t column = p * kPanel + j * kLanes;
             const int64_t left = projection - column;
@@ -170,11 +196,23 @@ void lstm(int type, int64_t cells, int64_t projection, const void* kernel_x, con
           int skip, int64_t sentences, const int32_t* start, const int32_t* length, int backward,
           const float* input, const int32_t* input_rows, float* h, float* c, float* output,
           float* scratch) {
+  const Batch all = {sentences, projection, start, length, backward, input, input_rows, output};
   ELMO4J_FOR_TYPE(
       type, lstm(cells, projection, static_cast<const Weight*>(kernel_x),
                  static_cast<const Weight*>(kernel_h), bias, static_cast<const Weight*>(projector),
-                 cell_clip, projection_clip, skip, sentences, start, length, backward, input,
-                 input_rows, h, c, output, scratch));
+                 cell_clip, projection_clip, skip, all, h, c, scratch));
+}
+
+void lstm_steps(int type, int64_t cells, int64_t projection, const void* kernel_x,
+                const void* kernel_h, const float* bias, const void* projector, float cell_clip,
+                float projection_clip, int skip, int64_t sentences, int64_t steps,
+                const float* const* input, float* h, float* c, float* const* output,
+                float* scratch) {
+  const Steps all = {sentences, steps, input, output};
+  ELMO4J_FOR_TYPE(
+      type, lstm(cells, projection, static_cast<const Weight*>(kernel_x),
+                 static_cast<const Weight*>(kernel_h), bias, static_cast<const Weight*>(projector),
+                 cell_clip, projection_clip, skip, all, h, c, scratch));
 }
 
 }  // namespace ELMO4J_ISA

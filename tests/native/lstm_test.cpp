@@ -129,6 +129,84 @@ TEST_P(LstmTest, SentencesDoNotDependOnTheirBatch) {
   }
 }
 
+// Sentences that join others under way, take steps with them and leave when they end.
+TEST_P(LstmTest, StepsInAnyCompanyGiveTheSameAsWholeSentences) {
+  for (int type : types()) {
+    for (int backward : {0, 1}) {
+      const Layer layer = {33, 7, 0.3f, 0.2f, 1, backward, type};
+      const int64_t projection = layer.projection, cells = layer.cells;
+      const Weights w = weights(layer, 0.5);
+      const float* recurrent = w.kernel.data() + projection * 4 * cells;
+      const Aligned kernel_x = pack(w.kernel.data(), projection, cells, 4, type);
+      const Aligned kernel_h = pack(recurrent, projection, cells, 4, type);
+      const Aligned bias = pack(w.bias.data(), 1, cells, 4);
+      const Aligned projector = pack(w.projector.data(), cells, projection, 1, type);
+      // 40 sentences, more and more of which are under way: both ways of lstm.cpp are taken.
+      struct Sentence {
+        int32_t length, done;
+        std::vector<float> input, h, c, output;
+      };
+      std::vector<Sentence> sentences;
+      for (int s = 0; s < 40; s++) {
+        const int32_t n = static_cast<int32_t>(1 + engine_() % 30);
+        sentences.push_back({n, 0, random(n * projection), std::vector<float>(projection),
+                             std::vector<float>(cells), poisoned(n * projection)});
+      }
+      for (size_t round = 0, left = 1; left > 0; round++) {
+        std::vector<Sentence*> rows;
+        int32_t steps = static_cast<int32_t>(1 + round % 5);
+        for (size_t s = 0; s < std::min(sentences.size(), 3 * round + 1); s++) {
+          if (sentences[s].done < sentences[s].length) {
+            rows.push_back(&sentences[s]);
+            steps = std::min(steps, sentences[s].length - sentences[s].done);
+          }
+        }
+        left = rows.size();
+        if (left == 0) {
+          break;
+        }
+        std::vector<float> h, c;
+        std::vector<const float*> input;
+        std::vector<float*> output;
+        for (int32_t t = 0; t < steps; t++) {
+          for (Sentence* s : rows) {
+            const int32_t at = s->done + t;
+            const int64_t position = backward ? s->length - 1 - at : at;
+            input.push_back(s->input.data() + position * projection);
+            output.push_back(s->output.data() + position * projection);
+          }
+        }
+        for (const Sentence* s : rows) {
+          h.insert(h.end(), s->h.begin(), s->h.end());
+          c.insert(c.end(), s->c.begin(), s->c.end());
+        }
+        const Aligned scratch(elmo4j_cpu_lstm_scratch(isa(), type, rows.size(), cells, projection));
+        elmo4j_cpu_lstm_steps(isa(), type, cells, projection, kernel_x.get(), kernel_h.get(),
+                              bias.get(), projector.get(), layer.cell_clip, layer.projection_clip,
+                              layer.skip, rows.size(), steps, input.data(), h.data(), c.data(),
+                              output.data(), scratch.get());
+        for (size_t r = 0; r < rows.size(); r++) {
+          std::copy_n(h.begin() + r * projection, projection, rows[r]->h.begin());
+          std::copy_n(c.begin() + r * cells, cells, rows[r]->c.begin());
+          rows[r]->done += steps;
+        }
+      }
+      for (const Sentence& s : sentences) {
+        ASSERT_EQ(s.length, s.done);
+        const Result whole = run(layer, w, {s.length}, s.input, nullptr,
+                                 std::vector<float>(projection), std::vector<float>(cells));
+        for (int64_t i = 0; i < s.length * projection; i++) {
+          if (isa() == ELMO4J_PORTABLE) {
+            expect_close(whole.output[i], s.output[i], 1e-6, "output " + std::to_string(i));
+          } else {
+            ASSERT_EQ(whole.output[i], s.output[i]) << "output " << i;
+          }
+        }
+      }
+    }
+  }
+}
+
 // Gates far out saturate; nothing becomes infinite or NaN.
 TEST_P(LstmTest, HugeInputsSaturate) {
   const Layer layer = {20, 4, 0, 0, 0, 0};

@@ -142,18 +142,26 @@ int64_t elmo4j_cpu_lstm_scratch(int isa, int type, int64_t sentences, int64_t ce
 //   cell_clip, projection_clip   0 for none
 //   sentences    how many; start, length [sentences], by falling length, each length 1 or more
 //   backward     nonzero: each sentence is read from its end
-//   input        rows of `projection` floats; row input_rows[p] belongs to position p, or row p
-//   where
+//   input        rows of `projection` floats; row input_rows[p] belongs to position p, or row p if
 //                input_rows is NULL
-//   h, c         [sentences, projection], [sentences, cells]: the state before and, after, behind
-//   each
-//                sentence's last step
+//   h, c         [sentences, projection], [sentences, cells]: the state before the first step, and
+//                afterwards behind each sentence's last
 //   output       [positions, projection]
 void elmo4j_cpu_lstm(int isa, int type, int64_t cells, int64_t projection, const void* kernel_x,
                      const void* kernel_h, const float* bias, const void* projector,
                      float cell_clip, float projection_clip, int skip, int64_t sentences,
                      const int32_t* start, const int32_t* length, int backward, const float* input,
                      const int32_t* input_rows, float* h, float* c, float* output, float* scratch);
+
+// The same for a few steps of sentences that are each somewhere else in theirs.
+//   steps    of every sentence, 1 or more
+//   input    [steps, sentences] rows of `projection` floats, of any memory: what each reads
+//   output   [steps, sentences] rows that are written; none of them is read
+void elmo4j_cpu_lstm_steps(int isa, int type, int64_t cells, int64_t projection,
+                           const void* kernel_x, const void* kernel_h, const float* bias,
+                           const void* projector, float cell_clip, float projection_clip, int skip,
+                           int64_t sentences, int64_t steps, const float* const* input, float* h,
+                           float* c, float* const* output, float* scratch);
 
 // ---------------------------------------------------------------------------------------------
 // Outputs: sums of layers (Peters et al. 2018, equation 1), from positions to padded rows.
@@ -189,9 +197,9 @@ void elmo4j_cpu_scalar_mix_backward(int isa, int64_t dim, int halves, int64_t te
 // what the gradient of a row is takes in that row as well, which layer normalization needs:
 //   to_forward[row] += scale * gradient_row + slope * forward[row] + offset, likewise backward
 //   forward, backward        not read where slope is 0
-//   rows                     of the layer and its gradient alike; NULL as above; a row may come
-//   twice gradient                 NULL for zeros to_forward, to_backward  laid out like forward,
-//   backward; may be the same
+//   rows                     of the layer and its gradient alike; NULL as above; one may come twice
+//   gradient                 NULL for zeros
+//   to_forward, to_backward  laid out like forward, backward; may be the same
 void elmo4j_cpu_scalar_mix_backward_layer(int isa, int64_t dim, int halves, const float* forward,
                                           const float* backward, const int32_t* rows, float scale,
                                           float slope, float offset, int64_t sentences,
