@@ -84,44 +84,100 @@ void yardstick_read(benchmark::State& state) {
 }
 BENCHMARK(yardstick_read)->Unit(benchmark::kMillisecond)->UseRealTime();
 
-// One layer and direction of the published model: `sentences` of 20 tokens.
+// One layer and direction of the published model.
+struct Layer {
+  Layer(int isa, int type, int64_t sentences, int64_t positions)
+      : kernel_x(isa, type, kProjection, kCells, 4),
+        kernel_h(isa, type, kProjection, kCells, 4),
+        bias(isa, ELMO4J_F32, 1, kCells, 4),
+        projector(isa, type, kCells, kProjection, 1),
+        input(positions * kProjection),
+        output(positions * kProjection),
+        h(sentences * kProjection),
+        c(sentences * kCells),
+        scratch(elmo4j_cpu_lstm_scratch(isa, type, sentences, kCells, kProjection)) {}
+
+  const Packed kernel_x, kernel_h, bias, projector;
+  const Floats input, output, h, c, scratch;
+};
+
+// Whether the instruction set of the first argument and the type of the last are here.
+bool runs(benchmark::State& state, int isa, int type) {
+  elmo4j_openblas_single_thread();
+  if (isa > elmo4j_cpu_best_isa()) {
+    state.SkipWithError("not on this processor");
+  } else if (isa == ELMO4J_PORTABLE && type == ELMO4J_BF16) {
+    state.SkipWithError("OpenBLAS has no bfloat16 product");
+  } else {
+    return true;
+  }
+  return false;
+}
+
+void rate_of_lstm(benchmark::State& state, int64_t positions) {
+  rate(state, "FLOP/s", 2.0 * positions * (2 * kProjection * 4 * kCells + kCells * kProjection));
+}
+
+// Sentences of 20 tokens.
 void lstm(benchmark::State& state) {
   const int isa = static_cast<int>(state.range(0));
   const int64_t n = state.range(1);
   const int64_t steps = 22;
-  if (isa > elmo4j_cpu_best_isa()) {
-    state.SkipWithError("not on this processor");
-    return;
-  }
-  elmo4j_openblas_single_thread();
   const int type = static_cast<int>(state.range(2));
-  if (isa == ELMO4J_PORTABLE && type == ELMO4J_BF16) {
-    state.SkipWithError("OpenBLAS has no bfloat16 product");
+  if (!runs(state, isa, type)) {
     return;
   }
-  const Packed kernel_x(isa, type, kProjection, kCells, 4);
-  const Packed kernel_h(isa, type, kProjection, kCells, 4);
-  const Packed bias(isa, ELMO4J_F32, 1, kCells, 4);
-  const Packed projector(isa, type, kCells, kProjection, 1);
-  const Floats input(n * steps * kProjection), output(n * steps * kProjection);
-  const Floats h(n * kProjection), c(n * kCells);
-  const Floats scratch(elmo4j_cpu_lstm_scratch(isa, type, n, kCells, kProjection));
+  const Layer l(isa, type, n, n * steps);
   std::vector<int32_t> start(n), length(n, steps);
   for (int64_t r = 0; r < n; r++) {
     start[r] = static_cast<int32_t>(r * steps);
   }
   for (auto _ : state) {
-    elmo4j_cpu_lstm(isa, type, kCells, kProjection, kernel_x.get(), kernel_h.get(), bias.get(),
-                    projector.get(), 3, 3, 1, n, start.data(), length.data(), 0, input.get(),
-                    nullptr, h.get(), c.get(), output.get(), scratch.get());
+    elmo4j_cpu_lstm(isa, type, kCells, kProjection, l.kernel_x.get(), l.kernel_h.get(),
+                    l.bias.get(), l.projector.get(), 3, 3, 1, n, start.data(), length.data(), 0,
+                    l.input.get(), nullptr, l.h.get(), l.c.get(), l.output.get(), l.scratch.get());
   }
-  rate(state, "FLOP/s", 2.0 * n * steps * (2 * kProjection * 4 * kCells + kCells * kProjection));
+  rate_of_lstm(state, n * steps);
 }
 BENCHMARK(lstm)
     ->ArgNames({"isa", "sentences", "type"})
     ->ArgsProduct({{ELMO4J_PORTABLE, ELMO4J_AVX2, ELMO4J_AVX512, ELMO4J_AVX512BF16, ELMO4J_AMX},
                    {1, 2, 4, 8, 16, 32, 128, 256},
                    {ELMO4J_F32, ELMO4J_BF16}})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+// A few steps of sentences under way, and both directions side by side.
+void lstm_steps(benchmark::State& state) {
+  const int isa = static_cast<int>(state.range(0));
+  const int64_t n = state.range(1);
+  const int64_t steps = state.range(2);
+  const int type = static_cast<int>(state.range(3));
+  if (!runs(state, isa, type)) {
+    return;
+  }
+  const Layer l(isa, type, n, n * steps);
+  std::vector<const float*> input;
+  std::vector<float*> output;
+  for (int64_t i = 0; i < n * steps; i++) {
+    input.push_back(l.input.get() + i * kProjection);
+    output.push_back(l.output.get() + i * kProjection);
+  }
+  for (auto _ : state) {
+    elmo4j_cpu_lstm_steps(isa, type, kCells, kProjection, l.kernel_x.get(), l.kernel_h.get(),
+                          l.bias.get(), l.projector.get(), 3, 3, 1, n, steps, input.data(),
+                          l.h.get(), l.c.get(), output.data(), l.scratch.get());
+  }
+  rate_of_lstm(state, n * steps);
+}
+BENCHMARK(lstm_steps)
+    ->ArgNames({"isa", "sentences", "steps", "type"})
+    ->ArgsProduct({{ELMO4J_AVX2, ELMO4J_AVX512, ELMO4J_AVX512BF16, ELMO4J_AMX},
+                   {1, 8, 16, 32, 128},
+                   {1, 2, 4},
+                   {ELMO4J_F32, ELMO4J_BF16}})
+    ->Threads(1)
+    ->Threads(2)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 

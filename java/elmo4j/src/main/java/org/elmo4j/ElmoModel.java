@@ -26,6 +26,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.elmo4j.backend.Backend;
+import org.elmo4j.backend.Flow;
 import org.elmo4j.backend.LstmState;
 import org.elmo4j.backend.Memory;
 import org.elmo4j.backend.NativeMemory;
@@ -73,14 +74,13 @@ public final class ElmoModel implements AutoCloseable {
     int devices = replicas.all().size();
     mergedPositions = choices.mergedTokens(first());
     mergedRuns = devices * first().concurrentRuns();
+    String owner = "the model " + source;
+    Flow flow = first().flow();
     merger =
-        new Merger<>(
-            "the model " + source,
-            this::embedEach,
-            choices.mergeDelay,
-            mergedPositions,
-            devices,
-            mergedRuns);
+        flow != null
+            ? new Merger<>(owner, this::join, flow::room, mergedPositions)
+            : new Merger<>(
+                owner, this::run, choices.mergeDelay, mergedPositions, devices, mergedRuns);
   }
 
   /**
@@ -278,52 +278,112 @@ public final class ElmoModel implements AutoCloseable {
     return embedAll(sentences.iterator(), layers).onClose(sentences::close);
   }
 
-  /** Merged requests: each gets results of its own, without padding. */
-  private List<Embeddings> embedEach(List<Layer> layers, List<List<String>> sentences) {
+  /** Sentences that run together: each gets results of its own, without padding. */
+  private List<Embeddings> run(List<Layer> layers, List<List<String>> sentences) {
     lock.readLock().lock();
     try {
       checkOpen();
-      return replicas.run(null, sentences, replica -> embedEach(replica, layers, sentences));
+      return replicas.run(
+          null,
+          sentences,
+          replica -> {
+            Singles singles = new Singles(replica.backend(), layers, sentences);
+            try {
+              replica.run(sentences, null, singles.outputs);
+            } catch (Throwable e) {
+              singles.close();
+              throw e;
+            }
+            return IntStream.range(0, sentences.size()).mapToObj(singles::result).toList();
+          });
     } finally {
       lock.readLock().unlock();
     }
   }
 
-  private List<Embeddings> embedEach(
-      Embedder replica, List<Layer> layers, List<List<String>> sentences) {
-    int n = sentences.size();
-    List<Map<Layer, Memory>> memories = new ArrayList<>(n);
+  /**
+   * The same of sentences that join others under way. The merger answers before the model closes.
+   */
+  private void join(
+      List<Layer> layers, List<List<String>> sentences, Merger.Answers<Embeddings> answers) {
+    Embedder replica = replicas.all().get(0);
+    Singles singles = new Singles(replica.backend(), layers, sentences);
     try {
-      for (int i = 0; i < n; i++) {
-        memories.add(new LinkedHashMap<>(2 * layers.size()));
-      }
-      List<Output> outputs = new ArrayList<>();
-      for (Layer layer : layers) {
-        checkAlone(layer);
-        boolean mean = layer.kind() == Layer.Kind.MEAN;
-        List<Memory> targets = new ArrayList<>(n);
-        for (int i = 0; i < n; i++) {
-          long rows = mean ? 1 : sentences.get(i).size();
-          Memory memory = replica.backend().allocate(rows * dim(layer) * Float.BYTES);
-          memories.get(i).put(layer, memory);
-          targets.add(memory);
-        }
-        int maxLength = sentences.get(0).size(); // Counts where there is one sentence alone.
-        outputs.add(output(layer, false, maxLength, targets));
-      }
-      replica.run(sentences, null, outputs);
+      replica.join(
+          sentences,
+          singles.outputs,
+          (i, failure) -> {
+            Embeddings result = null;
+            Throwable wrong = failure;
+            try {
+              result = wrong == null ? singles.result(i) : null;
+            } catch (Throwable e) {
+              wrong = e;
+            }
+            if (wrong != null) {
+              singles.close(i);
+            }
+            answers.put(i, result, wrong);
+          });
     } catch (Throwable e) {
-      memories.forEach(map -> map.values().forEach(Memory::close));
+      singles.close();
       throw e;
     }
-    List<Embeddings> results = new ArrayList<>(n);
-    for (int i = 0; i < n; i++) {
-      int length = sentences.get(i).size();
-      results.add(
-          new Embeddings(
-              List.of(sentences.get(i)), new int[] {length}, length, memories.get(i), this::dim));
+  }
+
+  /** Results of sentences in memory of their own. */
+  private final class Singles implements AutoCloseable {
+    private final List<List<String>> sentences;
+    private final List<Map<Layer, Memory>> memories = new ArrayList<>();
+    final List<Output> outputs = new ArrayList<>();
+
+    Singles(Backend backend, List<Layer> layers, List<List<String>> sentences) {
+      this.sentences = sentences;
+      int n = sentences.size();
+      try {
+        for (int i = 0; i < n; i++) {
+          memories.add(new LinkedHashMap<>(2 * layers.size()));
+        }
+        for (Layer layer : layers) {
+          checkAlone(layer);
+          boolean mean = layer.kind() == Layer.Kind.MEAN;
+          List<Memory> targets = new ArrayList<>(n);
+          for (int i = 0; i < n; i++) {
+            long rows = mean ? 1 : sentences.get(i).size();
+            Memory memory = backend.allocate(rows * dim(layer) * Float.BYTES);
+            memories.get(i).put(layer, memory);
+            targets.add(memory);
+          }
+          int maxLength = sentences.get(0).size(); // Counts where there is one sentence alone.
+          outputs.add(output(layer, false, maxLength, targets));
+        }
+      } catch (Throwable e) {
+        close();
+        throw e;
+      }
     }
-    return results;
+
+    /** Once it is written; whoever gets it closes it. */
+    Embeddings result(int i) {
+      int length = sentences.get(i).size();
+      return new Embeddings(
+          List.of(sentences.get(i)),
+          new int[] {length},
+          length,
+          memories.get(i),
+          ElmoModel.this::dim);
+    }
+
+    void close(int i) {
+      memories.get(i).values().forEach(Memory::close);
+    }
+
+    @Override
+    public void close() {
+      for (int i = 0; i < memories.size(); i++) {
+        close(i);
+      }
+    }
   }
 
   /** A sentence's result must not depend on what it happens to be merged with. */

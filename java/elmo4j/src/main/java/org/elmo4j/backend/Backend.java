@@ -103,6 +103,11 @@ public interface Backend extends AutoCloseable {
    */
   void run(List<Batch> batches, Memory words, LstmState state, List<Output> outputs);
 
+  /** Where single sentences run; null where they had better wait for each other and run at once. */
+  default Flow flow() {
+    return null;
+  }
+
   /**
    * Layers and directions that cuDNN ran over all steps in one call, and those that it had to run
    * one step a call for the projection's clip; zeros where it runs none.

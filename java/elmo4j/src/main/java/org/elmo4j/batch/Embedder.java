@@ -7,12 +7,14 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.IntStream;
 import org.elmo4j.Statistics;
 import org.elmo4j.backend.Backend;
 import org.elmo4j.backend.Batch;
+import org.elmo4j.backend.Flow;
 import org.elmo4j.backend.LstmState;
 import org.elmo4j.backend.Memory;
 import org.elmo4j.backend.NativeMemory;
@@ -142,41 +144,21 @@ public final class Embedder implements AutoCloseable {
       LstmState state,
       List<Output> outputs) {
     Words words = new Words(16);
-    // A token with a boundary word's text is that word, as in the original tools.
-    int begin = words.number(encoder.beginSentence());
-    int end = words.number(encoder.endSentence());
     List<Batch> batches = new ArrayList<>(order.size());
     long largest = 0;
     long positions = 0;
     long rows = 0;
     for (int[] sentence : order) {
-      int[] start = new int[sentence.length];
-      int[] length = new int[sentence.length];
-      int size = 0;
-      for (int r = 0; r < sentence.length; r++) {
-        start[r] = size;
-        length[r] = Batches.positions(sentences.get(sentence[r]));
-        size += length[r];
-      }
-      int[] word = new int[size];
-      int at = 0;
-      for (int s : sentence) {
-        List<String> tokens = sentences.get(s);
-        word[at++] = begin;
-        for (int t = 0; t < tokens.size(); t++) {
-          word[at++] = words.number(tokens.get(t));
-        }
-        word[at++] = end;
-      }
       int[] stateRow = sentence;
       if (stateByLength) {
         int firstRank = rank;
         stateRow = IntStream.range(0, sentence.length).map(r -> firstRank + r).toArray();
         rank += sentence.length;
       }
-      batches.add(new Batch(sentence, stateRow, start, length, word));
-      largest = Math.max(largest, backend.workspaceBytes(sentence.length, size));
-      positions += size;
+      Batch batch = batch(sentences, sentence, stateRow, words);
+      batches.add(batch);
+      largest = Math.max(largest, backend.workspaceBytes(batch.sentences(), batch.positions()));
+      positions += batch.positions();
       rows += sentence.length;
     }
     long needed =
@@ -184,12 +166,7 @@ public final class Embedder implements AutoCloseable {
     reserve(needed);
     try (Memory representations = rows(words.count())) {
       int[] place = represent(words, representations);
-      for (Batch batch : batches) {
-        int[] word = batch.word();
-        for (int i = 0; i < word.length; i++) {
-          word[i] = place[word[i]];
-        }
-      }
+      batches.forEach(batch -> place(batch, place));
       long before = System.nanoTime();
       backend.run(batches, representations, state, outputs);
       biLmNanos.add(System.nanoTime() - before);
@@ -199,6 +176,89 @@ public final class Embedder implements AutoCloseable {
     sentenceCount.add(rows);
     tokens.add(positions - 2 * rows);
     batchCount.add(batches.size());
+  }
+
+  /**
+   * Lets sentences join those under way, where the backend has a {@link Flow}; returns once they
+   * have.
+   *
+   * @param sentences neither they nor their tokens are null
+   * @param outputs made for these sentences
+   * @param done told of each sentence once, unless this throws
+   */
+  public void join(List<List<String>> sentences, List<Output> outputs, Flow.Done done) {
+    calls.increment();
+    int n = sentences.size();
+    int[] all = IntStream.range(0, n).toArray();
+    Words words = new Words(16);
+    Batch batch = batch(sentences, all, all, words);
+    Flow flow = backend.flow();
+    long needed = (long) words.count() * wordBytes + flow.workspaceBytes(n, batch.positions());
+    reserve(needed);
+    Memory representations = null;
+    try {
+      representations = rows(words.count());
+      place(batch, represent(words, representations));
+    } catch (Throwable e) {
+      if (representations != null) {
+        representations.close();
+      }
+      release(needed);
+      throw e;
+    }
+    Memory rows = representations;
+    long before = System.nanoTime();
+    AtomicInteger left = new AtomicInteger(n);
+    flow.join(
+        batch,
+        rows,
+        outputs,
+        (row, failure) -> {
+          if (left.decrementAndGet() == 0) {
+            rows.close();
+            release(needed);
+            biLmNanos.add(System.nanoTime() - before);
+            sentenceCount.add(n);
+            tokens.add(batch.positions() - 2L * n);
+            batchCount.increment();
+          }
+          done.done(row, failure);
+        });
+  }
+
+  /** Some sentences as a batch, each position with the number of its word. */
+  private Batch batch(
+      List<? extends List<String>> sentences, int[] chosen, int[] stateRow, Words words) {
+    int[] start = new int[chosen.length];
+    int[] length = new int[chosen.length];
+    int size = 0;
+    for (int r = 0; r < chosen.length; r++) {
+      start[r] = size;
+      length[r] = Batches.positions(sentences.get(chosen[r]));
+      size += length[r];
+    }
+    // A token with a boundary word's text is that word, as in the original tools.
+    int begin = words.number(encoder.beginSentence());
+    int end = words.number(encoder.endSentence());
+    int[] word = new int[size];
+    int at = 0;
+    for (int s : chosen) {
+      List<String> tokens = sentences.get(s);
+      word[at++] = begin;
+      for (int t = 0; t < tokens.size(); t++) {
+        word[at++] = words.number(tokens.get(t));
+      }
+      word[at++] = end;
+    }
+    return new Batch(chosen, stateRow, start, length, word);
+  }
+
+  /** From a word's number to its row. */
+  private static void place(Batch batch, int[] place) {
+    int[] word = batch.word();
+    for (int i = 0; i < word.length; i++) {
+      word[i] = place[word[i]];
+    }
   }
 
   private Memory rows(int count) {

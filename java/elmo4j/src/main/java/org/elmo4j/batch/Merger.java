@@ -15,34 +15,73 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.IntSupplier;
 import org.elmo4j.ElmoException;
 
 /**
- * Merges sentences that many threads hand in into runs. A run begins when enough positions wait, or
- * when the first that waits has waited long enough; while it goes on, the next one gathers, and
- * begins too where several may be under way and it is full. What waits is bounded: who brings more
- * is held up. Any number of threads may use it.
+ * Has sentences that many threads hand in done together, in one of two ways. Where the work admits
+ * sentences to those under way, they begin as soon as it has room. Where it does whole runs, a run
+ * begins when enough positions wait, or when the first that waits has waited long enough; while it
+ * goes on, the next one gathers, and begins too where several may be under way and it is full. What
+ * waits is bounded: who brings more is held up. Any number of threads may use it.
  *
  * @param <K> what a sentence asks for; only sentences that ask for equal things run together
  * @param <R> a result
  */
 public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
-  /** Does the work. */
+  /** Work in whole runs. */
   @FunctionalInterface
   public interface Run<K, R> {
     /** One result a sentence, in order. */
     List<R> run(K kind, List<List<String>> sentences);
   }
 
-  private static final class Request<K, R> {
+  /** Work that sentences join while others are under way. */
+  @FunctionalInterface
+  public interface Join<K, R> {
+    /** Lets sentences join. Throws only if it has told nothing of any. */
+    void join(K kind, List<List<String>> sentences, Answers<R> answers);
+  }
+
+  /** Takes what became of each sentence: once, from any thread. */
+  @FunctionalInterface
+  public interface Answers<R> {
+    /**
+     * The answer to one.
+     *
+     * @param sentence which of those that began together
+     * @param result null where it failed
+     * @param failure null where it did not
+     */
+    void put(int sentence, R result, Throwable failure);
+  }
+
+  /** A sentence that was handed in; as a task, it completes its future. */
+  private final class Request implements Runnable {
     final K kind;
     final List<String> sentence;
     final CompletableFuture<R> future = new CompletableFuture<>();
     final long arrived = System.nanoTime();
+    R result;
+    Throwable failure;
 
     Request(K kind, List<String> sentence) {
       this.kind = kind;
       this.sentence = sentence;
+    }
+
+    @Override
+    public void run() {
+      completing = Thread.currentThread();
+      try {
+        if (failure != null) {
+          future.completeExceptionally(failure);
+        } else if (!future.complete(result)) {
+          close(result); // It was cancelled meanwhile.
+        }
+      } catch (Throwable e) {
+        future.completeExceptionally(e);
+      }
     }
 
     int positions() {
@@ -51,7 +90,8 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
   }
 
   private final String owner;
-  private final Run<K, R> work;
+  private final Join<K, R> work;
+  private final IntSupplier admitted; // how many sentences may join; null for whole runs
   private final long delay; // ns
   private final long maxPositions;
   private final int devices;
@@ -67,16 +107,36 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
   private final Condition arrival = lock.newCondition();
   private final Condition room = lock.newCondition();
   private final Condition idle = lock.newCondition();
-  private final Deque<Request<K, R>> queue = new ArrayDeque<>();
+  private final Deque<Request> queue = new ArrayDeque<>();
   private long queuedPositions;
   private long lastEnd = System.nanoTime() - Long.MAX_VALUE / 2;
   private int expected; // requests that may wait soon after the last run
   private boolean attended; // a runner looks after the queue: one, with a run still to take
   private int underWay; // runs that were taken
+  private int unanswered; // requests of these, and of earlier ones
   private boolean closed;
 
   /**
-   * Nothing waits yet.
+   * Has sentences join those under way. Nothing waits yet.
+   *
+   * @param owner what is closed, in messages
+   * @param admitted how many had better join now; asked again whenever one is done
+   * @param maxPositions positions (tokens and two boundaries a sentence) that join at once, and of
+   *     what waits; a single sentence may have more
+   */
+  public Merger(String owner, Join<K, R> work, IntSupplier admitted, long maxPositions) {
+    this.owner = owner;
+    this.work = work;
+    this.admitted = admitted;
+    this.maxPositions = maxPositions;
+    delay = 0;
+    devices = 1;
+    maxRuns = 1;
+    runner = threads("elmo4j-merger", 1);
+  }
+
+  /**
+   * Merges sentences into runs. Nothing waits yet.
    *
    * @param owner what is closed, in messages
    * @param maxDelay how long a sentence waits for others while nothing runs, unless all are there
@@ -96,7 +156,8 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
       int devices,
       int maxRuns) {
     this.owner = owner;
-    this.work = work;
+    this.work = (kind, sentences, answers) -> runWhole(work, kind, sentences, answers);
+    this.admitted = null;
     this.delay = maxDelay.toNanos();
     this.maxPositions = maxPositions;
     this.devices = devices;
@@ -139,7 +200,7 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
       if (closed) {
         throw new IllegalStateException(owner + " was closed");
       }
-      Request<K, R> request = new Request<>(kind, sentence);
+      Request request = new Request(kind, sentence);
       attend();
       queue.add(request);
       queuedPositions += positions;
@@ -163,18 +224,8 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
 
   private void runAll() {
     try {
-      for (List<Request<K, R>> run; (run = next()) != null; ) {
-        List<R> results = null;
-        Throwable failure = null;
-        try {
-          List<List<String>> sentences = new ArrayList<>(run.size());
-          run.forEach(request -> sentences.add(request.sentence));
-          results = work.run(run.get(0).kind, sentences);
-        } catch (Throwable e) {
-          failure = e;
-        }
-        noteEnd(run.size());
-        hand(run, results, failure);
+      for (List<Request> run; (run = next()) != null; ) {
+        begin(run);
         if (!goOn()) {
           return;
         }
@@ -182,6 +233,36 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     } catch (Throwable e) {
       // No memory for the next run, or a kind that cannot be compared: no future may wait for ever.
       failAll(e);
+    }
+  }
+
+  private void begin(List<Request> run) {
+    try {
+      List<List<String>> sentences = new ArrayList<>(run.size());
+      run.forEach(request -> sentences.add(request.sentence));
+      work.join(
+          run.get(0).kind, sentences, (i, result, failure) -> answer(run.get(i), result, failure));
+    } catch (Throwable e) {
+      run.forEach(request -> answer(request, null, e));
+    }
+  }
+
+  private void runWhole(Run<K, R> work, K kind, List<List<String>> sentences, Answers<R> answers) {
+    List<R> results;
+    try {
+      results = work.run(kind, sentences);
+    } finally {
+      noteEnd(sentences.size());
+    }
+    for (int i = 0; i < sentences.size(); i++) {
+      R result = null;
+      Throwable failure = null;
+      try {
+        result = results.get(i);
+      } catch (Throwable e) {
+        failure = e;
+      }
+      answers.put(i, result, failure);
     }
   }
 
@@ -196,7 +277,7 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     }
   }
 
-  /** After a run: whether this runner shall look after the queue, or another one does. */
+  /** After a run began or, whole, ended: whether this runner looks after the queue again. */
   private boolean goOn() {
     lock.lock();
     try {
@@ -210,28 +291,23 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     }
   }
 
-  /** Completes futures on the thread that is there for it, or here if it cannot be had. */
-  private void hand(List<Request<K, R>> run, List<R> results, Throwable failure) {
+  /** Completes a future on the thread that is there for it, or here if it cannot be had. */
+  private void answer(Request request, R result, Throwable failure) {
+    request.result = result;
+    request.failure = failure;
     try {
-      completer.execute(() -> complete(run, results, failure));
+      completer.execute(request);
     } catch (Throwable e) {
-      complete(run, results, failure);
+      request.run();
     }
-  }
-
-  private void complete(List<Request<K, R>> run, List<R> results, Throwable failure) {
-    completing = Thread.currentThread();
-    for (int i = 0; i < run.size(); i++) {
-      CompletableFuture<R> future = run.get(i).future;
-      try {
-        if (results == null) {
-          future.completeExceptionally(failure);
-        } else if (!future.complete(results.get(i))) {
-          close(results.get(i)); // It was cancelled meanwhile.
-        }
-      } catch (Throwable e) {
-        future.completeExceptionally(e); // The others still get theirs.
+    lock.lock();
+    try {
+      if (--unanswered == 0) {
+        idle.signalAll();
       }
+      arrival.signal(); // It has made room.
+    } finally {
+      lock.unlock();
     }
   }
 
@@ -242,7 +318,7 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
       idle.signalAll();
       room.signalAll();
       for (int left = queue.size(); left > 0; left--) { // An action may submit again.
-        Request<K, R> request = queue.poll();
+        Request request = queue.poll();
         queuedPositions -= request.positions();
         request.future.completeExceptionally(failure);
       }
@@ -261,7 +337,7 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
   }
 
   /** Waits for enough, or for long enough; null once the queue is empty. */
-  private List<Request<K, R>> next() {
+  private List<Request> next() {
     lock.lock();
     try {
       while (true) {
@@ -271,22 +347,21 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
           idle.signalAll();
           return null;
         }
-        // Those whose results have just gone out get their chance to come again: callers that wait
-        // for each result would else fall into two groups that take turns. Once they are all here
-        // there is nobody to wait for.
-        long sinceEnd = System.nanoTime() - lastEnd;
-        long waited = Math.min(sinceEnd, System.nanoTime() - queue.peek().arrived);
-        boolean free = underWay < devices;
-        if (closed
-            || queuedPositions >= maxPositions
-            || lock.hasWaiters(room)
-            || free && (waited >= delay || sinceEnd < delay && queue.size() >= expected)) {
-          return take();
+        int most = Integer.MAX_VALUE;
+        long wait;
+        if (admitted != null) {
+          most = admitted.getAsInt();
+          wait = most > 0 ? 0 : Long.MAX_VALUE;
+        } else {
+          wait = untilDue();
+        }
+        if (wait <= 0) {
+          return take(most);
         }
         try {
-          arrival.awaitNanos(free ? delay - waited : Long.MAX_VALUE);
+          arrival.awaitNanos(wait);
         } catch (InterruptedException e) {
-          return take(); // Nobody interrupts this thread; if somebody does, it hurries.
+          return take(Math.max(1, most)); // Nobody interrupts this thread; if so, it hurries.
         }
       }
     } finally {
@@ -294,9 +369,26 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     }
   }
 
+  /** Nanoseconds until what waits shall begin as a run. */
+  private long untilDue() {
+    // Those whose results have just gone out get their chance to come again: callers that wait for
+    // each result would else fall into two groups that take turns. Once they are all here there is
+    // nobody to wait for.
+    long sinceEnd = System.nanoTime() - lastEnd;
+    long waited = Math.min(sinceEnd, System.nanoTime() - queue.peek().arrived);
+    boolean free = underWay < devices;
+    if (closed
+        || queuedPositions >= maxPositions
+        || lock.hasWaiters(room)
+        || free && sinceEnd < delay && queue.size() >= expected) {
+      return 0;
+    }
+    return free ? delay - waited : Long.MAX_VALUE;
+  }
+
   private void dropCancelled() {
-    for (Iterator<Request<K, R>> i = queue.iterator(); i.hasNext(); ) {
-      Request<K, R> request = i.next();
+    for (Iterator<Request> i = queue.iterator(); i.hasNext(); ) {
+      Request request = i.next();
       if (request.future.isDone()) {
         i.remove();
         queuedPositions -= request.positions();
@@ -305,16 +397,17 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     }
   }
 
-  /** The first that waits and others of its kind. */
-  private List<Request<K, R>> take() {
-    List<Request<K, R>> run = new ArrayList<>();
+  /** The first that waits and others of its kind, so many at most. */
+  private List<Request> take(int most) {
+    List<Request> run = new ArrayList<>();
     K kind = queue.peek().kind;
     long positions = 0;
-    for (Request<K, R> request : queue) {
+    for (Request request : queue) {
       if (!request.kind.equals(kind)) {
         continue;
       }
-      if (!run.isEmpty() && positions + request.positions() > maxPositions) {
+      if (run.size() == most
+          || (!run.isEmpty() && positions + request.positions() > maxPositions)) {
         break;
       }
       run.add(request);
@@ -322,7 +415,7 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     }
     // Only now, when nothing can fail any more: what has left the queue must run.
     int taken = 0;
-    for (Iterator<Request<K, R>> i = queue.iterator(); taken < run.size(); ) {
+    for (Iterator<Request> i = queue.iterator(); taken < run.size(); ) {
       if (i.next() == run.get(taken)) {
         i.remove();
         taken++;
@@ -331,6 +424,7 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     queuedPositions -= positions;
     room.signalAll();
     underWay++;
+    unanswered += run.size();
     attended = false;
     if (!queue.isEmpty()) {
       try {
@@ -353,7 +447,7 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
       closed = true;
       arrival.signal();
       room.signalAll();
-      while (attended || underWay > 0) {
+      while (attended || underWay > 0 || unanswered > 0) {
         idle.awaitUninterruptibly();
       }
     } finally {

@@ -16,6 +16,7 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.Precision;
 import org.elmo4j.backend.Backend;
 import org.elmo4j.backend.Batch;
+import org.elmo4j.backend.Flow;
 import org.elmo4j.backend.LstmState;
 import org.elmo4j.backend.Memory;
 import org.elmo4j.backend.NativeMemory;
@@ -40,6 +41,7 @@ public final class CpuBackend implements Backend {
   private final int isa;
   private final int type; // of the packed matrices; biases are always 32-bit floats
   private final Workers workers;
+  private final CpuFlow flow;
   private final List<NativeMemory> memories = new ArrayList<>();
 
   private final IntPointer widths;
@@ -77,6 +79,7 @@ public final class CpuBackend implements Backend {
       throw new ElmoException("precision fp16: expected a CUDA device, found cpu");
     }
     workers = new Workers(threads);
+    flow = new CpuFlow(this, options, workers);
     lstm = new Lstm[options.lstmLayers()][2];
     int groups = options.filters().size();
     try (WeightReader staging = new WeightReader(store)) {
@@ -249,12 +252,20 @@ public final class CpuBackend implements Backend {
   @Override
   public long workspaceBytes(int sentences, int positions) {
     int p = options.projectionDim();
-    long direction =
-        (long) sentences * (p + options.lstmDim())
-            + CpuKernels.elmo4j_cpu_lstm_scratch(isa, type, sentences, options.lstmDim(), p)
-            + 32;
+    long direction = (long) sentences * (p + options.lstmDim()) + lstmScratch(sentences) + 32;
     long outputs = 2L * options.lstmLayers() * positions * p;
     return (2 * direction + outputs + 3L * sentences + positions) * Float.BYTES;
+  }
+
+  /** Floats of scratch that the LSTM takes for so many sentences. */
+  long lstmScratch(int sentences) {
+    return CpuKernels.elmo4j_cpu_lstm_scratch(
+        isa, type, sentences, options.lstmDim(), options.projectionDim());
+  }
+
+  @Override
+  public Flow flow() {
+    return flow;
   }
 
   @Override
@@ -414,8 +425,9 @@ public final class CpuBackend implements Backend {
       workers.run(
           batches.size(),
           i -> {
-            try (Running running = new Running(batches.get(i), 0)) {
-              running.write(words, outputs);
+            Batch batch = batches.get(i);
+            try (Running running = new Running(batch, 0, words, outputs)) {
+              running.write(0, batch.sentences());
             }
           });
       return;
@@ -434,12 +446,12 @@ public final class CpuBackend implements Backend {
             int i = task / 2;
             synchronized (left[i]) {
               if (running[i] == null) {
-                running[i] = new Running(batches.get(i), layers);
+                running[i] = new Running(batches.get(i), layers, words, outputs);
               }
             }
-            running[i].direction(task % 2, words, state);
+            running[i].direction(task % 2, state);
             if (left[i].decrementAndGet() == 0) {
-              running[i].write(words, outputs);
+              running[i].write(0, batches.get(i).sentences());
               running[i].close();
             }
           });
@@ -452,63 +464,146 @@ public final class CpuBackend implements Backend {
     }
   }
 
+  /** {@code elmo4j_cpu_lstm_steps} with the weights of a layer, from 0, and a direction. */
+  void lstmSteps(
+      int layer,
+      int direction,
+      int sentences,
+      int steps,
+      PointerPointer<FloatPointer> input,
+      FloatPointer h,
+      FloatPointer c,
+      PointerPointer<FloatPointer> output,
+      FloatPointer scratch) {
+    Lstm weights = lstm[layer][direction];
+    CpuKernels.elmo4j_cpu_lstm_steps(
+        isa,
+        type,
+        options.lstmDim(),
+        options.projectionDim(),
+        weights.kernelX,
+        weights.kernelH,
+        weights.bias,
+        weights.projector,
+        options.cellClip(),
+        options.projectionClip(),
+        skip(layer),
+        sentences,
+        steps,
+        input,
+        h,
+        c,
+        output,
+        scratch);
+  }
+
+  private int skip(int layer) {
+    return layer > 0 && options.skipConnections() ? 1 : 0;
+  }
+
   /** A batch under way: its plan in native memory, and the outputs of its layers. */
-  private final class Running implements AutoCloseable {
+  final class Running implements AutoCloseable {
     final Batch batch;
     final int layers;
-    final NativeMemory plan;
     final NativeMemory outputs; // [layers, 2, positions, P]
+    private final Memory words;
+    private final NativeMemory plan;
+    private final List<Sum> sums = new ArrayList<>();
+    private final IntPointer start;
+    private final IntPointer length;
+    private final IntPointer sentence;
+    private final IntPointer word;
+    private final IntPointer first; // a zero
 
-    Running(Batch batch, int layers) {
+    /** The terms of an output. */
+    private record Sum(
+        Output output,
+        int terms,
+        PointerPointer<FloatPointer> forward,
+        PointerPointer<FloatPointer> backward,
+        PointerPointer<IntPointer> rows,
+        FloatPointer scale) {}
+
+    /**
+     * Nothing is computed yet.
+     *
+     * @param layers how many are to run
+     * @param words token representations, [., P]
+     */
+    Running(Batch batch, int layers, Memory words, List<Output> outputs) {
       this.batch = batch;
       this.layers = layers;
+      this.words = words;
       int n = batch.sentences();
-      plan = NativeMemory.allocate((3L * n + batch.positions()) * Integer.BYTES);
-      plan.intPointer(0).put(batch.start());
-      plan.intPointer(n).put(batch.length());
-      plan.intPointer(2L * n).put(batch.sentence());
-      plan.intPointer(3L * n).put(batch.word());
+      int terms = layers + 1;
+      // Not JavaCPP's own allocations: those count the whole process's memory against the heap's
+      // size.
+      long sumBytes = (3L * Long.BYTES + Float.BYTES) * terms;
+      long sumsBytes = (outputs.size() * sumBytes + Long.BYTES - 1) / Long.BYTES * Long.BYTES;
+      plan = NativeMemory.allocate(sumsBytes + (3L * n + batch.positions() + 1) * Integer.BYTES);
       try {
-        outputs =
+        this.outputs =
             NativeMemory.allocate(
                 2L * layers * batch.positions() * options.projectionDim() * Float.BYTES);
       } catch (Throwable e) {
         plan.close();
         throw e;
       }
+      long ints = sumsBytes / Integer.BYTES;
+      start = plan.intPointer(ints).put(batch.start());
+      length = plan.intPointer(ints + n).put(batch.length());
+      sentence = plan.intPointer(ints + 2L * n).put(batch.sentence());
+      word = plan.intPointer(ints + 3L * n).put(batch.word());
+      first = plan.intPointer(ints + 3L * n + batch.positions()).put(0);
+      long scales = 3L * Long.BYTES * terms * outputs.size();
+      for (int i = 0; i < outputs.size(); i++) {
+        long at = 3L * Long.BYTES * terms * i;
+        sums.add(
+            sum(
+                outputs.get(i),
+                new PointerPointer<>(plan.bytePointer(at)),
+                new PointerPointer<>(plan.bytePointer(at + (long) terms * Long.BYTES)),
+                new PointerPointer<>(plan.bytePointer(at + 2L * terms * Long.BYTES)),
+                new FloatPointer(plan.bytePointer(scales + (long) terms * i * Float.BYTES))));
+      }
     }
 
-    IntPointer start() {
-      return plan.intPointer(0);
+    private Sum sum(
+        Output output,
+        PointerPointer<FloatPointer> forward,
+        PointerPointer<FloatPointer> backward,
+        PointerPointer<IntPointer> rows,
+        FloatPointer scale) {
+      int used = 0;
+      for (int k = 0; k <= layers; k++) {
+        if (output.scales()[k] != 0 || (k == 0 && output.topLayer() == 0)) {
+          forward.put(used, k == 0 ? words.floatPointer(0) : output(k, 0));
+          backward.put(used, k == 0 ? words.floatPointer(0) : output(k, 1));
+          rows.put(used, k == 0 ? word : null);
+          scale.put(used, output.scales()[k]);
+          used++;
+        }
+      }
+      return new Sum(output, used, forward, backward, rows, scale);
     }
 
-    IntPointer length() {
-      return plan.intPointer(batch.sentences());
+    /** Which row of {@link #outputs} a position has in the output of layer 1 or more. */
+    long outputRow(int layer, int direction, int position) {
+      return (2L * (layer - 1) + direction) * batch.positions() + position;
     }
 
-    IntPointer sentence() {
-      return plan.intPointer(2L * batch.sentences());
+    private FloatPointer output(int layer, int direction) {
+      return outputs.floatPointer(outputRow(layer, direction, 0) * options.projectionDim());
     }
 
-    IntPointer word() {
-      return plan.intPointer(3L * batch.sentences());
-    }
-
-    /** The output of layer 1 or more. */
-    FloatPointer output(int layer, int direction) {
-      return outputs.floatPointer(
-          (2L * (layer - 1) + direction) * batch.positions() * options.projectionDim());
-    }
-
-    void direction(int direction, Memory words, LstmState state) {
+    void direction(int direction, LstmState state) {
       int n = batch.sentences();
       int p = options.projectionDim();
       int cells = options.lstmDim();
       long hidden = (long) n * p;
       long cell = (long) n * cells;
-      long scratch = CpuKernels.elmo4j_cpu_lstm_scratch(isa, type, n, cells, p);
       try (NativeMemory memory =
-          NativeMemory.allocate((hidden + cell + scratch + 32) * Float.BYTES)) {
+          NativeMemory.allocate((hidden + cell + lstmScratch(n) + 32) * Float.BYTES)) {
         FloatPointer c = memory.floatPointer((hidden + 15) / 16 * 16);
         FloatPointer room = memory.floatPointer((hidden + 15) / 16 * 16 + (cell + 15) / 16 * 16);
         for (int layer = 0; layer < layers; layer++) {
@@ -532,13 +627,13 @@ public final class CpuBackend implements Backend {
               weights.projector,
               options.cellClip(),
               options.projectionClip(),
-              layer > 0 && options.skipConnections() ? 1 : 0,
+              skip(layer),
               n,
-              start(),
-              length(),
+              start,
+              length,
               direction,
               layer == 0 ? words.floatPointer(0) : output(layer, direction),
-              layer == 0 ? word() : null,
+              layer == 0 ? word : null,
               h,
               c,
               output(layer + 1, direction),
@@ -561,102 +656,48 @@ public final class CpuBackend implements Backend {
       }
     }
 
-    void write(Memory words, List<Output> outputs) {
-      int terms = layers + 1;
-      int n = batch.sentences();
-      // Not JavaCPP's own allocations: those count the whole process's memory against the heap's
-      // size.
-      int pointers = terms * Long.BYTES / Float.BYTES;
-      try (NativeMemory memory = NativeMemory.allocate((3L * pointers + terms) * Float.BYTES)) {
-        PointerPointer<FloatPointer> forward = new PointerPointer<>(memory.floatPointer(0));
-        PointerPointer<FloatPointer> backward = new PointerPointer<>(memory.floatPointer(pointers));
-        PointerPointer<IntPointer> rows = new PointerPointer<>(memory.floatPointer(2L * pointers));
-        FloatPointer scale = memory.floatPointer(3L * pointers);
-        for (Output output : outputs) {
-          int used = 0;
-          for (int k = 0; k < terms; k++) {
-            if (output.scales()[k] != 0 || (k == 0 && output.topLayer() == 0)) {
-              forward.put(used, k == 0 ? words.floatPointer(0) : output(k, 0));
-              backward.put(used, k == 0 ? words.floatPointer(0) : output(k, 1));
-              rows.put(used, k == 0 ? word() : null);
-              scale.put(used, output.scales()[k]);
-              used++;
-            }
-          }
-          IntPointer start = start();
-          IntPointer length = length();
-          if (output.targets().size() == 1) {
-            FloatPointer target = output.targets().get(0).floatPointer(0);
-            mix(
-                output,
-                used,
-                forward,
-                backward,
-                rows,
-                scale,
-                n,
-                start,
-                length,
-                sentence(),
-                output.maxLength(),
-                target);
-          } else {
-            // One after the other: each has a target of its own, whose first place it takes.
-            try (IntPointer first = new IntPointer(1).put(0)) {
-              for (int r = 0; r < n; r++) {
-                int kept = batch.length()[r] - (output.boundaries() ? 0 : 2);
-                FloatPointer target = output.targets().get(batch.sentence()[r]).floatPointer(0);
-                mix(
-                    output,
-                    used,
-                    forward,
-                    backward,
-                    rows,
-                    scale,
-                    1,
-                    start.position(r),
-                    length.position(r),
-                    first,
-                    kept,
-                    target);
-              }
-            }
-          }
+    /** Writes all outputs of the sentences from one to before another. */
+    synchronized void write(int from, int to) {
+      for (Sum sum : sums) {
+        List<Memory> targets = sum.output.targets();
+        if (targets.size() == 1) {
+          mix(
+              sum,
+              to - from,
+              from,
+              sentence.position(from),
+              sum.output.maxLength(),
+              targets.get(0));
+          continue;
+        }
+        // One after the other: each has a target of its own, whose first place it takes.
+        for (int r = from; r < to; r++) {
+          int kept = batch.length()[r] - (sum.output.boundaries() ? 0 : 2);
+          mix(sum, 1, r, first, kept, targets.get(batch.sentence()[r]));
         }
       }
     }
 
     /** Writes {@code n} sentences of the batch into one target. */
-    private void mix(
-        Output output,
-        int terms,
-        PointerPointer<FloatPointer> forward,
-        PointerPointer<FloatPointer> backward,
-        PointerPointer<IntPointer> rows,
-        FloatPointer scale,
-        int n,
-        IntPointer start,
-        IntPointer length,
-        IntPointer place,
-        int maxLength,
-        FloatPointer target) {
+    private void mix(Sum sum, int n, int from, IntPointer place, int maxLength, Memory target) {
+      Output output = sum.output;
       CpuKernels.elmo4j_cpu_scalar_mix(
           isa,
           options.projectionDim(),
           output.halves(),
-          terms,
-          forward,
-          backward,
-          rows,
-          scale,
+          sum.terms,
+          sum.forward,
+          sum.backward,
+          sum.rows,
+          sum.scale,
           n,
-          start,
-          length,
+          start.position(from),
+          length.position(from),
           place,
           output.boundaries() ? 0 : 1,
           maxLength,
           output.mean() ? 1 : 0,
-          target);
+          target.floatPointer(0));
     }
 
     @Override
@@ -668,6 +709,7 @@ public final class CpuBackend implements Backend {
 
   @Override
   public void close() {
+    flow.close();
     workers.close();
     memories.forEach(NativeMemory::close);
   }

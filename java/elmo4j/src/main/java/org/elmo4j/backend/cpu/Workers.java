@@ -37,6 +37,11 @@ final class Workers implements AutoCloseable {
     return threads;
   }
 
+  /** Has a task done that throws nothing, behind those that wait already. */
+  void execute(Runnable task) {
+    executor.execute(task);
+  }
+
   /**
    * Runs {@code task} for 0 to count - 1 and waits until all have ended, also when the caller is
    * interrupted: native code uses the caller's memory. Once one has failed, those that have not
