@@ -22,6 +22,7 @@ import java.util.Spliterator;
 import java.util.Spliterators;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
@@ -245,7 +246,7 @@ public final class ElmoModel implements AutoCloseable {
 
   private List<Layer> checked(Layer... layers) {
     List<Layer> wanted = EmbedOptions.layers(layers).layers();
-    wanted.forEach(layer -> scales(rows(layer)));
+    wanted.forEach(layer -> check(rows(layer)));
     return wanted;
   }
 
@@ -261,10 +262,22 @@ public final class ElmoModel implements AutoCloseable {
    */
   public Stream<Embeddings> embedAll(Iterator<? extends List<String>> sentences, Layer... layers) {
     require(sentences, "sentences");
-    Layer[] wanted = layers.clone();
+    Layer[] named = layers.clone();
+    Function<List<String>, CompletableFuture<Embeddings>> submit =
+        new Function<>() {
+          private List<Layer> wanted;
+
+          @Override
+          public CompletableFuture<Embeddings> apply(List<String> sentence) {
+            if (wanted == null) {
+              wanted = checked(named);
+            }
+            return merger.submit(wanted, copy(sentence, 0));
+          }
+        };
     ReadAhead<Embeddings> results =
         new ReadAhead<>( // what runs, and as much again as one run takes
-            sentences, sentence -> submit(sentence, wanted), (mergedRuns + 1) * mergedPositions);
+            sentences, submit, (mergedRuns + 1) * mergedPositions);
     return StreamSupport.stream(
             Spliterators.spliteratorUnknownSize(
                 results, Spliterator.ORDERED | Spliterator.NONNULL | Spliterator.IMMUTABLE),
@@ -493,8 +506,7 @@ public final class ElmoModel implements AutoCloseable {
         boolean mean = layer.kind() == Layer.Kind.MEAN;
         long floats =
             Math.multiplyExact((long) lengths.length * dim(layer), (long) (mean ? 1 : maxLength));
-        // First what can be refused.
-        scales(rows(layer));
+        check(rows(layer)); // First what can be refused.
         Memory memory = backend.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
         memories.put(layer, memory);
         ScalarMix used = mix(rows(layer));
@@ -556,39 +568,39 @@ public final class ElmoModel implements AutoCloseable {
     }
   }
 
-  /** A layer as a weighted sum of all layers; checks that it exists. */
-  private float[] scales(Layer layer) {
+  /** Refuses a layer that this model does not have. */
+  private void check(Layer layer) {
     int layers = options.lstmLayers() + 1;
-    float[] scales = new float[layers];
-    switch (layer.kind()) {
-      case WORD_EMB:
-        scales[0] = 1;
-        return scales;
-      case LSTM:
-        if (layer.index() >= layers) {
-          throw new ElmoException(
-              "layer "
-                  + layer
-                  + ": expected at most lstm_outputs"
-                  + options.lstmLayers()
-                  + " in "
-                  + source);
-        }
-        scales[layer.index()] = 1;
-        return scales;
-      default:
-        ScalarMix used = mix(layer);
-        if (used.weights().length != layers) {
-          throw new ElmoException(
-              "mix weights: expected one a layer, "
-                  + layers
-                  + " in "
-                  + source
-                  + ", found "
-                  + used.weights().length);
-        }
-        return used.scales();
+    if (layer.kind() == Layer.Kind.LSTM && layer.index() >= layers) {
+      throw new ElmoException(
+          "layer "
+              + layer
+              + ": expected at most lstm_outputs"
+              + options.lstmLayers()
+              + " in "
+              + source);
     }
+    ScalarMix used = mix(layer);
+    if (used != null && used.layers() != layers) {
+      throw new ElmoException(
+          "mix weights: expected one a layer, "
+              + layers
+              + " in "
+              + source
+              + ", found "
+              + used.layers());
+    }
+  }
+
+  /** A layer that was checked as a weighted sum of all layers. */
+  private float[] scales(Layer layer) {
+    ScalarMix used = mix(layer);
+    if (used != null) {
+      return used.scales();
+    }
+    float[] scales = new float[options.lstmLayers() + 1];
+    scales[layer.kind() == Layer.Kind.LSTM ? layer.index() : 0] = 1;
+    return scales;
   }
 
   /** What an {@code elmo} layer is mixed with; null for other layers. */

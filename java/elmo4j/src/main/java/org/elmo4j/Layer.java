@@ -148,7 +148,9 @@ public final class Layer {
 
   @Override
   public int hashCode() {
-    return Objects.hash(kind, index, mix, of);
+    // Not Objects.hash, which makes an array: results are kept by layer.
+    int hash = 31 * kind.hashCode() + index;
+    return 31 * (31 * hash + Objects.hashCode(mix)) + Objects.hashCode(of);
   }
 
   /**

@@ -191,6 +191,11 @@ public final class ScalarMix {
     return weights.clone();
   }
 
+  /** How many layers it mixes. */
+  int layers() {
+    return weights.length;
+  }
+
   /** The factor in front of the sum. */
   public float gamma() {
     return gamma;

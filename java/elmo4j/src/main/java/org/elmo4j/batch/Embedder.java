@@ -190,7 +190,8 @@ public final class Embedder implements AutoCloseable {
     calls.increment();
     int n = sentences.size();
     int[] all = IntStream.range(0, n).toArray();
-    Words words = new Words(16);
+    Words words =
+        new Words(10 * n + 16); // What sentences of many words have that they do not share.
     Batch batch = batch(sentences, all, all, words);
     Flow flow = backend.flow();
     long needed = (long) words.count() * wordBytes + flow.workspaceBytes(n, batch.positions());

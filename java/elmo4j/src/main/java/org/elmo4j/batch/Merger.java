@@ -305,7 +305,9 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
       if (--unanswered == 0) {
         idle.signalAll();
       }
-      arrival.signal(); // It has made room.
+      if (admitted != null && admitted.getAsInt() > 0) {
+        arrival.signal(); // It has made room.
+      }
     } finally {
       lock.unlock();
     }

@@ -549,12 +549,11 @@ public final class CpuBackend implements Backend {
         plan.close();
         throw e;
       }
-      long ints = sumsBytes / Integer.BYTES;
-      start = plan.intPointer(ints).put(batch.start());
-      length = plan.intPointer(ints + n).put(batch.length());
-      sentence = plan.intPointer(ints + 2L * n).put(batch.sentence());
-      word = plan.intPointer(ints + 3L * n).put(batch.word());
-      first = plan.intPointer(ints + 3L * n + batch.positions()).put(0);
+      start = plan.intPointer(sumsBytes / Integer.BYTES).put(batch.start());
+      length = start.getPointer(n).put(batch.length());
+      sentence = start.getPointer(2L * n).put(batch.sentence());
+      word = start.getPointer(3L * n).put(batch.word());
+      first = start.getPointer(3L * n + batch.positions()).put(0);
       long scales = 3L * Long.BYTES * terms * outputs.size();
       for (int i = 0; i < outputs.size(); i++) {
         long at = 3L * Long.BYTES * terms * i;
@@ -658,7 +657,8 @@ public final class CpuBackend implements Backend {
 
     /** Writes all outputs of the sentences from one to before another. */
     synchronized void write(int from, int to) {
-      for (Sum sum : sums) {
+      for (int i = 0; i < sums.size(); i++) {
+        Sum sum = sums.get(i);
         List<Memory> targets = sum.output.targets();
         if (targets.size() == 1) {
           mix(

@@ -63,8 +63,8 @@ final class CpuFlow implements Flow, AutoCloseable {
   @Override
   public int room() {
     int room = 0;
-    for (Lane lane : lanes) {
-      int free = LANE_SENTENCES - lane.members.get();
+    for (int i = 0; i < lanes.size(); i++) {
+      int free = LANE_SENTENCES - lanes.get(i).members.get();
       room += free < LANE_SENTENCES / 4 ? 0 : free;
     }
     return room;
@@ -100,9 +100,9 @@ final class CpuFlow implements Flow, AutoCloseable {
 
   private Lane emptiest() {
     Lane emptiest = lanes.get(0);
-    for (Lane lane : lanes) {
-      if (lane.members.get() < emptiest.members.get()) {
-        emptiest = lane;
+    for (int i = 1; i < lanes.size(); i++) {
+      if (lanes.get(i).members.get() < emptiest.members.get()) {
+        emptiest = lanes.get(i);
       }
     }
     return emptiest;
