@@ -7,8 +7,15 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.util.List;
 import java.util.Random;
+import java.util.function.IntUnaryOperator;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class DtypeTest {
@@ -125,6 +132,192 @@ class DtypeTest {
       dtype.decode(bytes.flip(), back);
       assertEquals(FloatBuffer.wrap(values), back.flip(), dtype.name());
       assertFalse(bytes.hasRemaining());
+    }
+  }
+
+  private static final List<ByteOrder> ORDERS =
+      List.of(ByteOrder.LITTLE_ENDIAN, ByteOrder.BIG_ENDIAN);
+
+  /** Zeros that begin at an odd address of a larger buffer. */
+  private static ByteBuffer room(boolean direct, int bytes, ByteOrder order) {
+    ByteBuffer all = direct ? ByteBuffer.allocateDirect(bytes + 4) : ByteBuffer.allocate(bytes + 4);
+    return all.position(1).limit(1 + bytes).slice().order(order);
+  }
+
+  /** The bits of what such bytes become, by each way of holding them. */
+  private static void checkDecoded(Dtype dtype, int count, Filling filling, IntUnaryOperator bits) {
+    for (ByteOrder order : ORDERS) {
+      for (int way = 0; way < 4; way++) {
+        ByteBuffer from = room((way & 1) == 0, count * dtype.bytes(), order);
+        for (int i = 0; i < count; i++) {
+          filling.put(from, i * dtype.bytes(), i);
+        }
+        ByteBuffer target =
+            (way & 2) == 0
+                ? ByteBuffer.allocateDirect(4 * count + 12).order(ByteOrder.nativeOrder())
+                : ByteBuffer.allocate(4 * count + 12);
+        FloatBuffer to = target.asFloatBuffer().position(2);
+        dtype.decode(from, to);
+        assertEquals(2 + count, to.position());
+        assertFalse(from.hasRemaining());
+        assertEquals(0, target.getLong(0));
+        assertEquals(0, target.getInt(4 * count + 8));
+        for (int i = 0; i < count; i++) {
+          int at = i;
+          assertEquals(
+              bits.applyAsInt(i), target.getInt(4 * i + 8), () -> dtype + " " + order + " " + at);
+        }
+      }
+    }
+  }
+
+  private interface Filling {
+    void put(ByteBuffer bytes, int at, int index);
+  }
+
+  @Test
+  void decodingKeepsEveryBitOfHalvesAndBfloats() {
+    checkDecoded(
+        Dtype.F16,
+        0x10000,
+        (bytes, at, i) -> bytes.putShort(at, (short) i),
+        i ->
+            (i & 0x7C00) == 0x7C00
+                ? (i & 0x8000) << 16 | 0x7F800000 | (i & 0x3FF) << 13 // NaNs with what they carry
+                : (i & 0x8000) << 16 | Float.floatToRawIntBits((float) value(i & 0x7FFF)));
+    checkDecoded(
+        Dtype.BF16, 0x10000, (bytes, at, i) -> bytes.putShort(at, (short) i), i -> i << 16);
+  }
+
+  /** Zeros, subnormals, the largest, infinities, NaNs. */
+  private static final int[] FLOATS = {
+    0,
+    0x80000000,
+    1,
+    0x807FFFFF,
+    0x00800000,
+    0x3F800000,
+    0x7F7FFFFF,
+    0xFF7FFFFF,
+    0x7F800000,
+    0xFF800000,
+    0x7F800001,
+    0xFFC12345,
+    0x7FFFFFFF
+  };
+
+  @Test
+  void decodingKeepsEveryBitOfFloats() {
+    checkDecoded(
+        Dtype.F32, FLOATS.length, (bytes, at, i) -> bytes.putInt(at, FLOATS[i]), i -> FLOATS[i]);
+  }
+
+  /** Doubles about the edges of a 32-bit float, and what they are rounded to. */
+  private static final double[][] DOUBLES = {
+    {0, 0},
+    {-0.0, -0.0},
+    {Double.MIN_VALUE, 0},
+    {-0x1p-150, -0.0},
+    {Math.nextUp(0x1p-150), Float.MIN_VALUE},
+    {0x1p-149, Float.MIN_VALUE},
+    {0x1.000002p-126, 0x1.000002p-126},
+    {1 + 0x1p-24, 1},
+    {-(1 + 3 * 0x1p-24), -(1 + 0x1p-22)},
+    {Float.MAX_VALUE, Float.MAX_VALUE},
+    {Math.nextDown(0x1.ffffffp127), Float.MAX_VALUE},
+    {0x1.ffffffp127, Float.POSITIVE_INFINITY},
+    {-0x1p128, Float.NEGATIVE_INFINITY},
+    {Double.MAX_VALUE, Float.POSITIVE_INFINITY},
+    {Double.NEGATIVE_INFINITY, Float.NEGATIVE_INFINITY}
+  };
+
+  @Test
+  void decodingRoundsDoubles() {
+    checkDecoded(
+        Dtype.F64,
+        DOUBLES.length,
+        (bytes, at, i) -> bytes.putDouble(at, DOUBLES[i][0]),
+        i -> Float.floatToRawIntBits((float) DOUBLES[i][1]));
+    FloatBuffer got = FloatBuffer.allocate(2);
+    ByteBuffer nans = ByteBuffer.allocate(16).putLong(0x7FF0000000000001L).putLong(-1).flip();
+    Dtype.F64.decode(nans, got);
+    assertTrue(Float.isNaN(got.get(0)) && Float.isNaN(got.get(1)));
+  }
+
+  @Test
+  void everyCountOfNumbersIsDecoded() {
+    for (Dtype dtype : Dtype.values()) {
+      for (int count = 0; count < 20; count++) {
+        checkDecoded(
+            dtype,
+            count,
+            (bytes, at, i) ->
+                dtype.encode(i - 5, bytes.duplicate().order(bytes.order()).position(at)),
+            i -> Float.floatToRawIntBits(i - 5));
+      }
+    }
+    // What fills no number stays.
+    ByteBuffer odd = ByteBuffer.allocate(7);
+    Dtype.F32.decode(odd, FloatBuffer.allocate(2));
+    assertEquals(3, odd.remaining());
+  }
+
+  private static void put(ByteBuffer bytes, int index, Dtype dtype, long bits) {
+    switch (dtype.bytes()) {
+      case 2 -> bytes.putShort(2 * index, (short) bits);
+      case 4 -> bytes.putInt(4 * index, (int) bits);
+      default -> bytes.putLong(8 * index, bits);
+    }
+  }
+
+  /** Each number in each place of 8 bytes, beside numbers from which least is missing. */
+  private static void checkFinite(Dtype dtype, long beside, LongStream numbers) {
+    int each = Long.BYTES / dtype.bytes();
+    numbers.forEach(
+        bits -> {
+          for (ByteOrder order : ORDERS) {
+            ByteBuffer bytes = ByteBuffer.allocate(16).order(order);
+            for (int i = 0; i < 2 * each; i++) {
+              put(bytes, i, dtype, beside);
+            }
+            for (int i = 0; i < each; i++) {
+              put(bytes, each + i, dtype, bits);
+              FloatBuffer values = FloatBuffer.allocate(2 * each);
+              dtype.decode(bytes.duplicate().order(order), values);
+              assertTrue(Float.isFinite(values.get(0)));
+              assertEquals(
+                  Float.isFinite(values.get(each + i)),
+                  dtype.areFinite(bytes),
+                  () -> dtype + " " + order + " " + Long.toHexString(bits));
+              put(bytes, each + i, dtype, beside);
+            }
+            assertEquals(0, bytes.position());
+          }
+        });
+  }
+
+  @Test
+  void theQuickCheckFindsAllThatIsNotFinite() {
+    checkFinite(Dtype.F16, 0xFBFF, LongStream.range(0, 0x10000));
+    checkFinite(Dtype.BF16, 0xFF7F, LongStream.range(0, 0x10000));
+    checkFinite(
+        Dtype.F32,
+        0xFF7FFFFFL,
+        IntStream.of(FLOATS).flatMap(i -> IntStream.of(i, i ^ 0x80000000)).asLongStream());
+    checkFinite(
+        Dtype.F64,
+        Double.doubleToRawLongBits(Math.nextUp(-0x1.ffffffp127)),
+        LongStream.concat(
+            Stream.of(DOUBLES)
+                .flatMapToDouble(pair -> DoubleStream.of(pair[0], -pair[0]))
+                .mapToLong(Double::doubleToRawLongBits),
+            LongStream.of(-1, Long.MAX_VALUE, 0x7FF0000000000001L, 0xFFF8000000000000L)));
+  }
+
+  @Test
+  void theQuickCheckIsNotSureOfAnOddRest() {
+    for (int bytes = 0; bytes <= 24; bytes++) {
+      assertEquals(bytes % 8 == 0, Dtype.F16.areFinite(ByteBuffer.allocate(bytes)));
     }
   }
 }
