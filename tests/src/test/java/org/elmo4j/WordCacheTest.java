@@ -21,6 +21,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.elmo4j.backend.NativeMemory;
 import org.elmo4j.weights.RandomWeights;
 import org.junit.jupiter.api.Tag;
@@ -210,6 +212,30 @@ class WordCacheTest {
       Set<String> distinct = new HashSet<>();
       batch.forEach(distinct::addAll);
       assertTrue(narrow.statistics().wordsComputed() >= distinct.size());
+    }
+  }
+
+  @Tag("long")
+  @Test
+  void streamsKeepToTheBudgetToo() {
+    List<List<String>> batch = Models.batch(new Random(8), 1000, 12);
+    long budget = 2 << 20;
+    try (ElmoModel wide = builder().load();
+        ElmoModel narrow = builder().workspaceBytes(budget).threads(2).load();
+        Embeddings whole = wide.embed(batch, Layer.ELMO)) {
+      AtomicInteger next = new AtomicInteger();
+      try (Stream<Embeddings> results = narrow.embedAll(batch.iterator(), Layer.ELMO)) {
+        results.forEach(
+            one -> {
+              try (one) {
+                int s = next.getAndIncrement();
+                Expected.assertSameBits("sentence " + s, whole, s, one, 0);
+              }
+            });
+      }
+      assertEquals(1000, next.get());
+      long peak = narrow.statistics().peakWorkspaceBytes();
+      assertTrue(peak > budget / 4 && peak <= budget, () -> peak + " bytes");
     }
   }
 }

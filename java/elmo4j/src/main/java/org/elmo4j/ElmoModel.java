@@ -230,8 +230,9 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * Embeds one sentence soon, together with what other threads submit: many threads with single
-   * sentences come near the speed of one with batches. The future's {@link Embeddings} has a batch
+   * Embeds one sentence soon, together with what other threads submit: on the CPU it joins theirs
+   * under way, on a CUDA device they gather to runs. So many threads with single sentences come
+   * near the speed of one with batches. The future's {@link Embeddings} has a batch
    * of one; whoever gets it closes it. Waits while too much is waiting already. Cancelling the
    * future before its run begins drops the sentence. Actions that hang on the future should be
    * short, or use the {@code Async} methods. {@link #close} completes what was submitted before.
@@ -252,9 +253,8 @@ public final class ElmoModel implements AutoCloseable {
 
   /**
    * Embeds sentences as they come, any number of them: one {@link Embeddings} with a batch of one
-   * for each, in order. Whoever takes it closes it. Sentences are read some batches ahead on the
-   * thread that takes the results, and run in batches of like length; so much of the results is in
-   * memory at a time. An exception of the source is thrown when its turn comes, after the results
+   * for each, in order. Whoever takes it closes it. Sentences are read ahead on the thread that
+   * takes the results, as many as run and wait at a time; so much of the results is in memory. An exception of the source is thrown when its turn comes, after the results
    * of the sentences before it. Closing the stream early frees what was read ahead. Use it on one
    * thread.
    *
@@ -321,27 +321,22 @@ public final class ElmoModel implements AutoCloseable {
       List<Layer> layers, List<List<String>> sentences, Merger.Answers<Embeddings> answers) {
     Embedder replica = replicas.all().get(0);
     Singles singles = new Singles(replica.backend(), layers, sentences);
-    try {
-      replica.join(
-          sentences,
-          singles.outputs,
-          (i, failure) -> {
-            Embeddings result = null;
-            Throwable wrong = failure;
-            try {
-              result = wrong == null ? singles.result(i) : null;
-            } catch (Throwable e) {
-              wrong = e;
-            }
-            if (wrong != null) {
-              singles.close(i);
-            }
-            answers.put(i, result, wrong);
-          });
-    } catch (Throwable e) {
-      singles.close();
-      throw e;
-    }
+    replica.join(
+        sentences,
+        singles.outputs,
+        (i, failure) -> {
+          Embeddings result = null;
+          Throwable wrong = failure;
+          try {
+            result = wrong == null ? singles.result(i) : null;
+          } catch (Throwable e) {
+            wrong = e;
+          }
+          if (wrong != null) {
+            singles.close(i);
+          }
+          answers.put(i, result, wrong);
+        });
   }
 
   /** Results of sentences in memory of their own. */
@@ -1020,11 +1015,12 @@ public final class ElmoModel implements AutoCloseable {
     }
 
     /**
-     * How sentences of {@link ElmoModel#submit} and {@link ElmoModel#embedAll} are merged.
+     * How sentences of {@link ElmoModel#submit} and {@link ElmoModel#embedAll} are merged. On the
+     * CPU they join those under way as soon as there is room; on a CUDA device they gather to runs.
      *
-     * @param maxDelay how long a sentence waits for others while nothing runs, unless all have come
-     *     back that the last run answered; by default 1 ms
-     * @param maxTokens tokens, boundaries included, of one run; as many may wait for the next. By
+     * @param maxDelay on a CUDA device, how long a sentence waits for others while nothing runs,
+     *     unless all have come back that the last run answered; by default 1 ms
+     * @param maxTokens tokens, boundaries included, that begin together; as many may wait. By
      *     default 12,288 for each two threads, 40,960 on a CUDA device, where two runs may be under
      *     way, so that one's copies go on beside the other's work
      * @throws ElmoException if the delay is negative or longer than a day, or there are no tokens

@@ -9,16 +9,18 @@ import java.time.Duration;
  * call that is under way may be there in part. Of a model on several devices it is the sum over
  * them.
  *
- * @param calls calls that embedded; requests that ran together are one
+ * @param calls calls that embedded; requests that began together are one
  * @param sentences sentences embedded
  * @param tokens tokens embedded, without boundaries
- * @param batches batches of like length that the sentences ran in
+ * @param batches batches of like length that the sentences ran in; requests that began together
+ *     on the CPU, where they join others under way, are one
  * @param wordsComputed token representations computed, those of warming included
  * @param wordHits distinct words of a call that the word cache had
  * @param wordMisses distinct words of a call that it had not
  * @param wordsCached about how many words it holds now
  * @param wordTime time in token representations, the sum over calls
- * @param biLmTime time in the biLM and in writing results, the sum over calls
+ * @param biLmTime time in the biLM and in writing results, the sum over calls, those side by side
+ *     each counted
  * @param peakWorkspaceBytes the most native memory reserved at a time for calls under way, their
  *     results not counted; of several devices the sum of each one's most
  * @param nativeBytes memory that this process holds now, on the host and on CUDA devices: weights,

@@ -513,4 +513,133 @@ class MergerTest {
       throw new AssertionError(e);
     }
   }
+
+  /** Work that sentences join; the test answers. */
+  private static final class Joining implements Merger.Join<String, Result> {
+    final List<List<String>> joined = Collections.synchronizedList(new ArrayList<>());
+    final List<Merger.Answers<Result>> answers = Collections.synchronizedList(new ArrayList<>());
+    final Semaphore begun = new Semaphore(0);
+    volatile int room = 100;
+
+    @Override
+    public void join(String kind, List<List<String>> sentences, Merger.Answers<Result> answers) {
+      List<String> all = new ArrayList<>(List.of(kind));
+      sentences.forEach(sentence -> all.add(String.join(" ", sentence)));
+      joined.add(all);
+      this.answers.add(answers);
+      begun.release();
+    }
+
+    Merger<String, Result> merger() {
+      return new Merger<>("the test's merger", this, () -> room, 12);
+    }
+  }
+
+  @Test
+  void whereThereIsRoomASentenceJoinsThoseUnderWay() {
+    Joining work = new Joining();
+    try (Merger<String, Result> merger = work.merger()) {
+      CompletableFuture<Result> a = merger.submit("k", List.of("a"));
+      work.begun.acquireUninterruptibly();
+      CompletableFuture<Result> b = merger.submit("other", List.of("b"));
+      work.begun.acquireUninterruptibly(); // though nothing was answered
+      assertEquals(List.of(List.of("k", "a"), List.of("other", "b")), work.joined);
+      work.answers.get(1).put(0, new Result("second"), null);
+      assertEquals("second", b.join().text);
+      assertFalse(a.isDone());
+      work.answers.get(0).put(0, new Result("first"), null);
+      assertEquals("first", a.join().text);
+    }
+  }
+
+  @Test
+  void whatFindsNoRoomJoinsTogetherOnceThereIsSome() {
+    Joining work = new Joining();
+    try (Merger<String, Result> merger = work.merger()) {
+      merger.submit("k", List.of("first"));
+      work.begun.acquireUninterruptibly();
+      work.room = 0;
+      List<CompletableFuture<Result>> waiting = new ArrayList<>();
+      for (String kind : List.of("k", "other", "k", "k")) { // 3 positions each: full
+        waiting.add(merger.submit(kind, List.of("s" + waiting.size())));
+      }
+      assertTrue(waiting.get(2).cancel(false));
+      assertFalse(work.begun.tryAcquire());
+      work.room = 1;
+      work.answers.get(0).put(0, new Result("x"), null);
+      work.begun.acquireUninterruptibly(3);
+      assertEquals(
+          List.of(
+              List.of("k", "first"),
+              List.of("k", "s0"),
+              List.of("other", "s1"),
+              List.of("k", "s3")),
+          work.joined);
+      work.answers.subList(1, 4).forEach(answers -> answers.put(0, new Result("x"), null));
+    }
+  }
+
+  @Test
+  void aJoinTakesNoMoreThanThereIsRoomFor() {
+    Joining work = new Joining();
+    work.room = 0;
+    try (Merger<String, Result> merger = work.merger()) {
+      for (int i = 0; i < 3; i++) {
+        merger.submit("k", List.of("s" + i));
+      }
+      work.room = 3;
+      CompletableFuture<Result> last = merger.submit("k", List.of()); // It wakes the others.
+      work.begun.acquireUninterruptibly(2);
+      assertEquals(List.of(List.of("k", "s0", "s1", "s2"), List.of("k", "")), work.joined);
+      work.answers.get(1).put(0, new Result("last"), null);
+      assertEquals("last", last.join().text);
+      for (int i = 2; i >= 0; i--) { // in any order
+        work.answers.get(0).put(i, new Result("x"), null);
+      }
+    }
+  }
+
+  @Test
+  void closingWaitsForAnswersAndClosesThoseThatNobodyWantsAnyMore() {
+    Joining work = new Joining();
+    Merger<String, Result> merger = work.merger();
+    CompletableFuture<Result> cancelled = merger.submit("k", List.of("a"));
+    work.begun.acquireUninterruptibly();
+    CompletableFuture<Result> failed = merger.submit("k", List.of("b"));
+    work.begun.acquireUninterruptibly();
+    assertTrue(cancelled.cancel(false));
+    Thread closer = new Thread(merger::close);
+    closer.start();
+    while (closer.getState() != Thread.State.WAITING) {
+      Thread.onSpinWait();
+    }
+    Result late = new Result("late");
+    ElmoException failure = new ElmoException("no luck");
+    work.answers.get(0).put(0, late, null);
+    work.answers.get(1).put(0, null, failure);
+    join(closer);
+    assertTrue(late.closed);
+    assertSame(failure, assertThrows(CompletionException.class, failed::join).getCause());
+  }
+
+  @Test
+  void aJoinThatThrowsFailsItsSentencesAndNoOther() {
+    ElmoException failure = new ElmoException("no luck");
+    AtomicInteger joins = new AtomicInteger();
+    try (Merger<String, Result> merger =
+        new Merger<>(
+            "m",
+            (kind, sentences, answers) -> {
+              if (joins.incrementAndGet() == 1) {
+                throw failure;
+              }
+              answers.put(0, new Result(sentences.get(0).get(0)), null);
+            },
+            () -> 1,
+            12)) {
+      CompletableFuture<Result> first = merger.submit("k", List.of("a"));
+      assertSame(failure, assertThrows(CompletionException.class, first::join).getCause());
+      assertEquals("b", merger.submit("k", List.of("b")).join().text);
+    }
+  }
 }

@@ -23,8 +23,10 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
@@ -61,7 +63,7 @@ final class BenchCommand implements Callable<Integer> {
   private static final int LATENCY_TOKENS = 10;
   private static final int LATENCY_SAMPLES = 100; // a run
   private static final int CALLERS = 16;
-  private static final int CALLER_SENTENCES = 20 * CALLERS; // the text's first
+  private static final int CALLER_SENTENCES = 40 * CALLERS; // the text's first
 
   @Spec private CommandSpec command;
   @Mixin private ModelChoice modelChoice;
@@ -239,9 +241,8 @@ final class BenchCommand implements Callable<Integer> {
     List<Double> sgemm = figures.get(Figure.SGEMM);
     add(Figure.SHARE, flops / sgemm.get(sgemm.size() - 1));
     List<List<String>> some = sentences.subList(0, Math.min(sentences.size(), CALLER_SENTENCES));
-    long someTokens = some.stream().mapToLong(List::size).sum();
-    add(Figure.CALLS, someTokens / calls(model, some));
-    add(Figure.CALLERS, someTokens / callers(model, some));
+    add(Figure.CALLS, some.stream().mapToLong(List::size).sum() / calls(model, some));
+    add(Figure.CALLERS, callers(model, some));
     latency(model, sentences);
     add(Figure.WORKSPACE, model.statistics().peakWorkspaceBytes());
     add(Figure.PEAK, peakBytes());
@@ -256,7 +257,7 @@ final class BenchCommand implements Callable<Integer> {
     return seconds(before);
   }
 
-  /** Seconds of a call for every 16 sentences: what 16 callers that wait could get at best. */
+  /** Seconds of a call for every 16 sentences. */
   private static double calls(ElmoModel model, List<List<String>> sentences) {
     long before = System.nanoTime();
     for (int s = 0; s < sentences.size(); s += CALLERS) {
@@ -266,25 +267,31 @@ final class BenchCommand implements Callable<Integer> {
     return seconds(before);
   }
 
-  /** Seconds of 16 threads that each wait for one sentence before they submit their next. */
+  /**
+   * Tokens a second of 16 threads that each wait for one sentence before they submit the next, as
+   * long as all of them have one.
+   */
   private static double callers(ElmoModel model, List<List<String>> sentences) {
     ExecutorService threads = Executors.newFixedThreadPool(CALLERS);
     try {
+      AtomicInteger next = new AtomicInteger();
+      LongAdder tokens = new LongAdder();
+      AtomicReference<Double> rate = new AtomicReference<>();
       long before = System.nanoTime();
+      Runnable caller =
+          () -> {
+            for (int s; (s = next.getAndIncrement()) < sentences.size(); ) {
+              model.submit(sentences.get(s), Layer.ELMO).join().close();
+              tokens.add(sentences.get(s).size());
+            }
+            rate.compareAndSet(null, tokens.sum() / seconds(before));
+          };
       CompletableFuture.allOf(
-              IntStream.range(0, CALLERS)
-                  .mapToObj(
-                      caller ->
-                          CompletableFuture.runAsync(
-                              () -> {
-                                for (int s = caller; s < sentences.size(); s += CALLERS) {
-                                  model.submit(sentences.get(s), Layer.ELMO).join().close();
-                                }
-                              },
-                              threads))
+              Stream.generate(() -> CompletableFuture.runAsync(caller, threads))
+                  .limit(CALLERS)
                   .toArray(CompletableFuture[]::new))
           .join();
-      return seconds(before);
+      return rate.get();
     } finally {
       threads.shutdown();
     }

@@ -180,24 +180,46 @@ public final class Embedder implements AutoCloseable {
 
   /**
    * Lets sentences join those under way, where the backend has a {@link Flow}; returns once they
-   * have.
+   * have. Never throws.
    *
    * @param sentences neither they nor their tokens are null
    * @param outputs made for these sentences
-   * @param done told of each sentence once, unless this throws
+   * @param done told of each sentence once
    */
   public void join(List<List<String>> sentences, List<Output> outputs, Flow.Done done) {
     calls.increment();
-    int n = sentences.size();
-    int[] all = IntStream.range(0, n).toArray();
-    Words words =
-        new Words(10 * n + 16); // What sentences of many words have that they do not share.
-    Batch batch = batch(sentences, all, all, words);
     Flow flow = backend.flow();
-    long needed = (long) words.count() * wordBytes + flow.workspaceBytes(n, batch.positions());
+    int first = 0;
+    while (first < sentences.size()) {
+      int end = first;
+      long needed = 0;
+      for (int positions = 0; end < sentences.size(); end++) {
+        positions += Batches.positions(sentences.get(end));
+        long all = flow.workspaceBytes(end + 1 - first, positions) + (long) positions * wordBytes;
+        if (end > first && all > workspaceBytes / 4) {
+          break;
+        }
+        needed = all;
+      }
+      join(sentences, IntStream.range(first, end).toArray(), needed, outputs, done);
+      first = end;
+    }
+  }
+
+  /** Some of them at once, as many as the budget lets. */
+  private void join(
+      List<List<String>> sentences,
+      int[] chosen,
+      long needed,
+      List<Output> outputs,
+      Flow.Done done) {
+    int n = chosen.length;
     reserve(needed);
     Memory representations = null;
+    Batch batch;
     try {
+      Words words = new Words(10 * n + 16); // What sentences of many words do not share.
+      batch = batch(sentences, chosen, chosen, words);
       representations = rows(words.count());
       place(batch, represent(words, representations));
     } catch (Throwable e) {
@@ -205,26 +227,31 @@ public final class Embedder implements AutoCloseable {
         representations.close();
       }
       release(needed);
-      throw e;
+      for (int sentence : chosen) {
+        done.done(sentence, e);
+      }
+      return;
     }
     Memory rows = representations;
     long before = System.nanoTime();
     AtomicInteger left = new AtomicInteger(n);
-    flow.join(
-        batch,
-        rows,
-        outputs,
-        (row, failure) -> {
-          if (left.decrementAndGet() == 0) {
-            rows.close();
-            release(needed);
-            biLmNanos.add(System.nanoTime() - before);
-            sentenceCount.add(n);
-            tokens.add(batch.positions() - 2L * n);
-            batchCount.increment();
-          }
-          done.done(row, failure);
-        });
+    backend
+        .flow()
+        .join(
+            batch,
+            rows,
+            outputs,
+            (row, failure) -> {
+              if (left.decrementAndGet() == 0) {
+                rows.close();
+                release(needed);
+                biLmNanos.add(System.nanoTime() - before);
+                sentenceCount.add(n);
+                tokens.add(batch.positions() - 2L * n);
+                batchCount.increment();
+              }
+              done.done(chosen[row], failure);
+            });
   }
 
   /** Some sentences as a batch, each position with the number of its word. */

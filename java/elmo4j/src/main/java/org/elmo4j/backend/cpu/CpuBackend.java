@@ -555,15 +555,20 @@ public final class CpuBackend implements Backend {
       word = start.getPointer(3L * n).put(batch.word());
       first = start.getPointer(3L * n + batch.positions()).put(0);
       long scales = 3L * Long.BYTES * terms * outputs.size();
-      for (int i = 0; i < outputs.size(); i++) {
-        long at = 3L * Long.BYTES * terms * i;
-        sums.add(
-            sum(
-                outputs.get(i),
-                new PointerPointer<>(plan.bytePointer(at)),
-                new PointerPointer<>(plan.bytePointer(at + (long) terms * Long.BYTES)),
-                new PointerPointer<>(plan.bytePointer(at + 2L * terms * Long.BYTES)),
-                new FloatPointer(plan.bytePointer(scales + (long) terms * i * Float.BYTES))));
+      try {
+        for (int i = 0; i < outputs.size(); i++) {
+          long at = 3L * Long.BYTES * terms * i;
+          sums.add(
+              sum(
+                  outputs.get(i),
+                  new PointerPointer<>(plan.bytePointer(at)),
+                  new PointerPointer<>(plan.bytePointer(at + (long) terms * Long.BYTES)),
+                  new PointerPointer<>(plan.bytePointer(at + 2L * terms * Long.BYTES)),
+                  new FloatPointer(plan.bytePointer(scales + (long) terms * i * Float.BYTES))));
+        }
+      } catch (Throwable e) {
+        close();
+        throw e;
       }
     }
 
