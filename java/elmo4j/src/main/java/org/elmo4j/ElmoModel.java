@@ -232,10 +232,10 @@ public final class ElmoModel implements AutoCloseable {
   /**
    * Embeds one sentence soon, together with what other threads submit: on the CPU it joins theirs
    * under way, on a CUDA device they gather to runs. So many threads with single sentences come
-   * near the speed of one with batches. The future's {@link Embeddings} has a batch
-   * of one; whoever gets it closes it. Waits while too much is waiting already. Cancelling the
-   * future before its run begins drops the sentence. Actions that hang on the future should be
-   * short, or use the {@code Async} methods. {@link #close} completes what was submitted before.
+   * near the speed of one with batches. The future's {@link Embeddings} has a batch of one; whoever
+   * gets it closes it. Waits while too much is waiting already. Cancelling the future before its
+   * run begins drops the sentence. Actions that hang on the future should be short, or use the
+   * {@code Async} methods. {@link #close} completes what was submitted before.
    *
    * @throws ElmoException as {@link #embed(List, Layer...)}, or if the thread is interrupted while
    *     it waits
@@ -254,9 +254,9 @@ public final class ElmoModel implements AutoCloseable {
   /**
    * Embeds sentences as they come, any number of them: one {@link Embeddings} with a batch of one
    * for each, in order. Whoever takes it closes it. Sentences are read ahead on the thread that
-   * takes the results, as many as run and wait at a time; so much of the results is in memory. An exception of the source is thrown when its turn comes, after the results
-   * of the sentences before it. Closing the stream early frees what was read ahead. Use it on one
-   * thread.
+   * takes the results, as many as run and wait at a time; so much of the results is in memory. An
+   * exception of the source is thrown when its turn comes, after the results of the sentences
+   * before it. Closing the stream early frees what was read ahead. Use it on one thread.
    *
    * @param layers as {@link #embed(List, Layer...)}, whose exceptions come from the stream
    */

@@ -12,8 +12,8 @@ import java.time.Duration;
  * @param calls calls that embedded; requests that began together are one
  * @param sentences sentences embedded
  * @param tokens tokens embedded, without boundaries
- * @param batches batches of like length that the sentences ran in; requests that began together
- *     on the CPU, where they join others under way, are one
+ * @param batches batches of like length that the sentences ran in; requests that began together on
+ *     the CPU, where they join others under way, are one
  * @param wordsComputed token representations computed, those of warming included
  * @param wordHits distinct words of a call that the word cache had
  * @param wordMisses distinct words of a call that it had not

@@ -93,8 +93,11 @@ final class CpuFlow implements Flow, AutoCloseable {
       if (top == 0) {
         sentence.finish(null);
       } else {
-        emptiest().join(sentence);
+        emptiest().add(sentence);
       }
+    }
+    for (int i = 0; i < lanes.size(); i++) {
+      lanes.get(i).begin();
     }
   }
 
@@ -186,13 +189,23 @@ final class CpuFlow implements Flow, AutoCloseable {
     private long began; // ns
     private volatile Throwable failure;
 
-    void join(Sentence sentence) {
+    /** Lets a sentence join the next round. */
+    void add(Sentence sentence) {
       members.incrementAndGet();
       lock.lock();
       try {
         joining.add(sentence);
         changed.signalAll();
-        if (underWay) {
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    /** Begins if it rests and somebody has joined. */
+    void begin() {
+      lock.lock();
+      try {
+        if (underWay || joining.isEmpty()) {
           return;
         }
         underWay = true;
