@@ -269,7 +269,7 @@ final class BenchCommand implements Callable<Integer> {
 
   /**
    * Tokens a second of 16 threads that each wait for one sentence before they submit the next, as
-   * long as all of them have one.
+   * long as all of them have one; a short text comes again.
    */
   private static double callers(ElmoModel model, List<List<String>> sentences) {
     ExecutorService threads = Executors.newFixedThreadPool(CALLERS);
@@ -280,9 +280,10 @@ final class BenchCommand implements Callable<Integer> {
       long before = System.nanoTime();
       Runnable caller =
           () -> {
-            for (int s; (s = next.getAndIncrement()) < sentences.size(); ) {
-              model.submit(sentences.get(s), Layer.ELMO).join().close();
-              tokens.add(sentences.get(s).size());
+            for (int s; (s = next.getAndIncrement()) < CALLER_SENTENCES; ) {
+              List<String> sentence = sentences.get(s % sentences.size());
+              model.submit(sentence, Layer.ELMO).join().close();
+              tokens.add(sentence.size());
             }
             rate.compareAndSet(null, tokens.sum() / seconds(before));
           };
