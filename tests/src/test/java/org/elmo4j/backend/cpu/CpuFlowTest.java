@@ -270,13 +270,33 @@ class CpuFlowTest {
       Flow flow = backend.flow();
       assertEquals(192, flow.room());
       int[] lengths = new int[150];
-      Arrays.fill(lengths, 400);
+      Arrays.fill(lengths, 3);
       Batch batch = batch(new Random(1), lengths);
+      CountDownLatch looked = new CountDownLatch(1);
+      CountDownLatch first = new CountDownLatch(1);
       Joined joined = new Joined(batch, List.of(layer(1, batch, true)));
-      flow.join(batch, words, joined.outputs, joined);
+      flow.join(
+          batch,
+          words,
+          joined.outputs,
+          (row, failure) -> {
+            first.countDown(); // one of them has left
+            awaitUninterruptibly(looked);
+            joined.done(row, failure);
+          });
+      awaitUninterruptibly(first);
       assertEquals(0, flow.room());
+      looked.countDown();
       joined.await().close();
       assertEquals(192, flow.room());
+    }
+  }
+
+  private static void awaitUninterruptibly(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
     }
   }
 
