@@ -71,9 +71,9 @@ class RequestsTest {
       for (Future<?> caller : callers) {
         caller.get(60, TimeUnit.SECONDS);
       }
-      // On the CPU they join one by one.
-      long most = model.device().isCuda() ? sentences.size() : 1 + sentences.size();
-      assertTrue(model.statistics().calls() <= most, "none ran together");
+      if (model.device().isCuda()) { // On the CPU they join one by one: see CpuFlowTest.
+        assertTrue(model.statistics().calls() < 1 + sentences.size(), "none ran together");
+      }
     } finally {
       executor.shutdownNow();
     }

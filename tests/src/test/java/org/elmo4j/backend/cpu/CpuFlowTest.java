@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
@@ -232,6 +233,44 @@ class CpuFlowTest {
       assertEquals(room, flow.room());
     }
     assertEquals(before, Memory.liveBytes());
+  }
+
+  @Test
+  void aShortSentenceOvertakesALongOneThatJoinedBeforeIt() throws Exception {
+    try (CpuBackend backend = backend(2);
+        Memory words = words()) {
+      Flow flow = backend.flow();
+      CountDownLatch joined = new CountDownLatch(1);
+      CountDownLatch ended = new CountDownLatch(3);
+      List<String> order = Collections.synchronizedList(new ArrayList<>());
+      List<Joined> all = new ArrayList<>();
+      List<String> names = List.of("first", "long", "short");
+      int[] lengths = {2, 200, 5};
+      for (int i = 0; i < 3; i++) {
+        String name = names.get(i);
+        Batch batch = batch(new Random(i), lengths[i]);
+        Joined one = new Joined(batch, List.of(layer(2, batch, false)));
+        all.add(one);
+        flow.join(
+            batch,
+            words,
+            one.outputs,
+            (row, failure) -> {
+              if (name.equals("first")) {
+                awaitUninterruptibly(joined); // The lane goes on with the other two.
+              }
+              order.add(name);
+              one.done(row, failure);
+              ended.countDown();
+            });
+      }
+      joined.countDown();
+      awaitUninterruptibly(ended);
+      assertEquals(List.of("first", "short", "long"), order);
+      for (Joined one : all) {
+        one.await().assertRight(backend, words);
+      }
+    }
   }
 
   @Test

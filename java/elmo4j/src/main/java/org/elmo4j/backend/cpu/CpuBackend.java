@@ -257,6 +257,11 @@ public final class CpuBackend implements Backend {
     return (2 * direction + outputs + 3L * sentences + positions) * Float.BYTES;
   }
 
+  /** So many floats, or a few more: what comes behind them lies on a 64-byte boundary. */
+  static long aligned(long floats) {
+    return (floats + 15) / 16 * 16;
+  }
+
   /** Floats of scratch that the LSTM takes for so many sentences. */
   long lstmScratch(int sentences) {
     return CpuKernels.elmo4j_cpu_lstm_scratch(
@@ -352,7 +357,7 @@ public final class CpuBackend implements Backend {
     long joinedSize = wordDim == 0 ? 0 : size + (long) words * wordDim;
     try (NativeMemory memory =
         NativeMemory.allocate((2 * size + joinedSize + scratchFloats + 16) * Float.BYTES)) {
-      FloatPointer scratch = memory.floatPointer((2 * size + joinedSize + 15) / 16 * 16);
+      FloatPointer scratch = memory.floatPointer(aligned(2 * size + joinedSize));
       FloatPointer joined = memory.floatPointer(2 * size);
       FloatPointer x = memory.floatPointer(0);
       FloatPointer y = memory.floatPointer(size);
@@ -608,8 +613,8 @@ public final class CpuBackend implements Backend {
       long cell = (long) n * cells;
       try (NativeMemory memory =
           NativeMemory.allocate((hidden + cell + lstmScratch(n) + 32) * Float.BYTES)) {
-        FloatPointer c = memory.floatPointer((hidden + 15) / 16 * 16);
-        FloatPointer room = memory.floatPointer((hidden + 15) / 16 * 16 + (cell + 15) / 16 * 16);
+        FloatPointer c = memory.floatPointer(aligned(hidden));
+        FloatPointer room = memory.floatPointer(aligned(hidden) + aligned(cell));
         for (int layer = 0; layer < layers; layer++) {
           FloatPointer h = memory.floatPointer(0);
           if (state == null) {

@@ -356,9 +356,8 @@ final class CpuFlow implements Flow, AutoCloseable {
   /** One direction of a lane: native memory, and pointers into it that are made once. */
   private final class Room implements AutoCloseable {
     final int size; // rows
-    private final int positions; // of a round
     private final NativeMemory memory;
-    private long end; // of what was taken of it, in floats
+    private long end; // of what was laid out, in floats
 
     private final FloatBuffer state;
     private final int[] h = new int[layers]; // where [size, P] of each layer begin
@@ -373,37 +372,36 @@ final class CpuFlow implements Flow, AutoCloseable {
 
     Room(int size) {
       this.size = size;
-      positions = Math.max(size, FEW_POSITIONS);
-      long scratchFloats = backend.lstmScratch(size);
-      long floats =
-          layers * (aligned((long) size * projection) + aligned((long) size * cells))
-              + (layers + 1) * aligned(positions * 2L)
-              + aligned(projection)
-              + scratchFloats;
-      memory = NativeMemory.allocate(floats * Float.BYTES);
+      int positions = Math.max(size, FEW_POSITIONS); // of a round
       for (int layer = 0; layer < layers; layer++) {
         h[layer] = Math.toIntExact(take((long) size * projection));
         c[layer] = Math.toIntExact(take((long) size * cells));
+      }
+      long stateEnd = end;
+      long[] places = new long[layers + 1];
+      for (int layer = 0; layer <= layers; layer++) {
+        places[layer] = take(positions * (long) (Long.BYTES / Float.BYTES));
+      }
+      long unwantedRow = take(projection);
+      long scratchStart = take(backend.lstmScratch(size));
+      memory = NativeMemory.allocate(end * Float.BYTES);
+      state = memory.floatPointer(0).capacity(stateEnd).asBuffer();
+      for (int layer = 0; layer < layers; layer++) {
         hPointer[layer] = memory.floatPointer(h[layer]);
         cPointer[layer] = memory.floatPointer(c[layer]);
       }
-      state = memory.floatPointer(0).capacity(end).asBuffer();
       for (int layer = 0; layer <= layers; layer++) {
-        FloatPointer at = memory.floatPointer(take(positions * 2L));
+        FloatPointer at = memory.floatPointer(places[layer]);
         place[layer] = new LongPointer(at).capacity(positions).asBuffer();
         placePointer.add(new PointerPointer<>(at));
       }
-      unwanted = memory.address() + take(projection) * Float.BYTES;
-      scratch = memory.floatPointer(take(scratchFloats));
-    }
-
-    private static long aligned(long floats) {
-      return (floats + 15) / 16 * 16;
+      unwanted = memory.address() + unwantedRow * Float.BYTES;
+      scratch = memory.floatPointer(scratchStart);
     }
 
     private long take(long floats) {
       long at = end;
-      end += aligned(floats);
+      end += CpuBackend.aligned(floats);
       return at;
     }
 
