@@ -173,7 +173,7 @@ void lstm_steps(benchmark::State& state) {
 BENCHMARK(lstm_steps)
     ->ArgNames({"isa", "sentences", "steps", "type"})
     ->ArgsProduct({{ELMO4J_AVX2, ELMO4J_AVX512, ELMO4J_AVX512BF16, ELMO4J_AMX},
-                   {1, 8, 16, 32, 128},
+                   {1, 4, 8, 16, 24, 32, 128},
                    {1, 2, 4},
                    {ELMO4J_F32, ELMO4J_BF16}})
     ->Threads(1)

@@ -22,10 +22,12 @@ void pack(const float* weights, int64_t stride, int64_t depth, int64_t columns, 
     const float* row = weights + k * stride;
     for (int64_t p = 0; p < panel_count; p++) {
       const int64_t valid = k < depth ? std::min(width, columns - p * width) : 0;
-      W* to = packed_at(packed, depth, panel_count, p, k, group * width);
-      for (int64_t column = 0; column < width; column++) {
-        to[Packing<W>::offset(0, column)] =
-            Packing<W>::convert(column < valid ? row[p * width + column] : 0.0f);
+      for (int64_t first = 0; first < width; first += kLanes) {
+        W* to = packed_at(packed, depth, panel_count, p, k, (group * width + first) / kLanes);
+        for (int64_t lane = 0; lane < kLanes; lane++) {
+          to[lane * Packing<W>::kPair] =
+              Packing<W>::convert(first + lane < valid ? row[p * width + first + lane] : 0.0f);
+        }
       }
     }
   }

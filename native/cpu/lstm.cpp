@@ -21,7 +21,7 @@ namespace {
 
 // Once no more rows than these are alive, the input's half of the gates is computed for about
 // kAheadRows positions at once, and kept: reading the weights costs more than the detour.
-constexpr int64_t kFewRows = 16;
+constexpr int64_t kFewRows = 20;
 constexpr int64_t kAheadRows = 96;
 constexpr int64_t kAheadSize = kAheadRows + kFewRows;  // [panels, kAheadSize, kPanel] floats
 
@@ -150,9 +150,13 @@ void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_
       product(
           rows, &recurrent, 1, gate_panels, scratch + at.product,
           [&](int64_t r, int64_t p, Vec* v) {
+            // The next panel's are fetched too, or it would begin by waiting for memory.
+            const float* gates = ahead + (p * kAheadSize + ahead_row + r) * kPanel;
             for (int j = 0; j < 4; j++) {
-              v[j] = load(ahead + (p * kAheadSize + ahead_row + r) * kPanel + j * kLanes);
+              v[j] = load(gates + j * kLanes);
+              __builtin_prefetch(gates + kAheadSize * kPanel + j * kLanes, 0, 2);
             }
+            __builtin_prefetch(c + r * cells + (p + 1) * kLanes, 0, 2);
           },
           cell);
       ahead_row += rows;

@@ -5,11 +5,16 @@
 // panels (kernels.h), with what happens before and after given by the caller while the numbers are
 // at hand: the LSTM's gates, the clips, the highway's sum never see memory as raw products.
 //
-// A panel is as wide as four vectors. Four ways through it:
-// - Tiles of kRows rows in vector registers: with AVX-512, 6 x 64 = 24 accumulators, 24 fused
-//   multiply-adds for 4 loads of weights and 6 broadcasts. bfloat16 weights are widened as they are
-//   loaded, two rows of the panel from one word.
-// - The same tiles with AVX512-BF16: each multiply-add takes two rows of the panel at once.
+// A panel is as wide as four vectors and lies strip by strip, a strip being a vector wide. The ways
+// through it:
+// - Tiles of kRows rows by a panel in vector registers: with AVX-512, 6 x 64 = 24 accumulators, 24
+//   fused multiply-adds for 4 loads of weights and 6 broadcasts.
+// - Few rows, but more than one such tile: all of them by a strip. Memory delivers weights hardly
+//   faster than few rows use them, so it has to be asked in the order and at the pace of their use:
+//   a strip is read once, from one end to the other, where the first of several tiles reads a panel
+//   in a hurry and the others read it again. The price is a broadcast for each multiply-add.
+// - bfloat16: the same two, with weights widened as they are loaded, two of a column from one word;
+//   with AVX512-BF16, each multiply-add takes two of a column at once.
 // - AMX, bfloat16: 32 rows by 32 columns in four tiles, 4 tile products for 4 tile loads.
 // - OpenBLAS, where there are neither AVX2 nor AVX-512.
 //
@@ -20,6 +25,7 @@
 #define ELMO4J_CPU_PRODUCT_H_
 
 #include <algorithm>
+#include <type_traits>
 
 #include "simd.h"
 
@@ -67,23 +73,24 @@ struct Bf16 {
   return call
 #endif
 
-// How a type of weight is packed. float: a panel is [depth, kPanel]. Bf16: [depth / 2, kPanel, 2],
-// two rows side by side as AMX wants them, depth padded with zeros to whole AMX tiles.
+// How a type of weight is packed: a panel's strips one behind the other, each [depth / kPair,
+// kLanes, kPair]. Bf16: two of a column side by side as AMX wants them, depth padded with zeros to
+// whole AMX tiles.
 
 template <class W>
 struct Packing;
 
 template <>
 struct Packing<float> {
+  static constexpr int64_t kPair = 1;
   static int64_t depth(int64_t depth) { return depth; }
-  static int64_t offset(int64_t k, int64_t column) { return k * kPanel + column; }
   static float convert(float x) { return x; }
 };
 
 template <>
 struct Packing<Bf16> {
+  static constexpr int64_t kPair = 2;
   static int64_t depth(int64_t depth) { return round_up(depth, 32); }
-  static int64_t offset(int64_t k, int64_t column) { return (k / 2 * kPanel + column) * 2 + k % 2; }
   // To nearest, ties to even. Weights are finite.
   static Bf16 convert(float x) {
     uint32_t bits;
@@ -110,9 +117,9 @@ struct Operand {
 // Packed for OpenBLAS: plain row-major [depth, panels * kPanel], columns in panel order.
 template <class W>
 W* packed_at(W* packed, int64_t depth, int64_t panel_count, int64_t panel, int64_t k,
-             int64_t column) {
+             int64_t strip) {
   (void)depth;
-  return packed + (k * panel_count + panel) * kPanel + column;
+  return packed + (k * panel_count + panel) * kPanel + strip * kLanes;
 }
 
 template <class W>
@@ -149,17 +156,23 @@ void product(int64_t rows, const Operand<float>* operands, int operand_count, in
 
 #else
 
+// Where number k of a strip's first column lies; the next column's is kPair further on.
 template <class W>
 W* packed_at(W* packed, int64_t depth, int64_t panel_count, int64_t panel, int64_t k,
-             int64_t column) {
+             int64_t strip) {
   (void)panel_count;
-  return packed + panel * Packing<W>::depth(depth) * kPanel + Packing<W>::offset(k, column);
+  constexpr int64_t kPair = Packing<W>::kPair;
+  return packed + (panel * 4 + strip) * Packing<W>::depth(depth) * kLanes +
+         k / kPair * kPair * kLanes + k % kPair;
 }
 
+// Rows of a tile, and the most that are few: with more, tiles were faster.
 #if defined(__AVX512F__)
 constexpr int64_t kRows = 6;
+constexpr int64_t kStripRows = 20;
 #else
 constexpr int64_t kRows = 3;
+constexpr int64_t kStripRows = 12;
 #endif
 
 // Of what runs inside a tile: called instead, it would keep the accumulators in memory.
@@ -197,48 +210,100 @@ ELMO4J_INLINE void fetch(const char*& soon) {
   }
 }
 
-// Adds one operand's part of a tile; with kFetch, as much memory as a quarter of this panel is
-// fetched meanwhile, from `soon` on.
+// Adds one operand's part of a tile; the panel's strips are `strip` numbers apart. With kFetch, as
+// much memory as a quarter of this panel is fetched meanwhile, from `soon` on.
 template <int R, bool kFetch>
 ELMO4J_INLINE void accumulate(const float* const* a, int64_t depth, const float* weights,
-                              const char* soon, Vec (*acc)[4]) {
+                              int64_t strip, const char* soon, Vec (*acc)[4]) {
   for (int64_t k = 0; k < depth; k++) {
     fetch<kFetch>(soon);
-    const Vec b[4] = {load(weights), load(weights + kLanes), load(weights + 2 * kLanes),
-                      load(weights + 3 * kLanes)};
+    const Vec b[4] = {load(weights), load(weights + strip), load(weights + 2 * strip),
+                      load(weights + 3 * strip)};
     multiply_add<R>(a, k, b, acc);
-    weights += kPanel;
+    weights += kLanes;
   }
 }
 
-inline IntVec load_words(const Bf16* pairs) {
+// The even and the odd numbers of pairs, as floats.
+ELMO4J_INLINE Vec even(const Bf16* pairs) {
   IntVec words;
   std::memcpy(&words, pairs, sizeof words);
-  return words;
+  words <<= 16;
+  Vec v;
+  std::memcpy(&v, &words, sizeof v);
+  return v;
+}
+
+ELMO4J_INLINE Vec odd(const Bf16* pairs) {
+  IntVec words;
+  std::memcpy(&words, pairs, sizeof words);
+  words &= static_cast<int32_t>(0xffff0000u);
+  Vec v;
+  std::memcpy(&v, &words, sizeof v);
+  return v;
 }
 
 template <int R, bool kFetch>
 ELMO4J_INLINE void accumulate(const float* const* a, int64_t depth, const Bf16* weights,
-                              const char* soon, Vec (*acc)[4]) {
+                              int64_t strip, const char* soon, Vec (*acc)[4]) {
   for (int64_t k = 0; k < depth; k += 2) {
     fetch<kFetch>(soon);
-    Vec b[4];
-    for (int j = 0; j < 4; j++) {
-      const IntVec even = load_words(weights + 2 * j * kLanes) << 16;
-      std::memcpy(&b[j], &even, sizeof even);
-    }
-    multiply_add<R>(a, k, b, acc);
+    const Vec low[4] = {even(weights), even(weights + strip), even(weights + 2 * strip),
+                        even(weights + 3 * strip)};
+    multiply_add<R>(a, k, low, acc);
     // The words are read again: to keep them would take registers from the accumulators, which the
     // compiler does unless it is made to think that the pointer changed.
     asm("" : "+r"(weights));
     if (k + 1 < depth) {
-      for (int j = 0; j < 4; j++) {
-        const IntVec odd = load_words(weights + 2 * j * kLanes) & static_cast<int32_t>(0xffff0000u);
-        std::memcpy(&b[j], &odd, sizeof odd);
-      }
-      multiply_add<R>(a, k + 1, b, acc);
+      const Vec high[4] = {odd(weights), odd(weights + strip), odd(weights + 2 * strip),
+                           odd(weights + 3 * strip)};
+      multiply_add<R>(a, k + 1, high, acc);
     }
-    weights += 2 * kPanel;
+    weights += 2 * kLanes;
+  }
+}
+
+// The left side of few rows is copied to the order in which it is read, in pieces of a cache line:
+// [depth / kPiece, rows, kPiece].
+template <class X>
+constexpr int64_t kPiece = 64 / sizeof(X);
+
+// Fetches what is read 32 KB of weights, some microseconds, later.
+ELMO4J_INLINE void fetch_ahead(const void* weights) {
+  __builtin_prefetch(static_cast<const char*>(weights) + (32 << 10), 0, 2);
+}
+
+// Adds part of a strip, one piece deep at most.
+template <int R>
+ELMO4J_INLINE void accumulate(const float* left, int64_t depth, const float* strip, Vec* acc) {
+  for (int64_t k = 0; k < depth; k++) {
+    fetch_ahead(strip);
+    const Vec b = load(strip);
+#pragma GCC unroll 32
+    for (int r = 0; r < R; r++) {
+      acc[r] += left[r * kPiece<float> + k] * b;
+    }
+    strip += kLanes;
+  }
+}
+
+template <int R>
+ELMO4J_INLINE void accumulate(const float* left, int64_t depth, const Bf16* strip, Vec* acc) {
+  for (int64_t k = 0; k < depth; k += 2) {
+    fetch_ahead(strip);
+    const Vec low = even(strip);
+#pragma GCC unroll 32
+    for (int r = 0; r < R; r++) {
+      acc[r] += left[r * kPiece<float> + k] * low;
+    }
+    if (k + 1 < depth) {
+      const Vec high = odd(strip);
+#pragma GCC unroll 32
+      for (int r = 0; r < R; r++) {
+        acc[r] += left[r * kPiece<float> + k + 1] * high;
+      }
+    }
+    strip += 2 * kLanes;
   }
 }
 
@@ -264,18 +329,17 @@ void tile(int64_t row, int64_t panel, const Left* operands, int operand_count, i
     for (int r = 0; r < R; r++) {
       a[r] = operands[i].row(row + r);
     }
-    const int64_t size = Packing<W>::depth(operands[i].depth) * kPanel;
-    const W* weights = operands[i].packed + panel * size;
+    const int64_t strip = Packing<W>::depth(operands[i].depth) * kLanes;
+    const W* weights = operands[i].packed + panel * 4 * strip;
     // Copies that nothing else can refer to: they stay in registers whether or not the callers'
     // functions are inlined.
     Vec acc[R][4];
     copy<R>(sums, acc);
     if (quarter < 0) {
-      accumulate<R, false>(a, operands[i].depth, weights, nullptr, acc);
+      accumulate<R, false>(a, operands[i].depth, weights, strip, nullptr, acc);
     } else {
-      const char* next = reinterpret_cast<const char*>(weights + size);
-      const int64_t quarter_size = size * static_cast<int64_t>(sizeof(W)) / 4;
-      accumulate<R, true>(a, operands[i].depth, weights, next + quarter * quarter_size, acc);
+      const char* soon = reinterpret_cast<const char*>(weights + (4 + quarter) * strip);
+      accumulate<R, true>(a, operands[i].depth, weights, strip, soon, acc);
     }
     copy<R>(acc, sums);
   }
@@ -296,8 +360,8 @@ void tile_of(int64_t height, int64_t row, int64_t panel, const Left* operands, i
 }
 
 template <class Left, class Before, class After>
-void product_in_registers(int64_t rows, const Left* operands, int operand_count,
-                          int64_t panel_count, Before& before, After& after) {
+void product_in_tiles(int64_t rows, const Left* operands, int operand_count, int64_t panel_count,
+                      Before& before, After& after) {
   const int64_t tiles = (rows + kRows - 1) / kRows;
   for (int64_t p = 0; p < panel_count; p++) {
     for (int64_t t = 0; t < tiles; t++) {
@@ -307,6 +371,83 @@ void product_in_registers(int64_t rows, const Left* operands, int operand_count,
       // While a panel is used the next one is fetched, a quarter by each of the first four tiles.
       const int64_t quarter = p + 1 < panel_count && t < 4 ? t : -1;
       tile_of<kRows>(height, row, p, operands, operand_count, quarter, before, after);
+    }
+  }
+}
+
+// sums [R, kPanel] += left times a panel.
+template <int R, class X, class W>
+void strips(const X* left, int64_t depth, const W* panel, float* sums) {
+  const int64_t strip = Packing<W>::depth(depth) * kLanes;
+  for (int64_t j = 0; j < 4; j++) {
+    Vec acc[R];
+    for (int r = 0; r < R; r++) {
+      acc[r] = load(sums + r * kPanel + j * kLanes);
+    }
+    for (int64_t k = 0; k < depth; k += kPiece<X>) {
+      accumulate<R>(left + k * R, std::min(kPiece<X>, depth - k), panel + j * strip + k * kLanes,
+                    acc);
+    }
+    for (int r = 0; r < R; r++) {
+      store(sums + r * kPanel + j * kLanes, acc[r]);
+    }
+  }
+}
+
+// The same for `rows` rows, R at most.
+template <int R, class X, class W>
+void strips_of(int64_t rows, const X* left, int64_t depth, const W* panel, float* sums) {
+  if (rows == R) {
+    strips<R>(left, depth, panel, sums);
+  } else if constexpr (R > kRows + 1) {
+    strips_of<R - 1>(rows, left, depth, panel, sums);
+  }
+}
+
+// Floats of scratch for a left side of few rows and at most two operands with that depth together.
+inline int64_t strips_scratch(int64_t rows, int64_t depth) {
+  return std::min(rows, kStripRows) * (round_up(depth, 16) + 2 * 16);
+}
+
+// More than kRows rows, kStripRows at most.
+template <class Left, class Before, class After>
+void product_in_strips(int64_t rows, const Left* operands, int operand_count, int64_t panel_count,
+                       float* scratch, Before& before, After& after) {
+  using W = typename Left::Weight;
+  using X = std::remove_const_t<std::remove_pointer_t<typename Left::Row> >;
+  X* left[2] = {reinterpret_cast<X*>(scratch), nullptr};
+  for (int i = 0; i < operand_count; i++) {
+    const int64_t depth = operands[i].depth;
+    X* to = left[i];
+    for (int64_t k = 0; k < depth; k += kPiece<X>) {
+      for (int64_t r = 0; r < rows; r++, to += kPiece<X>) {
+        std::memcpy(to, operands[i].row(r) + k, std::min(kPiece<X>, depth - k) * sizeof(X));
+      }
+    }
+    if (i == 0) {
+      left[1] = to;
+    }
+  }
+  alignas(64) float sums[kStripRows * kPanel];
+  for (int64_t p = 0; p < panel_count; p++) {
+    for (int64_t r = 0; r < rows; r++) {
+      Vec v[4];
+      before(r, p, v);
+      for (int j = 0; j < 4; j++) {
+        store(sums + r * kPanel + j * kLanes, v[j]);
+      }
+    }
+    for (int i = 0; i < operand_count; i++) {
+      const int64_t depth = operands[i].depth;
+      const W* panel = operands[i].packed + p * Packing<W>::depth(depth) * kPanel;
+      strips_of<kStripRows>(rows, left[i], depth, panel, sums);
+    }
+    for (int64_t r = 0; r < rows; r++) {
+      Vec v[4];
+      for (int j = 0; j < 4; j++) {
+        v[j] = load(sums + r * kPanel + j * kLanes);
+      }
+      after(r, p, v);
     }
   }
 }
@@ -321,19 +462,27 @@ namespace ELMO4J_ISA {
 
 template <class W>
 int64_t product_scratch(int64_t rows, int64_t depth, int64_t panel_count) {
+  (void)panel_count;
 #if defined(__AVX512BF16__)
   if (sizeof(W) == sizeof(Bf16)) {
 #if defined(__AMX_BF16__)
     return rounded_scratch(rows, depth) + kTileResult;
 #else
-    return rounded_scratch(rows, depth);
+    return rounded_scratch(rows, depth) + strips_scratch(rows, depth);
 #endif
   }
 #endif
-  (void)rows;
-  (void)depth;
-  (void)panel_count;
-  return 0;
+  return strips_scratch(rows, depth);
+}
+
+template <class Left, class Before, class After>
+void product_in_vectors(int64_t rows, const Left* operands, int operand_count, int64_t panel_count,
+                        float* scratch, Before& before, After& after) {
+  if (rows > kRows && rows <= kStripRows) {
+    product_in_strips(rows, operands, operand_count, panel_count, scratch, before, after);
+  } else {
+    product_in_tiles(rows, operands, operand_count, panel_count, before, after);
+  }
 }
 
 // For each row r and panel p: before(r, p, v) sets the four vectors v, the product is added to
@@ -347,16 +496,14 @@ void product(int64_t rows, const Operand<W>* operands, int operand_count, int64_
     RoundedOperand rounded[2];
     float* room = round_operands(rows, operands, operand_count, scratch, rounded);
 #if defined(__AMX_BF16__)
-    product_in_tiles(rows, rounded, operand_count, panel_count, room, before, after);
+    product_on_amx(rows, rounded, operand_count, panel_count, room, before, after);
 #else
-    (void)room;
-    product_in_registers(rows, rounded, operand_count, panel_count, before, after);
+    product_in_vectors(rows, rounded, operand_count, panel_count, room, before, after);
 #endif
     return;
   }
 #endif
-  (void)scratch;
-  product_in_registers(rows, operands, operand_count, panel_count, before, after);
+  product_in_vectors(rows, operands, operand_count, panel_count, scratch, before, after);
 }
 
 #endif  // ELMO4J_OPENBLAS

@@ -15,7 +15,7 @@ namespace elmo4j {
 namespace ELMO4J_ISA {
 
 constexpr int64_t kTileDepth = 32;           // bfloat16 numbers in a tile's row
-constexpr int64_t kPairStride = kPanel * 4;  // bytes from one pair of panel rows to the next
+constexpr int64_t kPairStride = kLanes * 4;  // bytes from one pair of a strip's rows to the next
 // Floats of the accumulators' place in memory.
 constexpr int64_t kTileResult = 2 * kTileRows * kPanel;
 
@@ -50,8 +50,8 @@ class Ahead {
 
 // `result` has kTileResult floats.
 template <class Before, class After>
-void product_in_tiles(int64_t rows, const RoundedOperand* operands, int operand_count,
-                      int64_t panel_count, float* result, Before& before, After& after) {
+void product_on_amx(int64_t rows, const RoundedOperand* operands, int operand_count,
+                    int64_t panel_count, float* result, Before& before, After& after) {
   const TileConfig config;
   _tile_loadconfig(&config);
   for (int64_t p = 0; p < panel_count; p++) {
@@ -81,19 +81,20 @@ void product_in_tiles(int64_t rows, const RoundedOperand* operands, int operand_
           for (int i = 0; i < operand_count; i++) {
             const int64_t depth = operands[i].depth;
             const Bf16* a = operands[i].row(row);
-            const Bf16* b = operands[i].packed + p * depth * kPanel + half * 4 * kTileRows;
+            const int64_t strip = depth * kLanes;
+            const Bf16* b = operands[i].packed + (4 * p + 2 * half) * strip;
             for (int64_t k = 0; k < depth; k += kTileDepth) {
               _tile_loadd(4, a, depth * sizeof(Bf16));
               _tile_loadd(5, a + kTileRows * depth, depth * sizeof(Bf16));
               _tile_loadd(6, b, kPairStride);
-              _tile_loadd(7, b + 2 * kTileRows, kPairStride);
+              _tile_loadd(7, b + strip, kPairStride);
               _tile_dpbf16ps(0, 4, 6);
               _tile_dpbf16ps(1, 4, 7);
               _tile_dpbf16ps(2, 5, 6);
               _tile_dpbf16ps(3, 5, 7);
               ahead[i].fetch();
               a += kTileDepth;
-              b += kTileDepth * kPanel;
+              b += kTileDepth * kLanes;
             }
           }
           _tile_stored(0, at, kPanel * sizeof(float));
@@ -109,19 +110,20 @@ void product_in_tiles(int64_t rows, const RoundedOperand* operands, int operand_
         for (int i = 0; i < operand_count; i++) {
           const int64_t depth = operands[i].depth;
           const Bf16* a = operands[i].row(row);
-          const Bf16* b = operands[i].packed + p * depth * kPanel;
+          const int64_t strip = depth * kLanes;
+          const Bf16* b = operands[i].packed + 4 * p * strip;
           for (int64_t k = 0; k < depth; k += kTileDepth) {
             _tile_loadd(4, a, depth * sizeof(Bf16));
             _tile_loadd(5, b, kPairStride);
-            _tile_loadd(6, b + 2 * kTileRows, kPairStride);
+            _tile_loadd(6, b + strip, kPairStride);
             _tile_dpbf16ps(0, 4, 5);
             _tile_dpbf16ps(1, 4, 6);
-            _tile_loadd(5, b + 4 * kTileRows, kPairStride);
-            _tile_loadd(6, b + 6 * kTileRows, kPairStride);
+            _tile_loadd(5, b + 2 * strip, kPairStride);
+            _tile_loadd(6, b + 3 * strip, kPairStride);
             _tile_dpbf16ps(2, 4, 5);
             _tile_dpbf16ps(3, 4, 6);
             a += kTileDepth;
-            b += kTileDepth * kPanel;
+            b += kTileDepth * kLanes;
           }
         }
         _tile_stored(0, result, kPanel * sizeof(float));

@@ -59,29 +59,46 @@ inline float* round_operands(int64_t rows, const Operand<Bf16>* operands, int op
   return scratch;
 }
 
+// Two neighbours in depth, in every lane.
+ELMO4J_INLINE __m512bh splat(const Bf16* pair) {
+  int32_t bits;
+  std::memcpy(&bits, pair, sizeof bits);
+  return (__m512bh)_mm512_set1_epi32(bits);
+}
+
+ELMO4J_INLINE __m512bh load(const Bf16* pairs) { return (__m512bh)_mm512_loadu_si512(pairs); }
+
 // A step takes two numbers in depth: acc += a[k] * b[k] + a[k + 1] * b[k + 1], 32-bit sums,
 // denormal numbers taken for zero.
 template <int R, bool kFetch>
 ELMO4J_INLINE void accumulate(const Bf16* const* a, int64_t depth, const Bf16* weights,
-                              const char* soon, Vec (*acc)[4]) {
+                              int64_t strip, const char* soon, Vec (*acc)[4]) {
   for (int64_t k = 0; k < depth; k += 2) {
     fetch<kFetch>(soon);
-    __m512i b[4];
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
-      b[j] = _mm512_loadu_si512(weights + 2 * j * kLanes);
-    }
+    const __m512bh b[4] = {load(weights), load(weights + strip), load(weights + 2 * strip),
+                           load(weights + 3 * strip)};
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++) {
-      int32_t pair;
-      std::memcpy(&pair, a[r] + k, sizeof pair);
-      const __m512i x = _mm512_set1_epi32(pair);
+      const __m512bh x = splat(a[r] + k);
 #pragma GCC unroll 4
       for (int j = 0; j < 4; j++) {
-        acc[r][j] = (Vec)_mm512_dpbf16_ps((__m512)acc[r][j], (__m512bh)x, (__m512bh)b[j]);
+        acc[r][j] = (Vec)_mm512_dpbf16_ps((__m512)acc[r][j], x, b[j]);
       }
     }
-    weights += 2 * kPanel;
+    weights += 2 * kLanes;
+  }
+}
+
+template <int R>
+ELMO4J_INLINE void accumulate(const Bf16* left, int64_t depth, const Bf16* strip, Vec* acc) {
+  for (int64_t k = 0; k < depth; k += 2) {
+    fetch_ahead(strip);
+    const __m512bh b = load(strip);
+#pragma GCC unroll 32
+    for (int r = 0; r < R; r++) {
+      acc[r] = (Vec)_mm512_dpbf16_ps((__m512)acc[r], splat(left + r * kPiece<Bf16> + k), b);
+    }
+    strip += 2 * kLanes;
   }
 }
 
