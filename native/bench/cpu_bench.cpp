@@ -166,7 +166,7 @@ void lstm_steps(benchmark::State& state) {
   for (auto _ : state) {
     elmo4j_cpu_lstm_steps(isa, type, kCells, kProjection, l.kernel_x.get(), l.kernel_h.get(),
                           l.bias.get(), l.projector.get(), 3, 3, 1, n, steps, input.data(),
-                          l.h.get(), l.c.get(), output.data(), l.scratch.get());
+                          l.h.get(), l.c.get(), output.data(), l.scratch.get(), nullptr);
   }
   rate_of_lstm(state, n * steps);
 }

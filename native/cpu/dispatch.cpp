@@ -5,9 +5,11 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <new>
 
 #include "elmo4j/kernels.h"
 #include "isa.h"
+#include "team.h"
 
 #ifdef __linux__
 #include <fcntl.h>
@@ -207,11 +209,23 @@ void elmo4j_cpu_lstm_steps(int isa, int type, int64_t cells, int64_t projection,
                            const void* kernel_x, const void* kernel_h, const float* bias,
                            const void* projector, float cell_clip, float projection_clip, int skip,
                            int64_t sentences, int64_t steps, const float* const* input, float* h,
-                           float* c, float* const* output, float* scratch) {
-  ELMO4J_DISPATCH(
-      isa, lstm_steps(type, cells, projection, kernel_x, kernel_h, bias, projector, cell_clip,
-                      projection_clip, skip, sentences, steps, input, h, c, output, scratch));
+                           float* c, float* const* output, float* scratch, void* team) {
+  ELMO4J_DISPATCH(isa, lstm_steps(type, cells, projection, kernel_x, kernel_h, bias, projector,
+                                  cell_clip, projection_clip, skip, sentences, steps, input, h, c,
+                                  output, scratch, static_cast<elmo4j::Team*>(team)));
 }
+
+int elmo4j_cpu_can_share(int isa, int type) {
+  return isa != ELMO4J_PORTABLE && (isa != ELMO4J_AMX || type != ELMO4J_BF16);
+}
+
+int64_t elmo4j_cpu_team_size(void) { return sizeof(elmo4j::Team); }
+
+void elmo4j_cpu_team_begin(void* team) { new (team) elmo4j::Team; }
+
+void elmo4j_cpu_team_help(void* team) { static_cast<elmo4j::Team*>(team)->help(); }
+
+void elmo4j_cpu_team_end(void* team) { static_cast<elmo4j::Team*>(team)->end(); }
 
 void elmo4j_cpu_scalar_mix(int isa, int64_t dim, int halves, int64_t terms,
                            const float* const* forward, const float* const* backward,

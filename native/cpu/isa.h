@@ -9,6 +9,10 @@
 
 #include <stdint.h>
 
+namespace elmo4j {
+class Team;
+}
+
 #define ELMO4J_DECLARE_KERNELS(ISA)                                                                \
   namespace elmo4j {                                                                               \
   namespace ISA {                                                                                  \
@@ -33,7 +37,7 @@
                   const void* kernel_h, const float* bias, const void* projector, float cell_clip, \
                   float projection_clip, int skip, int64_t sentences, int64_t steps,               \
                   const float* const* input, float* h, float* c, float* const* output,             \
-                  float* scratch);                                                                 \
+                  float* scratch, Team* team);                                                     \
   void scalar_mix(int64_t dim, int halves, int64_t terms, const float* const* forward,             \
                   const float* const* backward, const int32_t* const* rows, const float* scale,    \
                   int64_t sentences, const int32_t* start, const int32_t* length,                  \

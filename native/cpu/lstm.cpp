@@ -84,7 +84,7 @@ struct Steps {
 template <class W, class Rows>
 void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_h,
           const float* bias, const W* projector, float cell_clip, float projection_clip, int skip,
-          const Rows& all, float* h, float* c, float* scratch) {
+          const Rows& all, float* h, float* c, float* scratch, Team* team) {
   const int64_t sentences = all.sentences;
   const Scratch at = scratch_parts<W>(sentences, cells, projection);
   float* m = scratch + at.m;
@@ -139,12 +139,14 @@ void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_
           ahead_until++;
         }
         const Operand<W> inputs = {x, projection, kernel_x};
-        product(count, &inputs, 1, gate_panels, scratch + at.product, bias_of,
-                [&](int64_t r, int64_t p, Vec* v) {
-                  for (int j = 0; j < 4; j++) {
-                    store(ahead + (p * kAheadSize + r) * kPanel + j * kLanes, v[j]);
-                  }
-                });
+        product(
+            count, &inputs, 1, gate_panels, scratch + at.product, bias_of,
+            [&](int64_t r, int64_t p, Vec* v) {
+              for (int j = 0; j < 4; j++) {
+                store(ahead + (p * kAheadSize + r) * kPanel + j * kLanes, v[j]);
+              }
+            },
+            team);
         ahead_row = 0;
       }
       product(
@@ -158,14 +160,14 @@ void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_
             }
             __builtin_prefetch(c + r * cells + (p + 1) * kLanes, 0, 2);
           },
-          cell);
+          cell, team);
       ahead_row += rows;
     } else {
       for (int64_t r = 0; r < rows; r++) {
         x[r] = all.in(r, t);
       }
       const Operand<W> both[2] = {{x, projection, kernel_x}, recurrent};
-      product(rows, both, 2, gate_panels, scratch + at.product, bias_of, cell);
+      product(rows, both, 2, gate_panels, scratch + at.product, bias_of, cell, team);
     }
 
     const Operand<W> cells_out = {m_rows, cells, projector};
@@ -185,7 +187,8 @@ void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_
             store(h + r * projection + column, y, left);
             store(out + column, skip ? y + load(in + column, left) : y, left);
           }
-        });
+        },
+        team);
   }
 }
 
@@ -204,19 +207,19 @@ void lstm(int type, int64_t cells, int64_t projection, const void* kernel_x, con
   ELMO4J_FOR_TYPE(
       type, lstm(cells, projection, static_cast<const Weight*>(kernel_x),
                  static_cast<const Weight*>(kernel_h), bias, static_cast<const Weight*>(projector),
-                 cell_clip, projection_clip, skip, all, h, c, scratch));
+                 cell_clip, projection_clip, skip, all, h, c, scratch, nullptr));
 }
 
 void lstm_steps(int type, int64_t cells, int64_t projection, const void* kernel_x,
                 const void* kernel_h, const float* bias, const void* projector, float cell_clip,
                 float projection_clip, int skip, int64_t sentences, int64_t steps,
-                const float* const* input, float* h, float* c, float* const* output,
-                float* scratch) {
+                const float* const* input, float* h, float* c, float* const* output, float* scratch,
+                Team* team) {
   const Steps all = {sentences, steps, input, output};
   ELMO4J_FOR_TYPE(
       type, lstm(cells, projection, static_cast<const Weight*>(kernel_x),
                  static_cast<const Weight*>(kernel_h), bias, static_cast<const Weight*>(projector),
-                 cell_clip, projection_clip, skip, all, h, c, scratch));
+                 cell_clip, projection_clip, skip, all, h, c, scratch, team));
 }
 
 }  // namespace ELMO4J_ISA

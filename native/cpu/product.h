@@ -28,6 +28,7 @@
 #include <type_traits>
 
 #include "simd.h"
+#include "team.h"
 
 #ifdef ELMO4J_OPENBLAS
 extern "C" void cblas_sgemm(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
@@ -129,7 +130,7 @@ int64_t product_scratch(int64_t rows, int64_t depth, int64_t panel_count) {
 
 template <class Before, class After>
 void product(int64_t rows, const Operand<float>* operands, int operand_count, int64_t panel_count,
-             float* scratch, Before before, After after) {
+             float* scratch, Before before, After after, Team* = nullptr) {
   const int64_t columns = panel_count * kPanel;
   float* result = scratch;
   for (int i = 0; i < operand_count; i++) {
@@ -177,6 +178,9 @@ constexpr int64_t kStripRows = 12;
 
 // Of what runs inside a tile: called instead, it would keep the accumulators in memory.
 #define ELMO4J_INLINE inline __attribute__((always_inline))
+
+// Of what is called from two places and much code.
+#define ELMO4J_ONCE __attribute__((noinline))
 
 template <int R>
 ELMO4J_INLINE void copy(const Vec (*from)[4], Vec (*to)[4]) {
@@ -359,20 +363,32 @@ void tile_of(int64_t height, int64_t row, int64_t panel, const Left* operands, i
   }
 }
 
+// Calls panels(first, last) for all panels, those of a team between its threads.
+template <class Panels>
+void for_panels(Team* team, int64_t panel_count, const Panels& panels) {
+  if (team) {
+    team->share(panel_count, panels);
+  } else {
+    panels(0, panel_count);
+  }
+}
+
 template <class Left, class Before, class After>
 void product_in_tiles(int64_t rows, const Left* operands, int operand_count, int64_t panel_count,
-                      Before& before, After& after) {
+                      Before& before, After& after, Team* team) {
   const int64_t tiles = (rows + kRows - 1) / kRows;
-  for (int64_t p = 0; p < panel_count; p++) {
-    for (int64_t t = 0; t < tiles; t++) {
-      // Of nearly equal height, none of a single row beside full ones.
-      const int64_t row = rows * t / tiles;
-      const int64_t height = rows * (t + 1) / tiles - row;
-      // While a panel is used the next one is fetched, a quarter by each of the first four tiles.
-      const int64_t quarter = p + 1 < panel_count && t < 4 ? t : -1;
-      tile_of<kRows>(height, row, p, operands, operand_count, quarter, before, after);
+  for_panels(team, panel_count, [&](int64_t first, int64_t last) ELMO4J_ONCE {
+    for (int64_t p = first; p < last; p++) {
+      for (int64_t t = 0; t < tiles; t++) {
+        // Of nearly equal height, none of a single row beside full ones.
+        const int64_t row = rows * t / tiles;
+        const int64_t height = rows * (t + 1) / tiles - row;
+        // While a panel is used the next one is fetched, a quarter by each of the first four tiles.
+        const int64_t quarter = p + 1 < panel_count && t < 4 ? t : -1;
+        tile_of<kRows>(height, row, p, operands, operand_count, quarter, before, after);
+      }
     }
-  }
+  });
 }
 
 // sums [R, kPanel] += left times a panel.
@@ -412,7 +428,7 @@ inline int64_t strips_scratch(int64_t rows, int64_t depth) {
 // More than kRows rows, kStripRows at most.
 template <class Left, class Before, class After>
 void product_in_strips(int64_t rows, const Left* operands, int operand_count, int64_t panel_count,
-                       float* scratch, Before& before, After& after) {
+                       float* scratch, Before& before, After& after, Team* team) {
   using W = typename Left::Weight;
   using X = std::remove_const_t<std::remove_pointer_t<typename Left::Row> >;
   X* left[2] = {reinterpret_cast<X*>(scratch), nullptr};
@@ -428,28 +444,30 @@ void product_in_strips(int64_t rows, const Left* operands, int operand_count, in
       left[1] = to;
     }
   }
-  alignas(64) float sums[kStripRows * kPanel];
-  for (int64_t p = 0; p < panel_count; p++) {
-    for (int64_t r = 0; r < rows; r++) {
-      Vec v[4];
-      before(r, p, v);
-      for (int j = 0; j < 4; j++) {
-        store(sums + r * kPanel + j * kLanes, v[j]);
+  for_panels(team, panel_count, [&](int64_t first, int64_t last) ELMO4J_ONCE {
+    alignas(64) float sums[kStripRows * kPanel];
+    for (int64_t p = first; p < last; p++) {
+      for (int64_t r = 0; r < rows; r++) {
+        Vec v[4];
+        before(r, p, v);
+        for (int j = 0; j < 4; j++) {
+          store(sums + r * kPanel + j * kLanes, v[j]);
+        }
+      }
+      for (int i = 0; i < operand_count; i++) {
+        const int64_t depth = operands[i].depth;
+        const W* panel = operands[i].packed + p * Packing<W>::depth(depth) * kPanel;
+        strips_of<kStripRows>(rows, left[i], depth, panel, sums);
+      }
+      for (int64_t r = 0; r < rows; r++) {
+        Vec v[4];
+        for (int j = 0; j < 4; j++) {
+          v[j] = load(sums + r * kPanel + j * kLanes);
+        }
+        after(r, p, v);
       }
     }
-    for (int i = 0; i < operand_count; i++) {
-      const int64_t depth = operands[i].depth;
-      const W* panel = operands[i].packed + p * Packing<W>::depth(depth) * kPanel;
-      strips_of<kStripRows>(rows, left[i], depth, panel, sums);
-    }
-    for (int64_t r = 0; r < rows; r++) {
-      Vec v[4];
-      for (int j = 0; j < 4; j++) {
-        v[j] = load(sums + r * kPanel + j * kLanes);
-      }
-      after(r, p, v);
-    }
-  }
+  });
 }
 
 #if defined(__AMX_BF16__)
@@ -477,33 +495,35 @@ int64_t product_scratch(int64_t rows, int64_t depth, int64_t panel_count) {
 
 template <class Left, class Before, class After>
 void product_in_vectors(int64_t rows, const Left* operands, int operand_count, int64_t panel_count,
-                        float* scratch, Before& before, After& after) {
+                        float* scratch, Before& before, After& after, Team* team) {
   if (rows > kRows && rows <= kStripRows) {
-    product_in_strips(rows, operands, operand_count, panel_count, scratch, before, after);
+    product_in_strips(rows, operands, operand_count, panel_count, scratch, before, after, team);
   } else {
-    product_in_tiles(rows, operands, operand_count, panel_count, before, after);
+    product_in_tiles(rows, operands, operand_count, panel_count, before, after, team);
   }
 }
 
 // For each row r and panel p: before(r, p, v) sets the four vectors v, the product is added to
 // them, after(r, p, v) takes them. `scratch` has product_scratch floats for the operands' depths
-// together, each rounded up to 32.
+// together, each rounded up to 32. With a team, other threads may call before and after too; on AMX
+// the owner is alone.
 template <class W, class Before, class After>
 void product(int64_t rows, const Operand<W>* operands, int operand_count, int64_t panel_count,
-             float* scratch, Before before, After after) {
+             float* scratch, Before before, After after, Team* team = nullptr) {
 #if defined(__AVX512BF16__)
   if constexpr (sizeof(W) == sizeof(Bf16)) {
     RoundedOperand rounded[2];
     float* room = round_operands(rows, operands, operand_count, scratch, rounded);
 #if defined(__AMX_BF16__)
+    (void)team;
     product_on_amx(rows, rounded, operand_count, panel_count, room, before, after);
 #else
-    product_in_vectors(rows, rounded, operand_count, panel_count, room, before, after);
+    product_in_vectors(rows, rounded, operand_count, panel_count, room, before, after, team);
 #endif
     return;
   }
 #endif
-  product_in_vectors(rows, operands, operand_count, panel_count, scratch, before, after);
+  product_in_vectors(rows, operands, operand_count, panel_count, scratch, before, after, team);
 }
 
 #endif  // ELMO4J_OPENBLAS

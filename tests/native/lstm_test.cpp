@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <cstring>
+#include <thread>
 
 #include "kernel_test.h"
 #include "lstm_oracle.h"
@@ -101,6 +102,56 @@ TEST_P(LstmTest, EqualsItsFormula) {
   }
 }
 
+// Helpers that come before the first product, and none, leave the same bits.
+TEST_P(LstmTest, HelpersChangeNothing) {
+  constexpr int64_t kCells = 600, kProjection = 70, kSteps = 3;
+  for (int type : types()) {
+    const Layer layer = {kCells, kProjection, 0.3f, 0.2f, 1, 0, type};
+    const Weights w = weights(layer, 0.3);
+    const float* recurrent = w.kernel.data() + kProjection * 4 * kCells;
+    const Aligned kernel_x = pack(w.kernel.data(), kProjection, kCells, 4, type);
+    const Aligned kernel_h = pack(recurrent, kProjection, kCells, 4, type);
+    const Aligned bias = pack(w.bias.data(), 1, kCells, 4);
+    const Aligned projector = pack(w.projector.data(), kCells, kProjection, 1, type);
+    for (int64_t rows : {1, 5, 16, 30}) {
+      const std::vector<float> x = random(kSteps * rows * kProjection);
+      const auto run = [&](void* team) {
+        const Aligned scratch(elmo4j_cpu_lstm_scratch(isa(), type, rows, kCells, kProjection));
+        std::vector<float> h(rows * kProjection), c(rows * kCells);
+        std::vector<float> out = poisoned(x.size());
+        std::vector<const float*> input;
+        std::vector<float*> output;
+        for (int64_t i = 0; i < kSteps * rows; i++) {
+          input.push_back(x.data() + i * kProjection);
+          output.push_back(out.data() + i * kProjection);
+        }
+        elmo4j_cpu_lstm_steps(isa(), type, kCells, kProjection, kernel_x.get(), kernel_h.get(),
+                              bias.get(), projector.get(), 0.3f, 0.2f, 1, rows, kSteps,
+                              input.data(), h.data(), c.data(), output.data(), scratch.get(), team);
+        out.insert(out.end(), h.begin(), h.end());
+        out.insert(out.end(), c.begin(), c.end());
+        return out;
+      };
+      const std::vector<float> alone = run(nullptr);
+      const Aligned team((elmo4j_cpu_team_size() + 3) / 4);
+      for (int round = 0; round < 5; round++) {
+        elmo4j_cpu_team_begin(team.get());
+        std::vector<std::thread> helpers;
+        for (int i = 0; i < round % 3; i++) {
+          helpers.emplace_back([&] { elmo4j_cpu_team_help(team.get()); });
+        }
+        const std::vector<float> together = run(team.get());
+        elmo4j_cpu_team_end(team.get());
+        for (std::thread& helper : helpers) {
+          helper.join();
+        }
+        EXPECT_EQ(0, std::memcmp(alone.data(), together.data(), alone.size() * sizeof(float)))
+            << rows << " rows, " << round % 3 << " helpers";
+      }
+    }
+  }
+}
+
 // Sentences alone, few and many take different paths, and tiles of different heights.
 TEST_P(LstmTest, SentencesDoNotDependOnTheirBatch) {
   for (int type : types()) {
@@ -189,7 +240,7 @@ TEST_P(LstmTest, StepsInAnyCompanyGiveTheSameAsWholeSentences) {
         elmo4j_cpu_lstm_steps(isa(), type, cells, projection, kernel_x.get(), kernel_h.get(),
                               bias.get(), projector.get(), layer.cell_clip, layer.projection_clip,
                               layer.skip, rows.size(), steps, input.data(), h.data(), c.data(),
-                              output.data(), scratch.get());
+                              output.data(), scratch.get(), nullptr);
         for (size_t r = 0; r < rows.size(); r++) {
           std::copy_n(h.begin() + r * projection, projection, rows[r]->h.begin());
           std::copy_n(c.begin() + r * cells, cells, rows[r]->c.begin());

@@ -157,11 +157,30 @@ void elmo4j_cpu_lstm(int isa, int type, int64_t cells, int64_t projection, const
 //   steps    of every sentence, 1 or more
 //   input    [steps, sentences] rows of `projection` floats, of any memory: what each reads
 //   output   [steps, sentences] rows that are written; none of them is read
+//   team     NULL, or a team that this thread owns
 void elmo4j_cpu_lstm_steps(int isa, int type, int64_t cells, int64_t projection,
                            const void* kernel_x, const void* kernel_h, const float* bias,
                            const void* projector, float cell_clip, float projection_clip, int skip,
                            int64_t sentences, int64_t steps, const float* const* input, float* h,
-                           float* c, float* const* output, float* scratch);
+                           float* c, float* const* output, float* scratch, void* team);
+
+// A team: threads that take part in what another thread computes, the team's owner, while they have
+// nothing else to do. Results are the same bits with and without them.
+
+// Whether there is anything to take part in with this instruction set and type of weights: 1 or 0.
+int elmo4j_cpu_can_share(int isa, int type);
+
+//   team     elmo4j_cpu_team_size bytes on a 64-byte boundary
+int64_t elmo4j_cpu_team_size(void);
+
+// Nobody helps yet, and all that have helped before have returned.
+void elmo4j_cpu_team_begin(void* team);
+
+// Returns after elmo4j_cpu_team_end, at once if that was before. Any number of threads, none of
+// them the owner; what the owner computes meanwhile stays until all have returned.
+void elmo4j_cpu_team_help(void* team);
+
+void elmo4j_cpu_team_end(void* team);
 
 // ---------------------------------------------------------------------------------------------
 // Outputs: sums of layers (Peters et al. 2018, equation 1), from positions to padded rows.

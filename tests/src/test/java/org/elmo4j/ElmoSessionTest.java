@@ -189,7 +189,7 @@ class ElmoSessionTest {
       session.embed(batch.subList(0, 3)).close();
       undisturbed.embed(batch.subList(0, 3)).close();
       boolean through = false;
-      for (long spare = 128 << 10; !through; spare += spare / 8) {
+      for (long spare = 256 << 10; !through; spare += spare / 32) {
         long batches = model.statistics().batches();
         try (NativeMemory rest = NativeMemory.allocate(limit - NativeMemory.liveBytes() - spare)) {
           assertTrue(rest.bytes() > spare);

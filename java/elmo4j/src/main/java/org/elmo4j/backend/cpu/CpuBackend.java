@@ -479,7 +479,8 @@ public final class CpuBackend implements Backend {
       FloatPointer h,
       FloatPointer c,
       PointerPointer<FloatPointer> output,
-      FloatPointer scratch) {
+      FloatPointer scratch,
+      Pointer team) {
     Lstm weights = lstm[layer][direction];
     CpuKernels.elmo4j_cpu_lstm_steps(
         isa,
@@ -499,7 +500,13 @@ public final class CpuBackend implements Backend {
         h,
         c,
         output,
-        scratch);
+        scratch,
+        team);
+  }
+
+  /** Whether other threads can take part in {@link #lstmSteps}, as a team. */
+  boolean canShare() {
+    return CpuKernels.elmo4j_cpu_can_share(isa, type) != 0;
   }
 
   private int skip(int layer) {

@@ -14,6 +14,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.IntStream;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerPointer;
 import org.elmo4j.backend.Batch;
 import org.elmo4j.backend.Flow;
@@ -24,9 +25,9 @@ import org.elmo4j.weights.ModelOptions;
 
 /**
  * Sentences under way on the processor, in lanes of two workers. A lane takes all its sentences a
- * few steps on, one direction a worker; then those that ended leave, those that wait join, and it
- * queues again behind the workers' other tasks. So its rows stay as many as there are callers,
- * where a batch runs out of rows towards its end.
+ * few steps on, one direction a worker, and who is ready first helps the other; then those that
+ * ended leave, those that wait join, and it queues again behind the workers' other tasks. So its
+ * rows stay as many as there are callers, where a batch runs out of rows towards its end.
  */
 final class CpuFlow implements Flow, AutoCloseable {
   /** More rows make a step no faster (product.h). */
@@ -43,6 +44,7 @@ final class CpuFlow implements Flow, AutoCloseable {
 
   private final CpuBackend backend;
   private final Workers workers;
+  private final boolean shared; // whether directions can help each other
   private final int layers;
   private final int projection;
   private final int cells;
@@ -52,6 +54,7 @@ final class CpuFlow implements Flow, AutoCloseable {
   CpuFlow(CpuBackend backend, ModelOptions options, Workers workers) {
     this.backend = backend;
     this.workers = workers;
+    shared = backend.canShare();
     layers = options.lstmLayers();
     projection = options.projectionDim();
     cells = options.lstmDim();
@@ -191,11 +194,10 @@ final class CpuFlow implements Flow, AutoCloseable {
 
     /** Lets a sentence join the next round. */
     void add(Sentence sentence) {
-      members.incrementAndGet();
       lock.lock();
       try {
         joining.add(sentence);
-        changed.signalAll();
+        members.incrementAndGet();
       } finally {
         lock.unlock();
       }
@@ -247,6 +249,9 @@ final class CpuFlow implements Flow, AutoCloseable {
         return;
       }
       directionsLeft.set(2);
+      for (Room room : rooms) {
+        room.begin();
+      }
       for (Runnable direction : directions) {
         try {
           workers.execute(direction);
@@ -286,6 +291,9 @@ final class CpuFlow implements Flow, AutoCloseable {
     private void direction(int direction) {
       try {
         rooms[direction].run(direction, rows, steps, top);
+        if (shared && workers.areIdle()) {
+          rooms[1 - direction].help();
+        }
       } catch (Throwable e) {
         failure = e;
       }
@@ -329,15 +337,10 @@ final class CpuFlow implements Flow, AutoCloseable {
         return;
       }
       long wait = Math.min(MAX_WAIT, (System.nanoTime() - began) * left / all / 2);
-      lock.lock();
-      try {
-        while (wait > 0 && joining.size() < left) {
-          wait = changed.awaitNanos(wait);
-        }
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt(); // Nobody interrupts workers; if so, it goes on.
-      } finally {
-        lock.unlock();
+      // Not asleep: to be woken would take a good part of that time.
+      long until = System.nanoTime() + wait;
+      while (members.get() < all && System.nanoTime() - until < 0) {
+        Thread.yield();
       }
     }
 
@@ -369,6 +372,8 @@ final class CpuFlow implements Flow, AutoCloseable {
     private final List<PointerPointer<FloatPointer>> placePointer = new ArrayList<>();
     private final long unwanted; // address of a row
     private final FloatPointer scratch;
+    private final Pointer team;
+    private volatile boolean running;
 
     Room(int size) {
       this.size = size;
@@ -384,6 +389,7 @@ final class CpuFlow implements Flow, AutoCloseable {
       }
       long unwantedRow = take(projection);
       long scratchStart = take(backend.lstmScratch(size));
+      long teamStart = take(CpuKernels.elmo4j_cpu_team_size() / Float.BYTES);
       memory = NativeMemory.allocate(end * Float.BYTES);
       state = memory.floatPointer(0).capacity(stateEnd).asBuffer();
       for (int layer = 0; layer < layers; layer++) {
@@ -397,6 +403,7 @@ final class CpuFlow implements Flow, AutoCloseable {
       }
       unwanted = memory.address() + unwantedRow * Float.BYTES;
       scratch = memory.floatPointer(scratchStart);
+      team = memory.floatPointer(teamStart);
     }
 
     private long take(long floats) {
@@ -427,6 +434,19 @@ final class CpuFlow implements Flow, AutoCloseable {
       }
     }
 
+    /** Before a round: nobody is in here. */
+    void begin() {
+      running = false;
+      CpuKernels.elmo4j_cpu_team_begin(team);
+    }
+
+    /** Takes part in {@link #run}, if it has begun, until it ends. */
+    void help() {
+      if (running) {
+        CpuKernels.elmo4j_cpu_team_help(team);
+      }
+    }
+
     /** Takes all rows some steps on, through the layers up to {@code top}. */
     void run(int direction, List<Sentence> rows, int steps, int top) {
       long rowBytes = (long) projection * Float.BYTES;
@@ -447,17 +467,23 @@ final class CpuFlow implements Flow, AutoCloseable {
           }
         }
       }
-      for (int layer = 0; layer < top; layer++) {
-        backend.lstmSteps(
-            layer,
-            direction,
-            count,
-            steps,
-            placePointer.get(layer),
-            hPointer[layer],
-            cPointer[layer],
-            placePointer.get(layer + 1),
-            scratch);
+      running = true;
+      try {
+        for (int layer = 0; layer < top; layer++) {
+          backend.lstmSteps(
+              layer,
+              direction,
+              count,
+              steps,
+              placePointer.get(layer),
+              hPointer[layer],
+              cPointer[layer],
+              placePointer.get(layer + 1),
+              scratch,
+              shared ? team : null);
+        }
+      } finally {
+        CpuKernels.elmo4j_cpu_team_end(team);
       }
     }
 

@@ -4,8 +4,10 @@ package org.elmo4j.backend.cpu;
 
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntConsumer;
@@ -15,9 +17,13 @@ import java.util.function.IntConsumer;
  * cores and workspaces are in use. Any number of threads may call.
  */
 final class Workers implements AutoCloseable {
+  /** How long a worker without work looks for some before it sleeps, in nanoseconds. */
+  private static final long AWAKE = 1_000_000;
+
   private static final AtomicInteger POOLS = new AtomicInteger();
 
   private final int threads;
+  private final EagerQueue<Runnable> waiting = new EagerQueue<>();
   private final ExecutorService executor;
 
   Workers(int threads) {
@@ -30,11 +36,34 @@ final class Workers implements AutoCloseable {
           thread.setDaemon(true);
           return thread;
         };
-    executor = Executors.newFixedThreadPool(threads, factory);
+    executor = new ThreadPoolExecutor(threads, threads, 0, TimeUnit.SECONDS, waiting, factory);
+  }
+
+  /**
+   * Whoever takes from it looks for a while before it sleeps: to wake a thread takes long beside
+   * the pieces of work of a step, and longer on a virtual machine, whose idle cores sleep too.
+   */
+  private static final class EagerQueue<T> extends LinkedBlockingQueue<T> {
+    private static final long serialVersionUID = 1;
+
+    @Override
+    public T take() throws InterruptedException {
+      T next;
+      long until = System.nanoTime() + AWAKE;
+      while ((next = poll()) == null && System.nanoTime() - until < 0) {
+        Thread.yield();
+      }
+      return next != null ? next : super.take();
+    }
   }
 
   int threads() {
     return threads;
+  }
+
+  /** Whether no task waits. */
+  boolean areIdle() {
+    return waiting.isEmpty();
   }
 
   /** Has a task done that throws nothing, behind those that wait already. */
