@@ -22,14 +22,18 @@ class Team {
   // own thread and theirs, and returns when all have returned.
   template <class Panels>
   void share(int64_t count, const Panels& panels) {
+    if (count >= kMost) {
+      panels(0, count);
+      return;
+    }
     run_.store([](const void* context, int64_t first,
                   int64_t last) { (*static_cast<const Panels*>(context))(first, last); },
                std::memory_order_relaxed);
     context_.store(&panels, std::memory_order_relaxed);
-    count_.store(count, std::memory_order_relaxed);
     helped_.store(0, std::memory_order_relaxed);
-    job_++;
-    next_.store(job_ << 32, std::memory_order_release);
+    jobs_++;
+    left_.store((jobs_ << kBits | static_cast<uint64_t>(count)) << kBits,
+                std::memory_order_release);
     int64_t own = 0;
     for (int64_t done; (done = take()) > 0;) {
       own += done;
@@ -56,21 +60,26 @@ class Team {
  private:
   using Run = void (*)(const void*, int64_t, int64_t);
 
-  // Computes some panels of the job; returns how many.
+  // Computes some panels of the job; returns how many, 0 once all are taken.
   int64_t take() {
-    uint64_t next = next_.load(std::memory_order_acquire);
-    const int64_t first = static_cast<uint32_t>(next);
-    const int64_t count = count_.load(std::memory_order_relaxed);
-    const int64_t some = std::min(count - first, std::max<int64_t>(1, count / kParts));
-    const Run run = run_.load(std::memory_order_relaxed);
-    const void* context = context_.load(std::memory_order_relaxed);
-    // What was read is this job's if its panels are still to be had: the next job is written when
-    // all of this one's are done.
-    if (some <= 0 || !next_.compare_exchange_strong(next, next + some, std::memory_order_acq_rel)) {
-      return 0;
+    uint64_t left = left_.load(std::memory_order_acquire);
+    while (true) {
+      const int64_t first = left % kMost;
+      const int64_t count = (left >> kBits) % kMost;
+      if (first == count) {
+        return 0;
+      }
+      const int64_t some = std::min(count - first, std::max<int64_t>(1, count / kParts));
+      // The next job is written over this one only when nothing is left of it: where what was left
+      // is still left, these were this one's. That is why all three numbers are in one word.
+      const Run run = run_.load(std::memory_order_relaxed);
+      const void* context = context_.load(std::memory_order_relaxed);
+      if (left_.compare_exchange_weak(left, left + some, std::memory_order_acq_rel,
+                                      std::memory_order_acquire)) {
+        run(context, first, first + some);
+        return some;
+      }
     }
-    run(context, first, first + some);
-    return some;
   }
 
   // Whoever is waited for may need this core.
@@ -87,13 +96,16 @@ class Team {
   // A job's panels are taken in so many parts: few, since each begins without fetched weights.
   static constexpr int64_t kParts = 64;
 
-  alignas(64) std::atomic<uint64_t> next_{0};  // job << 32 | its first panel that nobody has taken
-  std::atomic<int64_t> helped_{0};             // panels of the job that helpers have done
+  static constexpr int kBits = 20;
+  static constexpr int64_t kMost = int64_t{1} << kBits;
+
+  // The job's number, its panels, and the first of them that nobody has taken: 24, 20, 20 bits.
+  alignas(64) std::atomic<uint64_t> left_{0};
+  std::atomic<int64_t> helped_{0};  // panels of the job that helpers have done
   std::atomic<bool> open_{true};
   std::atomic<Run> run_{nullptr};
   std::atomic<const void*> context_{nullptr};
-  std::atomic<int64_t> count_{0};
-  uint64_t job_ = 0;  // the owner's
+  uint64_t jobs_ = 0;  // the owner's
 };
 
 }  // namespace elmo4j

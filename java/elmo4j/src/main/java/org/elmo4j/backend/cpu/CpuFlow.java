@@ -306,6 +306,7 @@ final class CpuFlow implements Flow, AutoCloseable {
     private void end() {
       Throwable wrong = failure;
       failure = null;
+      int all = members.get();
       int left = 0;
       for (int r = rows.size() - 1; r >= 0; r--) {
         Sentence sentence = rows.get(r);
@@ -323,20 +324,22 @@ final class CpuFlow implements Flow, AutoCloseable {
           left++;
         }
       }
-      awaitReturn(left);
+      awaitReturn(left, all);
       round();
     }
 
     /**
      * Whoever got a result may come back at once, and would find the next round begun. Waiting for
-     * it is worth the time that the missing rows' share of a round takes, half of it to be careful.
+     * it is worth the time that the missing rows' share of a round takes.
+     *
+     * @param left how many got one
+     * @param all members before they left
      */
-    private void awaitReturn(int left) {
-      int all = rows.size() + left;
+    private void awaitReturn(int left, int all) {
       if (left == 0 || rows.isEmpty() || all > FEW_POSITIONS) {
         return;
       }
-      long wait = Math.min(MAX_WAIT, (System.nanoTime() - began) * left / all / 2);
+      long wait = Math.min(MAX_WAIT, (System.nanoTime() - began) * left / all);
       // Not asleep: to be woken would take a good part of that time.
       long until = System.nanoTime() + wait;
       while (members.get() < all && System.nanoTime() - until < 0) {
