@@ -21,16 +21,24 @@
 //   GFLOP                                   0.6        9.7         77.3
 //     us at the ceiling                     0.8        12          98
 //     us at 62% of it, mma.sync's share     1.2        20          158
+//     us where the gates are by wgmma       0.9        13          105
 //   L2 to shared memory, MB                 78         135         1074
 //     us                                    17.5       25          195
-//   shared memory to registers, us          below the arithmetic: a warp's 64 x 64 tile reads 4 KB
+//   shared memory to registers, mma.sync    below the arithmetic: a warp's 64 x 64 tile reads 4 KB
 //                                           for 131 kFLOP
+//   shared memory, wgmma                    like the arithmetic: 64 of a tile's depth are 48 KB
+//                                           written, 80 KB read, 1024 cycles, for 4.2 MFLOP
 //   grid barriers                           2 a step, 1 to 2 us each
 //
-// So at 1024 rows L2 binds, ahead of mma.sync: a tile of 128 x 256 reads 786 KB for 67 MFLOP. What
-// would lift both on sm_90a is wgmma fed by TMA, with clusters of two blocks that share their
-// columns by multicast: 537 MB for the gates instead of 805, and the full rate. It is not here:
-// nothing could run it yet.
+// On sm_90a the gates and lstm_input_gates are by wgmma, for which two warpgroups have 64 rows of
+// the tile each; the projection, whose tiles are small so that all multiprocessors have one, stays
+// with mma.sync. elmo4j_cuda_lstm's `products` asks for mma.sync in both.
+//
+// At 1024 rows L2 binds either way, ahead of the arithmetic: a tile of 128 x 256 reads 786 KB for
+// 67 MFLOP. So what wgmma should bring by itself is only what copies and arithmetic do not hide of
+// each other: between 195 us, the longer of the two, and their sum, 353 us by mma.sync and 300 by
+// wgmma. Not here is what would lift L2's bound: clusters of two blocks that share their columns by
+// TMA's multicast read 537 MB for the gates instead of 805, 146 us a step, a quarter off.
 //
 // lstm_resident at 8 rows, one direction: 131 KB of gate weights and 32 KB of the projector in each
 // of 128 blocks, read from shared memory once a step: 0.7 us; 96 KB of h and m from L2 a block,
@@ -60,12 +68,17 @@ namespace elmo4j {
 namespace {
 
 // The tiles of the two products. Both keep 256 threads busy, so that one launch runs both.
-template <class T>
+template <class T, bool kWgmma = false>
 struct Tiles;
 template <>
 struct Tiles<__half> {
   using Gates = Product<__half, 128, 256, 32, 2, 4, 4>;
   using Projection = Product<__half, 64, 64, 64, 2, 4, 6>;
+};
+template <>
+struct Tiles<__half, true> {
+  using Gates = Product<__half, 128, 256, 64, 8, 1, 4, true>;
+  using Projection = Tiles<__half>::Projection;
 };
 template <>
 struct Tiles<float> {
@@ -142,10 +155,10 @@ __device__ void update_cells(const Recurrence<T>& r, const Direction<T>& d, int 
   store_row(d.m + row * round_up(r.cells, kPackedMultiple) + cell, m, there);
 }
 
-template <class T>
-__global__ void __launch_bounds__(kThreads, 1) lstm_steps(const __grid_constant__ Recurrence<T> r) {
-  using Gates = typename Tiles<T>::Gates;
-  using Projection = typename Tiles<T>::Projection;
+template <class T, bool kWgmma>
+__device__ void run_steps(const Recurrence<T>& r) {
+  using Gates = typename Tiles<T, kWgmma>::Gates;
+  using Projection = typename Tiles<T, kWgmma>::Projection;
   static_assert(Gates::kThreads == kThreads && Projection::kThreads == kThreads, "");
   const int padded_cells = static_cast<int>(round_up(r.cells, kPackedMultiple));
   const int padded_projection = static_cast<int>(round_up(r.projection, kPackedMultiple));
@@ -200,6 +213,15 @@ __global__ void __launch_bounds__(kThreads, 1) lstm_steps(const __grid_constant_
   }
 }
 
+template <class T, bool kWgmma>
+__global__ void __launch_bounds__(kThreads, 1) lstm_steps(const __grid_constant__ Recurrence<T> r) {
+  if constexpr (Tiles<T, kWgmma>::Gates::kCompiled) {
+    run_steps<T, kWgmma>(r);
+  } else {
+    __trap();
+  }
+}
+
 // The input's half of the gates of many steps, with the bias: one product for each direction.
 struct InputGates {
   Direction<__half> directions[2];
@@ -207,9 +229,8 @@ struct InputGates {
   int cells, projection, positions;
 };
 
-__global__ void __launch_bounds__(kThreads, 1)
-    lstm_input_gates(const __grid_constant__ InputGates p) {
-  using Gates = Tiles<__half>::Gates;
+template <class Gates>
+__device__ void run_input_gates(const InputGates& p) {
   const int columns = 4 * p.cells;
   for_tiles<Gates>(p.positions, columns, [&](int which, int first_row, int first_column) {
     const Direction<__half>& d = p.directions[which];
@@ -233,6 +254,17 @@ __global__ void __launch_bounds__(kThreads, 1)
                   }
                 });
   });
+}
+
+template <bool kWgmma>
+__global__ void __launch_bounds__(kThreads, 1)
+    lstm_input_gates(const __grid_constant__ InputGates p) {
+  using Gates = typename Tiles<__half, kWgmma>::Gates;
+  if constexpr (Gates::kCompiled) {
+    run_input_gates<Gates>(p);
+  } else {
+    __trap();
+  }
 }
 
 // Where the parts of the workspace begin, in bytes.
@@ -266,9 +298,10 @@ bool is_aligned(const void* pointer) { return reinterpret_cast<uintptr_t>(pointe
 // The device that launches go to.
 struct Machine {
   int multiprocessors, capability, shared_bytes;
+  bool wgmma;
 };
 
-int find_machine(Machine* machine) {
+int find_machine(int products, Machine* machine) {
   int device = 0;
   cudaError_t error = cudaGetDevice(&device);
   const auto attribute = [&](cudaDeviceAttr which, int* value) {
@@ -279,6 +312,9 @@ int find_machine(Machine* machine) {
   attribute(cudaDevAttrMultiProcessorCount, &machine->multiprocessors);
   attribute(cudaDevAttrComputeCapabilityMajor, &machine->capability);
   attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, &machine->shared_bytes);
+  int minor = 0;
+  attribute(cudaDevAttrComputeCapabilityMinor, &minor);
+  machine->wgmma = use_wgmma(products, machine->capability, minor);
   return error;
 }
 
@@ -289,14 +325,20 @@ int64_t tiles(int64_t rows, int64_t columns) {
 }
 
 // Steps of any number of rows.
-template <class T>
+template <class T, bool kWgmma = false>
 int launch_steps(const Machine& machine, const Recurrence<T>& r, elmo4j_stream stream) {
-  using Gates = typename Tiles<T>::Gates;
-  using Projection = typename Tiles<T>::Projection;
+  if constexpr (sizeof(T) == sizeof(__half) && !kWgmma) {
+    if (machine.wgmma) {
+      return launch_steps<T, true>(machine, r, stream);
+    }
+  }
+  using Gates = typename Tiles<T, kWgmma>::Gates;
+  using Projection = typename Tiles<T, kWgmma>::Projection;
+  const auto kernel = lstm_steps<T, kWgmma>;
   const int64_t shared = std::max(Gates::shared_bytes(machine.capability),
                                   Projection::shared_bytes(machine.capability));
   int blocks = 0;
-  int error = resident_blocks(lstm_steps<T>, kThreads, shared, &blocks);
+  int error = resident_blocks(kernel, kThreads, shared, &blocks);
   if (error == cudaSuccess) {
     error = cudaMemsetAsync(r.arrived, 0, kCounters, stream);
   }
@@ -306,8 +348,15 @@ int launch_steps(const Machine& machine, const Recurrence<T>& r, elmo4j_stream s
   const int64_t useful =
       std::max(tiles<Gates>(r.rows[0], 4 * round_up(r.cells, kPackedMultiple)),
                tiles<Projection>(r.rows[0], round_up(r.projection, kPackedMultiple)));
-  return launch_cooperative(lstm_steps<T>, dim3(std::min<int64_t>(blocks, useful)), dim3(kThreads),
-                            shared, stream, r);
+  return launch_cooperative(kernel, dim3(std::min<int64_t>(blocks, useful)), dim3(kThreads), shared,
+                            stream, r);
+}
+
+template <bool kWgmma>
+int launch_input_gates(const Machine& machine, const InputGates& p, elmo4j_stream stream) {
+  using Gates = typename Tiles<__half, kWgmma>::Gates;
+  return launch(lstm_input_gates<kWgmma>, dim3(tiles<Gates>(p.positions, 4 * p.cells)),
+                dim3(kThreads), Gates::shared_bytes(machine.capability), stream, p);
 }
 
 // Steps of few rows.
@@ -328,9 +377,8 @@ int launch_resident(const Machine& machine, const ResidentPlan& plan, const Recu
   ahead.cells = r.cells;
   ahead.projection = r.projection;
   ahead.positions = positions;
-  using Gates = Tiles<__half>::Gates;
-  int error = launch(lstm_input_gates, dim3(tiles<Gates>(positions, 4 * r.cells)), dim3(kThreads),
-                     Gates::shared_bytes(machine.capability), stream, ahead);
+  int error = machine.wgmma ? launch_input_gates<true>(machine, ahead, stream)
+                            : launch_input_gates<false>(machine, ahead, stream);
   if (error == cudaSuccess) {
     error = cudaMemsetAsync(r.arrived, 0, kCounters, stream);
   }
@@ -405,15 +453,16 @@ int64_t elmo4j_cuda_lstm_workspace(int type, int64_t cells, int64_t projection, 
   return elmo4j::parts(type, cells, projection, sentences, positions).size;
 }
 
-int elmo4j_cuda_lstm(int type, int64_t cells, int64_t projection, const void* const* kernel_x,
-                     const void* const* kernel_h, const float* const* bias,
-                     const void* const* projector, float cell_clip, float projection_clip, int skip,
-                     int64_t sentences, int64_t steps, const int32_t* rows, int64_t positions,
-                     const void* const* input, const int32_t* const* input_rows, void* const* h,
-                     float* const* c, void* const* output, void* workspace, elmo4j_stream stream) {
+int elmo4j_cuda_lstm(int type, int products, int64_t cells, int64_t projection,
+                     const void* const* kernel_x, const void* const* kernel_h,
+                     const float* const* bias, const void* const* projector, float cell_clip,
+                     float projection_clip, int skip, int64_t sentences, int64_t steps,
+                     const int32_t* rows, int64_t positions, const void* const* input,
+                     const int32_t* const* input_rows, void* const* h, float* const* c,
+                     void* const* output, void* workspace, elmo4j_stream stream) {
   using namespace elmo4j;
   Machine machine = {};
-  const int error = find_machine(&machine);
+  const int error = find_machine(products, &machine);
   if (error != cudaSuccess) {
     return error;
   }

@@ -329,7 +329,8 @@ void clip(benchmark::State& state) {
 // One layer of the published model, both directions: `sentences` of 20 tokens and two boundaries.
 void lstm(benchmark::State& state) {
   const int type = static_cast<int>(state.range(0));
-  const int64_t n = state.range(1), steps = 22, positions = n * steps;
+  const int products = static_cast<int>(state.range(1));
+  const int64_t n = state.range(2), steps = 22, positions = n * steps;
   Timer timer;
   std::vector<DeviceMemory> kernel_x, kernel_h, bias, projector, input, h, c, output;
   const void *kernel_x_at[2], *kernel_h_at[2], *projector_at[2], *input_at[2];
@@ -362,10 +363,10 @@ void lstm(benchmark::State& state) {
       std::max<int64_t>(elmo4j_cuda_lstm_workspace(type, kCells, kProjection, n, positions), 1));
   measure(state, timer, 0,
           2.0 * 2 * positions * (2 * kProjection * 4 * kCells + kCells * kProjection), [&] {
-            return elmo4j_cuda_lstm(type, kCells, kProjection, kernel_x_at, kernel_h_at, bias_at,
-                                    projector_at, 3, 3, 1, n, steps, rows.data(), positions,
-                                    input_at, nullptr, h_at, c_at, output_at, workspace.get(),
-                                    timer.stream());
+            return elmo4j_cuda_lstm(type, products, kCells, kProjection, kernel_x_at, kernel_h_at,
+                                    bias_at, projector_at, 3, 3, 1, n, steps, rows.data(),
+                                    positions, input_at, nullptr, h_at, c_at, output_at,
+                                    workspace.get(), timer.stream());
           });
 }
 
@@ -373,7 +374,8 @@ void lstm(benchmark::State& state) {
 // those of the products; the convolution is sums of table rows.
 void char_cnn_highway(benchmark::State& state) {
   const int type = static_cast<int>(state.range(0));
-  const int64_t words = state.range(1);
+  const int products = static_cast<int>(state.range(1));
+  const int64_t words = state.range(2);
   constexpr int64_t kSlots = 50, kIds = 262, kHighways = 2;
   constexpr int16_t kPad = 261;
   const std::vector<int32_t> widths = {1, 2, 3, 4, 5, 6, 7};
@@ -410,7 +412,7 @@ void char_cnn_highway(benchmark::State& state) {
   measure(state, timer, 0, 2.0 * words * kFeatures * (kHighways * 2 * kFeatures + kProjection),
           [&] {
             return elmo4j_cuda_char_cnn_highway(
-                type, words, device_ids.get<int16_t>(), kSlots, kPad,
+                type, products, words, device_ids.get<int16_t>(), kSlots, kPad,
                 static_cast<int64_t>(widths.size()), widths.data(), filters.data(), kIds,
                 table.get(), bias.get<float>(), ELMO4J_RELU, kHighways, kernel_at, bias_at, 0,
                 nullptr, nullptr, kProjection, projection.get(), projection_bias.get<float>(),
@@ -418,21 +420,24 @@ void char_cnn_highway(benchmark::State& state) {
           });
 }
 
-void register_all() {
+void register_all(bool has_wgmma) {
   const std::vector<int64_t> types = {ELMO4J_F16, ELMO4J_F32};
   const auto add = [](const char* name, void (*function)(benchmark::State&)) {
     return benchmark::RegisterBenchmark(name, function)
         ->UseManualTime()
         ->Unit(benchmark::kMicrosecond);
   };
-  add("lstm", lstm)
-      ->ArgNames({"type", "sentences"})
-      ->ArgsProduct({types, {1, 8, 32, 128, 512, 2048}})
-      ->MinTime(0.2);
-  add("char_cnn_highway", char_cnn_highway)
-      ->ArgNames({"type", "words"})
-      ->ArgsProduct({types, {16, 256, 8192}})
-      ->MinTime(0.2);
+  // Halves both ways where the device has two.
+  const auto each_way = [&](benchmark::internal::Benchmark* added, const char* size,
+                            const std::vector<int64_t>& sizes) {
+    added->ArgNames({"type", "products", size})->MinTime(0.2);
+    if (has_wgmma) {
+      added->ArgsProduct({{ELMO4J_F16}, {ELMO4J_WGMMA}, sizes});
+    }
+    added->ArgsProduct({types, {ELMO4J_MMA}, sizes});
+  };
+  each_way(add("lstm", lstm), "sentences", {1, 8, 32, 128, 512, 2048});
+  each_way(add("char_cnn_highway", char_cnn_highway), "words", {16, 256, 8192});
   add("scalar_mix", scalar_mix)
       ->ArgNames({"type", "mean"})
       ->ArgsProduct({types, {0, 1}})
@@ -465,7 +470,7 @@ int main(int argc, char** argv) {
   benchmark::AddCustomContext("gpu", properties.name);
   benchmark::AddCustomContext("copy_bytes_per_second", std::to_string(copy_ceiling));
   benchmark::AddCustomContext("product_f16_flops", std::to_string(product_ceiling));
-  register_all();
+  register_all(properties.major == 9 && properties.minor == 0);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;

@@ -130,10 +130,11 @@ class LstmCudaTest : public CudaTest {
     }
     const DeviceArray<unsigned char> workspace(
         elmo4j_cuda_lstm_workspace(type(), cells, projection, sentences, positions));
-    finish(elmo4j_cuda_lstm(type(), cells, projection, kernel_x, kernel_h, bias, projector,
-                            p.layer.cell_clip, p.layer.projection_clip, p.layer.skip, sentences,
-                            steps, rows.data(), positions, input, p.gathered ? input_rows : nullptr,
-                            h, c, output, workspace.get(), stream_));
+    finish(elmo4j_cuda_lstm(type(), products(), cells, projection, kernel_x, kernel_h, bias,
+                            projector, p.layer.cell_clip, p.layer.projection_clip, p.layer.skip,
+                            sentences, steps, rows.data(), positions, input,
+                            p.gathered ? input_rows : nullptr, h, c, output, workspace.get(),
+                            stream_));
     Result result;
     for (int d = 0; d < 2; d++) {
       result.c[d] = floats[2 * d + 1].host();
@@ -221,11 +222,14 @@ TEST_P(LstmCudaTest, SeveralTilesOfABlock) {
   check({200, 16, 0.5f, 0.3f, 1, 0}, std::vector<int32_t>(131, 2), true, 0.3);
 }
 
-// 131, then 128, 65, 64, 17, 16 and 1 rows: each border between tiles and within them.
+// Several stages of depth, the last of each operand cut.
+TEST_P(LstmCudaTest, DeepRows) { check({72, 208, 0.5f, 0.3f, 1, 0}, {3, 2}, false, 0.2); }
+
+// 300, then 129, 128 and so on rows: each border between tiles and within them.
 TEST_P(LstmCudaTest, RowsFallAcrossTiles) {
   std::vector<int32_t> lengths;
-  const int rows[] = {131, 128, 65, 64, 17, 16, 1};
-  for (int t = 7; t > 0; t--) {
+  const int rows[] = {300, 129, 128, 127, 65, 64, 63, 17, 16, 1};
+  for (int t = 10; t > 0; t--) {
     lengths.resize(rows[t - 1], t);
   }
   check({16, 16, 0.5f, 0.3f, 1, 0}, lengths, true, 0.4);
@@ -392,7 +396,7 @@ TEST_P(LstmCudaTest, NothingOfTheStackIsLaunched) {
   ASSERT_EQ(cudaSuccess, cudaSetDevice(0));
 }
 
-ELMO4J_FOR_EACH_TYPE(LstmCudaTest);
+ELMO4J_FOR_EACH_PRODUCT(LstmCudaTest);
 
 // The published sizes on an H200, which has 132 multiprocessors with 227 KiB for a block, on an
 // A100 with 108 and 163 KiB, and on an RTX 4090 with 128 and 99 KiB.

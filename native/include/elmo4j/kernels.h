@@ -289,6 +289,12 @@ int elmo4j_find_driver(int32_t* version, int32_t* error);
 
 typedef struct CUstream_st* elmo4j_stream;
 
+// How products of halves are computed; the smallest sizes have ways of their own.
+enum elmo4j_products {
+  ELMO4J_WGMMA = 0,  // wgmma where device and build have it (compute capability 9.0), else mma.sync
+  ELMO4J_MMA = 1     // mma.sync
+};
+
 // The runtime (kernels/runtime.cu): what the host side needs of CUDA. Functions that return int
 // give cudaSuccess or an error. They work on the calling thread's device; streams and memory belong
 // to the device that they were made on.
@@ -362,6 +368,7 @@ int64_t elmo4j_cuda_char_cnn_highway_workspace(int type, int64_t words, int64_t 
 
 // Token representations from character ids: elmo4j_cpu_char_cnn, then `highways` times
 // elmo4j_cpu_highway, then elmo4j_cpu_projection, fused.
+//   products          of elmo4j_products
 //   ids, pad, table_ids, activation   as elmo4j_cpu_char_cnn
 //   groups, highways  at most ELMO4J_CUDA_MAX_FILTER_GROUPS, ELMO4J_CUDA_MAX_HIGHWAYS; else
 //                     cudaErrorInvalidValue
@@ -378,8 +385,8 @@ int64_t elmo4j_cuda_char_cnn_highway_workspace(int type, int64_t words, int64_t 
 //   rows              [., projection] of `type`; word i is written to row place[i], or i where
 //                     place is NULL
 //   workspace         on a 16-byte boundary
-int elmo4j_cuda_char_cnn_highway(int type, int64_t words, const int16_t* ids, int64_t slots,
-                                 int16_t pad, int64_t groups, const int32_t* widths,
+int elmo4j_cuda_char_cnn_highway(int type, int products, int64_t words, const int16_t* ids,
+                                 int64_t slots, int16_t pad, int64_t groups, const int32_t* widths,
                                  const int32_t* filters, int64_t table_ids, const void* table,
                                  const float* bias, int activation, int64_t highways,
                                  const void* const* highway_kernel,
@@ -398,6 +405,7 @@ int64_t elmo4j_cuda_lstm_workspace(int type, int64_t cells, int64_t projection, 
 //   kernel_x, kernel_h   packed [projection, 4 * cells], groups i, j, f, o
 //   bias                 [4, cells]
 //   projector            packed [cells, projection], 1 group
+//   products             of elmo4j_products
 //   steps                the longest sentence's length
 //   rows                 host [steps]: n_t
 //   positions            sum of rows
@@ -410,12 +418,13 @@ int64_t elmo4j_cuda_lstm_workspace(int type, int64_t cells, int64_t projection, 
 //   workspace            on a 256-byte boundary; packed weights on a 16-byte one
 // Halves take another way in steps of few rows (kernels/lstm.cu), so a sentence's numbers are the
 // same to rounding, not to the bit, whatever its batch.
-int elmo4j_cuda_lstm(int type, int64_t cells, int64_t projection, const void* const* kernel_x,
-                     const void* const* kernel_h, const float* const* bias,
-                     const void* const* projector, float cell_clip, float projection_clip, int skip,
-                     int64_t sentences, int64_t steps, const int32_t* rows, int64_t positions,
-                     const void* const* input, const int32_t* const* input_rows, void* const* h,
-                     float* const* c, void* const* output, void* workspace, elmo4j_stream stream);
+int elmo4j_cuda_lstm(int type, int products, int64_t cells, int64_t projection,
+                     const void* const* kernel_x, const void* const* kernel_h,
+                     const float* const* bias, const void* const* projector, float cell_clip,
+                     float projection_clip, int skip, int64_t sentences, int64_t steps,
+                     const int32_t* rows, int64_t positions, const void* const* input,
+                     const int32_t* const* input_rows, void* const* h, float* const* c,
+                     void* const* output, void* workspace, elmo4j_stream stream);
 
 // Around cuDNN's recurrence (kernels/packed_rows.cu).
 

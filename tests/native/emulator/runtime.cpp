@@ -152,6 +152,8 @@ cudaError_t check_launch(cudaStream_t stream, const std::vector<Argument>& argum
   return cudaSuccess;
 }
 
+int capability() { return static_cast<int>(environment("ELMO4J_EMULATED_CAPABILITY", 90)); }
+
 void submit(cudaStream_t stream, std::function<void()> work) {
   if (stream && stream->captured) {
     stream->captured->push_back(std::move(work));
@@ -429,8 +431,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->maxGridSize[0] = 0x7fffffff;
   properties->maxGridSize[1] = 65535;
   properties->maxGridSize[2] = 65535;
-  properties->major = 9;
-  properties->minor = 0;
+  properties->major = capability() / 10;
+  properties->minor = capability() % 10;
   properties->multiProcessorCount = kMultiprocessors;
   properties->l2CacheSize = 32 << 20;
   properties->unifiedAddressing = 1;

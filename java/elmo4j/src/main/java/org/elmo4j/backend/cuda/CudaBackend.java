@@ -43,6 +43,7 @@ public final class CudaBackend implements Backend {
   private final ModelOptions options;
   private final CudaDevice device;
   private final int type;
+  private final int products;
   private final short pad;
   private final List<CudaMemory> weights = new ArrayList<>();
 
@@ -75,6 +76,7 @@ public final class CudaBackend implements Backend {
         CudaKernels.ELMO4J_CUDA_MAX_FILTER_GROUPS);
     limit(store, "highway layers", options.highwayLayers(), CudaKernels.ELMO4J_CUDA_MAX_HIGHWAYS);
     type = precision == Precision.FP16 ? CudaKernels.ELMO4J_F16 : CudaKernels.ELMO4J_F32;
+    products = products();
     pad = store.encoder().pad();
     this.device.enter();
     int groups = options.filters().size();
@@ -89,7 +91,7 @@ public final class CudaBackend implements Backend {
       biLm =
           useCudnn()
               ? cudnn(reader, uploads)
-              : new OwnBiLm(options, type, this.device, reader, uploads);
+              : new OwnBiLm(options, type, products, this.device, reader, uploads);
     } catch (Throwable e) {
       close();
       throw e;
@@ -103,6 +105,19 @@ public final class CudaBackend implements Backend {
       throw new ElmoException("elmo4j.cuda.bilm: expected own or cudnn, found \"" + wanted + "\"");
     }
     return wanted.equals("cudnn");
+  }
+
+  /**
+   * How halves are multiplied, by the system property {@code elmo4j.cuda.products}: wgmma, which is
+   * the default and means mma where there is none, or mma.
+   */
+  private static int products() {
+    String wanted = System.getProperty("elmo4j.cuda.products", "wgmma");
+    if (!wanted.matches("wgmma|mma")) {
+      throw new ElmoException(
+          "elmo4j.cuda.products: expected wgmma or mma, found \"" + wanted + "\"");
+    }
+    return wanted.equals("mma") ? CudaKernels.ELMO4J_MMA : CudaKernels.ELMO4J_WGMMA;
   }
 
   private BiLm cudnn(WeightReader reader, Uploader uploads) {
@@ -410,6 +425,7 @@ public final class CudaBackend implements Backend {
       device.check(
           CudaKernels.elmo4j_cuda_char_cnn_highway(
               type,
+              products,
               words,
               new ShortPointer(staged.bytePointer(0)),
               slots,

@@ -16,14 +16,21 @@ final class OwnBiLm implements BiLm {
 
   private final ModelOptions options;
   private final int type;
+  private final int products;
   private final CudaDevice device;
   private final NativeMemory weights; // [layers, ARRAYS, 2] addresses
 
   /** Packs and uploads the weights; the memory is the uploader's. */
   OwnBiLm(
-      ModelOptions options, int type, CudaDevice device, WeightReader reader, Uploader uploads) {
+      ModelOptions options,
+      int type,
+      int products,
+      CudaDevice device,
+      WeightReader reader,
+      Uploader uploads) {
     this.options = options;
     this.type = type;
+    this.products = products;
     this.device = device;
     weights = NativeMemory.allocate(2L * ARRAYS * options.lstmLayers() * Long.BYTES);
     try {
@@ -78,6 +85,7 @@ final class OwnBiLm implements BiLm {
       device.check(
           CudaKernels.elmo4j_cuda_lstm(
               type,
+              products,
               options.lstmDim(),
               options.projectionDim(),
               weights(layer.index(), 0),
