@@ -397,31 +397,36 @@ int elmo4j_cuda_char_cnn_highway(int type, int products, int64_t words, const in
                                  void* workspace, elmo4j_stream stream);
 
 // Bytes of workspace for elmo4j_cuda_lstm.
-int64_t elmo4j_cuda_lstm_workspace(int type, int64_t cells, int64_t projection, int64_t sentences,
-                                   int64_t positions);
+int64_t elmo4j_cuda_lstm_workspace(int type, int64_t cells, int64_t projection, int64_t layers,
+                                   int64_t sentences, int64_t positions);
 
-// One layer of the biLM, both directions at once: the recurrence of elmo4j_cpu_lstm, in packed
-// order. Arrays over directions are host [2], forward then backward.
-//   kernel_x, kernel_h   packed [projection, 4 * cells], groups i, j, f, o
-//   bias                 [4, cells]
-//   projector            packed [cells, projection], 1 group
+// Layers of the biLM, both directions at once and layers too where that pays (kernels/lstm.cu): the
+// recurrence of elmo4j_cpu_lstm, in packed order. Each layer reads the output of the one before.
+// Arrays over directions are host [2], forward then backward; over layers host [layers, 2].
 //   products             of elmo4j_products
+//   layers               1 or more
+//   kernel_x, kernel_h   over layers: packed [projection, 4 * cells], groups i, j, f, o
+//   bias                 over layers: [4, cells]
+//   projector            over layers: packed [cells, projection], 1 group
+//   skip                 host [layers]: whether the layer adds its input to its output
 //   steps                the longest sentence's length
 //   rows                 host [steps]: n_t
 //   positions            sum of rows
-//   input                rows of `projection` numbers of `type`: packed order, or where input_rows
-//                        is not NULL row input_rows[p] for row p of the packed order
-//   input_rows           host [2] of device [positions], or NULL
-//   h, c                 [sentences, projection] of `type`, [sentences, cells]: the state before
-//                        and, after, behind each sentence's last step
-//   output               [positions, projection] of `type`, packed order; not the input
+//   input                over directions: the first layer's, rows of `projection` numbers of
+//                        `type`: packed order, or where input_rows is not NULL row input_rows[p]
+//                        for row p of the packed order
+//   input_rows           over directions: device [positions]; or NULL
+//   h, c                 over layers: [sentences, projection] of `type`, [sentences, cells]: the
+//                        state before and, after, behind each sentence's last step
+//   output               over layers: [positions, projection] of `type`, packed order; not the
+//                        input
 //   workspace            on a 256-byte boundary; packed weights on a 16-byte one
-// Halves take another way in steps of few rows (kernels/lstm.cu), so a sentence's numbers are the
-// same to rounding, not to the bit, whatever its batch.
-int elmo4j_cuda_lstm(int type, int products, int64_t cells, int64_t projection,
+// Halves take another way in steps of few rows, so a sentence's numbers are the same to rounding,
+// not to the bit, whatever its batch. Layers in one call give the same bits as a call each.
+int elmo4j_cuda_lstm(int type, int products, int64_t cells, int64_t projection, int64_t layers,
                      const void* const* kernel_x, const void* const* kernel_h,
                      const float* const* bias, const void* const* projector, float cell_clip,
-                     float projection_clip, int skip, int64_t sentences, int64_t steps,
+                     float projection_clip, const int32_t* skip, int64_t sentences, int64_t steps,
                      const int32_t* rows, int64_t positions, const void* const* input,
                      const int32_t* const* input_rows, void* const* h, float* const* c,
                      void* const* output, void* workspace, elmo4j_stream stream);

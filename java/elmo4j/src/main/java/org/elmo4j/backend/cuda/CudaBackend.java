@@ -532,9 +532,9 @@ public final class CudaBackend implements Backend {
     final long[] inputRows = new long[2];
     final long targets; // [outputs, sentences] addresses
     final long planBytes; // what is uploaded: all until here
-    final long[] h = new long[2];
-    final long[] c = new long[2];
-    final long states; // [2 * P numbers, 2 * cells floats] a sentence
+    final long states; // [layers, 2, sentences]: h, P numbers; c, cells floats
+    final long[] h;
+    final long[] c;
     final long outputs; // [layers, 2, positions, P]
     final long workspace;
     final long bytes;
@@ -553,12 +553,14 @@ public final class CudaBackend implements Backend {
       targets = take(targetOutputs * sentences * Long.BYTES);
       planBytes = end;
       states = end;
-      for (int direction = 0; direction < 2; direction++) {
-        h[direction] = take(layers == 0 ? 0 : sentences * p * numberBytes());
-        c[direction] = take(layers == 0 ? 0 : sentences * options.lstmDim() * Float.BYTES);
+      h = new long[2 * layers];
+      c = new long[2 * layers];
+      for (int i = 0; i < 2 * layers; i++) {
+        h[i] = take(sentences * p * numberBytes());
+        c[i] = take(sentences * options.lstmDim() * Float.BYTES);
       }
       outputs = take(2L * layers * positions * p * numberBytes());
-      workspace = take(layers == 0 ? 0 : biLm.workspaceBytes(sentences, positions));
+      workspace = take(layers == 0 ? 0 : biLm.workspaceBytes(layers, sentences, positions));
       bytes = end;
     }
 
@@ -589,29 +591,27 @@ public final class CudaBackend implements Backend {
 
     void run(int layers, Memory words, LstmState state, List<Output> outputs) {
       upload(outputs);
-      for (int layer = 0; layer < layers; layer++) {
-        if (state == null) {
-          clear(room.bytePointer(layout.states), layout.outputs - layout.states, stream);
-        } else {
-          copyState(state, layer, true);
-        }
+      if (state == null) {
+        clear(room.bytePointer(layout.states), layout.outputs - layout.states, stream);
+      } else {
+        copyState(state, true);
+      }
+      if (layers > 0) {
         long representations = words.bytePointer(0).address();
         biLm.run(
-            new BiLm.Layer(
-                layer,
+            new BiLm.Run(
+                layers,
                 order,
-                layer == 0
-                    ? new long[] {representations, representations}
-                    : new long[] {output(layer, 0), output(layer, 1)},
-                layer == 0 ? addresses(layout.inputRows) : null,
+                new long[] {representations, representations},
+                addresses(layout.inputRows),
                 addresses(layout.h),
                 addresses(layout.c),
-                new long[] {output(layer + 1, 0), output(layer + 1, 1)},
+                IntStream.range(0, 2 * layers).mapToLong(i -> output(i / 2 + 1, i % 2)).toArray(),
                 address + layout.workspace),
             stream);
-        if (state != null) {
-          copyState(state, layer, false);
-        }
+      }
+      if (state != null) {
+        copyState(state, false);
       }
       int shared = 0;
       for (Output output : outputs) {
@@ -662,20 +662,12 @@ public final class CudaBackend implements Backend {
     }
 
     /** Between the state's rows and this batch's. */
-    private void copyState(LstmState state, int layer, boolean fromState) {
-      for (int direction = 0; direction < 2; direction++) {
-        copyState(
-            type,
-            options.projectionDim(),
-            state.hidden(layer, direction),
-            layout.h[direction],
-            fromState);
-        copyState(
-            CudaKernels.ELMO4J_F32,
-            options.lstmDim(),
-            state.cell(layer, direction),
-            layout.c[direction],
-            fromState);
+    private void copyState(LstmState state, boolean fromState) {
+      for (int i = 0; i < layout.h.length; i++) {
+        Memory hidden = state.hidden(i / 2, i % 2);
+        Memory cell = state.cell(i / 2, i % 2);
+        copyState(type, options.projectionDim(), hidden, layout.h[i], fromState);
+        copyState(CudaKernels.ELMO4J_F32, options.lstmDim(), cell, layout.c[i], fromState);
       }
     }
 
