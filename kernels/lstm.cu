@@ -404,7 +404,7 @@ int find_machine(int products, Machine* machine) {
   return error;
 }
 
-// Steps of any number of rows.
+// Steps of any number of rows; called without kWgmma, it asks the machine.
 template <class T, bool kWgmma = false>
 int launch_steps(const Machine& machine, const Recurrence<T>& r, elmo4j_stream stream) {
   if constexpr (sizeof(T) == sizeof(__half) && !kWgmma) {
