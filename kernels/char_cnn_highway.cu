@@ -16,7 +16,9 @@
 // Bound of many words: the tensor cores, 36 MFLOP a word (45 ns at 790 TFLOP/s), and before them
 // L2: a 128 x 128 tile of halves reads a byte for every 64 FLOP, 0.56 MB a word, about 100 ns at
 // 5.5 TB/s, and 40 ns of convolution beside it. Bound of few words: 35 MB of weights from device
-// memory, 8 us at 4.3 TB/s, and four grid barriers. These are figures on paper.
+// memory, 8 us at 4.3 TB/s, and four grid barriers. These are figures on paper. Many words'
+// products are by wgmma on sm_90a and by mma.sync elsewhere, where 62% of the tensor cores' rate is
+// within reach: 73 ns a word, so that L2 binds either way.
 //
 // Why not all phases of a word in one block, with its features in shared memory: a block holds 16
 // to 24 words so (8 KB a word, read and written), and streams all 35 MB of weights for them, 1.5 to
@@ -26,8 +28,9 @@
 // convolution gives at each position never leaves registers: the maximum is taken there.
 //
 // Shared memory is the product's alone (product.cuh): Wide 96 KB, which devices of 100 KB hold too,
-// and 64 KB on Turing; Narrow 48 KB; floats 45 KB. Registers let a multiprocessor hold one block of
-// Wide or of floats, three of Narrow: what shared memory is left is L1, for the tables' rows.
+// and 64 KB on Turing; by wgmma 128 KB; Narrow 48 KB; floats 45 KB. Registers let a multiprocessor
+// hold one block of Wide or of floats, three of Narrow: what shared memory is left is L1, for the
+// tables' rows.
 //
 // Memory order. What a phase writes is read by others behind a grid barrier (release by one thread
 // of a block behind its barrier, acquire before the next), and past L1: by cp.async.cg and
@@ -49,6 +52,7 @@ constexpr int64_t kHeaderBytes = 256;  // of the workspace: the grid barrier's c
 
 // Many words; up to kNarrowWords, where columns must be spread over more blocks; floats.
 using Wide = Product<__half, 128, 128, 64, 2, 4, 3>;
+using WideByWgmma = Product<__half, 128, 128, 64, 8, 1, 4, true>;
 using Narrow = Product<__half, 32, 64, 64, 1, 4, 4>;
 using Exact = Product<float, 64, 128, 16, 2, 4, 3>;
 constexpr int64_t kNarrowWords = 64;
@@ -222,13 +226,18 @@ __device__ void project(const Model<T>& model, int words, const T* x, int64_t st
   for_tiles<Tile>(words, columns, [&](int first_row, int first_column) {
     Tile::tile(operands, words, columns, first_row, first_column, shared_memory(),
                [&](int row, int column, const float(&sums)[Tile::kCount]) {
-                 const int there = model.projection - column;
-                 float y[Tile::kCount];
+                 constexpr int kVector = Tile::kCount < 8 ? Tile::kCount : 16 / sizeof(T);
 #pragma unroll
-                 for (int i = 0; i < Tile::kCount; i++) {
-                   y[i] = i < there ? sums[i] + model.projection_bias[column + i] : 0.0f;
+                 for (int first = 0; first < Tile::kCount; first += kVector) {
+                   const int there = model.projection - column - first;
+                   float y[kVector];
+#pragma unroll
+                   for (int i = 0; i < kVector; i++) {
+                     y[i] = i < there ? sums[first + i] + model.projection_bias[column + first + i]
+                                      : 0.0f;
+                   }
+                   store_row(target.row(row) + column + first, y, there);
                  }
-                 store_row(target.row(row) + column, y, there);
                });
   });
 }
@@ -253,58 +262,55 @@ __global__ void __launch_bounds__(Tile::kThreads)
     char_cnn_highway(const __grid_constant__ Model<T> model, int64_t words, const int16_t* ids,
                      const int32_t* word_ids, const int32_t* place, T* rows, T* even, T* odd,
                      int64_t stride, unsigned* arrived) {
-  const bool projected = model.projection_kernel != nullptr;
-  unsigned barriers = 0;
-  for (int64_t first = 0; first < words; first += kChunk) {
-    const int count = static_cast<int>(min(words - first, int64_t{kChunk}));
-    const Target<T> last = {place ? rows : rows + first * model.projection, model.projection,
-                            place ? place + first : nullptr};
-    if (first > 0) {
-      grid_barrier(arrived, gridDim.x, ++barriers);  // the buffers have been read
-    }
-    const T* x = nullptr;
-    for (int layer = 0; layer <= model.highways; layer++) {  // the convolution is layer 0
-      Target<T> target = last;
-      if (projected || layer < model.highways) {
-        target = {layer % 2 ? odd : even, stride, nullptr};
+  if constexpr (Tile::kCompiled) {
+    const bool projected = model.projection_kernel != nullptr;
+    unsigned barriers = 0;
+    for (int64_t first = 0; first < words; first += kChunk) {
+      const int count = static_cast<int>(min(words - first, int64_t{kChunk}));
+      const Target<T> last = {place ? rows : rows + first * model.projection, model.projection,
+                              place ? place + first : nullptr};
+      if (first > 0) {
+        grid_barrier(arrived, gridDim.x, ++barriers);  // the buffers have been read
       }
-      if (projected && layer == model.highways && model.word_dim > 0) {
-        copy_words(model, word_ids + first, count, target);
-        target.rows += model.word_dim;
-      }
-      if (layer == 0) {
-        const int16_t* chunk = ids + first * model.slots;
-        if (model.vectors) {
-          char_cnn<16 / sizeof(T)>(model, chunk, count, target);
-        } else {
-          char_cnn<1>(model, chunk, count, target);
+      const T* x = nullptr;
+      for (int layer = 0; layer <= model.highways; layer++) {  // the convolution is layer 0
+        Target<T> target = last;
+        if (projected || layer < model.highways) {
+          target = {layer % 2 ? odd : even, stride, nullptr};
         }
-      } else {
-        highway<Tile>(model, layer - 1, count, x, stride, target);
+        if (projected && layer == model.highways && model.word_dim > 0) {
+          copy_words(model, word_ids + first, count, target);
+          target.rows += model.word_dim;
+        }
+        if (layer == 0) {
+          const int16_t* chunk = ids + first * model.slots;
+          if (model.vectors) {
+            char_cnn<16 / sizeof(T)>(model, chunk, count, target);
+          } else {
+            char_cnn<1>(model, chunk, count, target);
+          }
+        } else {
+          highway<Tile>(model, layer - 1, count, x, stride, target);
+        }
+        x = target.rows;
+        if (projected || layer < model.highways) {
+          grid_barrier(arrived, gridDim.x, ++barriers);
+        }
       }
-      x = target.rows;
-      if (projected || layer < model.highways) {
-        grid_barrier(arrived, gridDim.x, ++barriers);
+      if (projected) {
+        project<Tile>(model, count, x - model.word_dim, stride, last);
       }
     }
-    if (projected) {
-      project<Tile>(model, count, x - model.word_dim, stride, last);
-    }
+  } else {
+    __trap();
   }
 }
 
 template <class Tile, typename T>
-int run(const Model<T>& model, int64_t words, const int16_t* ids, const int32_t* word_ids,
-        const int32_t* place, T* rows, T* even, int64_t stride, unsigned* arrived,
-        cudaStream_t stream) {
-  int device = 0, capability = 0, blocks = 0;
-  cudaError_t error = cudaGetDevice(&device);
-  if (error == cudaSuccess) {
-    error = cudaDeviceGetAttribute(&capability, cudaDevAttrComputeCapabilityMajor, device);
-  }
-  if (error != cudaSuccess) {
-    return error;
-  }
+int run(const Model<T>& model, int capability, int64_t words, const int16_t* ids,
+        const int32_t* word_ids, const int32_t* place, T* rows, T* even, int64_t stride,
+        unsigned* arrived, cudaStream_t stream) {
+  int blocks = 0;
   const auto kernel = char_cnn_highway<Tile, T>;
   const size_t shared_bytes = static_cast<size_t>(Tile::shared_bytes(capability));
   const int status = resident_blocks(kernel, Tile::kThreads, shared_bytes, &blocks);
@@ -337,8 +343,8 @@ int64_t elmo4j_cuda_char_cnn_highway_workspace(int type, int64_t words, int64_t 
                                     elmo4j::stride_of(features, word_dim) * size;
 }
 
-int elmo4j_cuda_char_cnn_highway(int type, int64_t words, const int16_t* ids, int64_t slots,
-                                 int16_t pad, int64_t groups, const int32_t* widths,
+int elmo4j_cuda_char_cnn_highway(int type, int products, int64_t words, const int16_t* ids,
+                                 int64_t slots, int16_t pad, int64_t groups, const int32_t* widths,
                                  const int32_t* filters, int64_t table_ids, const void* table,
                                  const float* bias, int activation, int64_t highways,
                                  const void* const* highway_kernel,
@@ -354,7 +360,17 @@ int elmo4j_cuda_char_cnn_highway(int type, int64_t words, const int16_t* ids, in
   if (words == 0) {
     return cudaSuccess;
   }
-  const cudaError_t error = cudaMemsetAsync(workspace, 0, kHeaderBytes, stream);
+  int device = 0, major = 0, minor = 0;
+  cudaError_t error = cudaGetDevice(&device);
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+  }
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
+  }
+  if (error == cudaSuccess) {
+    error = cudaMemsetAsync(workspace, 0, kHeaderBytes, stream);
+  }
   if (error != cudaSuccess) {
     return error;
   }
@@ -392,13 +408,16 @@ int elmo4j_cuda_char_cnn_highway(int type, int64_t words, const int16_t* ids, in
     unsigned* arrived = static_cast<unsigned*>(workspace);
     const int64_t stride = stride_of(model.features, word_dim);
     if constexpr (sizeof(T) == sizeof(float)) {
-      return run<Exact>(model, words, ids, word_ids, place, target, buffers, stride, arrived,
+      return run<Exact>(model, major, words, ids, word_ids, place, target, buffers, stride, arrived,
                         stream);
     } else if (words <= kNarrowWords) {
-      return run<Narrow>(model, words, ids, word_ids, place, target, buffers, stride, arrived,
-                         stream);
+      return run<Narrow>(model, major, words, ids, word_ids, place, target, buffers, stride,
+                         arrived, stream);
+    } else if (use_wgmma(products, major, minor)) {
+      return run<WideByWgmma>(model, major, words, ids, word_ids, place, target, buffers, stride,
+                              arrived, stream);
     } else {
-      return run<Wide>(model, words, ids, word_ids, place, target, buffers, stride, arrived,
+      return run<Wide>(model, major, words, ids, word_ids, place, target, buffers, stride, arrived,
                        stream);
     }
   });

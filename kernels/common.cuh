@@ -123,7 +123,7 @@ int resident_blocks(void (*kernel)(Parameters...), int threads, size_t shared_by
 // Inside a kernel.
 
 #ifdef ELMO4J_EMULATED
-// The block's dynamic shared memory, on a 128-byte boundary.
+// The block's dynamic shared memory, on a 1024-byte boundary.
 inline char* shared_memory() { return emulator::shared_memory(); }
 
 // For the inside of a loop that waits for memory to change.
@@ -149,7 +149,7 @@ inline void store_release(unsigned* address, unsigned value) {
   __atomic_store_n(address, value, __ATOMIC_RELEASE);
 }
 #else
-extern __shared__ __align__(128) char dynamic_shared_memory[];
+extern __shared__ __align__(1024) char dynamic_shared_memory[];
 __device__ inline char* shared_memory() { return dynamic_shared_memory; }
 
 __device__ inline void spin_wait() {}

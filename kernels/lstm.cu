@@ -1,56 +1,106 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// One layer of the biLM, both directions, all time steps (kernels.h), in one of two ways.
+// Layers of the biLM, both directions, all time steps (kernels.h), in one of two ways.
 //
-// lstm_steps, for any number of rows and either type: one cooperative launch over all steps. Each
-// step is two products with a grid barrier behind each: the gates of [x_t; h] as one operand of
-// depth 2 P, whose epilogue keeps a cell's four gates in registers, updates c and stores m; then
-// the projection of m, whose epilogue clips, stores h, adds the skip connection and stores the
-// output. Gates never reach memory. A sentence's h and c stay where they are once it has ended.
+// lstm_steps, for any number of rows and either type: one cooperative launch over all steps and up
+// to four layers, each a step behind the one before: in iteration s layer l runs step s - l. An
+// iteration is two rounds of products with a grid barrier behind each, over all layers and
+// directions: the gates of [x_t; h] as one operand of depth 2 P, whose epilogue keeps a cell's four
+// gates in registers, updates c and stores m; then the projection of m, whose epilogue clips,
+// stores h, adds the skip connection and stores the output, which the next layer reads one
+// iteration later. Gates never reach memory. A sentence's h and c stay where they are once it has
+// ended.
 //
 // lstm_resident (lstm_resident.cuh), for halves and up to 16 rows where the weights fit: recurrent
 // and projection weights stay in shared memory, and what x meets is one product for all steps
-// before (lstm_input_gates). It takes over when a batch has become that small.
+// before (lstm_input_gates). It takes over when a batch has become that small, and runs layer after
+// layer: of the published model one layer and direction is all that fits.
 //
-// The bound, published model (P = 512, D = 4096), halves, a step of both directions, on an H200
-// with 4.3 TB/s from memory, about 5.5 TB/s from L2, 790 TFLOP/s; none of it is measured yet.
-// Weights are 75.5 MB a step, more than L2 holds: 17.5 us from memory.
+// On sm_90a the gates and lstm_input_gates are by wgmma, where two warpgroups have 64 rows of a
+// tile each; the projection, whose tiles are small so that all multiprocessors have one, stays with
+// mma.sync. elmo4j_cuda_lstm's `products` asks for mma.sync in all.
+//
+// The bound, published model (P = 512, D = 4096), halves, a step of both directions of a layer, on
+// an H200 with 4.3 TB/s from memory, about 5.5 TB/s from L2 and of that 0.11 MB/us for a block, 790
+// TFLOP/s; not yet run on a GPU. Weights are 75.5 MB a step, more than L2 holds: 17.5 us from
+// memory.
 //
 //   rows                                    8          128         1024
 //   GFLOP                                   0.6        9.7         77.3
 //     us at the ceiling                     0.8        12          98
 //     us at 62% of it, mma.sync's share     1.2        20          158
+//     us where the gates are by wgmma       0.9        13          105
 //   L2 to shared memory, MB                 78         135         1074
-//     us                                    17.5       25          195
-//   shared memory to registers, us          below the arithmetic: a warp's 64 x 64 tile reads 4 KB
+//     us of the gates, 8 rows' from memory  15.6       18          146
+//     us of the projection                  5          9.5         49
+//       its tiles, on 132 blocks            16         32          256
+//   shared memory to registers, mma.sync    below the arithmetic: a warp's 64 x 64 tile reads 4 KB
 //                                           for 131 kFLOP
-//   grid barriers                           2 a step, 1 to 2 us each
+//   shared memory, wgmma                    like the arithmetic: 64 of a tile's depth are 48 KB
+//                                           written, 80 KB read, 1024 cycles, for 4.2 MFLOP
+//   grid barriers                           2, 1 to 2 us each
+//   two layers, us: a call each             46 to 50   59 to 63    394 to 398
+//                   at once                 38 to 41   51 to 53    392 to 394
 //
-// So at 1024 rows L2 binds, ahead of mma.sync: a tile of 128 x 256 reads 786 KB for 67 MFLOP. What
-// would lift both on sm_90a is wgmma fed by TMA, with clusters of two blocks that share their
-// columns by multicast: 537 MB for the gates instead of 805, and the full rate. It is not here:
-// nothing could run it yet.
+// The last two rows are what L2, memory and barriers take, with the arithmetic hidden behind them.
+//
+// At 1024 rows L2 binds either way, ahead of the arithmetic: a tile of 128 x 256 reads 786 KB for
+// 67 MFLOP. So what wgmma should bring by itself is only what copies and arithmetic do not hide of
+// each other: between 195 us, the longer of the two, and their sum, 353 us by mma.sync and 300 by
+// wgmma. Not here is what would lift L2's bound: clusters of two blocks that share their columns by
+// TMA's multicast read 537 MB for the gates instead of 805, 146 us a step, a quarter off.
+//
+// Layers at once: 2 (steps + layers - 1) barriers instead of 2 x steps x layers, and few rows'
+// tiles of the projections, which leave most blocks idle, side by side. At 1024 rows only the
+// barriers are won, 1%, and on devices that such tiles do not fill part of the last wave (8 x 128
+// of them on 108 multiprocessors: 19 waves for two layers instead of 20). More m and c pass by L2
+// meanwhile, at worst 100 MB a step and layer or 23 us from memory, beside the 195.
+//
+// It does not pay where L2 holds a layer's weights but not all layers': one layer at a time finds
+// them there in each step, all together bring them from memory in each. Multiplying hides that from
+// some number of rows on: of halves a row's FLOP are as many as the weights' bytes, so 490 TFLOP/s
+// and 4.3 TB/s meet at 114 rows, other devices' figures at 100 to 170, those of floats at 25 to
+// 160. So with fewer than 128 rows as many layers run at once as L2 holds, and all where it does
+// not hold one. (By wgmma they meet at 170 and above, but Hopper's L2 holds either none or all of a
+// published model's layers.)
 //
 // lstm_resident at 8 rows, one direction: 131 KB of gate weights and 32 KB of the projector in each
 // of 128 blocks, read from shared memory once a step: 0.7 us; 96 KB of h and m from L2 a block,
 // 12.6 MB: 2.3 us, growing with the rows, which is why it stops at 16; two barriers. 5 to 7 us, and
-// twice that for the two directions, which do not fit side by side (the smaller models' do),
-// against more than 20 by lstm_steps. Weights kept in registers too would let both run at once.
+// twice that for the two directions, which do not fit side by side (the smaller models' do, and two
+// of their layers would), against 19 by lstm_steps. Weights kept in registers too would let both
+// run at once.
 //
-// Memory order. h, m and c are written by some blocks and read by others behind a grid barrier: all
-// of a block's writes come before its thread 0's release (__syncthreads orders them), which the
-// acquire of every other block's thread 0 reads, and __syncthreads hands on. So plain loads would
-// see them; they are read past L1 (cp.async.cg, load_row) all the same, since a tile reads each of
-// them once. Between a step's phases nobody writes what another may still read: h is read before
-// the first barrier and written behind it, m the other way about. The emulator cannot show a
-// mistake in this.
+// Why the input's half of the gates is no product of its own for all steps, as cublasLt would make
+// it. In lstm_steps it would write and read 64 KB of halves a token, layer and direction: 15 ns
+// from memory, and 2.7 GB of it for a batch of 40,960 positions. Its 16.8 MFLOP take 34 of all 77
+// ns at 62%, and 21 at the full rate: 13 to win if all that traffic were hidden, nothing by wgmma.
+// For lstm_resident it is one, lstm_input_gates, of at most 512 rows: 17.2 GFLOP for both
+// directions, 35 us at 62%, 22 by wgmma and 37 from L2, beside 32 steps of 16 rows, 7 to 9 us a
+// direction, or more steps of fewer: 7% of 500 us at most, of which the full rate would win 15 us,
+// 3%. For one sentence of 22 it is the 33.5 MB of weights, 8 us of 230, which nothing reads
+// faster. Against that stand a library of several hundred megabytes and a gather of the input's
+// rows before it.
+//
+// Memory order. h, m, c and outputs are written by some blocks and read by others behind a grid
+// barrier: all of a block's writes come before its thread 0's release (__syncthreads orders them),
+// which the acquire of every other block's thread 0 reads, and __syncthreads hands on. So plain
+// loads would see them, __ldg's would not; they are read past L1 (cp.async.cg, load_row) all the
+// same, since a tile reads each of them once. Between an iteration's rounds nobody writes what
+// another may still read: h is read before the first barrier and written behind it, m the other way
+// about; an output is written behind it and first read in the next iteration. The emulator cannot
+// show a mistake in this.
 //
 // Several such launches on streams of one device do not deadlock: the driver starts a cooperative
 // grid only when all its blocks are resident together, so one waits for the other as a whole.
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <numeric>
+#include <utility>
+#include <vector>
 
 #include "elmo4j/kernels.h"
 #include "lstm_resident.cuh"
@@ -60,17 +110,25 @@ namespace elmo4j {
 namespace {
 
 // The tiles of the two products. Both keep 256 threads busy, so that one launch runs both.
-template <class T>
+template <class T, bool kWgmma = false>
 struct Tiles;
 template <>
 struct Tiles<__half> {
   using Gates = Product<__half, 128, 256, 32, 2, 4, 4>;
   using Projection = Product<__half, 64, 64, 64, 2, 4, 6>;
+  static constexpr int kBlocks = 1;  // of a multiprocessor, at least: bounds the registers
+};
+template <>
+struct Tiles<__half, true> {
+  using Gates = Product<__half, 128, 256, 64, 8, 1, 4, true>;
+  using Projection = Tiles<__half>::Projection;
+  static constexpr int kBlocks = 1;
 };
 template <>
 struct Tiles<float> {
   using Gates = Product<float, 64, 64, 16, 4, 2, 4>;
   using Projection = Gates;
+  static constexpr int kBlocks = 2;
 };
 constexpr int kThreads = 256;
 
@@ -88,30 +146,63 @@ struct Direction {
   T* m;       // [sentences, cells], rows apart by padded cells: what the projection reads
 };
 
-// Steps of one launch: rows travel in its parameters. Longer sentences take further launches, which
-// go on from the state that the one before has left.
+// Steps and layers of one launch, whose parameters hold them. Longer sentences take further
+// launches, which go on from the state that the one before has left; more layers the same.
 constexpr int kMaxSteps = 128;
+constexpr int kMaxLayers = 4;
 
 template <class T>
 struct Recurrence {
-  Direction<T> directions[2];
+  Direction<T> directions[kMaxLayers][2];
+  int skip[kMaxLayers];
+  int layers;
   int cells, projection;
   float cell_clip, projection_clip;
-  int skip;
   unsigned* arrived;  // of the grid's barrier
   int steps;
   int32_t rows[kMaxSteps];
+  int64_t offset[kMaxSteps];  // of a step in packed order
+};
+static_assert(sizeof(Recurrence<float>) <= 4096, "what a kernel's parameters may take");
+
+// A tile of a product: whose, and where it begins.
+struct Place {
+  int direction, first_row, first_column;
 };
 
-// Calls tile(direction, first row, first column) for this block's share of both directions' tiles.
-// Neighbouring blocks share columns, the larger operand, so that L2 reads them from memory once.
-template <class Shape, class Tile>
-__device__ void for_tiles(int rows, int columns, const Tile& tile) {
+// How many tiles both directions have.
+template <class Shape>
+__host__ __device__ int tiles(int rows, int columns) {
+  return 2 * ((rows + Shape::kRows - 1) / Shape::kRows) *
+         ((columns + Shape::kColumns - 1) / Shape::kColumns);
+}
+
+// The i-th of them. Neighbours share columns, the larger operand, so that L2 reads them from memory
+// once.
+template <class Shape>
+__device__ Place place_of(int i, int rows, int columns) {
   const int down = (rows + Shape::kRows - 1) / Shape::kRows;
   const int across = (columns + Shape::kColumns - 1) / Shape::kColumns;
-  for (int i = static_cast<int>(blockIdx.x); i < 2 * down * across;
-       i += static_cast<int>(gridDim.x)) {
-    tile(i / (down * across), i % down * Shape::kRows, i / down % across * Shape::kColumns);
+  return {i / (down * across), i % down * Shape::kRows, i / down % across * Shape::kColumns};
+}
+
+// Calls tile(layer, step, place) for this block's share of what runs in iteration s: step s - l of
+// layer l. All is found anew for each tile, so that nothing of it takes registers meanwhile.
+template <class Shape, class T, class Tile>
+__device__ void for_tiles(const Recurrence<T>& r, int s, int columns, const Tile& tile) {
+#pragma unroll 1
+  for (int i = static_cast<int>(blockIdx.x);; i += static_cast<int>(gridDim.x)) {
+    const int last = min(s, r.layers - 1);
+    int layer = max(s - r.steps + 1, 0);
+    int left = i;
+    while (layer <= last && left >= tiles<Shape>(r.rows[s - layer], columns)) {
+      left -= tiles<Shape>(r.rows[s - layer], columns);
+      layer++;
+    }
+    if (layer > last) {
+      return;
+    }
+    tile(layer, s - layer, place_of<Shape>(left, r.rows[s - layer], columns));
   }
 }
 
@@ -142,61 +233,69 @@ __device__ void update_cells(const Recurrence<T>& r, const Direction<T>& d, int 
   store_row(d.m + row * round_up(r.cells, kPackedMultiple) + cell, m, there);
 }
 
-template <class T>
-__global__ void __launch_bounds__(kThreads, 1) lstm_steps(const __grid_constant__ Recurrence<T> r) {
-  using Gates = typename Tiles<T>::Gates;
-  using Projection = typename Tiles<T>::Projection;
+template <class T, bool kWgmma>
+__device__ void run_steps(const Recurrence<T>& r) {
+  using Gates = typename Tiles<T, kWgmma>::Gates;
+  using Projection = typename Tiles<T, kWgmma>::Projection;
   static_assert(Gates::kThreads == kThreads && Projection::kThreads == kThreads, "");
   const int padded_cells = static_cast<int>(round_up(r.cells, kPackedMultiple));
   const int padded_projection = static_cast<int>(round_up(r.projection, kPackedMultiple));
-  unsigned barriers = 0;
-  int64_t offset = 0;  // of this step in packed order
-  for (int t = 0; t < r.steps; t++) {
-    const int rows = r.rows[t];
-    for_tiles<Gates>(rows, 4 * padded_cells, [&](int which, int first_row, int first_column) {
-      const Direction<T>& d = r.directions[which];
-      const T* input = d.input_rows ? d.input : d.input + offset * r.projection;
-      const int32_t* index = d.input_rows ? d.input_rows + offset : nullptr;
+  const int iterations = r.steps + r.layers - 1;
+  for (int s = 0; s < iterations; s++) {
+    for_tiles<Gates>(r, s, 4 * padded_cells, [&](int layer, int t, const Place& at) {
+      const Direction<T>& d = r.directions[layer][at.direction];
+      const T* input = d.input_rows ? d.input : d.input + r.offset[t] * r.projection;
+      const int32_t* index = d.input_rows ? d.input_rows + r.offset[t] : nullptr;
       const Operand<T> operands[2] = {{input, index, r.projection, r.projection, d.kernel_x},
                                       {d.h, nullptr, r.projection, r.projection, d.kernel_h}};
-      Gates::tile(operands, rows, 4 * padded_cells, first_row, first_column, shared_memory(),
-                  [&](int row, int column, const float(&gates)[Gates::kCount]) {
+      Gates::tile(operands, r.rows[t], 4 * padded_cells, at.first_row, at.first_column,
+                  shared_memory(), [&](int row, int column, const float(&gates)[Gates::kCount]) {
                     update_cells(r, d, row, column / 4, gates);
                   });
     });
-    grid_barrier(r.arrived, gridDim.x, ++barriers);  // m is whole, and h no longer read
+    grid_barrier(r.arrived, gridDim.x, 2 * s + 1);  // m is whole, and h no longer read
 
-    for_tiles<Projection>(rows, padded_projection, [&](int which, int first_row, int first_column) {
-      const Direction<T>& d = r.directions[which];
+    for_tiles<Projection>(r, s, padded_projection, [&](int layer, int t, const Place& at) {
+      const Direction<T>& d = r.directions[layer][at.direction];
       const Operand<T> operands[1] = {{d.m, nullptr, padded_cells, r.cells, d.projector}};
-      Projection::tile(operands, rows, padded_projection, first_row, first_column, shared_memory(),
-                       [&](int row, int column, const float(&sums)[Projection::kCount]) {
-                         constexpr int kCount = Projection::kCount;
-                         const int there = r.projection - column;
-                         float h[kCount];
+      Projection::tile(
+          operands, r.rows[t], padded_projection, at.first_row, at.first_column, shared_memory(),
+          [&](int row, int column, const float(&sums)[Projection::kCount]) {
+            constexpr int kCount = Projection::kCount;
+            const int there = r.projection - column;
+            float h[kCount];
 #pragma unroll
-                         for (int i = 0; i < kCount; i++) {
-                           h[i] = clip(sums[i], r.projection_clip);
-                         }
-                         store_row(d.h + row * int64_t{r.projection} + column, h, there);
-                         const int64_t position = offset + row;
-                         if (r.skip) {
-                           const int64_t input_row =
-                               d.input_rows ? d.input_rows[position] : position;
-                           float x[kCount];
-                           load_constant_row(x, d.input + input_row * r.projection + column, there);
+            for (int i = 0; i < kCount; i++) {
+              h[i] = clip(sums[i], r.projection_clip);
+            }
+            store_row(d.h + row * int64_t{r.projection} + column, h, there);
+            const int64_t position = r.offset[t] + row;
+            if (r.skip[layer]) {
+              const int64_t input_row = d.input_rows ? d.input_rows[position] : position;
+              float x[kCount];
+              load_row(x, d.input + input_row * r.projection + column, there);
 #pragma unroll
-                           for (int i = 0; i < kCount; i++) {
-                             h[i] += x[i];
-                           }
-                         }
-                         store_row(d.output + position * r.projection + column, h, there);
-                       });
+              for (int i = 0; i < kCount; i++) {
+                h[i] += x[i];
+              }
+            }
+            store_row(d.output + position * r.projection + column, h, there);
+          });
     });
-    offset += rows;
-    if (t + 1 < r.steps) {
-      grid_barrier(r.arrived, gridDim.x, ++barriers);  // h is whole, and m no longer read
+    if (s + 1 < iterations) {
+      // h and the outputs are whole, and m no longer read
+      grid_barrier(r.arrived, gridDim.x, 2 * s + 2);
     }
+  }
+}
+
+template <class T, bool kWgmma>
+__global__ void __launch_bounds__(kThreads, (Tiles<T, kWgmma>::kBlocks))
+    lstm_steps(const __grid_constant__ Recurrence<T> r) {
+  if constexpr (Tiles<T, kWgmma>::Gates::kCompiled) {
+    run_steps<T, kWgmma>(r);
+  } else {
+    __trap();
   }
 }
 
@@ -207,15 +306,16 @@ struct InputGates {
   int cells, projection, positions;
 };
 
-__global__ void __launch_bounds__(kThreads, 1)
-    lstm_input_gates(const __grid_constant__ InputGates p) {
-  using Gates = Tiles<__half>::Gates;
+template <class Gates>
+__device__ void run_input_gates(const InputGates& p) {
   const int columns = 4 * p.cells;
-  for_tiles<Gates>(p.positions, columns, [&](int which, int first_row, int first_column) {
-    const Direction<__half>& d = p.directions[which];
+  const int count = tiles<Gates>(p.positions, columns);
+  for (int i = static_cast<int>(blockIdx.x); i < count; i += static_cast<int>(gridDim.x)) {
+    const Place at = place_of<Gates>(i, p.positions, columns);
+    const Direction<__half>& d = p.directions[at.direction];
     const Operand<__half> operands[1] = {
         {d.input, d.input_rows, p.projection, p.projection, d.kernel_x}};
-    Gates::tile(operands, p.positions, columns, first_row, first_column, shared_memory(),
+    Gates::tile(operands, p.positions, columns, at.first_row, at.first_column, shared_memory(),
                 [&](int row, int column, const float(&gates)[Gates::kCount]) {
                   constexpr int kCells = Gates::kCount / 4;
                   float bias[4][kCells];
@@ -223,7 +323,7 @@ __global__ void __launch_bounds__(kThreads, 1)
                   for (int g = 0; g < 4; g++) {
                     load_constant_row(bias[g], d.bias + g * int64_t{p.cells} + column / 4, kCells);
                   }
-                  float* to = p.gates[which] + row * int64_t{columns} + column;
+                  float* to = p.gates[at.direction] + row * int64_t{columns} + column;
 #pragma unroll
                   for (int i = 0; i < kCells; i++) {
                     const float cell[4] = {gates[4 * i] + bias[0][i], gates[4 * i + 1] + bias[1][i],
@@ -232,32 +332,49 @@ __global__ void __launch_bounds__(kThreads, 1)
                     store_row(to + 4 * i, cell, 4);
                   }
                 });
-  });
+  }
+}
+
+template <bool kWgmma>
+__global__ void __launch_bounds__(kThreads, 1)
+    lstm_input_gates(const __grid_constant__ InputGates p) {
+  using Gates = typename Tiles<__half, kWgmma>::Gates;
+  if constexpr (Gates::kCompiled) {
+    run_input_gates<Gates>(p);
+  } else {
+    __trap();
+  }
 }
 
 // Where the parts of the workspace begin, in bytes.
 struct Workspace {
   int64_t arrived[2];  // in front: the barriers' counters, each on a line of its own
-  int64_t m[2];
+  int64_t m[kMaxLayers][2];
   int64_t gates[2];
   int64_t size;
 };
 constexpr int64_t kCounters = 256;
 
-Workspace parts(int type, int64_t cells, int64_t projection, int64_t sentences, int64_t positions) {
+Workspace parts(int type, int64_t cells, int64_t projection, int64_t layers, int64_t sentences,
+                int64_t positions) {
   const bool half = type == ELMO4J_F16;
   const int64_t m =
       round_up(sentences * round_up(cells, kPackedMultiple) * (half ? 2 : 4), kCounters);
   const int64_t gates = half && may_be_resident(cells, projection)
                             ? std::min<int64_t>(positions, kResidentPositions) * 4 * cells * 4
                             : 0;
-  Workspace at;
+  Workspace at = {};
+  at.size = kCounters;
+  const auto take = [&](int64_t bytes) { return std::exchange(at.size, at.size + bytes); };
+  for (int64_t l = 0; l < std::min<int64_t>(layers, kMaxLayers); l++) {
+    for (int64_t& begin : at.m[l]) {
+      begin = take(m);
+    }
+  }
   for (int d = 0; d < 2; d++) {
     at.arrived[d] = d * kCounters / 2;
-    at.m[d] = kCounters + d * m;
-    at.gates[d] = kCounters + 2 * m + d * gates;
+    at.gates[d] = take(gates);
   }
-  at.size = kCounters + 2 * (m + gates);
   return at;
 }
 
@@ -265,10 +382,11 @@ bool is_aligned(const void* pointer) { return reinterpret_cast<uintptr_t>(pointe
 
 // The device that launches go to.
 struct Machine {
-  int multiprocessors, capability, shared_bytes;
+  int multiprocessors, capability, shared_bytes, l2_bytes;
+  bool wgmma;
 };
 
-int find_machine(Machine* machine) {
+int find_machine(int products, Machine* machine) {
   int device = 0;
   cudaError_t error = cudaGetDevice(&device);
   const auto attribute = [&](cudaDeviceAttr which, int* value) {
@@ -279,44 +397,57 @@ int find_machine(Machine* machine) {
   attribute(cudaDevAttrMultiProcessorCount, &machine->multiprocessors);
   attribute(cudaDevAttrComputeCapabilityMajor, &machine->capability);
   attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, &machine->shared_bytes);
+  attribute(cudaDevAttrL2CacheSize, &machine->l2_bytes);
+  int minor = 0;
+  attribute(cudaDevAttrComputeCapabilityMinor, &minor);
+  machine->wgmma = use_wgmma(products, machine->capability, minor);
   return error;
 }
 
-template <class Shape>
-int64_t tiles(int64_t rows, int64_t columns) {
-  return 2 * ((rows + Shape::kRows - 1) / Shape::kRows) *
-         ((columns + Shape::kColumns - 1) / Shape::kColumns);
-}
-
-// Steps of any number of rows.
-template <class T>
+// Steps of any number of rows; called without kWgmma, it asks the machine.
+template <class T, bool kWgmma = false>
 int launch_steps(const Machine& machine, const Recurrence<T>& r, elmo4j_stream stream) {
-  using Gates = typename Tiles<T>::Gates;
-  using Projection = typename Tiles<T>::Projection;
+  if constexpr (sizeof(T) == sizeof(__half) && !kWgmma) {
+    if (machine.wgmma) {
+      return launch_steps<T, true>(machine, r, stream);
+    }
+  }
+  using Gates = typename Tiles<T, kWgmma>::Gates;
+  using Projection = typename Tiles<T, kWgmma>::Projection;
+  const auto kernel = lstm_steps<T, kWgmma>;
   const int64_t shared = std::max(Gates::shared_bytes(machine.capability),
                                   Projection::shared_bytes(machine.capability));
   int blocks = 0;
-  int error = resident_blocks(lstm_steps<T>, kThreads, shared, &blocks);
+  int error = resident_blocks(kernel, kThreads, shared, &blocks);
   if (error == cudaSuccess) {
     error = cudaMemsetAsync(r.arrived, 0, kCounters, stream);
   }
   if (error != cudaSuccess) {
     return error;
   }
+  const int gates = static_cast<int>(4 * round_up(r.cells, kPackedMultiple));
+  const int projections = static_cast<int>(round_up(r.projection, kPackedMultiple));
   const int64_t useful =
-      std::max(tiles<Gates>(r.rows[0], 4 * round_up(r.cells, kPackedMultiple)),
-               tiles<Projection>(r.rows[0], round_up(r.projection, kPackedMultiple)));
-  return launch_cooperative(lstm_steps<T>, dim3(std::min<int64_t>(blocks, useful)), dim3(kThreads),
-                            shared, stream, r);
+      int64_t{std::min(r.layers, r.steps)} *
+      std::max(tiles<Gates>(r.rows[0], gates), tiles<Projection>(r.rows[0], projections));
+  return launch_cooperative(kernel, dim3(std::min<int64_t>(blocks, useful)), dim3(kThreads), shared,
+                            stream, r);
 }
 
-// Steps of few rows.
+template <bool kWgmma>
+int launch_input_gates(const Machine& machine, const InputGates& p, elmo4j_stream stream) {
+  using Gates = typename Tiles<__half, kWgmma>::Gates;
+  return launch(lstm_input_gates<kWgmma>, dim3(tiles<Gates>(p.positions, 4 * p.cells)),
+                dim3(kThreads), Gates::shared_bytes(machine.capability), stream, p);
+}
+
+// Steps of few rows, of one layer.
 int launch_resident(const Machine& machine, const ResidentPlan& plan, const Recurrence<__half>& r,
                     int positions, float* const (&gates)[2], elmo4j_stream stream) {
   InputGates ahead = {};
   Resident<kMaxSteps> p = {};
   for (int d = 0; d < 2; d++) {
-    const Direction<__half>& from = r.directions[d];
+    const Direction<__half>& from = r.directions[0][d];
     ahead.directions[d] = from;
     ahead.gates[d] = gates[d];
     p.directions[d] = {from.kernel_h,   from.projector,
@@ -328,9 +459,8 @@ int launch_resident(const Machine& machine, const ResidentPlan& plan, const Recu
   ahead.cells = r.cells;
   ahead.projection = r.projection;
   ahead.positions = positions;
-  using Gates = Tiles<__half>::Gates;
-  int error = launch(lstm_input_gates, dim3(tiles<Gates>(positions, 4 * r.cells)), dim3(kThreads),
-                     Gates::shared_bytes(machine.capability), stream, ahead);
+  int error = machine.wgmma ? launch_input_gates<true>(machine, ahead, stream)
+                            : launch_input_gates<false>(machine, ahead, stream);
   if (error == cudaSuccess) {
     error = cudaMemsetAsync(r.arrived, 0, kCounters, stream);
   }
@@ -339,7 +469,7 @@ int launch_resident(const Machine& machine, const ResidentPlan& plan, const Recu
   p.projection = r.projection;
   p.cell_clip = r.cell_clip;
   p.projection_clip = r.projection_clip;
-  p.skip = r.skip;
+  p.skip = r.skip[0];
   p.steps = r.steps;
   std::copy_n(r.rows, r.steps, p.rows);
   for (int d = 0; d < 2 && error == cudaSuccess; d += plan.directions) {
@@ -350,48 +480,106 @@ int launch_resident(const Machine& machine, const ResidentPlan& plan, const Recu
   return error;
 }
 
+// A call's layers, as kernels.h has them, and what it gave to run them.
 template <class T>
-int lstm(const Machine& machine, Recurrence<T>& r, const int32_t* rows, int64_t steps,
-         float* const (&gates)[2], elmo4j_stream stream) {
-  // Rows only fall: from some step on they are few.
-  int64_t few = steps;
-  ResidentPlan plan = {};
-  if constexpr (sizeof(T) == sizeof(__half)) {
-    plan = resident_plan(r.cells, r.projection, machine.multiprocessors, machine.shared_bytes);
-    const bool aligned = is_aligned(r.directions[0].h) && is_aligned(r.directions[1].h);
-    if (plan.directions > 0 && aligned) {
-      few = std::find_if(rows, rows + steps, [](int32_t n) { return n <= kResidentRows; }) - rows;
-      few = steps - few < kResidentSteps ? steps : few;
-    }
-  }
-  int64_t t = 0;
-  while (t < steps) {
-    const int64_t end = t < few ? few : steps;
+struct Call {
+  Machine machine;
+  std::vector<std::array<Direction<T>, 2>> layers;  // without m
+  const int32_t* skip;
+  const int32_t* rows;
+  int64_t steps;
+  T* m[kMaxLayers][2];
+  float* gates[2];
+  elmo4j_stream stream;
+};
+
+// Neighbouring steps of all layers, `at_once` of them a launch.
+struct Part {
+  int64_t first, end;  // steps
+  int at_once;
+  bool resident;  // then at_once is 1
+};
+
+// One group of a part's layers. `r` has the sizes, `position` is that of the part's first row.
+template <class T>
+int run(const Call<T>& call, const Part& part, const ResidentPlan& plan, int64_t first_layer,
+        int64_t position, Recurrence<T>& r) {
+  r.layers = static_cast<int>(std::min<int64_t>(call.layers.size() - first_layer, part.at_once));
+  for (int64_t t = part.first; t < part.end;) {
     int64_t positions = 0;
     r.steps = 0;
-    while (t < end && r.steps < kMaxSteps &&
-           (t < few || positions + rows[t] <= kResidentPositions)) {
-      positions += rows[t];
-      r.rows[r.steps++] = rows[t++];
+    while (t < part.end && r.steps < kMaxSteps &&
+           (!part.resident || positions + call.rows[t] <= kResidentPositions)) {
+      r.offset[r.steps] = positions;
+      positions += call.rows[t];
+      r.rows[r.steps++] = call.rows[t++];
+    }
+    for (int l = 0; l < r.layers; l++) {
+      r.skip[l] = call.skip[first_layer + l];
+      for (int i = 0; i < 2; i++) {
+        Direction<T>& d = r.directions[l][i];
+        d = call.layers[first_layer + l][i];
+        d.m = call.m[l][i];
+        if (d.input_rows) {
+          d.input_rows += position;
+        } else {
+          d.input += position * r.projection;
+        }
+        d.output += position * r.projection;
+      }
     }
     int error;
     if constexpr (sizeof(T) == sizeof(__half)) {
-      error = t > few
-                  ? launch_resident(machine, plan, r, static_cast<int>(positions), gates, stream)
-                  : launch_steps(machine, r, stream);
+      error = part.resident ? launch_resident(call.machine, plan, r, static_cast<int>(positions),
+                                              call.gates, call.stream)
+                            : launch_steps(call.machine, r, call.stream);
     } else {
-      error = launch_steps(machine, r, stream);
+      error = launch_steps(call.machine, r, call.stream);
     }
     if (error != cudaSuccess) {
       return error;
     }
-    for (Direction<T>& d : r.directions) {
-      if (d.input_rows) {
-        d.input_rows += positions;
-      } else {
-        d.input += positions * r.projection;
+    position += positions;
+  }
+  return cudaSuccess;
+}
+
+template <class T>
+int lstm(const Call<T>& call, Recurrence<T>& r) {
+  // Rows only fall: from some step on they are few.
+  const auto falls_to = [&](int32_t most) {
+    return std::find_if(call.rows, call.rows + call.steps, [&](int32_t n) { return n <= most; }) -
+           call.rows;
+  };
+  int64_t few = call.steps;
+  ResidentPlan plan = {};
+  if constexpr (sizeof(T) == sizeof(__half)) {
+    plan = resident_plan(r.cells, r.projection, call.machine.multiprocessors,
+                         call.machine.shared_bytes);
+    const bool aligned = std::all_of(call.layers.begin(), call.layers.end(), [](const auto& layer) {
+      return is_aligned(layer[0].h) && is_aligned(layer[1].h);
+    });
+    if (plan.directions > 0 && aligned) {
+      few = falls_to(kResidentRows);
+      few = call.steps - few < kResidentSteps ? call.steps : few;
+    }
+  }
+  const int in_l2 = layers_in_l2(r.cells, r.projection, sizeof(T), call.machine.l2_bytes);
+  const bool all = in_l2 == 0 || in_l2 >= std::min<int64_t>(call.layers.size(), kMaxLayers);
+  const int64_t thin = all ? few : std::min<int64_t>(falls_to(kReadingRows), few);
+  const Part all_parts[] = {{0, thin, kMaxLayers, false},
+                            {thin, few, std::min(in_l2, kMaxLayers), false},
+                            {few, call.steps, 1, true}};
+  int64_t position = 0;
+  for (const Part& part : all_parts) {
+    if (part.first < part.end) {
+      for (size_t layer = 0; layer < call.layers.size(); layer += part.at_once) {
+        const int error = run(call, part, plan, layer, position, r);
+        if (error != cudaSuccess) {
+          return error;
+        }
       }
-      d.output += positions * r.projection;
+      position += std::accumulate(call.rows + part.first, call.rows + part.end, int64_t{0});
     }
   }
   return cudaSuccess;
@@ -400,48 +588,62 @@ int lstm(const Machine& machine, Recurrence<T>& r, const int32_t* rows, int64_t 
 }  // namespace
 }  // namespace elmo4j
 
-int64_t elmo4j_cuda_lstm_workspace(int type, int64_t cells, int64_t projection, int64_t sentences,
-                                   int64_t positions) {
-  return elmo4j::parts(type, cells, projection, sentences, positions).size;
+int64_t elmo4j_cuda_lstm_workspace(int type, int64_t cells, int64_t projection, int64_t layers,
+                                   int64_t sentences, int64_t positions) {
+  return elmo4j::parts(type, cells, projection, layers, sentences, positions).size;
 }
 
-int elmo4j_cuda_lstm(int type, int64_t cells, int64_t projection, const void* const* kernel_x,
-                     const void* const* kernel_h, const float* const* bias,
-                     const void* const* projector, float cell_clip, float projection_clip, int skip,
-                     int64_t sentences, int64_t steps, const int32_t* rows, int64_t positions,
-                     const void* const* input, const int32_t* const* input_rows, void* const* h,
-                     float* const* c, void* const* output, void* workspace, elmo4j_stream stream) {
+int elmo4j_cuda_lstm(int type, int products, int64_t cells, int64_t projection, int64_t layers,
+                     const void* const* kernel_x, const void* const* kernel_h,
+                     const float* const* bias, const void* const* projector, float cell_clip,
+                     float projection_clip, const int32_t* skip, int64_t sentences, int64_t steps,
+                     const int32_t* rows, int64_t positions, const void* const* input,
+                     const int32_t* const* input_rows, void* const* h, float* const* c,
+                     void* const* output, void* workspace, elmo4j_stream stream) {
   using namespace elmo4j;
   Machine machine = {};
-  const int error = find_machine(&machine);
+  const int error = find_machine(products, &machine);
   if (error != cudaSuccess) {
     return error;
   }
   return for_type(type, [&](auto zero) -> int {
     using T = decltype(zero);
-    const Workspace at = parts(type, cells, projection, sentences, positions);
+    const Workspace at = parts(type, cells, projection, layers, sentences, positions);
     char* memory = static_cast<char*>(workspace);
-    Recurrence<T> r = {};
-    for (int d = 0; d < 2; d++) {
-      r.directions[d] = {static_cast<const T*>(kernel_x[d]),
-                         static_cast<const T*>(kernel_h[d]),
-                         bias[d],
-                         static_cast<const T*>(projector[d]),
-                         static_cast<const T*>(input[d]),
-                         input_rows ? input_rows[d] : nullptr,
-                         static_cast<T*>(h[d]),
-                         c[d],
-                         static_cast<T*>(output[d]),
-                         reinterpret_cast<T*>(memory + at.m[d])};
+    Call<T> call = {};
+    call.machine = machine;
+    call.layers.resize(layers);
+    for (int64_t l = 0; l < layers; l++) {
+      for (int64_t d = 0; d < 2; d++) {
+        const int64_t i = 2 * l + d;
+        call.layers[l][d] = {static_cast<const T*>(kernel_x[i]),
+                             static_cast<const T*>(kernel_h[i]),
+                             bias[i],
+                             static_cast<const T*>(projector[i]),
+                             static_cast<const T*>(l == 0 ? input[d] : output[i - 2]),
+                             l == 0 && input_rows ? input_rows[d] : nullptr,
+                             static_cast<T*>(h[i]),
+                             c[i],
+                             static_cast<T*>(output[i]),
+                             nullptr};
+      }
     }
+    call.skip = skip;
+    call.rows = rows;
+    call.steps = steps;
+    call.stream = stream;
+    for (int d = 0; d < 2; d++) {
+      for (int l = 0; l < kMaxLayers; l++) {
+        call.m[l][d] = reinterpret_cast<T*>(memory + at.m[l][d]);
+      }
+      call.gates[d] = reinterpret_cast<float*>(memory + at.gates[d]);
+    }
+    Recurrence<T> r = {};
     r.cells = static_cast<int>(cells);
     r.projection = static_cast<int>(projection);
     r.cell_clip = cell_clip;
     r.projection_clip = projection_clip;
-    r.skip = skip;
     r.arrived = reinterpret_cast<unsigned*>(memory + at.arrived[0]);
-    float* const gates[2] = {reinterpret_cast<float*>(memory + at.gates[0]),
-                             reinterpret_cast<float*>(memory + at.gates[1])};
-    return lstm(machine, r, rows, steps, gates, stream);
+    return lstm(call, r);
   });
 }

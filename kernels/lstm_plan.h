@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// How the recurrence of few sentences is laid over a device (lstm_resident.cuh): plain arithmetic,
-// so that it is tested for devices that are not there.
+// How the recurrence is laid over a device: which layers run at once, and how that of few sentences
+// (lstm_resident.cuh) is divided. Plain arithmetic, so that it is tested for devices that are not
+// there.
 
 #ifndef ELMO4J_KERNELS_LSTM_PLAN_H_
 #define ELMO4J_KERNELS_LSTM_PLAN_H_
@@ -57,6 +58,14 @@ inline ResidentPlan resident_plan(int64_t cells, int64_t projection, int64_t mul
     }
   }
   return {};
+}
+
+// Up to this many rows a step, reading the weights lasts longer than multiplying by them (lstm.cu).
+constexpr int kReadingRows = 127;
+
+// How many layers' weights, of both directions, L2 holds: 0 where it cannot hold one's.
+inline int layers_in_l2(int64_t cells, int64_t projection, int64_t number_bytes, int64_t l2_bytes) {
+  return static_cast<int>(l2_bytes / (2 * (2 * 4 + 1) * cells * projection * number_bytes));
 }
 
 }  // namespace elmo4j

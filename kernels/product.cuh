@@ -8,10 +8,15 @@
 // from shared memory, filled by cp.async some stages ahead. Floats: plain fused multiply-adds, so
 // that nothing is rounded below 24 bits.
 //
+// Halves on Hopper (kWgmma): wgmma m64nNk16, N the tile's columns, a warpgroup for each 64 rows,
+// both operands from shared memory in the same places, which are those of wgmma's swizzle. A
+// block's products go on while the next is waited for, so its stage is filled one block later.
+//
 // What a thread gets. An m16n8 accumulator holds two neighbouring columns of a row; taken as they
 // are, a cell's four gates would lie in two threads and a row's stores would be 4 bytes wide. The
 // rows of B are therefore put into shared memory in another order: one in which a thread's columns
-// over all of its warp's m16n8 tiles stand side by side in packed order. So the epilogue sees
+// over all of its warp's m16n8 tiles stand side by side in packed order; wgmma's accumulators are
+// such tiles too, and each 64 columns are ordered by themselves. So the epilogue sees
 // kCount neighbouring packed rows of B, column * groups + group, at once: whole cells with all
 // their gates.
 
@@ -26,6 +31,7 @@
 #include <vector>
 
 #include "common.cuh"
+#include "wgmma.cuh"
 
 namespace elmo4j {
 
@@ -71,6 +77,7 @@ using BitsOf = std::conditional_t<
 template <int N, class T, class Load>
 __device__ inline void load_row(float (&v)[N], const T* from, int there, const Load& load) {
   using Bits = BitsOf<N * sizeof(T)>;
+  static_assert(sizeof(Bits) == N * sizeof(T), "");
   T numbers[N];
   if (there >= N && reinterpret_cast<uintptr_t>(from) % sizeof(Bits) == 0) {
     const Bits bits = load(reinterpret_cast<const Bits*>(from));
@@ -105,6 +112,7 @@ __device__ inline void load_constant_row(float (&v)[N], const T* from, int there
 template <int N, class T>
 __device__ inline void store_row(T* to, const float (&v)[N], int there) {
   using Bits = BitsOf<N * sizeof(T)>;
+  static_assert(sizeof(Bits) == N * sizeof(T), "");
   T numbers[N];
 #pragma unroll
   for (int i = 0; i < N; i++) {
@@ -132,6 +140,7 @@ class AsyncCopies {
 #ifdef ELMO4J_EMULATED
     // The bytes arrive in wait(), as late as the instruction allows; what they replace is gone now.
     std::memset(to, 0xff, 16);
+    emulator::unshown(to) = 1;
     queue_.push_back({to, from, bytes});
 #elif __CUDA_ARCH__ >= 800
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
@@ -154,6 +163,14 @@ class AsyncCopies {
       v.w = halves[6] | halves[7] << 16;
     }
     *static_cast<uint4*>(to) = v;
+#endif
+  }
+
+  // Says that the thread stores 16 bytes itself.
+  __device__ void stores16([[maybe_unused]] void* to) {
+#ifdef ELMO4J_EMULATED
+    emulator::unshown(to) = 1;
+    stored_.push_back(to);
 #endif
   }
 
@@ -182,6 +199,21 @@ class AsyncCopies {
 #endif
   }
 
+  // Shows wgmma what this thread has put into shared memory, by stores and by copies that are
+  // there. To see what others have put it takes their call and a barrier.
+  __device__ void show() {
+#ifdef ELMO4J_EMULATED
+    for (; shown_ < done_; shown_++) {
+      emulator::unshown(queue_[shown_].to) = 0;
+    }
+    for (; !stored_.empty(); stored_.pop_back()) {
+      emulator::unshown(stored_.back()) = 0;
+    }
+#elif __CUDA_ARCH__ >= 900
+    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+#endif
+  }
+
  private:
 #ifdef ELMO4J_EMULATED
   struct Copy {
@@ -192,6 +224,8 @@ class AsyncCopies {
   std::vector<Copy> queue_;
   std::vector<size_t> groups_;  // where each group that is under way ends in the queue
   size_t done_ = 0;
+  size_t shown_ = 0;
+  std::vector<void*> stored_;  // and not shown
 #endif
 };
 
@@ -291,11 +325,23 @@ __device__ inline void mma(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, u
 #endif
 }
 
+// Whether products of halves are to be computed by wgmma on a device: where it has that, this
+// library has code for it, and the caller does not want it otherwise (kernels.h).
+inline bool use_wgmma(int products, int major, int minor) {
+#if defined(ELMO4J_EMULATED) || defined(ELMO4J_WITH_WGMMA)
+  constexpr bool kBuilt = true;
+#else
+  constexpr bool kBuilt = false;
+#endif
+  return kBuilt && products == ELMO4J_WGMMA && major == 9 && minor == 0;
+}
+
 // -------------------------------------------------------------------------------------------------
 // A block's tile: kRows x kColumns (packed rows of B), kDepth deep at a time, by warps that stand
-// kWarpsDown x kWarpsAcross. kStages of shared memory are filled ahead.
+// kWarpsDown x kWarpsAcross. kStages of shared memory are filled ahead. By wgmma, a warp has 16
+// rows and all columns.
 template <class T, int kRows_, int kColumns_, int kDepth_, int kWarpsDown_, int kWarpsAcross_,
-          int kStages_>
+          int kStages_, bool kWgmma_ = false>
 struct Product {
   static constexpr int kRows = kRows_;
   static constexpr int kColumns = kColumns_;
@@ -304,6 +350,8 @@ struct Product {
   static constexpr int kWarpsAcross = kWarpsAcross_;
   static constexpr int kThreads = 32 * kWarpsDown * kWarpsAcross;
   static constexpr bool kHalf = sizeof(T) == 2;
+  static constexpr bool kWgmma = kWgmma_;
+  static constexpr bool kCompiled = !kWgmma || kHasWgmma;  // for this architecture
 
   // Turing has 64 KiB of shared memory, and no copies that could run ahead by more than one stage.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
@@ -311,6 +359,8 @@ struct Product {
 #else
   static constexpr int kStages = kStages_;
 #endif
+  // So many are being filled: not the one in use, nor the one before it that wgmma may still read.
+  static constexpr int kAhead = kWgmma ? kStages - 2 : kStages - 1;
 
   static constexpr int kChunk = 16 / sizeof(T);  // numbers in what is copied at once
   static constexpr int kChunks = kDepth / kChunk;
@@ -325,14 +375,19 @@ struct Product {
   // Where a warp's, and within it a thread's, part of the tile is.
   static constexpr int kWarpRows = kRows / kWarpsDown;
   static constexpr int kWarpColumns = kColumns / kWarpsAcross;
-  static constexpr int kCount = kWarpColumns / (kHalf ? 4 : 8);  // neighbours the epilogue gets
+  // Columns over which a thread's neighbours are spread.
+  static constexpr int kSpan = kHalf && kWarpColumns > 64 ? 64 : kWarpColumns;
+  static constexpr int kCount = kSpan / (kHalf ? 4 : 8);  // neighbours the epilogue gets
   static constexpr int kRowsOfThread = kWarpRows / (kHalf ? 8 : 4);
 
   static_assert(kThreads % kChunks == 0 && kRows % kCopyRows == 0 && kColumns % kCopyRows == 0, "");
-  static_assert(kCopyRows % kWarpColumns == 0, "rounds of copies keep the order within a warp");
+  static_assert(kCopyRows % kSpan == 0 || (kHalf && kSpan % kCopyRows == 0 && kCopyRows % 8 == 0),
+                "a round's packed rows lie as far apart as any round's");
   static_assert(kPackedMultiple % kCount == 0, "the epilogue's columns are all there, or none");
   static_assert(kHalf ? kWarpRows % 16 == 0 && kWarpColumns % 16 == 0 : kCount == 4, "");
   static_assert(!kHalf || kChunks == 4 || kChunks == 8, "");
+  static_assert(!kWgmma || (kHalf && kWarpsAcross == 1 && kWarpRows == 16 && kWarpsDown % 4 == 0),
+                "");
 
   // Bytes of shared memory on a device of this compute capability (its major number).
   static int64_t shared_bytes(int capability) {
@@ -374,18 +429,24 @@ struct Product {
 
     __syncthreads();  // the last tile's reads are over
 #pragma unroll
-    for (int block = 0; block < kStages - 1; block++) {
+    for (int block = 0; block < kAhead; block++) {
       fill(block);
     }
     Accumulators sums;
     const int wanted = rows - first_row - warp_row();
     for (int block = 0; block < blocks; block++) {
-      copies.template wait<kStages - 2>();
-      __syncthreads();  // everybody's part of this block is there; the block before it is used up
-      fill(block + kStages - 1);
+      copies.template wait<kAhead - 1>();
+      if constexpr (kWgmma) {
+        copies.show();
+      }
+      // Everybody's part of this block is there; the block before it, or for wgmma the one before
+      // that, is used up.
+      __syncthreads();
+      fill(block + kAhead);
       sums.add(stages + block % kStages * kStage, wanted);
     }
     copies.template wait<0>();
+    sums.finish();
     sums.give(rows, columns, first_row, first_column, epilogue);
   }
 
@@ -403,21 +464,20 @@ struct Product {
   }
 
   // The packed row, within a tile, that slot `slot` of shared memory holds. Halves: slot 8 i + 2 q
-  // + b is column 2 q + b of a warp's m16n8 tile i, which thread q of a row has beside its columns
-  // of the other tiles. Floats: slot 16 j + q is the j-th of thread q's four.
-  __device__ static int packed_row(int slot) {
-    const int warp = slot / kWarpColumns * kWarpColumns;
-    const int s = slot % kWarpColumns;
-    return warp + (kHalf ? s % 8 / 2 * kCount + s / 8 * 2 + s % 2
-                         : s % (kWarpColumns / 4) * 4 + s / (kWarpColumns / 4));
+  // + b of a span is column 2 q + b of its m16n8 tile i, which thread q of a row has beside its
+  // columns of the other tiles. Floats: slot 16 j + q is the j-th of thread q's four.
+  __device__ static constexpr int packed_row(int slot) {
+    const int span = slot / kSpan * kSpan;
+    const int s = slot % kSpan;
+    return span +
+           (kHalf ? s % 8 / 2 * kCount + s / 8 * 2 + s % 2 : s % (kSpan / 4) * 4 + s / (kSpan / 4));
   }
 
   // Reads an operand, kDepth of its depth at a time.
   struct Source {
     const T* a_row[kRowRounds];  // NULL past the last row
     const T* b_row;
-    int64_t b_step;  // numbers from one round's row to the next
-    int b_rounds;    // that exist
+    int b_left;  // packed rows from this thread's first on
     int depth, b_depth;
     int k;  // next number of this thread's chunk
     bool aligned;
@@ -439,8 +499,7 @@ struct Product {
       }
       const int column = first_column + packed_row(slot);
       b_row = operand.b + int64_t{column} * b_depth;
-      b_step = int64_t{kCopyRows} * b_depth;
-      b_rounds = (columns - column + kCopyRows - 1) / kCopyRows;
+      b_left = columns - column;
     }
 
     __device__ void fill(T* stage, AsyncCopies& copies) {
@@ -455,6 +514,7 @@ struct Product {
           const bool some = there > 0 && a_row[i] != nullptr;
           copies.copy16(to, some ? a_row[i] + k : b_row, some ? there * sizeof(T) : 0);
         } else {
+          copies.stores16(to);
 #pragma unroll
           for (int j = 0; j < kChunk; j++) {
             using Bits = BitsOf<sizeof(T)>;
@@ -467,9 +527,10 @@ struct Product {
       T* columns = stage + kRows * kPitch;
 #pragma unroll
       for (int i = 0; i < kColumnRounds; i++) {
-        const bool some = k < b_depth && i < b_rounds;
+        const int further = packed_row(i * kCopyRows);
+        const bool some = k < b_depth && further < b_left;
         copies.copy16(columns + at(slot + i * kCopyRows, chunk),
-                      some ? b_row + i * b_step + k : b_row, some ? 16 : 0);
+                      some ? b_row + int64_t{further} * b_depth + k : b_row, some ? 16 : 0);
       }
       k += kDepth;
     }
@@ -489,6 +550,8 @@ struct Product {
         add<false>(stage, wanted);
       }
     }
+
+    __device__ void finish() {}
 
     template <bool kAll>
     __device__ void add(const T* stage, int wanted) {
@@ -542,6 +605,50 @@ struct Product {
     }
   };
 
+  struct WgmmaAccumulators {
+    AsyncSums<kColumns> sums;
+
+    // Returns while it goes on, once the block before is done with.
+    __device__ void add(const T* stage, int wanted) {
+      if (wanted + warp_row() % 64 > 0) {  // the warpgroup's first row is wanted
+        const uint64_t a =
+            matrix_descriptor<kDepth * sizeof(T)>(stage + warp_row() / 64 * 64 * kPitch);
+        const uint64_t b = matrix_descriptor<kDepth * sizeof(T)>(stage + kRows * kPitch);
+        sums.begin();
+#pragma unroll
+        for (int k = 0; k < kDepth / 16; k++) {
+          sums.add(a + 2 * k, b + 2 * k);  // 16 halves further in the row: two of 16 bytes
+        }
+        sums.commit();
+        sums.template wait<1>();
+      }
+    }
+
+    __device__ void finish() { sums.template wait<0>(); }
+
+    template <class Epilogue>
+    __device__ void give(int rows, int columns, int first_row, int first_column,
+                         const Epilogue& epilogue) const {
+      const int lane = threadIdx.x % 32;
+#pragma unroll
+      for (int span = 0; span < kColumns / kSpan; span++) {
+        const int column = first_column + span * kSpan + lane % 4 * kCount;
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+          const int row = first_row + warp_row() + 8 * half + lane / 4;
+          if (row < rows && column < columns) {
+            float cells[kCount];
+#pragma unroll
+            for (int j = 0; j < kCount; j++) {
+              cells[j] = sums.v[(span * kSpan / 8 + j / 2) * 4 + 2 * half + j % 2];
+            }
+            epilogue(row, column, cells);
+          }
+        }
+      }
+    }
+  };
+
   // A warp's threads stand 4 x 8; a thread has every fourth row and four neighbouring columns.
   struct FloatAccumulators {
     float v[kRowsOfThread][4] = {};
@@ -574,6 +681,8 @@ struct Product {
       }
     }
 
+    __device__ void finish() {}
+
     template <class Epilogue>
     __device__ void give(int rows, int columns, int first_row, int first_column,
                          const Epilogue& epilogue) const {
@@ -592,7 +701,9 @@ struct Product {
     }
   };
 
-  using Accumulators = std::conditional_t<kHalf, HalfAccumulators, FloatAccumulators>;
+  using Accumulators =
+      std::conditional_t<kWgmma, WgmmaAccumulators,
+                         std::conditional_t<kHalf, HalfAccumulators, FloatAccumulators>>;
 };
 
 }  // namespace elmo4j

@@ -326,54 +326,64 @@ void clip(benchmark::State& state) {
           [&] { return elmo4j_cuda_clip(type, count, 3, values.get(), timer.stream()); });
 }
 
-// One layer of the published model, both directions: `sentences` of 20 tokens and two boundaries.
-void lstm(benchmark::State& state) {
+// Layers of the published model, both directions: `sentences` of 20 tokens and two boundaries.
+void lstm(benchmark::State& state, int64_t layers, int64_t calls) {
   const int type = static_cast<int>(state.range(0));
-  const int64_t n = state.range(1), steps = 22, positions = n * steps;
+  const int products = static_cast<int>(state.range(1));
+  const int64_t n = state.range(2), steps = 22, positions = n * steps;
   Timer timer;
-  std::vector<DeviceMemory> kernel_x, kernel_h, bias, projector, input, h, c, output;
-  const void *kernel_x_at[2], *kernel_h_at[2], *projector_at[2], *input_at[2];
-  const float* bias_at[2];
-  void *h_at[2], *output_at[2];
-  float* c_at[2];
+  std::vector<DeviceMemory> memory;
+  std::vector<const void*> kernel_x, kernel_h, projector, input;
+  std::vector<const float*> bias;
+  std::vector<void*> h, output;
+  std::vector<float*> c;
+  const auto take = [&](int kind, int64_t count, float scale) {
+    memory.push_back(numbers(kind, count, scale));
+    return memory.back().get();
+  };
   const int64_t size = bytes_of(type);
-  for (int d = 0; d < 2; d++) {
+  for (int64_t i = 0; i < 2 * layers; i++) {
     const int64_t gates = elmo4j_cuda_packed_size(type, kProjection, kCells, 4) / size;
     const int64_t projections = elmo4j_cuda_packed_size(type, kCells, kProjection, 1) / size;
-    kernel_x.push_back(numbers(type, gates, 0.05f));
-    kernel_h.push_back(numbers(type, gates, 0.05f));
-    bias.push_back(numbers(ELMO4J_F32, 4 * kCells, 0.05f));
-    projector.push_back(numbers(type, projections, 0.05f));
-    input.push_back(numbers(type, positions * kProjection));
-    h.push_back(numbers(type, n * kProjection));
-    c.push_back(numbers(ELMO4J_F32, n * kCells));
-    output.push_back(numbers(type, positions * kProjection));
-    kernel_x_at[d] = kernel_x[d].get();
-    kernel_h_at[d] = kernel_h[d].get();
-    bias_at[d] = bias[d].get<float>();
-    projector_at[d] = projector[d].get();
-    input_at[d] = input[d].get();
-    h_at[d] = h[d].get();
-    c_at[d] = c[d].get<float>();
-    output_at[d] = output[d].get();
+    kernel_x.push_back(take(type, gates, 0.05f));
+    kernel_h.push_back(take(type, gates, 0.05f));
+    bias.push_back(static_cast<const float*>(take(ELMO4J_F32, 4 * kCells, 0.05f)));
+    projector.push_back(take(type, projections, 0.05f));
+    h.push_back(take(type, n * kProjection, 1));
+    c.push_back(static_cast<float*>(take(ELMO4J_F32, n * kCells, 1)));
+    output.push_back(take(type, positions * kProjection, 1));
   }
-  const std::vector<int32_t> rows(steps, static_cast<int32_t>(n));
-  const DeviceMemory workspace(
-      std::max<int64_t>(elmo4j_cuda_lstm_workspace(type, kCells, kProjection, n, positions), 1));
+  for (int d = 0; d < 2; d++) {
+    input.push_back(take(type, positions * kProjection, 1));
+  }
+  input.insert(input.end(), output.begin(), output.end());  // layer l reads from 2 * l on
+  const std::vector<int32_t> rows(steps, static_cast<int32_t>(n)), skip(layers, 1);
+  const DeviceMemory workspace(std::max<int64_t>(
+      elmo4j_cuda_lstm_workspace(type, kCells, kProjection, layers, n, positions), 1));
   measure(state, timer, 0,
-          2.0 * 2 * positions * (2 * kProjection * 4 * kCells + kCells * kProjection), [&] {
-            return elmo4j_cuda_lstm(type, kCells, kProjection, kernel_x_at, kernel_h_at, bias_at,
-                                    projector_at, 3, 3, 1, n, steps, rows.data(), positions,
-                                    input_at, nullptr, h_at, c_at, output_at, workspace.get(),
-                                    timer.stream());
+          2.0 * 2 * layers * positions * (2 * kProjection * 4 * kCells + kCells * kProjection),
+          [&] {
+            int error = cudaSuccess;
+            for (int64_t l = 0; l < layers && error == cudaSuccess; l += layers / calls) {
+              const int64_t i = 2 * l;
+              error = elmo4j_cuda_lstm(
+                  type, products, kCells, kProjection, layers / calls, &kernel_x[i], &kernel_h[i],
+                  &bias[i], &projector[i], 3, 3, skip.data(), n, steps, rows.data(), positions,
+                  &input[i], nullptr, &h[i], &c[i], &output[i], workspace.get(), timer.stream());
+            }
+            return error;
           });
 }
+void lstm(benchmark::State& state) { lstm(state, 1, 1); }
+// Two of them, in one call or a call each: what their running at once brings.
+void lstm_layers(benchmark::State& state) { lstm(state, 2, state.range(3)); }
 
 // Words of 7 letters through the published filters, two highway layers and the projection. FLOP:
 // those of the products; the convolution is sums of table rows.
 void char_cnn_highway(benchmark::State& state) {
   const int type = static_cast<int>(state.range(0));
-  const int64_t words = state.range(1);
+  const int products = static_cast<int>(state.range(1));
+  const int64_t words = state.range(2);
   constexpr int64_t kSlots = 50, kIds = 262, kHighways = 2;
   constexpr int16_t kPad = 261;
   const std::vector<int32_t> widths = {1, 2, 3, 4, 5, 6, 7};
@@ -410,7 +420,7 @@ void char_cnn_highway(benchmark::State& state) {
   measure(state, timer, 0, 2.0 * words * kFeatures * (kHighways * 2 * kFeatures + kProjection),
           [&] {
             return elmo4j_cuda_char_cnn_highway(
-                type, words, device_ids.get<int16_t>(), kSlots, kPad,
+                type, products, words, device_ids.get<int16_t>(), kSlots, kPad,
                 static_cast<int64_t>(widths.size()), widths.data(), filters.data(), kIds,
                 table.get(), bias.get<float>(), ELMO4J_RELU, kHighways, kernel_at, bias_at, 0,
                 nullptr, nullptr, kProjection, projection.get(), projection_bias.get<float>(),
@@ -418,21 +428,32 @@ void char_cnn_highway(benchmark::State& state) {
           });
 }
 
-void register_all() {
+void register_all(bool has_wgmma) {
   const std::vector<int64_t> types = {ELMO4J_F16, ELMO4J_F32};
   const auto add = [](const char* name, void (*function)(benchmark::State&)) {
     return benchmark::RegisterBenchmark(name, function)
         ->UseManualTime()
         ->Unit(benchmark::kMicrosecond);
   };
-  add("lstm", lstm)
-      ->ArgNames({"type", "sentences"})
-      ->ArgsProduct({types, {1, 8, 32, 128, 512, 2048}})
+  // Halves both ways where the device has two.
+  std::vector<int64_t> ways = {ELMO4J_MMA};
+  if (has_wgmma) {
+    ways.insert(ways.begin(), ELMO4J_WGMMA);
+  }
+  const auto each_way = [&](const char* name, void (*function)(benchmark::State&), const char* size,
+                            const std::vector<int64_t>& sizes) {
+    add(name, function)
+        ->ArgNames({"type", "products", size})
+        ->ArgsProduct({{ELMO4J_F16}, ways, sizes})
+        ->ArgsProduct({{ELMO4J_F32}, {ELMO4J_MMA}, sizes})
+        ->MinTime(0.2);
+  };
+  each_way("lstm", lstm, "sentences", {1, 8, 32, 128, 512, 2048});
+  add("lstm_layers", lstm_layers)
+      ->ArgNames({"type", "products", "sentences", "calls"})
+      ->ArgsProduct({{ELMO4J_F16}, ways, {32, 128, 512, 2048}, {1, 2}})
       ->MinTime(0.2);
-  add("char_cnn_highway", char_cnn_highway)
-      ->ArgNames({"type", "words"})
-      ->ArgsProduct({types, {16, 256, 8192}})
-      ->MinTime(0.2);
+  each_way("char_cnn_highway", char_cnn_highway, "words", {16, 256, 8192});
   add("scalar_mix", scalar_mix)
       ->ArgNames({"type", "mean"})
       ->ArgsProduct({types, {0, 1}})
@@ -465,7 +486,7 @@ int main(int argc, char** argv) {
   benchmark::AddCustomContext("gpu", properties.name);
   benchmark::AddCustomContext("copy_bytes_per_second", std::to_string(copy_ceiling));
   benchmark::AddCustomContext("product_f16_flops", std::to_string(product_ceiling));
-  register_all();
+  register_all(properties.major == 9 && properties.minor == 0);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;

@@ -9,6 +9,7 @@ import sys
 
 UNITS = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")]
 TYPES = {"0": "f32", "2": "f16"}
+PRODUCTS = {"0": "wgmma", "1": "mma"}
 
 
 def scaled(value, unit):
@@ -29,12 +30,14 @@ def stages(folder):
 
 
 def kernel_name(name):
-    """lstm/type:2/sentences:8/manual_time: lstm f16, sentences 8"""
+    """lstm/type:2/products:0/sentences:8/manual_time: lstm f16 wgmma, sentences 8"""
     kernel, *arguments = name.split("/")
     words = []
     for key, _, value in (a.partition(":") for a in arguments):
         if key == "type":
             kernel += " " + TYPES[value]
+        elif key == "products":
+            kernel += "" if kernel.endswith("f32") else " " + PRODUCTS[value]
         elif value and key != "min_time":
             words.append(f"{key} {value}")
     return ", ".join([kernel] + words)

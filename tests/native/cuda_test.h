@@ -116,8 +116,16 @@ class DeviceNumbers {
   DeviceArray<unsigned char> bytes_;
 };
 
-// A test that runs once for each type of activations; `stream_` is its own.
-class CudaTest : public testing::TestWithParam<int> {
+// What a test runs once for each of: a type of activations and, where it matters for halves, how
+// they are multiplied.
+struct Numbers {
+  Numbers(int type, int products = ELMO4J_WGMMA) : type(type), products(products) {}
+  int type;
+  int products;
+};
+
+// `stream_` is the test's own.
+class CudaTest : public testing::TestWithParam<Numbers> {
  protected:
   void SetUp() override {
     int devices = 0;
@@ -136,7 +144,8 @@ class CudaTest : public testing::TestWithParam<int> {
     }
   }
 
-  int type() const { return GetParam(); }
+  int type() const { return GetParam().type; }
+  int products() const { return GetParam().products; }
 
   // Waits for what was launched.
   void finish(int launched) {
@@ -171,11 +180,16 @@ inline void expect_close(double wanted, float got, double tolerance, const std::
   EXPECT_NEAR(wanted, got, tolerance + tolerance * std::abs(wanted)) << what;
 }
 
-#define ELMO4J_FOR_EACH_TYPE(suite)                                                  \
-  INSTANTIATE_TEST_SUITE_P(Type, suite, testing::Values(ELMO4J_F32, ELMO4J_F16),     \
-                           [](const testing::TestParamInfo<int>& i) -> std::string { \
-                             return i.param == ELMO4J_F16 ? "f16" : "f32";           \
-                           })
+inline std::string name_of(const testing::TestParamInfo<Numbers>& i) {
+  return i.param.type == ELMO4J_F32 ? "f32" : i.param.products == ELMO4J_MMA ? "f16_mma" : "f16";
+}
+
+#define ELMO4J_FOR_EACH_TYPE(suite) \
+  INSTANTIATE_TEST_SUITE_P(Type, suite, testing::Values(ELMO4J_F32, ELMO4J_F16), name_of)
+#define ELMO4J_FOR_EACH_PRODUCT(suite)                                                       \
+  INSTANTIATE_TEST_SUITE_P(                                                                  \
+      Type, suite, testing::Values(ELMO4J_F32, ELMO4J_F16, Numbers(ELMO4J_F16, ELMO4J_MMA)), \
+      name_of)
 
 }  // namespace elmo4j
 

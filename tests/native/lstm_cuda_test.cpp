@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 #include "cuda_test.h"
 #include "lstm_oracle.h"
@@ -12,15 +14,18 @@ namespace {
 
 class LstmCudaTest : public CudaTest {
  protected:
-  // Both directions of one layer over a batch; what each reads and the state before.
+  // Layers over a batch, what the first one reads and the state before. Arrays have both directions
+  // of each layer: layer l's direction d at 2 * l + d.
   struct Problem {
-    LstmLayer layer;  // `backward` is the direction's own
-    std::vector<int32_t> lengths;
+    LstmLayer layer;  // `backward` is the direction's own, `skip` the layer's
+    std::vector<int32_t> skip, lengths;
     bool gathered = false;
-    LstmWeights weights[2];
-    std::vector<float> input[2], h[2], c[2];
+    std::vector<LstmWeights> weights;
+    std::vector<std::vector<float>> h, c;
+    std::vector<float> input[2];
     std::vector<int32_t> input_rows[2];  // of positions in reading order
 
+    int64_t layers() const { return static_cast<int64_t>(skip.size()); }
     int64_t positions() const {
       int64_t sum = 0;
       for (int32_t n : lengths) {
@@ -31,29 +36,36 @@ class LstmCudaTest : public CudaTest {
   };
 
   struct Result {
-    std::vector<float> output[2], h[2], c[2];  // outputs in reading order
+    std::vector<std::vector<float>> output, h, c;  // outputs in reading order
   };
 
   Problem problem(const LstmLayer& layer, const std::vector<int32_t>& lengths, bool gathered,
-                  double scale) {
+                  double scale, const std::vector<int32_t>& skip) {
     Problem p;
     p.layer = layer;
+    p.skip = skip;
     p.lengths = lengths;
     p.gathered = gathered;
     const int64_t positions = p.positions();
     const int64_t words = gathered ? positions / 2 + 1 : positions;
     for (int d = 0; d < 2; d++) {
-      p.weights[d] = {random_of(type(), 2 * layer.projection * 4 * layer.cells, scale),
-                      random(4 * layer.cells),
-                      random_of(type(), layer.cells * layer.projection, scale)};
       p.input[d] = random_of(type(), words * layer.projection);
-      p.h[d] = random_of(type(), lengths.size() * layer.projection, 0.2);
-      p.c[d] = random(lengths.size() * layer.cells, 0.3);
       for (int64_t i = 0; i < positions; i++) {
         p.input_rows[d].push_back(static_cast<int32_t>(gathered ? engine_() % words : i));
       }
     }
+    for (int64_t i = 0; i < 2 * p.layers(); i++) {
+      p.weights.push_back({random_of(type(), 2 * layer.projection * 4 * layer.cells, scale),
+                           random(4 * layer.cells),
+                           random_of(type(), layer.cells * layer.projection, scale)});
+      p.h.push_back(random_of(type(), lengths.size() * layer.projection, 0.2));
+      p.c.push_back(random(lengths.size() * layer.cells, 0.3));
+    }
     return p;
+  }
+  Problem problem(const LstmLayer& layer, const std::vector<int32_t>& lengths, bool gathered,
+                  double scale) {
+    return problem(layer, lengths, gathered, scale, {layer.skip});
   }
 
   DeviceArray<unsigned char> pack(const float* weights, int64_t depth, int64_t columns,
@@ -67,7 +79,8 @@ class LstmCudaTest : public CudaTest {
     return DeviceArray<unsigned char>(packed);
   }
 
-  Result run(const Problem& p) {
+  // With `nodes`, counts what would run: it is captured, and the result is left as it was.
+  Result run(const Problem& p, size_t* nodes = nullptr) {
     const int64_t cells = p.layer.cells, projection = p.layer.projection;
     const int64_t positions = p.positions();
     const int64_t sentences = static_cast<int64_t>(p.lengths.size());
@@ -92,26 +105,12 @@ class LstmCudaTest : public CudaTest {
     }
 
     std::vector<DeviceArray<unsigned char>> packed;
-    std::vector<DeviceNumbers> numbers;
+    std::vector<DeviceNumbers> inputs, hs, outputs;
     std::vector<DeviceArray<int32_t>> indexes;
-    std::vector<DeviceArray<float>> floats;
-    const void *kernel_x[2], *kernel_h[2], *projector[2], *input[2];
-    const float* bias[2];
+    std::vector<DeviceArray<float>> biases, cs;
+    const void* input[2];
     const int32_t* input_rows[2];
-    void *h[2], *output[2];
-    float* c[2];
     for (int d = 0; d < 2; d++) {
-      const LstmWeights& w = p.weights[d];
-      packed.push_back(pack(w.kernel.data(), projection, cells, 4));
-      kernel_x[d] = packed.back().get();
-      packed.push_back(pack(w.kernel.data() + projection * 4 * cells, projection, cells, 4));
-      kernel_h[d] = packed.back().get();
-      packed.push_back(pack(w.projector.data(), cells, projection, 1));
-      projector[d] = packed.back().get();
-      floats.emplace_back(w.bias);
-      bias[d] = floats.back().get();
-      floats.emplace_back(p.c[d]);
-      c[d] = floats.back().get();
       std::vector<int32_t> index;
       std::vector<float> x;
       for (int64_t position : reading[d]) {
@@ -119,30 +118,58 @@ class LstmCudaTest : public CudaTest {
         x.insert(x.end(), p.input[d].begin() + index.back() * projection,
                  p.input[d].begin() + (index.back() + 1) * projection);
       }
-      numbers.emplace_back(type(), p.gathered ? p.input[d] : x);
-      input[d] = numbers.back().get();
-      numbers.emplace_back(type(), p.h[d]);
-      h[d] = numbers.back().get();
-      numbers.emplace_back(type(), positions * projection);
-      output[d] = numbers.back().get();
+      inputs.emplace_back(type(), p.gathered ? p.input[d] : x);
+      input[d] = inputs.back().get();
       indexes.emplace_back(index);
       input_rows[d] = indexes.back().get();
     }
+    std::vector<const void*> kernel_x, kernel_h, projector;
+    std::vector<const float*> bias;
+    std::vector<void*> h, output;
+    std::vector<float*> c;
+    for (int64_t i = 0; i < 2 * p.layers(); i++) {
+      const LstmWeights& w = p.weights[i];
+      packed.push_back(pack(w.kernel.data(), projection, cells, 4));
+      kernel_x.push_back(packed.back().get());
+      packed.push_back(pack(w.kernel.data() + projection * 4 * cells, projection, cells, 4));
+      kernel_h.push_back(packed.back().get());
+      packed.push_back(pack(w.projector.data(), cells, projection, 1));
+      projector.push_back(packed.back().get());
+      biases.emplace_back(w.bias);
+      bias.push_back(biases.back().get());
+      hs.emplace_back(type(), p.h[i]);
+      h.push_back(hs.back().get());
+      cs.emplace_back(p.c[i]);
+      c.push_back(cs.back().get());
+      outputs.emplace_back(type(), positions * projection);
+      output.push_back(outputs.back().get());
+    }
     const DeviceArray<unsigned char> workspace(
-        elmo4j_cuda_lstm_workspace(type(), cells, projection, sentences, positions));
-    finish(elmo4j_cuda_lstm(type(), cells, projection, kernel_x, kernel_h, bias, projector,
-                            p.layer.cell_clip, p.layer.projection_clip, p.layer.skip, sentences,
-                            steps, rows.data(), positions, input, p.gathered ? input_rows : nullptr,
-                            h, c, output, workspace.get(), stream_));
+        elmo4j_cuda_lstm_workspace(type(), cells, projection, p.layers(), sentences, positions));
+    cudaGraph_t graph = nullptr;
+    if (nodes) {
+      check_cuda(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "capture");
+    }
+    const int launched = elmo4j_cuda_lstm(
+        type(), products(), cells, projection, p.layers(), kernel_x.data(), kernel_h.data(),
+        bias.data(), projector.data(), p.layer.cell_clip, p.layer.projection_clip, p.skip.data(),
+        sentences, steps, rows.data(), positions, input, p.gathered ? input_rows : nullptr,
+        h.data(), c.data(), output.data(), workspace.get(), stream_);
+    if (nodes) {
+      check_cuda(cudaStreamEndCapture(stream_, &graph), "capture");
+      check_cuda(cudaGraphGetNodes(graph, nullptr, nodes), "cudaGraphGetNodes");
+      cudaGraphDestroy(graph);
+    }
+    finish(launched);
     Result result;
-    for (int d = 0; d < 2; d++) {
-      result.c[d] = floats[2 * d + 1].host();
-      result.h[d] = numbers[3 * d + 1].host();
-      const std::vector<float> out = numbers[3 * d + 2].host();
-      result.output[d].resize(out.size());
-      for (int64_t i = 0; i < positions; i++) {
-        std::copy_n(out.begin() + i * projection, projection,
-                    result.output[d].begin() + reading[d][i] * projection);
+    for (int64_t i = 0; i < 2 * p.layers(); i++) {
+      result.c.push_back(cs[i].host());
+      result.h.push_back(hs[i].host());
+      const std::vector<float> out = outputs[i].host();
+      result.output.emplace_back(out.size());
+      for (int64_t row = 0; row < positions; row++) {
+        std::copy_n(out.begin() + row * projection, projection,
+                    result.output[i].begin() + reading[i % 2][row] * projection);
       }
     }
     return result;
@@ -167,32 +194,82 @@ class LstmCudaTest : public CudaTest {
     for (int d = 0; d < 2; d++) {
       LstmLayer layer = p.layer;
       layer.backward = d;
-      const LstmOracle wanted = lstm_oracle(layer, p.weights[d], p.lengths, p.input[d],
-                                            p.input_rows[d].data(), p.h[d], p.c[d]);
-      const std::string direction = d ? "backward " : "forward ";
-      expect_all_close(wanted.output, got.output[d], direction + "output");
-      expect_all_close(wanted.h, got.h[d], direction + "h");
-      expect_all_close(wanted.c, got.c[d], direction + "c");
-      // Clips that are set bind now and then, not always: the sequence goes on behind them.
-      const int64_t updates = p.positions();
-      if (layer.cell_clip > 0) {
-        EXPECT_GT(wanted.cell_clips, 0);
-        EXPECT_LT(wanted.cell_clips, updates * layer.cells);
-      }
-      if (layer.projection_clip > 0) {
-        EXPECT_GT(wanted.projection_clips, 0);
-        EXPECT_LT(wanted.projection_clips, updates * layer.projection);
+      std::vector<float> input = p.input[d];
+      const int32_t* input_rows = p.input_rows[d].data();
+      for (int64_t l = 0; l < p.layers(); l++) {
+        layer.skip = p.skip[l];
+        const int64_t i = 2 * l + d;
+        const LstmOracle wanted =
+            lstm_oracle(layer, p.weights[i], p.lengths, input, input_rows, p.h[i], p.c[i]);
+        const std::string at = "layer " + std::to_string(l) + (d ? " backward " : " forward ");
+        expect_all_close(wanted.output, got.output[i], at + "output");
+        expect_all_close(wanted.h, got.h[i], at + "h");
+        expect_all_close(wanted.c, got.c[i], at + "c");
+        // Clips that are set bind now and then, not always: the sequence goes on behind them.
+        const int64_t updates = p.positions();
+        if (layer.cell_clip > 0) {
+          EXPECT_GT(wanted.cell_clips, 0);
+          EXPECT_LT(wanted.cell_clips, updates * layer.cells);
+        }
+        if (layer.projection_clip > 0) {
+          EXPECT_GT(wanted.projection_clips, 0);
+          EXPECT_LT(wanted.projection_clips, updates * layer.projection);
+        }
+        input.assign(wanted.output.begin(), wanted.output.end());
+        input_rows = nullptr;
       }
     }
   }
 
   void check(const LstmLayer& layer, const std::vector<int32_t>& lengths, bool gathered,
              double scale) {
-    SCOPED_TRACE(std::to_string(layer.cells) + " cells, projection " +
-                 std::to_string(layer.projection) + ", " + std::to_string(lengths.size()) +
-                 " sentences" + (gathered ? ", gathered" : ""));
-    const Problem p = problem(layer, lengths, gathered, scale);
-    expect(p, run(p));
+    check_layers(layer, {layer.skip}, lengths, gathered, scale);
+  }
+
+  // Several layers in one call are right, and the same to the bit as a call a layer.
+  void check_layers(const LstmLayer& layer, const std::vector<int32_t>& skip,
+                    const std::vector<int32_t>& lengths, bool gathered, double scale) {
+    SCOPED_TRACE(std::to_string(skip.size()) + " layers of " + std::to_string(layer.cells) +
+                 " cells, projection " + std::to_string(layer.projection) + ", " +
+                 std::to_string(lengths.size()) + " sentences" + (gathered ? ", gathered" : ""));
+    const Problem p = problem(layer, lengths, gathered, scale, skip);
+    const Result all = run(p);
+    expect(p, all);
+    for (int64_t l = 0; l < p.layers() && p.layers() > 1; l++) {
+      const Result one = run(only(p, l, all));
+      for (int64_t d = 0; d < 2; d++) {
+        EXPECT_EQ(one.output[d], all.output[2 * l + d]) << "layer " << l;
+        EXPECT_EQ(one.h[d], all.h[2 * l + d]) << "layer " << l;
+        EXPECT_EQ(one.c[d], all.c[2 * l + d]) << "layer " << l;
+      }
+    }
+  }
+
+  // One layer of a problem, which reads what the layer before it has given.
+  static Problem only(const Problem& p, int64_t layer, const Result& result) {
+    const auto own = [&](const auto& all) {
+      return std::decay_t<decltype(all)>(all.begin() + 2 * layer, all.begin() + 2 * layer + 2);
+    };
+    Problem one = p;
+    one.skip = {p.skip[layer]};
+    one.weights = own(p.weights);
+    one.h = own(p.h);
+    one.c = own(p.c);
+    for (int64_t d = 0; d < 2 && layer > 0; d++) {
+      one.gathered = false;
+      one.input[d] = result.output[2 * (layer - 1) + d];
+      std::iota(one.input_rows[d].begin(), one.input_rows[d].end(), 0);
+    }
+    return one;
+  }
+
+  // Sentences of which rows[t] are longer than t.
+  static std::vector<int32_t> lengths_of(const std::vector<int32_t>& rows) {
+    std::vector<int32_t> lengths;
+    for (size_t t = rows.size(); t > 0; t--) {
+      lengths.resize(rows[t - 1], static_cast<int32_t>(t));
+    }
+    return lengths;
   }
 };
 
@@ -221,14 +298,13 @@ TEST_P(LstmCudaTest, SeveralTilesOfABlock) {
   check({200, 16, 0.5f, 0.3f, 1, 0}, std::vector<int32_t>(131, 2), true, 0.3);
 }
 
-// 131, then 128, 65, 64, 17, 16 and 1 rows: each border between tiles and within them.
+// Several stages of depth, the last of each operand cut.
+TEST_P(LstmCudaTest, DeepRows) { check({72, 208, 0.5f, 0.3f, 1, 0}, {3, 2}, false, 0.2); }
+
+// 300, then 129, 128 and so on rows: each border between tiles and within them.
 TEST_P(LstmCudaTest, RowsFallAcrossTiles) {
-  std::vector<int32_t> lengths;
-  const int rows[] = {131, 128, 65, 64, 17, 16, 1};
-  for (int t = 7; t > 0; t--) {
-    lengths.resize(rows[t - 1], t);
-  }
-  check({16, 16, 0.5f, 0.3f, 1, 0}, lengths, true, 0.4);
+  check({16, 16, 0.5f, 0.3f, 1, 0}, lengths_of({300, 129, 128, 127, 65, 64, 63, 17, 16, 1}), true,
+        0.4);
 }
 
 // Few sentences, weights on the chip (halves alone). On the emulator, which has 4 multiprocessors:
@@ -244,12 +320,7 @@ TEST_P(LstmCudaTest, FewSentences) {
 
 // From many rows to few on the way: 20, 17, then 16, 9, 8 and 1.
 TEST_P(LstmCudaTest, SentencesBecomeFew) {
-  std::vector<int32_t> lengths;
-  const int rows[] = {20, 17, 16, 16, 9, 8, 8, 1, 1};
-  for (int t = 9; t > 0; t--) {
-    lengths.resize(rows[t - 1], t);
-  }
-  check({64, 32, 0.5f, 0.3f, 1, 0}, lengths, true, 0.2);
+  check({64, 32, 0.5f, 0.3f, 1, 0}, lengths_of({20, 17, 16, 16, 9, 8, 8, 1, 1}), true, 0.2);
 }
 
 // The input's half of the gates is made in pieces of 512 rows.
@@ -259,17 +330,56 @@ TEST_P(LstmCudaTest, FewLongSentences) {
   }
 }
 
-// Steps past what one launch's parameters hold.
+// Layers one step behind each other; more of them than a launch takes.
+TEST_P(LstmCudaTest, SeveralLayers) {
+  for (int layers = 2; layers <= 5; layers++) {
+    std::vector<int32_t> skip(layers, 1);
+    skip[0] = 0;
+    check_layers({20, 12, 0.5f, 0.2f, 1, 0}, skip, {6, 4, 4, 1}, layers % 2 == 0, 0.4);
+  }
+  check_layers({16, 16, 0, 0, 0, 0}, {0, 0, 0}, {3, 3}, true, 0.4);
+  check_layers({16, 16, 0.5f, 0.3f, 1, 0}, {1, 0}, {5, 2}, true, 0.4);
+}
+
+// Tiles of both warpgroups' rows and, of the layer a step ahead, of the first one's alone; several
+// stages of depth, cut.
+TEST_P(LstmCudaTest, SeveralLayersOfDeepRows) {
+  check_layers({40, 80, 0.5f, 0.3f, 1, 0}, {0, 1}, lengths_of({66, 66, 20}), true, 0.2);
+}
+
+// No step has another one beside it; fewer steps than layers.
+TEST_P(LstmCudaTest, SeveralLayersOfOneOrTwoSteps) {
+  check_layers({16, 16, 0.3f, 0.1f, 1, 0}, {0, 1, 1}, {1, 1, 1, 1, 1}, true, 0.4);
+  check_layers({16, 16, 0.3f, 0.1f, 1, 0}, {0, 1, 1, 1}, {2, 1, 1}, true, 0.4);
+}
+
+// Steps past what one launch's parameters hold: it ends with all of its layers at the same step. Of
+// the layers by themselves the first gathers its input, the second does not.
 TEST_P(LstmCudaTest, VeryLongSentences) {
-  for (bool gathered : {false, true}) {
-    check({4, 4, 0.8f, 0.2f, 1, 0}, {129, 129, 1}, gathered, 0.5);
+  check_layers({4, 4, 0.5f, 0.1f, 1, 0}, {0, 1}, {129, 129, 1}, true, 0.5);
+}
+
+// All at once, then as many as the emulator's L2 holds the weights of (one of floats, two of
+// halves), then, of halves, one after the other with the weights on the chip.
+TEST_P(LstmCudaTest, SeveralLayersOfManySentencesThatBecomeFew) {
+  check_layers({64, 32, 0.5f, 0.3f, 1, 0}, {0, 1, 1}, lengths_of({130, 128, 20, 17, 16, 9, 8, 1}),
+               true, 0.2);
+}
+
+// A launch and the clearing of its counter.
+TEST_P(LstmCudaTest, LayersShareALaunch) {
+  const LstmLayer layer = {20, 12, 0, 0, 1, 0};
+  for (const auto& [layers, launches] : {std::pair(1, 1), std::pair(4, 1), std::pair(5, 2)}) {
+    size_t nodes = 0;
+    run(problem(layer, {3, 2}, false, 0.4, std::vector<int32_t>(layers, 1)), &nodes);
+    EXPECT_EQ(2u * launches, nodes) << layers << " layers";
   }
 }
 
-// A batch in two halves, the state carried, gives the same bits as in one piece.
+// A batch in two halves, the state of each layer carried, gives the same bits as in one piece.
 TEST_P(LstmCudaTest, StateIsCarried) {
   const LstmLayer layer = {16, 8, 0.5f, 0.3f, 1, 0};
-  Problem whole = problem(layer, {6, 6, 6}, true, 0.5);
+  Problem whole = problem(layer, {6, 6, 6}, true, 0.5, {0, 1, 1});
   const Result at_once = run(whole);
   Problem first = whole;
   first.lengths = {3, 3, 3};
@@ -286,15 +396,11 @@ TEST_P(LstmCudaTest, StateIsCarried) {
     }
   }
   const Result head = run(first);
-  for (int d = 0; d < 2; d++) {
-    second.h[d] = head.h[d];
-    second.c[d] = head.c[d];
-  }
+  second.h = head.h;
+  second.c = head.c;
   const Result tail = run(second);
-  for (int d = 0; d < 2; d++) {
-    EXPECT_EQ(at_once.h[d], tail.h[d]);
-    EXPECT_EQ(at_once.c[d], tail.c[d]);
-  }
+  EXPECT_EQ(at_once.h, tail.h);
+  EXPECT_EQ(at_once.c, tail.c);
 }
 
 // The same bits whatever the batch.
@@ -392,7 +498,7 @@ TEST_P(LstmCudaTest, NothingOfTheStackIsLaunched) {
   ASSERT_EQ(cudaSuccess, cudaSetDevice(0));
 }
 
-ELMO4J_FOR_EACH_TYPE(LstmCudaTest);
+ELMO4J_FOR_EACH_PRODUCT(LstmCudaTest);
 
 // The published sizes on an H200, which has 132 multiprocessors with 227 KiB for a block, on an
 // A100 with 108 and 163 KiB, and on an RTX 4090 with 128 and 99 KiB.
@@ -414,6 +520,17 @@ TEST(LstmPlanTest, FitsTheDevice) {
   // Rows that are no multiple of what a warp reads at once.
   expect(resident_plan(1000, 128, 132, 227 << 10), 0, 0, 0, 0);
   expect(resident_plan(1024, 100, 132, 227 << 10), 0, 0, 0, 0);
+}
+
+// The original's halves on an H200 with 60 MB of L2 and on an RTX 5090 with 96, the half-sized
+// one's on an A100 with 40, and the small one's.
+TEST(LstmPlanTest, LayersWhoseWeightsL2Holds) {
+  EXPECT_EQ(0, layers_in_l2(4096, 512, 2, 60 << 20));
+  EXPECT_EQ(1, layers_in_l2(4096, 512, 2, 96 << 20));
+  EXPECT_EQ(0, layers_in_l2(4096, 512, 4, 96 << 20));
+  EXPECT_EQ(2, layers_in_l2(2048, 256, 2, 40 << 20));
+  EXPECT_EQ(1, layers_in_l2(2048, 256, 4, 40 << 20));
+  EXPECT_EQ(8, layers_in_l2(1024, 128, 2, 40 << 20));
 }
 
 TEST(LstmPlanTest, NeverExceedsTheDevice) {

@@ -308,6 +308,12 @@ int elmo4j_find_driver(int32_t* version, int32_t* error);
 
 typedef struct CUstream_st* elmo4j_stream;
 
+// How products of halves are computed; the smallest sizes have ways of their own.
+enum elmo4j_products {
+  ELMO4J_WGMMA = 0,  // wgmma where device and build have it (compute capability 9.0), else mma.sync
+  ELMO4J_MMA = 1     // mma.sync
+};
+
 // The runtime (kernels/runtime.cu): what the host side needs of CUDA. Functions that return int
 // give cudaSuccess or an error. They work on the calling thread's device; streams and memory belong
 // to the device that they were made on.
@@ -381,6 +387,7 @@ int64_t elmo4j_cuda_char_cnn_highway_workspace(int type, int64_t words, int64_t 
 
 // Token representations from character ids: elmo4j_cpu_char_cnn, then `highways` times
 // elmo4j_cpu_highway, then elmo4j_cpu_projection, fused.
+//   products          of elmo4j_products
 //   ids, pad, table_ids, activation   as elmo4j_cpu_char_cnn
 //   groups, highways  at most ELMO4J_CUDA_MAX_FILTER_GROUPS, ELMO4J_CUDA_MAX_HIGHWAYS; else
 //                     cudaErrorInvalidValue
@@ -397,8 +404,8 @@ int64_t elmo4j_cuda_char_cnn_highway_workspace(int type, int64_t words, int64_t 
 //   rows              [., projection] of `type`; word i is written to row place[i], or i where
 //                     place is NULL
 //   workspace         on a 16-byte boundary
-int elmo4j_cuda_char_cnn_highway(int type, int64_t words, const int16_t* ids, int64_t slots,
-                                 int16_t pad, int64_t groups, const int32_t* widths,
+int elmo4j_cuda_char_cnn_highway(int type, int products, int64_t words, const int16_t* ids,
+                                 int64_t slots, int16_t pad, int64_t groups, const int32_t* widths,
                                  const int32_t* filters, int64_t table_ids, const void* table,
                                  const float* bias, int activation, int64_t highways,
                                  const void* const* highway_kernel,
@@ -409,32 +416,39 @@ int elmo4j_cuda_char_cnn_highway(int type, int64_t words, const int16_t* ids, in
                                  void* workspace, elmo4j_stream stream);
 
 // Bytes of workspace for elmo4j_cuda_lstm.
-int64_t elmo4j_cuda_lstm_workspace(int type, int64_t cells, int64_t projection, int64_t sentences,
-                                   int64_t positions);
+int64_t elmo4j_cuda_lstm_workspace(int type, int64_t cells, int64_t projection, int64_t layers,
+                                   int64_t sentences, int64_t positions);
 
-// One layer of the biLM, both directions at once: the recurrence of elmo4j_cpu_lstm, in packed
-// order. Arrays over directions are host [2], forward then backward.
-//   kernel_x, kernel_h   packed [projection, 4 * cells], groups i, j, f, o
-//   bias                 [4, cells]
-//   projector            packed [cells, projection], 1 group
+// Layers of the biLM, both directions at once and layers too where that pays (kernels/lstm.cu): the
+// recurrence of elmo4j_cpu_lstm, in packed order. Each layer reads the output of the one before.
+// Arrays over directions are host [2], forward then backward; over layers host [layers, 2].
+//   products             of elmo4j_products
+//   layers               1 or more
+//   kernel_x, kernel_h   over layers: packed [projection, 4 * cells], groups i, j, f, o
+//   bias                 over layers: [4, cells]
+//   projector            over layers: packed [cells, projection], 1 group
+//   skip                 host [layers]: whether the layer adds its input to its output
 //   steps                the longest sentence's length
 //   rows                 host [steps]: n_t
 //   positions            sum of rows
-//   input                rows of `projection` numbers of `type`: packed order, or where input_rows
-//                        is not NULL row input_rows[p] for row p of the packed order
-//   input_rows           host [2] of device [positions], or NULL
-//   h, c                 [sentences, projection] of `type`, [sentences, cells]: the state before
-//                        and, after, behind each sentence's last step
-//   output               [positions, projection] of `type`, packed order; not the input
+//   input                over directions: the first layer's, rows of `projection` numbers of
+//                        `type`: packed order, or where input_rows is not NULL row input_rows[p]
+//                        for row p of the packed order
+//   input_rows           over directions: device [positions]; or NULL
+//   h, c                 over layers: [sentences, projection] of `type`, [sentences, cells]: the
+//                        state before and, after, behind each sentence's last step
+//   output               over layers: [positions, projection] of `type`, packed order; not the
+//                        input
 //   workspace            on a 256-byte boundary; packed weights on a 16-byte one
-// Halves take another way in steps of few rows (kernels/lstm.cu), so a sentence's numbers are the
-// same to rounding, not to the bit, whatever its batch.
-int elmo4j_cuda_lstm(int type, int64_t cells, int64_t projection, const void* const* kernel_x,
-                     const void* const* kernel_h, const float* const* bias,
-                     const void* const* projector, float cell_clip, float projection_clip, int skip,
-                     int64_t sentences, int64_t steps, const int32_t* rows, int64_t positions,
-                     const void* const* input, const int32_t* const* input_rows, void* const* h,
-                     float* const* c, void* const* output, void* workspace, elmo4j_stream stream);
+// Halves take another way in steps of few rows, so a sentence's numbers are the same to rounding,
+// not to the bit, whatever its batch. Layers in one call give the same bits as a call each.
+int elmo4j_cuda_lstm(int type, int products, int64_t cells, int64_t projection, int64_t layers,
+                     const void* const* kernel_x, const void* const* kernel_h,
+                     const float* const* bias, const void* const* projector, float cell_clip,
+                     float projection_clip, const int32_t* skip, int64_t sentences, int64_t steps,
+                     const int32_t* rows, int64_t positions, const void* const* input,
+                     const int32_t* const* input_rows, void* const* h, float* const* c,
+                     void* const* output, void* workspace, elmo4j_stream stream);
 
 // Around cuDNN's recurrence (kernels/packed_rows.cu).
 

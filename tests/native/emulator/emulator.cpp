@@ -173,6 +173,9 @@ void Queue::move_to(Queue* other) {
   }
 }
 
+constexpr int kBarriers = 16;  // that kernels name; each warpgroup has one of its own behind them
+constexpr int kWarpgroups = 8;
+
 struct Block {
   uint3 index;
   int alive = 0;
@@ -181,9 +184,15 @@ struct Block {
     int threads = 0;
     char generation[2] = {};  // addresses for ThreadSanitizer
     int current = 0;
-  } barriers[16];
+  } barriers[kBarriers + kWarpgroups];
+  struct Warpgroup {
+    void* data[128];
+    int come = 0;
+    Operation operation;
+  } warpgroups[kWarpgroups];
   std::vector<Warp> warps;
   std::unique_ptr<char, decltype(&std::free)> shared{nullptr, std::free};
+  std::vector<char> unshown;  // of each 16 bytes of it
 };
 
 // Runs the blocks of one launch on the calling host thread.
@@ -240,7 +249,9 @@ std::atomic<unsigned> launches{0};
 void describe(const Fiber& fiber) {
   std::fprintf(stderr, "  thread (%u, %u, %u) of block (%u, %u, %u)", fiber.index.x, fiber.index.y,
                fiber.index.z, fiber.block.x, fiber.block.y, fiber.block.z);
-  if (fiber.barrier >= 0) {
+  if (fiber.barrier >= kBarriers) {
+    std::fprintf(stderr, " waits for its warpgroup");
+  } else if (fiber.barrier >= 0) {
     std::fprintf(stderr, " waits at barrier %d", fiber.barrier);
   } else if (fiber.mask) {
     std::fprintf(stderr, " waits for lanes %08x", fiber.mask);
@@ -324,7 +335,7 @@ void Scheduler::end() {
       check_lanes(warp, warp->lanes[__builtin_ctz(left)]->mask);
     }
   }
-  for (int id = 0; id < 16; id++) {
+  for (int id = 0; id < kBarriers; id++) {
     check_barrier(block, id);
   }
   releasing(this);
@@ -491,11 +502,12 @@ void Scheduler::run(const std::function<void()>& kernel, dim3 grid, dim3 size, s
                 static_cast<unsigned>(b / grid.x / grid.y)};
       if (shared_bytes > 0) {
         void* shared = nullptr;
-        if (posix_memalign(&shared, 128, shared_bytes) != 0) {
+        if (posix_memalign(&shared, 1024, shared_bytes) != 0) {
           std::abort();
         }
         std::memset(shared, 0xFF, shared_bytes);
         block.shared.reset(static_cast<char*>(shared));
+        block.unshown.resize((shared_bytes + 15) / 16);
       }
       start(&block, grid, size, backwards);
     }
@@ -548,6 +560,42 @@ void together(unsigned mask, Operation operation, void* data, const char* file, 
     scheduler.wait();
   }
   acquired(fiber->warp);
+}
+
+void warpgroup_together(Operation operation, void* data, const char* file, int line) {
+  Fiber* fiber = scheduler.current();
+  Block* block = fiber->in;
+  const int thread = static_cast<int>(fiber->warp - block->warps.data()) * 32 + fiber->lane;
+  Block::Warpgroup& group = block->warpgroups[thread / 128];
+  if (group.come > 0 && group.operation != operation) {
+    scheduler.fail("threads of a warpgroup do different things");
+  }
+  group.operation = operation;
+  group.data[thread % 128] = data;
+  releasing(&group);
+  if (++group.come == 128) {
+    group.come = 0;
+    acquired(&group);
+    operation(group.data);
+  }
+  barrier(kBarriers + thread / 128, 128, file, line);
+}
+
+char& unshown(const void* shared) {
+  Block* block = scheduler.current()->in;
+  const int64_t chunk = (static_cast<const char*>(shared) - block->shared.get()) / 16;
+  if (chunk < 0 || chunk >= static_cast<int64_t>(block->unshown.size())) {
+    scheduler.fail("an address outside of the block's shared memory");
+  }
+  return block->unshown[chunk];
+}
+
+void fail(const char* why) { scheduler.fail(why); }
+
+void require_capability(int major, int minor) {
+  if (capability() != 10 * major + minor) {
+    scheduler.fail("an instruction that the device has not");
+  }
 }
 
 void spin() { scheduler.spin(); }

@@ -12,8 +12,9 @@
 // A thread that waits for what never comes ends the process with a message: barriers in divergent
 // branches, lanes missing from a shuffle, spinning without end. Dynamic shared memory is allocated
 // anew for every block and filled with 0xFF (NaN), device memory is filled with 0xFF too, and
-// AddressSanitizer sees each access out of bounds. Streams execute at once; graphs record and
-// replay. Several host threads may launch; they take turns.
+// AddressSanitizer sees each access out of bounds. Copies to shared memory and wgmma happen when
+// they are waited for, and wgmma refuses what no fence has shown it. Streams execute at once;
+// graphs record and replay. Several host threads may launch; they take turns.
 //
 // Not modelled: time, weak memory, bank conflicts, alignment of vector accesses but what UBSan
 // sees.
@@ -72,6 +73,18 @@ void barrier(int id, int threads, const char* file, int line);
 // has brought: lanes[i] is lane i's `data`, null for lanes not in the mask.
 using Operation = void (*)(void* const* lanes);
 void together(unsigned mask, Operation operation, void* data, const char* file, int line);
+
+// The same for the 128 threads of a warpgroup, which all come: threads[i] is thread i's `data`.
+void warpgroup_together(Operation operation, void* data, const char* file, int line);
+
+// Of 16 bytes of the block's shared memory: whether a copy was begun that no fence has shown to the
+// asynchronous proxy, the way by which wgmma reads.
+char& unshown(const void* shared);
+
+// Ends the process, saying why and where each thread is. Also where what the running thread does
+// needs a compute capability that its device has not.
+[[noreturn]] void fail(const char* why);
+void require_capability(int major, int minor);
 
 // Lets others run: for the inside of a loop that waits for memory to change.
 void spin();
@@ -204,6 +217,7 @@ T __shfl_up_sync(unsigned mask, T value, unsigned by, int width = 32, ELMO4J_HER
 
 inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 inline void __threadfence_block() {}
+inline void __trap() { elmo4j::emulator::fail("a trap"); }
 inline void __nanosleep(unsigned) { elmo4j::emulator::spin(); }
 
 template <typename T>

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common.cuh"
+#include "product.cuh"
 
 namespace elmo4j {
 namespace {
@@ -247,6 +248,133 @@ TEST(EmulatorDeathTest, ThreadsThatWaitInVainEndTheProcess) {
   EXPECT_DEATH(launch(divergent, 1, 64, 0, nullptr, 0), "meet at different barriers");
   EXPECT_DEATH(launch(missing, 1, 32, 0, nullptr, 0), "deadlock");
   EXPECT_DEATH(launch(spins, 1, 2, 0, nullptr, flag.memory), "spin without end");
+}
+
+enum Mistake {
+  kNone,
+  kNotSwizzled,  // chunks lie where the descriptors do not say
+  kOffBoundary,  // rows do not begin where the swizzle's pattern does
+  kNotShown,     // no fence between the copies and wgmma
+  kNotBegun,     // none between the sums' first values and wgmma
+  kRefilled,     // copies replace what wgmma may still read
+  kReadEarly,    // sums are read before they are there
+  kWritten,      // or written
+  kWarpMissing,
+  kDifferent  // threads name different matrices
+};
+
+// d [64, 128] = a [64, depth] b [128, depth] transposed, depth kPitch / 2, by one warpgroup.
+template <int kPitch>
+__global__ void multiply(const __half* a, const __half* b, float* d, int mistake) {
+  constexpr int kChunks = kPitch / 16;
+  const int thread = static_cast<int>(threadIdx.x);
+  char* rows = shared_memory() + (mistake == kOffBoundary ? 2 * kPitch : 0);
+  AsyncCopies copies;
+  const auto fill = [&] {
+    for (int i = thread; i < (64 + 128) * kChunks; i += 128) {
+      const int row = i / kChunks;
+      const int chunk = i % kChunks;
+      const int place = mistake == kNotSwizzled ? chunk : chunk ^ (row * kChunks / 8 % kChunks);
+      const __half* from = row < 64 ? a + row * 8 * kChunks : b + (row - 64) * 8 * kChunks;
+      copies.copy16(rows + row * kPitch + place * 16, from + chunk * 8, 16);
+    }
+    copies.commit();
+  };
+  fill();
+  copies.wait<0>();
+  if (mistake != kNotShown) {
+    copies.show();
+  }
+  __syncthreads();
+  AsyncSums<128> sums;
+  if (mistake != kNotBegun) {
+    sums.begin();
+  }
+  for (int k = 0; k < kPitch / 32; k++) {
+    sums.add(matrix_descriptor<kPitch>(rows) + 2 * k,
+             matrix_descriptor<kPitch>(rows + 64 * kPitch) + 2 * k +
+                 (mistake == kDifferent && thread == 77));
+  }
+  sums.commit();
+  if (mistake == kRefilled) {
+    fill();
+  } else if (mistake == kWritten) {
+    sums.v[3] = 0;
+  }
+  if (mistake != kReadEarly && (mistake != kWarpMissing || thread < 96)) {
+    sums.wait<0>();
+  }
+  for (int i = 0; i < 64; i++) {
+    const int row = thread / 32 * 16 + thread % 32 / 4 + i / 2 % 2 * 8;
+    d[row * 128 + i / 4 * 8 + thread % 4 * 2 + i % 2] = sums.v[i];
+  }
+}
+
+// The largest error of a product with such a mistake.
+template <int kPitch>
+double multiply(Mistake mistake) {
+  constexpr int kDepth = kPitch / 2;
+  DeviceArray<__half> a(64 * kDepth), b(128 * kDepth);
+  DeviceArray<float> d(64 * 128);
+  for (int i = 0; i < 128 * kDepth; i++) {
+    const auto number = [](int n) { return __float2half_rn(static_cast<float>(n % 23 - 11) / 8); };
+    b.memory[i] = number(i * 7 + i / kDepth);
+    if (i < 64 * kDepth) {
+      a.memory[i] = number(i * 5 + i / kDepth * 3);
+    }
+  }
+  EXPECT_EQ(cudaSuccess, launch(multiply<kPitch>, 1, 128, 256 * kPitch, nullptr, a.memory, b.memory,
+                                d.memory, static_cast<int>(mistake)));
+  double error = 0;
+  for (int row = 0; row < 64; row++) {
+    for (int column = 0; column < 128; column++) {
+      double wanted = 0;
+      for (int k = 0; k < kDepth; k++) {
+        wanted += static_cast<double>(__half2float(a.memory[row * kDepth + k])) *
+                  __half2float(b.memory[column * kDepth + k]);
+      }
+      const double off = std::abs(wanted - d.memory[row * 128 + column]);
+      error = off <= error ? error : off;  // NaN once, NaN to the end
+    }
+  }
+  return error;
+}
+
+TEST(WgmmaTest, MultipliesWhatItsDescriptorsName) {
+  EXPECT_LT(multiply<128>(kNone), 1e-4);
+  EXPECT_LT(multiply<64>(kNone), 1e-4);
+}
+
+TEST(WgmmaTest, ShowsWhatIsNotInItsPlaceOrNotThereYet) {
+  EXPECT_GT(multiply<128>(kNotSwizzled), 1);
+  EXPECT_GT(multiply<64>(kNotSwizzled), 1);
+  EXPECT_TRUE(std::isnan(multiply<128>(kReadEarly)));
+}
+
+TEST(WgmmaDeathTest, MistakesEndTheProcess) {
+  EXPECT_DEATH(multiply<128>(kOffBoundary), "descriptor of wgmma");
+  EXPECT_DEATH(multiply<64>(kOffBoundary), "descriptor of wgmma");
+  EXPECT_DEATH(multiply<128>(kNotShown), "not shown");
+  EXPECT_DEATH(multiply<128>(kNotBegun), "without a fence");
+  EXPECT_DEATH(multiply<128>(kRefilled), "being copied");
+  EXPECT_DEATH(multiply<128>(kWritten), "were changed");
+  EXPECT_DEATH(multiply<128>(kWarpMissing), "waits for its warpgroup");
+  EXPECT_DEATH(multiply<128>(kDifferent), "different matrices");
+}
+
+// As on a device that has no such instruction.
+TEST(WgmmaDeathTest, HopperAloneHasIt) {
+  EXPECT_TRUE(use_wgmma(ELMO4J_WGMMA, 9, 0));
+  EXPECT_FALSE(use_wgmma(ELMO4J_MMA, 9, 0));
+  for (int capability : {75, 80, 86, 89, 100, 103, 120}) {
+    EXPECT_FALSE(use_wgmma(ELMO4J_WGMMA, capability / 10, capability % 10));
+  }
+  EXPECT_DEATH(
+      {
+        setenv("ELMO4J_EMULATED_CAPABILITY", "100", 1);
+        multiply<128>(kNone);
+      },
+      "the device has not");
 }
 
 #if defined(__SANITIZE_THREAD__)

@@ -18,7 +18,10 @@
 namespace elmo4j {
 namespace emulator {
 
-// The device: Hopper's limits, few multiprocessors so that persistent kernels stay small.
+// The device: Hopper's limits, few multiprocessors so that persistent kernels stay small. Its
+// compute capability is Hopper's, or what ELMO4J_EMULATED_CAPABILITY says at the moment, as 86
+// for 8.6.
+int capability();
 constexpr int kMultiprocessors = 4;
 constexpr int kSharedBytesPerBlock = 227 << 10;
 constexpr int kSharedBytesPerMultiprocessor = 228 << 10;

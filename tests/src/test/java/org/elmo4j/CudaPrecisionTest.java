@@ -52,6 +52,22 @@ class CudaPrecisionTest {
     }
   }
 
+  /** As on every device but Hopper, which the emulated one is. */
+  @Test
+  void layersByTheOtherWayOfProductsStayClose() {
+    GoldenCase golden = GoldenCase.named("clips-bind");
+    try {
+      System.setProperty("elmo4j.cuda.products", "mma");
+      layersOfHalfPrecisionStayClose(golden);
+      System.setProperty("elmo4j.cuda.products", "fma");
+      ElmoModel.Builder builder = ElmoModel.builder().path(golden.folder()).device(Cuda.device());
+      ElmoException e = assertThrows(ElmoException.class, builder::load);
+      assertEquals("elmo4j.cuda.products: expected wgmma or mma, found \"fma\"", e.getMessage());
+    } finally {
+      System.clearProperty("elmo4j.cuda.products");
+    }
+  }
+
   @Test
   void halfPrecisionIsWhatAModelHasByDefault() {
     Device device = Cuda.device();

@@ -4,23 +4,23 @@ package org.elmo4j.backend.cuda;
 
 /** A way to run the layers of the biLM on a device. Any number of threads may use it. */
 interface BiLm extends AutoCloseable {
-  /** Bytes of {@link Layer#workspace} for a batch. */
-  long workspaceBytes(long sentences, long positions);
+  /** Bytes of {@link Run#workspace} for a batch. */
+  long workspaceBytes(int layers, long sentences, long positions);
 
   /**
-   * Both directions of one layer; arrays are over directions, forward then backward, and hold
-   * addresses on the device.
+   * Both directions of the layers from the first on, each of which reads the output of the one
+   * before. Arrays hold addresses on the device, forward before backward; those of all layers have
+   * layer l's at {@code 2 * l} and behind it.
    *
-   * @param index from 0
+   * @param layers 1 or more
    * @param batch what the rows are
-   * @param input rows of P numbers: in packed order, or row {@code inputRows[p]} for row p
-   * @param inputRows null for packed order
-   * @param h the state before and after, [sentences, P]
+   * @param input what the first layer reads, rows of P numbers: row {@code inputRows[p]} for row p
+   * @param h of all layers: the state before and after, [sentences, P]
    * @param c the same, [sentences, cells], 32-bit floats
-   * @param output [positions, P], packed order
+   * @param output of all layers: [positions, P], packed order
    */
-  record Layer(
-      int index,
+  record Run(
+      int layers,
       PackedOrder batch,
       long[] input,
       long[] inputRows,
@@ -29,8 +29,8 @@ interface BiLm extends AutoCloseable {
       long[] output,
       long workspace) {}
 
-  /** Puts a layer on the stream, whose device has been entered. */
-  void run(Layer layer, CudaStream stream);
+  /** Puts it on the stream, whose device has been entered. */
+  void run(Run run, CudaStream stream);
 
   /** Whether it takes state in and gives it back; else each sentence starts from zero. */
   default boolean carriesState() {

@@ -43,6 +43,7 @@ public final class CudaBackend implements Backend {
   private final ModelOptions options;
   private final CudaDevice device;
   private final int type;
+  private final int products;
   private final short pad;
   private final List<CudaMemory> weights = new ArrayList<>();
 
@@ -75,6 +76,7 @@ public final class CudaBackend implements Backend {
         CudaKernels.ELMO4J_CUDA_MAX_FILTER_GROUPS);
     limit(store, "highway layers", options.highwayLayers(), CudaKernels.ELMO4J_CUDA_MAX_HIGHWAYS);
     type = precision == Precision.FP16 ? CudaKernels.ELMO4J_F16 : CudaKernels.ELMO4J_F32;
+    products = products();
     pad = store.encoder().pad();
     this.device.enter();
     int groups = options.filters().size();
@@ -89,7 +91,7 @@ public final class CudaBackend implements Backend {
       biLm =
           useCudnn()
               ? cudnn(reader, uploads)
-              : new OwnBiLm(options, type, this.device, reader, uploads);
+              : new OwnBiLm(options, type, products, this.device, reader, uploads);
     } catch (Throwable e) {
       close();
       throw e;
@@ -103,6 +105,19 @@ public final class CudaBackend implements Backend {
       throw new ElmoException("elmo4j.cuda.bilm: expected own or cudnn, found \"" + wanted + "\"");
     }
     return wanted.equals("cudnn");
+  }
+
+  /**
+   * How halves are multiplied, by the system property {@code elmo4j.cuda.products}: wgmma, which is
+   * the default and means mma where there is none, or mma.
+   */
+  private static int products() {
+    String wanted = System.getProperty("elmo4j.cuda.products", "wgmma");
+    if (!wanted.matches("wgmma|mma")) {
+      throw new ElmoException(
+          "elmo4j.cuda.products: expected wgmma or mma, found \"" + wanted + "\"");
+    }
+    return wanted.equals("mma") ? CudaKernels.ELMO4J_MMA : CudaKernels.ELMO4J_WGMMA;
   }
 
   private BiLm cudnn(WeightReader reader, Uploader uploads) {
@@ -410,6 +425,7 @@ public final class CudaBackend implements Backend {
       device.check(
           CudaKernels.elmo4j_cuda_char_cnn_highway(
               type,
+              products,
               words,
               new ShortPointer(staged.bytePointer(0)),
               slots,
@@ -516,9 +532,9 @@ public final class CudaBackend implements Backend {
     final long[] inputRows = new long[2];
     final long targets; // [outputs, sentences] addresses
     final long planBytes; // what is uploaded: all until here
-    final long[] h = new long[2];
-    final long[] c = new long[2];
-    final long states; // [2 * P numbers, 2 * cells floats] a sentence
+    final long states; // [layers, 2, sentences]: h, P numbers; c, cells floats
+    final long[] h;
+    final long[] c;
     final long outputs; // [layers, 2, positions, P]
     final long workspace;
     final long bytes;
@@ -537,12 +553,14 @@ public final class CudaBackend implements Backend {
       targets = take(targetOutputs * sentences * Long.BYTES);
       planBytes = end;
       states = end;
-      for (int direction = 0; direction < 2; direction++) {
-        h[direction] = take(layers == 0 ? 0 : sentences * p * numberBytes());
-        c[direction] = take(layers == 0 ? 0 : sentences * options.lstmDim() * Float.BYTES);
+      h = new long[2 * layers];
+      c = new long[2 * layers];
+      for (int i = 0; i < 2 * layers; i++) {
+        h[i] = take(sentences * p * numberBytes());
+        c[i] = take(sentences * options.lstmDim() * Float.BYTES);
       }
       outputs = take(2L * layers * positions * p * numberBytes());
-      workspace = take(layers == 0 ? 0 : biLm.workspaceBytes(sentences, positions));
+      workspace = take(layers == 0 ? 0 : biLm.workspaceBytes(layers, sentences, positions));
       bytes = end;
     }
 
@@ -573,29 +591,27 @@ public final class CudaBackend implements Backend {
 
     void run(int layers, Memory words, LstmState state, List<Output> outputs) {
       upload(outputs);
-      for (int layer = 0; layer < layers; layer++) {
-        if (state == null) {
-          clear(room.bytePointer(layout.states), layout.outputs - layout.states, stream);
-        } else {
-          copyState(state, layer, true);
-        }
+      if (state == null) {
+        clear(room.bytePointer(layout.states), layout.outputs - layout.states, stream);
+      } else {
+        copyState(state, true);
+      }
+      if (layers > 0) {
         long representations = words.bytePointer(0).address();
         biLm.run(
-            new BiLm.Layer(
-                layer,
+            new BiLm.Run(
+                layers,
                 order,
-                layer == 0
-                    ? new long[] {representations, representations}
-                    : new long[] {output(layer, 0), output(layer, 1)},
-                layer == 0 ? addresses(layout.inputRows) : null,
+                new long[] {representations, representations},
+                addresses(layout.inputRows),
                 addresses(layout.h),
                 addresses(layout.c),
-                new long[] {output(layer + 1, 0), output(layer + 1, 1)},
+                IntStream.range(0, 2 * layers).mapToLong(i -> output(i / 2 + 1, i % 2)).toArray(),
                 address + layout.workspace),
             stream);
-        if (state != null) {
-          copyState(state, layer, false);
-        }
+      }
+      if (state != null) {
+        copyState(state, false);
       }
       int shared = 0;
       for (Output output : outputs) {
@@ -646,20 +662,12 @@ public final class CudaBackend implements Backend {
     }
 
     /** Between the state's rows and this batch's. */
-    private void copyState(LstmState state, int layer, boolean fromState) {
-      for (int direction = 0; direction < 2; direction++) {
-        copyState(
-            type,
-            options.projectionDim(),
-            state.hidden(layer, direction),
-            layout.h[direction],
-            fromState);
-        copyState(
-            CudaKernels.ELMO4J_F32,
-            options.lstmDim(),
-            state.cell(layer, direction),
-            layout.c[direction],
-            fromState);
+    private void copyState(LstmState state, boolean fromState) {
+      for (int i = 0; i < layout.h.length; i++) {
+        Memory hidden = state.hidden(i / 2, i % 2);
+        Memory cell = state.cell(i / 2, i % 2);
+        copyState(type, options.projectionDim(), hidden, layout.h[i], fromState);
+        copyState(CudaKernels.ELMO4J_F32, options.lstmDim(), cell, layout.c[i], fromState);
       }
     }
 

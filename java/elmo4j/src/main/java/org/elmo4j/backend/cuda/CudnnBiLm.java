@@ -47,6 +47,10 @@ final class CudnnBiLm implements BiLm {
   private final LongAdder stepwise = new LongAdder();
   private final cudnnDropoutStruct dropout = new cudnnDropoutStruct();
 
+  /** One layer of a run, both directions; inputRows is null where rows lie in packed order. */
+  private record Layer(
+      int index, PackedOrder batch, long[] input, long[] inputRows, long[] output) {}
+
   /** One layer and direction: its structure and weights. */
   private record Direction(cudnnRNNStruct rnn, CudaMemory weights) {}
 
@@ -248,7 +252,7 @@ final class CudnnBiLm implements BiLm {
 
   /** None of the caller's: what it takes is known only when cuDNN is asked about a batch. */
   @Override
-  public long workspaceBytes(long sentences, long positions) {
+  public long workspaceBytes(int layers, long sentences, long positions) {
     return 0;
   }
 
@@ -267,8 +271,19 @@ final class CudnnBiLm implements BiLm {
     return stepwise.sum();
   }
 
+  /** One layer after the other. */
   @Override
-  public void run(Layer layer, CudaStream stream) {
+  public void run(Run run, CudaStream stream) {
+    long[] input = run.input();
+    for (int layer = 0; layer < run.layers(); layer++) {
+      long[] output = Arrays.copyOfRange(run.output(), 2 * layer, 2 * layer + 2);
+      long[] inputRows = layer == 0 ? run.inputRows() : null;
+      run(new Layer(layer, run.batch(), input, inputRows, output), stream);
+      input = output;
+    }
+  }
+
+  private void run(Layer layer, CudaStream stream) {
     PackedOrder batch = layer.batch();
     int p = options.projectionDim();
     long rowsBytes = (long) batch.positions() * p * numberBytes;

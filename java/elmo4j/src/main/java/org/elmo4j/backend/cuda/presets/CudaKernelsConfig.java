@@ -31,7 +31,7 @@ public class CudaKernelsConfig implements InfoMapper, LoadEnabled {
   public void map(InfoMap infoMap) {
     infoMap.put(new Info("ELMO4J_WITH_CUDA", "ELMO4J_WITHOUT_CPU").define(true));
     infoMap.put(
-        new Info("elmo4j_isa", "elmo4j_type", "elmo4j_activation")
+        new Info("elmo4j_isa", "elmo4j_type", "elmo4j_activation", "elmo4j_products")
             .cast()
             .valueTypes("int")
             .enumerate(false));
