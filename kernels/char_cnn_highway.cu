@@ -307,12 +307,12 @@ __global__ void __launch_bounds__(Tile::kThreads)
 }
 
 template <class Tile, typename T>
-int run(const Model<T>& model, int capability, int64_t words, const int16_t* ids,
+int run(const Model<T>& model, const Machine& machine, int64_t words, const int16_t* ids,
         const int32_t* word_ids, const int32_t* place, T* rows, T* even, int64_t stride,
         unsigned* arrived, cudaStream_t stream) {
   int blocks = 0;
   const auto kernel = char_cnn_highway<Tile, T>;
-  const size_t shared_bytes = static_cast<size_t>(Tile::shared_bytes(capability));
+  const size_t shared_bytes = static_cast<size_t>(Tile::shared_bytes(machine.capability));
   const int status = resident_blocks(kernel, Tile::kThreads, shared_bytes, &blocks);
   if (status != cudaSuccess) {
     return status;
@@ -360,14 +360,8 @@ int elmo4j_cuda_char_cnn_highway(int type, int products, int64_t words, const in
   if (words == 0) {
     return cudaSuccess;
   }
-  int device = 0, major = 0, minor = 0;
-  cudaError_t error = cudaGetDevice(&device);
-  if (error == cudaSuccess) {
-    error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
-  }
-  if (error == cudaSuccess) {
-    error = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
-  }
+  Machine machine = {};
+  int error = find_machine(products, &machine);
   if (error == cudaSuccess) {
     error = cudaMemsetAsync(workspace, 0, kHeaderBytes, stream);
   }
@@ -408,17 +402,17 @@ int elmo4j_cuda_char_cnn_highway(int type, int products, int64_t words, const in
     unsigned* arrived = static_cast<unsigned*>(workspace);
     const int64_t stride = stride_of(model.features, word_dim);
     if constexpr (sizeof(T) == sizeof(float)) {
-      return run<Exact>(model, major, words, ids, word_ids, place, target, buffers, stride, arrived,
-                        stream);
+      return run<Exact>(model, machine, words, ids, word_ids, place, target, buffers, stride,
+                        arrived, stream);
     } else if (words <= kNarrowWords) {
-      return run<Narrow>(model, major, words, ids, word_ids, place, target, buffers, stride,
+      return run<Narrow>(model, machine, words, ids, word_ids, place, target, buffers, stride,
                          arrived, stream);
-    } else if (use_wgmma(products, major, minor)) {
-      return run<WideByWgmma>(model, major, words, ids, word_ids, place, target, buffers, stride,
+    } else if (machine.wgmma) {
+      return run<WideByWgmma>(model, machine, words, ids, word_ids, place, target, buffers, stride,
                               arrived, stream);
     } else {
-      return run<Wide>(model, major, words, ids, word_ids, place, target, buffers, stride, arrived,
-                       stream);
+      return run<Wide>(model, machine, words, ids, word_ids, place, target, buffers, stride,
+                       arrived, stream);
     }
   });
 }

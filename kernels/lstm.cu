@@ -380,30 +380,6 @@ Workspace parts(int type, int64_t cells, int64_t projection, int64_t layers, int
 
 bool is_aligned(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer) % 16 == 0; }
 
-// The device that launches go to.
-struct Machine {
-  int multiprocessors, capability, shared_bytes, l2_bytes;
-  bool wgmma;
-};
-
-int find_machine(int products, Machine* machine) {
-  int device = 0;
-  cudaError_t error = cudaGetDevice(&device);
-  const auto attribute = [&](cudaDeviceAttr which, int* value) {
-    if (error == cudaSuccess) {
-      error = cudaDeviceGetAttribute(value, which, device);
-    }
-  };
-  attribute(cudaDevAttrMultiProcessorCount, &machine->multiprocessors);
-  attribute(cudaDevAttrComputeCapabilityMajor, &machine->capability);
-  attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, &machine->shared_bytes);
-  attribute(cudaDevAttrL2CacheSize, &machine->l2_bytes);
-  int minor = 0;
-  attribute(cudaDevAttrComputeCapabilityMinor, &minor);
-  machine->wgmma = use_wgmma(products, machine->capability, minor);
-  return error;
-}
-
 // Steps of any number of rows; called without kWgmma, it asks the machine.
 template <class T, bool kWgmma = false>
 int launch_steps(const Machine& machine, const Recurrence<T>& r, elmo4j_stream stream) {

@@ -336,6 +336,30 @@ inline bool use_wgmma(int products, int major, int minor) {
   return kBuilt && products == ELMO4J_WGMMA && major == 9 && minor == 0;
 }
 
+// The device that launches go to.
+struct Machine {
+  int multiprocessors, capability, shared_bytes, l2_bytes;  // capability: its major number
+  bool wgmma;
+};
+
+inline int find_machine(int products, Machine* machine) {
+  int device = 0;
+  cudaError_t error = cudaGetDevice(&device);
+  const auto attribute = [&](cudaDeviceAttr which, int* value) {
+    if (error == cudaSuccess) {
+      error = cudaDeviceGetAttribute(value, which, device);
+    }
+  };
+  attribute(cudaDevAttrMultiProcessorCount, &machine->multiprocessors);
+  attribute(cudaDevAttrComputeCapabilityMajor, &machine->capability);
+  attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, &machine->shared_bytes);
+  attribute(cudaDevAttrL2CacheSize, &machine->l2_bytes);
+  int minor = 0;
+  attribute(cudaDevAttrComputeCapabilityMinor, &minor);
+  machine->wgmma = use_wgmma(products, machine->capability, minor);
+  return error;
+}
+
 // -------------------------------------------------------------------------------------------------
 // A block's tile: kRows x kColumns (packed rows of B), kDepth deep at a time, by warps that stand
 // kWarpsDown x kWarpsAcross. kStages of shared memory are filled ahead. By wgmma, a warp has 16

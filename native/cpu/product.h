@@ -311,6 +311,30 @@ ELMO4J_INLINE void accumulate(const float* left, int64_t depth, const Bf16* stri
   }
 }
 
+// before() of some rows, into sums [rows, kPanel].
+template <class Before>
+void put_before(int64_t first, int64_t rows, int64_t panel, Before& before, float* sums) {
+  for (int64_t r = 0; r < rows; r++) {
+    Vec v[4];
+    before(first + r, panel, v);
+    for (int j = 0; j < 4; j++) {
+      store(sums + r * kPanel + j * kLanes, v[j]);
+    }
+  }
+}
+
+// after() of the same rows.
+template <class After>
+void give_after(int64_t first, int64_t rows, int64_t panel, const float* sums, After& after) {
+  for (int64_t r = 0; r < rows; r++) {
+    Vec v[4];
+    for (int j = 0; j < 4; j++) {
+      v[j] = load(sums + r * kPanel + j * kLanes);
+    }
+    after(first + r, panel, v);
+  }
+}
+
 #if defined(__AVX512BF16__)
 }  // namespace ELMO4J_ISA
 }  // namespace elmo4j
@@ -447,25 +471,13 @@ void product_in_strips(int64_t rows, const Left* operands, int operand_count, in
   for_panels(team, panel_count, [&](int64_t first, int64_t last) ELMO4J_ONCE {
     alignas(64) float sums[kStripRows * kPanel];
     for (int64_t p = first; p < last; p++) {
-      for (int64_t r = 0; r < rows; r++) {
-        Vec v[4];
-        before(r, p, v);
-        for (int j = 0; j < 4; j++) {
-          store(sums + r * kPanel + j * kLanes, v[j]);
-        }
-      }
+      put_before(0, rows, p, before, sums);
       for (int i = 0; i < operand_count; i++) {
         const int64_t depth = operands[i].depth;
         const W* panel = operands[i].packed + p * Packing<W>::depth(depth) * kPanel;
         strips_of<kStripRows>(rows, left[i], depth, panel, sums);
       }
-      for (int64_t r = 0; r < rows; r++) {
-        Vec v[4];
-        for (int j = 0; j < 4; j++) {
-          v[j] = load(sums + r * kPanel + j * kLanes);
-        }
-        after(r, p, v);
-      }
+      give_after(0, rows, p, sums, after);
     }
   });
 }

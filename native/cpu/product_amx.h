@@ -64,13 +64,7 @@ void product_on_amx(int64_t rows, const RoundedOperand* operands, int operand_co
     }
     for (int64_t row = 0; row < rows; row += 2 * kTileRows) {
       const int64_t count = std::min(rows - row, 2 * kTileRows);
-      for (int64_t r = 0; r < count; r++) {
-        Vec v[4];
-        before(row + r, p, v);
-        for (int j = 0; j < 4; j++) {
-          store(result + r * kPanel + j * kLanes, v[j]);
-        }
-      }
+      put_before(row, count, p, before, result);
       if (count > kTileRows) {
         for (int half = 0; half < 2; half++) {
           float* at = result + half * 2 * kLanes;
@@ -131,13 +125,7 @@ void product_on_amx(int64_t rows, const RoundedOperand* operands, int operand_co
         _tile_stored(2, result + 2 * kLanes, kPanel * sizeof(float));
         _tile_stored(3, result + 3 * kLanes, kPanel * sizeof(float));
       }
-      for (int64_t r = 0; r < count; r++) {
-        Vec v[4];
-        for (int j = 0; j < 4; j++) {
-          v[j] = load(result + r * kPanel + j * kLanes);
-        }
-        after(row + r, p, v);
-      }
+      give_after(row, count, p, result, after);
     }
   }
   _tile_release();

@@ -20,6 +20,18 @@ class LstmTest : public KernelTest {
             random(4 * layer.cells), random_of(layer.type, layer.cells * layer.projection, scale)};
   }
 
+  struct Packed {
+    Aligned kernel_x, kernel_h, bias, projector;
+  };
+
+  Packed pack_layer(const Layer& layer, const Weights& w) const {
+    const float* recurrent = w.kernel.data() + layer.projection * 4 * layer.cells;
+    return {pack(w.kernel.data(), layer.projection, layer.cells, 4, layer.type),
+            pack(recurrent, layer.projection, layer.cells, 4, layer.type),
+            pack(w.bias.data(), 1, layer.cells, 4),
+            pack(w.projector.data(), layer.cells, layer.projection, 1, layer.type)};
+  }
+
   struct Result {
     std::vector<float> output, h, c;
   };
@@ -33,20 +45,15 @@ class LstmTest : public KernelTest {
       starts.push_back(positions);
       positions += n;
     }
-    const float* recurrent = w.kernel.data() + layer.projection * 4 * layer.cells;
-    const Aligned kernel_x = pack(w.kernel.data(), layer.projection, layer.cells, 4, layer.type);
-    const Aligned kernel_h = pack(recurrent, layer.projection, layer.cells, 4, layer.type);
-    const Aligned bias = pack(w.bias.data(), 1, layer.cells, 4);
-    const Aligned projector =
-        pack(w.projector.data(), layer.cells, layer.projection, 1, layer.type);
+    const Packed packed = pack_layer(layer, w);
     const Aligned scratch(
         elmo4j_cpu_lstm_scratch(isa(), layer.type, lengths.size(), layer.cells, layer.projection));
     std::vector<float> output = poisoned(positions * layer.projection);
-    elmo4j_cpu_lstm(isa(), layer.type, layer.cells, layer.projection, kernel_x.get(),
-                    kernel_h.get(), bias.get(), projector.get(), layer.cell_clip,
-                    layer.projection_clip, layer.skip, lengths.size(), starts.data(),
-                    lengths.data(), layer.backward, input.data(), input_rows, h.data(), c.data(),
-                    output.data(), scratch.get());
+    elmo4j_cpu_lstm(isa(), layer.type, layer.cells, layer.projection, packed.kernel_x.get(),
+                    packed.kernel_h.get(), packed.bias.get(), packed.projector.get(),
+                    layer.cell_clip, layer.projection_clip, layer.skip, lengths.size(),
+                    starts.data(), lengths.data(), layer.backward, input.data(), input_rows,
+                    h.data(), c.data(), output.data(), scratch.get());
     return {output, h, c};
   }
 
@@ -108,11 +115,7 @@ TEST_P(LstmTest, HelpersChangeNothing) {
   for (int type : types()) {
     const Layer layer = {kCells, kProjection, 0.3f, 0.2f, 1, 0, type};
     const Weights w = weights(layer, 0.3);
-    const float* recurrent = w.kernel.data() + kProjection * 4 * kCells;
-    const Aligned kernel_x = pack(w.kernel.data(), kProjection, kCells, 4, type);
-    const Aligned kernel_h = pack(recurrent, kProjection, kCells, 4, type);
-    const Aligned bias = pack(w.bias.data(), 1, kCells, 4);
-    const Aligned projector = pack(w.projector.data(), kCells, kProjection, 1, type);
+    const Packed packed = pack_layer(layer, w);
     for (int64_t rows : {1, 5, 16, 30}) {
       const std::vector<float> x = random(kSteps * rows * kProjection);
       const auto run = [&](void* team) {
@@ -125,9 +128,10 @@ TEST_P(LstmTest, HelpersChangeNothing) {
           input.push_back(x.data() + i * kProjection);
           output.push_back(out.data() + i * kProjection);
         }
-        elmo4j_cpu_lstm_steps(isa(), type, kCells, kProjection, kernel_x.get(), kernel_h.get(),
-                              bias.get(), projector.get(), 0.3f, 0.2f, 1, rows, kSteps,
-                              input.data(), h.data(), c.data(), output.data(), scratch.get(), team);
+        elmo4j_cpu_lstm_steps(isa(), type, kCells, kProjection, packed.kernel_x.get(),
+                              packed.kernel_h.get(), packed.bias.get(), packed.projector.get(),
+                              0.3f, 0.2f, 1, rows, kSteps, input.data(), h.data(), c.data(),
+                              output.data(), scratch.get(), team);
         out.insert(out.end(), h.begin(), h.end());
         out.insert(out.end(), c.begin(), c.end());
         return out;
@@ -192,11 +196,7 @@ TEST_P(LstmTest, StepsInAnyCompanyGiveTheSameAsWholeSentences) {
       const Layer layer = {33, 7, 0.3f, 0.2f, 1, backward, type};
       const int64_t projection = layer.projection, cells = layer.cells;
       const Weights w = weights(layer, 0.5);
-      const float* recurrent = w.kernel.data() + projection * 4 * cells;
-      const Aligned kernel_x = pack(w.kernel.data(), projection, cells, 4, type);
-      const Aligned kernel_h = pack(recurrent, projection, cells, 4, type);
-      const Aligned bias = pack(w.bias.data(), 1, cells, 4);
-      const Aligned projector = pack(w.projector.data(), cells, projection, 1, type);
+      const Packed packed = pack_layer(layer, w);
       // 40 sentences, more and more of which are under way: both ways of lstm.cpp are taken.
       struct Sentence {
         int32_t length, done;
@@ -237,10 +237,11 @@ TEST_P(LstmTest, StepsInAnyCompanyGiveTheSameAsWholeSentences) {
           c.insert(c.end(), s->c.begin(), s->c.end());
         }
         const Aligned scratch(elmo4j_cpu_lstm_scratch(isa(), type, rows.size(), cells, projection));
-        elmo4j_cpu_lstm_steps(isa(), type, cells, projection, kernel_x.get(), kernel_h.get(),
-                              bias.get(), projector.get(), layer.cell_clip, layer.projection_clip,
-                              layer.skip, rows.size(), steps, input.data(), h.data(), c.data(),
-                              output.data(), scratch.get(), nullptr);
+        elmo4j_cpu_lstm_steps(isa(), type, cells, projection, packed.kernel_x.get(),
+                              packed.kernel_h.get(), packed.bias.get(), packed.projector.get(),
+                              layer.cell_clip, layer.projection_clip, layer.skip, rows.size(),
+                              steps, input.data(), h.data(), c.data(), output.data(), scratch.get(),
+                              nullptr);
         for (size_t r = 0; r < rows.size(); r++) {
           std::copy_n(h.begin() + r * projection, projection, rows[r]->h.begin());
           std::copy_n(c.begin() + r * cells, cells, rows[r]->c.begin());

@@ -177,7 +177,7 @@ final class CpuFlow implements Flow, AutoCloseable {
     final AtomicInteger members = new AtomicInteger(); // joining, or rows
 
     private final ReentrantLock lock = new ReentrantLock();
-    private final Condition changed = lock.newCondition();
+    private final Condition rested = lock.newCondition();
     // Guarded by the lock.
     private final Deque<Sentence> joining = new ArrayDeque<>();
     private boolean underWay;
@@ -228,7 +228,7 @@ final class CpuFlow implements Flow, AutoCloseable {
         if (rows.isEmpty()) {
           closeRooms();
           underWay = false;
-          changed.signalAll();
+          rested.signalAll();
           return;
         }
       } finally {
@@ -291,7 +291,7 @@ final class CpuFlow implements Flow, AutoCloseable {
     private void direction(int direction) {
       try {
         rooms[direction].run(direction, rows, steps, top);
-        if (shared && workers.areIdle()) {
+        if (shared && !workers.haveWaiting()) {
           rooms[1 - direction].help();
         }
       } catch (Throwable e) {
@@ -339,9 +339,9 @@ final class CpuFlow implements Flow, AutoCloseable {
       if (left == 0 || rows.isEmpty() || all > FEW_POSITIONS) {
         return;
       }
-      long wait = Math.min(MAX_WAIT, (System.nanoTime() - began) * left / all);
+      long now = System.nanoTime();
+      long until = now + Math.min(MAX_WAIT, (now - began) * left / all);
       // Not asleep: to be woken would take a good part of that time.
-      long until = System.nanoTime() + wait;
       while (members.get() < all && System.nanoTime() - until < 0) {
         Thread.yield();
       }
@@ -351,7 +351,7 @@ final class CpuFlow implements Flow, AutoCloseable {
       lock.lock();
       try {
         while (underWay) {
-          changed.awaitUninterruptibly();
+          rested.awaitUninterruptibly();
         }
       } finally {
         lock.unlock();
@@ -483,7 +483,7 @@ final class CpuFlow implements Flow, AutoCloseable {
               cPointer[layer],
               placePointer.get(layer + 1),
               scratch,
-              shared ? team : null);
+              team);
         }
       } finally {
         CpuKernels.elmo4j_cpu_team_end(team);

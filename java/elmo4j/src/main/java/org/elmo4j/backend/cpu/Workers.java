@@ -61,9 +61,9 @@ final class Workers implements AutoCloseable {
     return threads;
   }
 
-  /** Whether no task waits. */
-  boolean areIdle() {
-    return waiting.isEmpty();
+  /** Whether a task waits for one of them. */
+  boolean haveWaiting() {
+    return !waiting.isEmpty();
   }
 
   /** Has a task done that throws nothing, behind those that wait already. */
