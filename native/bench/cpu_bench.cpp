@@ -37,18 +37,24 @@ struct Floats {
   std::unique_ptr<float, void (*)(void*)> memory;
 };
 
-// Such numbers packed: [depth, groups * columns].
+// Such numbers packed: [depth, groups * columns], with a bias or none.
 struct Packed {
-  Packed(int isa, int type, int64_t depth, int64_t columns, int groups)
-      : weights(elmo4j_cpu_packed_size(isa, type, depth, columns, groups) / 4) {
+  Packed(int isa, int type, int64_t depth, int64_t columns, int groups, bool with_bias)
+      : matrix{isa, type, groups, depth, columns, nullptr, nullptr},
+        weights(elmo4j_cpu_packed_size(&matrix) / 4),
+        bias(elmo4j_cpu_packed_bias_size(&matrix) / 4) {
+    matrix.weights = weights.get();
+    matrix.bias = with_bias ? bias.get() : nullptr;
     const Floats plain(depth * groups * columns);
     for (int g = 0; g < groups; g++) {
-      elmo4j_cpu_pack(isa, type, plain.get() + g * columns, groups * columns, depth, columns,
-                      groups, g, weights.get());
+      elmo4j_cpu_pack(&matrix, plain.get() + g * columns, groups * columns, g);
+      if (with_bias) {
+        elmo4j_cpu_pack_bias(&matrix, plain.get() + g * columns, g);
+      }
     }
   }
-  const float* get() const { return weights.get(); }
-  Floats weights;
+  elmo4j_matrix matrix;
+  Floats weights, bias;
 };
 
 void rate(benchmark::State& state, const char* name, double per_iteration) {
@@ -87,17 +93,18 @@ BENCHMARK(yardstick_read)->Unit(benchmark::kMillisecond)->UseRealTime();
 // One layer and direction of the published model.
 struct Layer {
   Layer(int isa, int type, int64_t sentences, int64_t positions)
-      : kernel_x(isa, type, kProjection, kCells, 4),
-        kernel_h(isa, type, kProjection, kCells, 4),
-        bias(isa, ELMO4J_F32, 1, kCells, 4),
-        projector(isa, type, kCells, kProjection, 1),
+      : x(isa, type, kProjection, kCells, 4, true),
+        recurrent(isa, type, kProjection, kCells, 4, false),
+        projector(isa, type, kCells, kProjection, 1, false),
+        lstm{x.matrix, recurrent.matrix, projector.matrix, 3, 3, 1, 0},
         input(positions * kProjection),
         output(positions * kProjection),
         h(sentences * kProjection),
         c(sentences * kCells),
-        scratch(elmo4j_cpu_lstm_scratch(isa, type, sentences, kCells, kProjection)) {}
+        scratch(elmo4j_cpu_lstm_scratch(&lstm, sentences)) {}
 
-  const Packed kernel_x, kernel_h, bias, projector;
+  const Packed x, recurrent, projector;
+  const elmo4j_lstm lstm;
   const Floats input, output, h, c, scratch;
 };
 
@@ -132,10 +139,10 @@ void lstm(benchmark::State& state) {
   for (int64_t r = 0; r < n; r++) {
     start[r] = static_cast<int32_t>(r * steps);
   }
+  const elmo4j_batch batch = {n, start.data(), length.data(), nullptr};
   for (auto _ : state) {
-    elmo4j_cpu_lstm(isa, type, kCells, kProjection, l.kernel_x.get(), l.kernel_h.get(),
-                    l.bias.get(), l.projector.get(), 3, 3, 1, n, start.data(), length.data(), 0,
-                    l.input.get(), nullptr, l.h.get(), l.c.get(), l.output.get(), l.scratch.get());
+    elmo4j_cpu_lstm(&l.lstm, &batch, l.input.get(), nullptr, l.h.get(), l.c.get(), l.output.get(),
+                    l.scratch.get());
   }
   rate_of_lstm(state, n * steps);
 }
@@ -164,9 +171,8 @@ void lstm_steps(benchmark::State& state) {
     output.push_back(l.output.get() + i * kProjection);
   }
   for (auto _ : state) {
-    elmo4j_cpu_lstm_steps(isa, type, kCells, kProjection, l.kernel_x.get(), l.kernel_h.get(),
-                          l.bias.get(), l.projector.get(), 3, 3, 1, n, steps, input.data(),
-                          l.h.get(), l.c.get(), output.data(), l.scratch.get(), nullptr);
+    elmo4j_cpu_lstm_steps(&l.lstm, n, steps, input.data(), l.h.get(), l.c.get(), output.data(),
+                          l.scratch.get(), nullptr);
   }
   rate_of_lstm(state, n * steps);
 }
@@ -189,14 +195,11 @@ void highway(benchmark::State& state) {
     return;
   }
   elmo4j_openblas_single_thread();
-  const int type = ELMO4J_F32;
-  const Packed kernel(isa, type, kFeatures, kFeatures, 2);
-  const Packed bias(isa, ELMO4J_F32, 1, kFeatures, 2);
+  const Packed packed(isa, ELMO4J_F32, kFeatures, kFeatures, 2, true);
   const Floats x(rows * kFeatures), y(rows * kFeatures);
-  const Floats scratch(elmo4j_cpu_product_scratch(isa, type, rows, kFeatures, kFeatures, 2));
+  const Floats scratch(elmo4j_cpu_product_scratch(&packed.matrix, rows));
   for (auto _ : state) {
-    elmo4j_cpu_highway(isa, type, rows, kFeatures, kernel.get(), bias.get(), x.get(), y.get(),
-                       scratch.get());
+    elmo4j_cpu_highway(&packed.matrix, rows, x.get(), y.get(), scratch.get());
   }
   rate(state, "FLOP/s", 4.0 * rows * kFeatures * kFeatures);
 }
@@ -230,9 +233,11 @@ void char_cnn(benchmark::State& state) {
       ids[w * kSlots + s] = static_cast<int16_t>(98 + (w * 31 + s * 17) % 26);
     }
   }
+  const elmo4j_char_cnn cnn = {
+      isa,           ELMO4J_RELU,    kSlots, kPad,        static_cast<int64_t>(widths.size()),
+      widths.data(), filters.data(), kIds,   table.get(), bias.get()};
   for (auto _ : state) {
-    elmo4j_cpu_char_cnn(isa, kWords, ids.data(), kSlots, kPad, widths.size(), widths.data(),
-                        filters.data(), kIds, table.get(), bias.get(), ELMO4J_RELU, features.get());
+    elmo4j_cpu_char_cnn(&cnn, kWords, ids.data(), features.get());
   }
   rate(state, "adds/s", kWords * adds);
   rate(state, "words/s", kWords);
@@ -255,22 +260,20 @@ void scalar_mix(benchmark::State& state) {
   }
   const Floats layers(6 * kSentences * kLength * kProjection);
   const Floats target(kSentences * (kLength - 2) * 2 * kProjection);
-  const float *forward[3], *backward[3];
+  elmo4j_term terms[3];
   for (int k = 0; k < 3; k++) {
-    forward[k] = layers.get() + 2 * k * kSentences * kLength * kProjection;
-    backward[k] = forward[k] + kSentences * kLength * kProjection;
+    const float* forward = layers.get() + 2 * k * kSentences * kLength * kProjection;
+    terms[k] = {forward, forward + kSentences * kLength * kProjection, nullptr, 0.3f};
   }
-  const int32_t* rows[3] = {};
-  const float scale[3] = {0.3f, 0.3f, 0.4f};
   std::vector<int32_t> start(kSentences), length(kSentences, kLength), place(kSentences);
   for (int32_t s = 0; s < kSentences; s++) {
     start[s] = s * kLength;
     place[s] = s;
   }
+  const elmo4j_sum sum = {isa, 2, 1, 0, kProjection, kLength - 2, 3, terms};
+  const elmo4j_batch batch = {kSentences, start.data(), length.data(), place.data()};
   for (auto _ : state) {
-    elmo4j_cpu_scalar_mix(isa, kProjection, 2, 3, forward, backward, rows, scale, kSentences,
-                          start.data(), length.data(), place.data(), 1, kLength - 2, 0,
-                          target.get());
+    elmo4j_cpu_scalar_mix(&sum, &batch, target.get());
   }
   rate(state, "bytes/s", 4.0 * kSentences * (kLength - 2) * 2 * kProjection * sizeof(float));
 }

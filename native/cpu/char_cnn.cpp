@@ -15,20 +15,20 @@
 namespace elmo4j {
 namespace ELMO4J_ISA {
 
-void char_cnn(int64_t words, const int16_t* ids, int64_t slots, int16_t pad, int64_t groups,
-              const int32_t* widths, const int32_t* filters, int64_t table_ids, const float* table,
-              const float* bias, int activation, float* features) {
+void char_cnn(const elmo4j_char_cnn* cnn, int64_t words, const int16_t* ids, float* features) {
+  const int64_t slots = cnn->slots;
+  const int64_t table_ids = cnn->table_ids;
   for (int64_t w = 0; w < words; w++) {
     const int16_t* word = ids + w * slots;
     int64_t used = slots;
-    while (used > 0 && word[used - 1] == pad) {
+    while (used > 0 && word[used - 1] == cnn->pad) {
       used--;
     }
-    const float* group_table = table;
-    const float* group_bias = bias;
-    for (int64_t g = 0; g < groups; g++) {
-      const int64_t width = widths[g];
-      const int64_t count = filters[g];
+    const float* group_table = cnn->table;
+    const float* group_bias = cnn->bias;
+    for (int64_t g = 0; g < cnn->groups; g++) {
+      const int64_t width = cnn->widths[g];
+      const int64_t count = cnn->filters[g];
       const int64_t windows = slots - width + 1 < used + 1 ? slots - width + 1 : used + 1;
       for (int64_t f = 0; f < count; f += 2 * kLanes) {
         const int64_t left[2] = {count - f, count - f - kLanes};
@@ -46,7 +46,8 @@ void char_cnn(int64_t words, const int16_t* ids, int64_t slots, int16_t pad, int
         }
         for (int j = 0; j < 2; j++) {
           const Vec x = best[j] + load(group_bias + f + j * kLanes, left[j]);
-          store(features + f + j * kLanes, activation == ELMO4J_TANH ? tanh(x) : relu(x), left[j]);
+          store(features + f + j * kLanes, cnn->activation == ELMO4J_TANH ? tanh(x) : relu(x),
+                left[j]);
         }
       }
       group_table += width * table_ids * count;

@@ -9,7 +9,7 @@
 
 #include "elmo4j/kernels.h"
 #include "isa.h"
-#include "team.h"
+#include "work_sharing.h"
 
 #ifdef __linux__
 #include <fcntl.h>
@@ -30,25 +30,41 @@ char* openblas_get_config(void);
 void openblas_set_num_threads(int threads);
 }
 
+namespace {
+
+// The kernels of one instruction set.
+struct Kernels {
+#define ELMO4J_MEMBER(result, name, parameters, arguments) result(*name) parameters;
+  ELMO4J_KERNEL_LIST(ELMO4J_MEMBER)
+#undef ELMO4J_MEMBER
+};
+
+#define ELMO4J_ADDRESS(result, name, parameters, arguments) name,
+#define ELMO4J_TABLE(isa)                               \
+  [] {                                                  \
+    using namespace elmo4j::isa;                        \
+    return Kernels{ELMO4J_KERNEL_LIST(ELMO4J_ADDRESS)}; \
+  }()
+
+const Kernels kKernels[] = {
+    ELMO4J_TABLE(portable),
 #if defined(__x86_64__)
-#define ELMO4J_DISPATCH(isa, call)     \
-  switch (isa) {                       \
-    case ELMO4J_AMX:                   \
-      return elmo4j::amx::call;        \
-    case ELMO4J_AVX512BF16:            \
-      return elmo4j::avx512bf16::call; \
-    case ELMO4J_AVX512:                \
-      return elmo4j::avx512::call;     \
-    case ELMO4J_AVX2:                  \
-      return elmo4j::avx2::call;       \
-    default:                           \
-      return elmo4j::portable::call;   \
-  }
-#else
-#define ELMO4J_DISPATCH(isa, call) \
-  (void)isa;                       \
-  return elmo4j::portable::call;
+    ELMO4J_TABLE(avx2),     ELMO4J_TABLE(avx512), ELMO4J_TABLE(avx512bf16), ELMO4J_TABLE(amx),
 #endif
+};
+
+// Which instruction set a kernel's first argument names.
+template <class Struct>
+int isa_of(const Struct* self) {
+  return self->isa;
+}
+int isa_of(const elmo4j_lstm* self) { return self->x.isa; }
+
+}  // namespace
+
+#define ELMO4J_WRAPPER(result, name, parameters, arguments) \
+  result elmo4j_cpu_##name parameters { return kKernels[isa_of(self)].name arguments; }
+ELMO4J_KERNEL_LIST(ELMO4J_WRAPPER)
 
 #if defined(__x86_64__)
 namespace {
@@ -144,15 +160,6 @@ void elmo4j_unmap(void* memory, int64_t bytes) {
 #endif
 }
 
-int64_t elmo4j_cpu_packed_size(int isa, int type, int64_t depth, int64_t columns, int groups) {
-  ELMO4J_DISPATCH(isa, packed_size(type, depth, columns, groups));
-}
-
-void elmo4j_cpu_pack(int isa, int type, const float* weights, int64_t stride, int64_t depth,
-                     int64_t columns, int groups, int group, void* packed) {
-  ELMO4J_DISPATCH(isa, pack(type, weights, stride, depth, columns, groups, group, packed));
-}
-
 void elmo4j_cpu_char_cnn_table(const float* embedding, int64_t ids, int64_t embedding_dim,
                                const float* kernel, int64_t width, int64_t filters, float* table) {
   constexpr int kRowMajor = 101;
@@ -166,102 +173,14 @@ void elmo4j_cpu_char_cnn_table(const float* embedding, int64_t ids, int64_t embe
   }
 }
 
-void elmo4j_cpu_char_cnn(int isa, int64_t words, const int16_t* ids, int64_t slots, int16_t pad,
-                         int64_t groups, const int32_t* widths, const int32_t* filters,
-                         int64_t table_ids, const float* table, const float* bias, int activation,
-                         float* features) {
-  ELMO4J_DISPATCH(isa, char_cnn(words, ids, slots, pad, groups, widths, filters, table_ids, table,
-                                bias, activation, features));
-}
-
-int64_t elmo4j_cpu_product_scratch(int isa, int type, int64_t rows, int64_t depth, int64_t columns,
-                                   int groups) {
-  ELMO4J_DISPATCH(isa, word_scratch(type, rows, depth, columns, groups));
-}
-
-void elmo4j_cpu_highway(int isa, int type, int64_t rows, int64_t dim, const void* kernel,
-                        const float* bias, const float* x, float* y, float* scratch) {
-  ELMO4J_DISPATCH(isa, highway(type, rows, dim, kernel, bias, x, y, scratch));
-}
-
-void elmo4j_cpu_projection(int isa, int type, int64_t rows, int64_t depth, int64_t columns,
-                           const void* kernel, const float* bias, const float* x, float* y,
-                           float* scratch) {
-  ELMO4J_DISPATCH(isa, projection(type, rows, depth, columns, kernel, bias, x, y, scratch));
-}
-
-int64_t elmo4j_cpu_lstm_scratch(int isa, int type, int64_t sentences, int64_t cells,
-                                int64_t projection) {
-  ELMO4J_DISPATCH(isa, lstm_scratch(type, sentences, cells, projection));
-}
-
-void elmo4j_cpu_lstm(int isa, int type, int64_t cells, int64_t projection, const void* kernel_x,
-                     const void* kernel_h, const float* bias, const void* projector,
-                     float cell_clip, float projection_clip, int skip, int64_t sentences,
-                     const int32_t* start, const int32_t* length, int backward, const float* input,
-                     const int32_t* input_rows, float* h, float* c, float* output, float* scratch) {
-  ELMO4J_DISPATCH(isa, lstm(type, cells, projection, kernel_x, kernel_h, bias, projector, cell_clip,
-                            projection_clip, skip, sentences, start, length, backward, input,
-                            input_rows, h, c, output, scratch));
-}
-
-void elmo4j_cpu_lstm_steps(int isa, int type, int64_t cells, int64_t projection,
-                           const void* kernel_x, const void* kernel_h, const float* bias,
-                           const void* projector, float cell_clip, float projection_clip, int skip,
-                           int64_t sentences, int64_t steps, const float* const* input, float* h,
-                           float* c, float* const* output, float* scratch, void* team) {
-  ELMO4J_DISPATCH(isa, lstm_steps(type, cells, projection, kernel_x, kernel_h, bias, projector,
-                                  cell_clip, projection_clip, skip, sentences, steps, input, h, c,
-                                  output, scratch, static_cast<elmo4j::Team*>(team)));
-}
-
 int elmo4j_cpu_can_share(int isa, int type) {
   return isa != ELMO4J_PORTABLE && (isa != ELMO4J_AMX || type != ELMO4J_BF16);
 }
 
-int64_t elmo4j_cpu_team_size(void) { return sizeof(elmo4j::Team); }
+int64_t elmo4j_cpu_sharing_size(void) { return sizeof(elmo4j::WorkSharing); }
 
-void elmo4j_cpu_team_begin(void* team) { new (team) elmo4j::Team; }
+void elmo4j_cpu_sharing_begin(void* sharing) { new (sharing) elmo4j::WorkSharing; }
 
-void elmo4j_cpu_team_help(void* team) { static_cast<elmo4j::Team*>(team)->help(); }
+void elmo4j_cpu_sharing_help(void* sharing) { static_cast<elmo4j::WorkSharing*>(sharing)->help(); }
 
-void elmo4j_cpu_team_end(void* team) { static_cast<elmo4j::Team*>(team)->end(); }
-
-void elmo4j_cpu_scalar_mix(int isa, int64_t dim, int halves, int64_t terms,
-                           const float* const* forward, const float* const* backward,
-                           const int32_t* const* rows, const float* scale, int64_t sentences,
-                           const int32_t* start, const int32_t* length, const int32_t* place,
-                           int skip_ends, int64_t max_length, int mean, float* target) {
-  ELMO4J_DISPATCH(isa, scalar_mix(dim, halves, terms, forward, backward, rows, scale, sentences,
-                                  start, length, place, skip_ends, max_length, mean, target));
-}
-
-void elmo4j_cpu_scalar_mix_backward(int isa, int64_t dim, int halves, int64_t terms,
-                                    const float* const* forward, const float* const* backward,
-                                    const int32_t* const* rows, int64_t sentences,
-                                    const int32_t* start, const int32_t* length,
-                                    const int32_t* place, int skip_ends, int64_t max_length,
-                                    int mean, const float* gradient, double* scale_gradient) {
-  ELMO4J_DISPATCH(isa, scalar_mix_backward(dim, halves, terms, forward, backward, rows, sentences,
-                                           start, length, place, skip_ends, max_length, mean,
-                                           gradient, scale_gradient));
-}
-
-void elmo4j_cpu_scalar_mix_backward_layer(int isa, int64_t dim, int halves, const float* forward,
-                                          const float* backward, const int32_t* rows, float scale,
-                                          float slope, float offset, int64_t sentences,
-                                          const int32_t* start, const int32_t* length,
-                                          const int32_t* place, int skip_ends, int64_t max_length,
-                                          int mean, const float* gradient, float* to_forward,
-                                          float* to_backward) {
-  ELMO4J_DISPATCH(
-      isa, scalar_mix_backward_layer(dim, halves, forward, backward, rows, scale, slope, offset,
-                                     sentences, start, length, place, skip_ends, max_length, mean,
-                                     gradient, to_forward, to_backward));
-}
-
-void elmo4j_cpu_layer_moments(int isa, int64_t dim, int halves, const float* forward,
-                              const float* backward, const int32_t* rows, int64_t positions,
-                              double* moments) {
-  ELMO4J_DISPATCH(isa, layer_moments(dim, halves, forward, backward, rows, positions, moments));
-}
+void elmo4j_cpu_sharing_end(void* sharing) { static_cast<elmo4j::WorkSharing*>(sharing)->end(); }

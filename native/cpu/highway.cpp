@@ -13,8 +13,10 @@ namespace ELMO4J_ISA {
 namespace {
 
 template <class W>
-void pack(const float* weights, int64_t stride, int64_t depth, int64_t columns, int groups,
-          int group, W* packed) {
+void pack_group(const elmo4j_matrix& matrix, const float* weights, int64_t stride, int group,
+                int64_t depth, W* packed) {
+  const int groups = matrix.groups;
+  const int64_t columns = matrix.columns;
   const int64_t width = panel_columns(groups);
   const int64_t panel_count = panels(columns, groups);
   // Rows outside, so that the weights are read in their own order.
@@ -42,9 +44,12 @@ const float** row_pointers(const float* x, int64_t rows, int64_t stride, float* 
 }
 
 template <class W>
-void highway(int64_t rows, int64_t dim, const W* kernel, const float* bias, const float* x,
-             float* y, float* scratch) {
-  const Operand<W> operand = {row_pointers(x, rows, dim, scratch), dim, kernel};
+void run_highway(const elmo4j_matrix& matrix, int64_t rows, const float* x, float* y,
+                 float* scratch) {
+  const int64_t dim = matrix.depth;
+  const float* bias = matrix.bias;
+  const Operand<W> operand = {row_pointers(x, rows, dim, scratch), dim,
+                              static_cast<const W*>(matrix.weights)};
   constexpr int64_t kColumns = kPanel / 2;
   product(
       rows, &operand, 1, panels(dim, 2), scratch + round_up(rows * kFloatsPerPointer, 16),
@@ -65,9 +70,12 @@ void highway(int64_t rows, int64_t dim, const W* kernel, const float* bias, cons
 }
 
 template <class W>
-void projection(int64_t rows, int64_t depth, int64_t columns, const W* kernel, const float* bias,
-                const float* x, float* y, float* scratch) {
-  const Operand<W> operand = {row_pointers(x, rows, depth, scratch), depth, kernel};
+void run_projection(const elmo4j_matrix& matrix, int64_t rows, const float* x, float* y,
+                    float* scratch) {
+  const int64_t columns = matrix.columns;
+  const float* bias = matrix.bias;
+  const Operand<W> operand = {row_pointers(x, rows, matrix.depth, scratch), matrix.depth,
+                              static_cast<const W*>(matrix.weights)};
   product(
       rows, &operand, 1, panels(columns, 1), scratch + round_up(rows * kFloatsPerPointer, 16),
       [&](int64_t, int64_t p, Vec* v) {
@@ -83,40 +91,42 @@ void projection(int64_t rows, int64_t depth, int64_t columns, const W* kernel, c
       });
 }
 
-template <class W>
-int64_t word_scratch(int64_t rows, int64_t depth, int64_t columns, int groups) {
-  return round_up(rows * kFloatsPerPointer, 16) +
-         product_scratch<W>(rows, depth, panels(columns, groups));
-}
-
 }  // namespace
 
-int64_t packed_size(int type, int64_t depth, int64_t columns, int groups) {
-  const int64_t width = panels(columns, groups) * kPanel;
-  return width * (type == ELMO4J_BF16 ? Packing<Bf16>::depth(depth) * int64_t{sizeof(Bf16)}
-                                      : depth * int64_t{sizeof(float)});
+int64_t packed_size(const elmo4j_matrix* matrix) {
+  const int64_t width = panels(matrix->columns, matrix->groups) * kPanel;
+  return width * (matrix->type == ELMO4J_BF16
+                      ? Packing<Bf16>::depth(matrix->depth) * int64_t{sizeof(Bf16)}
+                      : matrix->depth * int64_t{sizeof(float)});
 }
 
-void pack(int type, const float* weights, int64_t stride, int64_t depth, int64_t columns,
-          int groups, int group, void* packed) {
+int64_t packed_bias_size(const elmo4j_matrix* matrix) {
+  return panels(matrix->columns, matrix->groups) * kPanel * int64_t{sizeof(float)};
+}
+
+void pack(const elmo4j_matrix* matrix, const float* weights, int64_t stride, int group) {
+  ELMO4J_FOR_TYPE(matrix->type, pack_group(*matrix, weights, stride, group, matrix->depth,
+                                           static_cast<Weight*>(matrix->weights)));
+}
+
+void pack_bias(const elmo4j_matrix* matrix, const float* bias, int group) {
+  pack_group(*matrix, bias, matrix->columns, group, 1, matrix->bias);
+}
+
+int64_t product_scratch(const elmo4j_matrix* matrix, int64_t rows) {
   ELMO4J_FOR_TYPE(
-      type, pack(weights, stride, depth, columns, groups, group, static_cast<Weight*>(packed)));
+      matrix->type,
+      round_up(rows * kFloatsPerPointer, 16) +
+          product_scratch<Weight>(rows, matrix->depth, panels(matrix->columns, matrix->groups)));
 }
 
-int64_t word_scratch(int type, int64_t rows, int64_t depth, int64_t columns, int groups) {
-  ELMO4J_FOR_TYPE(type, word_scratch<Weight>(rows, depth, columns, groups));
+void highway(const elmo4j_matrix* matrix, int64_t rows, const float* x, float* y, float* scratch) {
+  ELMO4J_FOR_TYPE(matrix->type, run_highway<Weight>(*matrix, rows, x, y, scratch));
 }
 
-void highway(int type, int64_t rows, int64_t dim, const void* kernel, const float* bias,
-             const float* x, float* y, float* scratch) {
-  ELMO4J_FOR_TYPE(type,
-                  highway(rows, dim, static_cast<const Weight*>(kernel), bias, x, y, scratch));
-}
-
-void projection(int type, int64_t rows, int64_t depth, int64_t columns, const void* kernel,
-                const float* bias, const float* x, float* y, float* scratch) {
-  ELMO4J_FOR_TYPE(type, projection(rows, depth, columns, static_cast<const Weight*>(kernel), bias,
-                                   x, y, scratch));
+void projection(const elmo4j_matrix* matrix, int64_t rows, const float* x, float* y,
+                float* scratch) {
+  ELMO4J_FOR_TYPE(matrix->type, run_projection<Weight>(*matrix, rows, x, y, scratch));
 }
 
 }  // namespace ELMO4J_ISA

@@ -82,9 +82,14 @@ struct Steps {
 };
 
 template <class W, class Rows>
-void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_h,
-          const float* bias, const W* projector, float cell_clip, float projection_clip, int skip,
-          const Rows& all, float* h, float* c, float* scratch, Team* team) {
+void run(const elmo4j_lstm& lstm, const Rows& all, float* h, float* c, float* scratch,
+         WorkSharing* sharing) {
+  const int64_t projection = lstm.x.depth;
+  const int64_t cells = lstm.x.columns;
+  const W* kernel_x = static_cast<const W*>(lstm.x.weights);
+  const W* kernel_h = static_cast<const W*>(lstm.h.weights);
+  const W* projector = static_cast<const W*>(lstm.projector.weights);
+  const float* bias = lstm.x.bias;
   const int64_t sentences = all.sentences;
   const Scratch at = scratch_parts<W>(sentences, cells, projection);
   float* m = scratch + at.m;
@@ -93,6 +98,9 @@ void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_
   const float** m_rows = reinterpret_cast<const float**>(scratch + at.m_rows);
   float* ahead = scratch + at.ahead;
   const int64_t gate_panels = panels(cells, 4);
+  const bool skip = lstm.skip;
+  const float cell_clip = lstm.cell_clip;
+  const float projection_clip = lstm.projection_clip;
   const Vec cell_bound = splat(cell_clip);
   const Vec projection_bound = splat(projection_clip);
 
@@ -146,7 +154,7 @@ void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_
                 store(ahead + (p * kAheadSize + r) * kPanel + j * kLanes, v[j]);
               }
             },
-            team);
+            sharing);
         ahead_row = 0;
       }
       product(
@@ -160,14 +168,14 @@ void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_
             }
             __builtin_prefetch(c + r * cells + (p + 1) * kLanes, 0, 2);
           },
-          cell, team);
+          cell, sharing);
       ahead_row += rows;
     } else {
       for (int64_t r = 0; r < rows; r++) {
         x[r] = all.in(r, t);
       }
       const Operand<W> both[2] = {{x, projection, kernel_x}, recurrent};
-      product(rows, both, 2, gate_panels, scratch + at.product, bias_of, cell, team);
+      product(rows, both, 2, gate_panels, scratch + at.product, bias_of, cell, sharing);
     }
 
     const Operand<W> cells_out = {m_rows, cells, projector};
@@ -188,38 +196,30 @@ void lstm(int64_t cells, int64_t projection, const W* kernel_x, const W* kernel_
             store(out + column, skip ? y + load(in + column, left) : y, left);
           }
         },
-        team);
+        sharing);
   }
 }
 
 }  // namespace
 
-int64_t lstm_scratch(int type, int64_t sentences, int64_t cells, int64_t projection) {
-  ELMO4J_FOR_TYPE(type, scratch_parts<Weight>(sentences, cells, projection).size);
+int64_t lstm_scratch(const elmo4j_lstm* lstm, int64_t sentences) {
+  ELMO4J_FOR_TYPE(lstm->x.type,
+                  scratch_parts<Weight>(sentences, lstm->x.columns, lstm->x.depth).size);
 }
 
-void lstm(int type, int64_t cells, int64_t projection, const void* kernel_x, const void* kernel_h,
-          const float* bias, const void* projector, float cell_clip, float projection_clip,
-          int skip, int64_t sentences, const int32_t* start, const int32_t* length, int backward,
-          const float* input, const int32_t* input_rows, float* h, float* c, float* output,
-          float* scratch) {
-  const Batch all = {sentences, projection, start, length, backward, input, input_rows, output};
-  ELMO4J_FOR_TYPE(
-      type, lstm(cells, projection, static_cast<const Weight*>(kernel_x),
-                 static_cast<const Weight*>(kernel_h), bias, static_cast<const Weight*>(projector),
-                 cell_clip, projection_clip, skip, all, h, c, scratch, nullptr));
+void lstm(const elmo4j_lstm* lstm, const elmo4j_batch* batch, const float* input,
+          const int32_t* input_rows, float* h, float* c, float* output, float* scratch) {
+  const Batch all = {batch->sentences, lstm->x.depth, batch->start, batch->length,
+                     lstm->backward,   input,         input_rows,   output};
+  ELMO4J_FOR_TYPE(lstm->x.type, run<Weight>(*lstm, all, h, c, scratch, nullptr));
 }
 
-void lstm_steps(int type, int64_t cells, int64_t projection, const void* kernel_x,
-                const void* kernel_h, const float* bias, const void* projector, float cell_clip,
-                float projection_clip, int skip, int64_t sentences, int64_t steps,
+void lstm_steps(const elmo4j_lstm* lstm, int64_t sentences, int64_t steps,
                 const float* const* input, float* h, float* c, float* const* output, float* scratch,
-                Team* team) {
+                void* sharing) {
   const Steps all = {sentences, steps, input, output};
-  ELMO4J_FOR_TYPE(
-      type, lstm(cells, projection, static_cast<const Weight*>(kernel_x),
-                 static_cast<const Weight*>(kernel_h), bias, static_cast<const Weight*>(projector),
-                 cell_clip, projection_clip, skip, all, h, c, scratch, team));
+  ELMO4J_FOR_TYPE(lstm->x.type,
+                  run<Weight>(*lstm, all, h, c, scratch, static_cast<WorkSharing*>(sharing)));
 }
 
 }  // namespace ELMO4J_ISA

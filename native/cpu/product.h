@@ -28,7 +28,7 @@
 #include <type_traits>
 
 #include "simd.h"
-#include "team.h"
+#include "work_sharing.h"
 
 #ifdef ELMO4J_OPENBLAS
 extern "C" void cblas_sgemm(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
@@ -130,7 +130,7 @@ int64_t product_scratch(int64_t rows, int64_t depth, int64_t panel_count) {
 
 template <class Before, class After>
 void product(int64_t rows, const Operand<float>* operands, int operand_count, int64_t panel_count,
-             float* scratch, Before before, After after, Team* = nullptr) {
+             float* scratch, Before before, After after, WorkSharing* = nullptr) {
   const int64_t columns = panel_count * kPanel;
   float* result = scratch;
   for (int i = 0; i < operand_count; i++) {
@@ -387,11 +387,11 @@ void tile_of(int64_t height, int64_t row, int64_t panel, const Left* operands, i
   }
 }
 
-// Calls panels(first, last) for all panels, those of a team between its threads.
+// Calls panels(first, last) for all panels, those of a sharing between its threads.
 template <class Panels>
-void for_panels(Team* team, int64_t panel_count, const Panels& panels) {
-  if (team) {
-    team->share(panel_count, panels);
+void for_panels(WorkSharing* sharing, int64_t panel_count, const Panels& panels) {
+  if (sharing) {
+    sharing->share(panel_count, panels);
   } else {
     panels(0, panel_count);
   }
@@ -399,9 +399,9 @@ void for_panels(Team* team, int64_t panel_count, const Panels& panels) {
 
 template <class Left, class Before, class After>
 void product_in_tiles(int64_t rows, const Left* operands, int operand_count, int64_t panel_count,
-                      Before& before, After& after, Team* team) {
+                      Before& before, After& after, WorkSharing* sharing) {
   const int64_t tiles = (rows + kRows - 1) / kRows;
-  for_panels(team, panel_count, [&](int64_t first, int64_t last) ELMO4J_ONCE {
+  for_panels(sharing, panel_count, [&](int64_t first, int64_t last) ELMO4J_ONCE {
     for (int64_t p = first; p < last; p++) {
       for (int64_t t = 0; t < tiles; t++) {
         // Of nearly equal height, none of a single row beside full ones.
@@ -452,7 +452,7 @@ inline int64_t strips_scratch(int64_t rows, int64_t depth) {
 // More than kRows rows, kStripRows at most.
 template <class Left, class Before, class After>
 void product_in_strips(int64_t rows, const Left* operands, int operand_count, int64_t panel_count,
-                       float* scratch, Before& before, After& after, Team* team) {
+                       float* scratch, Before& before, After& after, WorkSharing* sharing) {
   using W = typename Left::Weight;
   using X = std::remove_const_t<std::remove_pointer_t<typename Left::Row> >;
   X* left[2] = {reinterpret_cast<X*>(scratch), nullptr};
@@ -468,7 +468,7 @@ void product_in_strips(int64_t rows, const Left* operands, int operand_count, in
       left[1] = to;
     }
   }
-  for_panels(team, panel_count, [&](int64_t first, int64_t last) ELMO4J_ONCE {
+  for_panels(sharing, panel_count, [&](int64_t first, int64_t last) ELMO4J_ONCE {
     alignas(64) float sums[kStripRows * kPanel];
     for (int64_t p = first; p < last; p++) {
       put_before(0, rows, p, before, sums);
@@ -507,35 +507,35 @@ int64_t product_scratch(int64_t rows, int64_t depth, int64_t panel_count) {
 
 template <class Left, class Before, class After>
 void product_in_vectors(int64_t rows, const Left* operands, int operand_count, int64_t panel_count,
-                        float* scratch, Before& before, After& after, Team* team) {
+                        float* scratch, Before& before, After& after, WorkSharing* sharing) {
   if (rows > kRows && rows <= kStripRows) {
-    product_in_strips(rows, operands, operand_count, panel_count, scratch, before, after, team);
+    product_in_strips(rows, operands, operand_count, panel_count, scratch, before, after, sharing);
   } else {
-    product_in_tiles(rows, operands, operand_count, panel_count, before, after, team);
+    product_in_tiles(rows, operands, operand_count, panel_count, before, after, sharing);
   }
 }
 
 // For each row r and panel p: before(r, p, v) sets the four vectors v, the product is added to
 // them, after(r, p, v) takes them. `scratch` has product_scratch floats for the operands' depths
-// together, each rounded up to 32. With a team, other threads may call before and after too; on AMX
-// the owner is alone.
+// together, each rounded up to 32. With a sharing, other threads may call before and after too; on
+// AMX the owner is alone.
 template <class W, class Before, class After>
 void product(int64_t rows, const Operand<W>* operands, int operand_count, int64_t panel_count,
-             float* scratch, Before before, After after, Team* team = nullptr) {
+             float* scratch, Before before, After after, WorkSharing* sharing = nullptr) {
 #if defined(__AVX512BF16__)
   if constexpr (sizeof(W) == sizeof(Bf16)) {
     RoundedOperand rounded[2];
     float* room = round_operands(rows, operands, operand_count, scratch, rounded);
 #if defined(__AMX_BF16__)
-    (void)team;
+    (void)sharing;
     product_on_amx(rows, rounded, operand_count, panel_count, room, before, after);
 #else
-    product_in_vectors(rows, rounded, operand_count, panel_count, room, before, after, team);
+    product_in_vectors(rows, rounded, operand_count, panel_count, room, before, after, sharing);
 #endif
     return;
   }
 #endif
-  product_in_vectors(rows, operands, operand_count, panel_count, scratch, before, after, team);
+  product_in_vectors(rows, operands, operand_count, panel_count, scratch, before, after, sharing);
 }
 
 #endif  // ELMO4J_OPENBLAS

@@ -25,21 +25,36 @@ inline double total(Wide v) {
   return sum;
 }
 
+// The row of a layer, term k of the sum, that position p of one half has.
+inline const float* layer_row(const elmo4j_sum& sum, int half, int64_t k, int64_t p) {
+  const elmo4j_term& term = sum.terms[k];
+  return (half == 0 ? term.forward : term.backward) + (term.rows ? term.rows[p] : p) * sum.dim;
+}
+
+// First position and number of positions of a sentence that the sum takes.
+struct Span {
+  int64_t first, count;
+};
+
+inline Span span(const elmo4j_sum& sum, const elmo4j_batch& batch, int64_t r) {
+  const int64_t ends = sum.skip_ends ? 1 : 0;
+  return {batch.start[r] + ends, batch.length[r] - 2 * ends};
+}
+
 // Calls use(position, half, gradient row, share) for the rows that a target was made of, in order.
 // The gradient of such a row is `share` times the gradient row, which is NULL where `gradient` is.
 template <typename Use>
-void for_each_row(int64_t dim, int halves, int64_t sentences, const int32_t* start,
-                  const int32_t* length, const int32_t* place, int skip_ends, int64_t max_length,
-                  int mean, const float* gradient, const Use& use) {
-  const int64_t width = halves * dim;
-  for (int64_t r = 0; r < sentences; r++) {
-    const int64_t first = start[r] + (skip_ends ? 1 : 0);
-    const int64_t count = length[r] - (skip_ends ? 2 : 0);
-    const float share = mean ? static_cast<float>(1.0 / static_cast<double>(count)) : 1.0f;
-    for (int64_t t = 0; t < count; t++) {
-      for (int half = 0; half < halves; half++) {
-        const int64_t row = mean ? place[r] : place[r] * max_length + t;
-        use(first + t, half, gradient ? gradient + row * width + half * dim : nullptr, share);
+void for_each_row(const elmo4j_sum& sum, const elmo4j_batch& batch, const float* gradient,
+                  const Use& use) {
+  const int64_t dim = sum.dim;
+  const int64_t width = sum.halves * dim;
+  for (int64_t r = 0; r < batch.sentences; r++) {
+    const Span s = span(sum, batch, r);
+    const float share = sum.mean ? static_cast<float>(1.0 / static_cast<double>(s.count)) : 1.0f;
+    for (int64_t t = 0; t < s.count; t++) {
+      for (int half = 0; half < sum.halves; half++) {
+        const int64_t row = sum.mean ? batch.row[r] : batch.row[r] * sum.max_length + t;
+        use(s.first + t, half, gradient ? gradient + row * width + half * dim : nullptr, share);
       }
     }
   }
@@ -47,111 +62,100 @@ void for_each_row(int64_t dim, int halves, int64_t sentences, const int32_t* sta
 
 }  // namespace
 
-void scalar_mix(int64_t dim, int halves, int64_t terms, const float* const* forward,
-                const float* const* backward, const int32_t* const* rows, const float* scale,
-                int64_t sentences, const int32_t* start, const int32_t* length,
-                const int32_t* place, int skip_ends, int64_t max_length, int mean, float* target) {
-  const int64_t width = halves * dim;
-  for (int64_t r = 0; r < sentences; r++) {
-    const int64_t first = start[r] + (skip_ends ? 1 : 0);
-    const int64_t count = length[r] - (skip_ends ? 2 : 0);
-    float* out = target + place[r] * width * (mean ? 1 : max_length);
-    for (int half = 0; half < halves; half++) {
-      const float* const* layers = half == 0 ? forward : backward;
-      const auto sum = [&](int64_t p, int64_t column) {
+void scalar_mix(const elmo4j_sum* sum, const elmo4j_batch* batch, float* target) {
+  const int64_t dim = sum->dim;
+  const int64_t width = sum->halves * dim;
+  const int64_t max_length = sum->max_length;
+  for (int64_t r = 0; r < batch->sentences; r++) {
+    const Span s = span(*sum, *batch, r);
+    float* out = target + batch->row[r] * width * (sum->mean ? 1 : max_length);
+    for (int half = 0; half < sum->halves; half++) {
+      const auto mixed = [&](int64_t p, int64_t column) {
         Vec v = {};
-        for (int64_t k = 0; k < terms; k++) {
-          const float* row = layers[k] + (rows[k] ? rows[k][p] : p) * dim;
-          const Vec x = load(row + column, dim - column);
-          v = k == 0 ? scale[0] * x : v + scale[k] * x;
+        for (int64_t k = 0; k < sum->term_count; k++) {
+          const Vec x = load(layer_row(*sum, half, k, p) + column, dim - column);
+          const float scale = sum->terms[k].scale;
+          v = k == 0 ? scale * x : v + scale * x;
         }
         return v;
       };
-      if (mean) {
+      if (sum->mean) {
         for (int64_t column = 0; column < dim; column += kLanes) {
           Wide total = {};
-          for (int64_t t = 0; t < count; t++) {
-            total += widen(sum(first + t, column));
+          for (int64_t t = 0; t < s.count; t++) {
+            total += widen(mixed(s.first + t, column));
           }
-          const double divisor = count > 0 ? static_cast<double>(count) : 1;
+          const double divisor = s.count > 0 ? static_cast<double>(s.count) : 1;
           store(out + half * dim + column, __builtin_convertvector(total / divisor, Vec),
                 dim - column);
         }
       } else {
-        for (int64_t t = 0; t < count; t++) {
+        for (int64_t t = 0; t < s.count; t++) {
           for (int64_t column = 0; column < dim; column += kLanes) {
-            store(out + t * width + half * dim + column, sum(first + t, column), dim - column);
+            store(out + t * width + half * dim + column, mixed(s.first + t, column), dim - column);
           }
         }
       }
     }
-    if (!mean) {
-      std::memset(out + count * width, 0, (max_length - count) * width * sizeof(float));
+    if (!sum->mean) {
+      std::memset(out + s.count * width, 0, (max_length - s.count) * width * sizeof(float));
     }
   }
 }
 
-void scalar_mix_backward(int64_t dim, int halves, int64_t terms, const float* const* forward,
-                         const float* const* backward, const int32_t* const* rows,
-                         int64_t sentences, const int32_t* start, const int32_t* length,
-                         const int32_t* place, int skip_ends, int64_t max_length, int mean,
-                         const float* gradient, double* scale_gradient) {
-  for_each_row(dim, halves, sentences, start, length, place, skip_ends, max_length, mean, gradient,
-               [&](int64_t p, int half, const float* g, float share) {
-                 for (int64_t k = 0; k < terms; k++) {
-                   const float* x =
-                       (half == 0 ? forward : backward)[k] + (rows[k] ? rows[k][p] : p) * dim;
-                   Wide sum = {};
-                   for (int64_t column = 0; column < dim; column += kLanes) {
-                     const int64_t left = dim - column;
-                     sum += widen(load(g + column, left)) * widen(load(x + column, left));
-                   }
-                   scale_gradient[k] += share * total(sum);
-                 }
-               });
+void scalar_mix_backward(const elmo4j_sum* sum, const elmo4j_batch* batch, const float* gradient,
+                         double* scale_gradient) {
+  for_each_row(*sum, *batch, gradient, [&](int64_t p, int half, const float* g, float share) {
+    for (int64_t k = 0; k < sum->term_count; k++) {
+      const float* x = layer_row(*sum, half, k, p);
+      Wide products = {};
+      for (int64_t column = 0; column < sum->dim; column += kLanes) {
+        const int64_t left = sum->dim - column;
+        products += widen(load(g + column, left)) * widen(load(x + column, left));
+      }
+      scale_gradient[k] += share * total(products);
+    }
+  });
 }
 
-void scalar_mix_backward_layer(int64_t dim, int halves, const float* forward, const float* backward,
-                               const int32_t* rows, float scale, float slope, float offset,
-                               int64_t sentences, const int32_t* start, const int32_t* length,
-                               const int32_t* place, int skip_ends, int64_t max_length, int mean,
-                               const float* gradient, float* to_forward, float* to_backward) {
-  for_each_row(dim, halves, sentences, start, length, place, skip_ends, max_length, mean, gradient,
-               [&](int64_t p, int half, const float* g, float share) {
-                 const int64_t row = (rows ? rows[p] : p) * dim;
-                 const float* x = slope == 0 ? nullptr : (half == 0 ? forward : backward) + row;
-                 float* out = (half == 0 ? to_forward : to_backward) + row;
-                 for (int64_t column = 0; column < dim; column += kLanes) {
-                   const int64_t left = dim - column;
-                   Vec v = load(out + column, left) + offset;
-                   if (g) {
-                     v += scale * share * load(g + column, left);
-                   }
-                   if (x) {
-                     v += slope * load(x + column, left);
-                   }
-                   store(out + column, v, left);
-                 }
-               });
+void scalar_mix_backward_layer(const elmo4j_sum* sum, const elmo4j_batch* batch, float slope,
+                               float offset, const float* gradient, float* to_forward,
+                               float* to_backward) {
+  const int32_t* rows = sum->terms[0].rows;
+  const float scale = sum->terms[0].scale;
+  for_each_row(*sum, *batch, gradient, [&](int64_t p, int half, const float* g, float share) {
+    const float* x = slope == 0 ? nullptr : layer_row(*sum, half, 0, p);
+    float* out = (half == 0 ? to_forward : to_backward) + (rows ? rows[p] : p) * sum->dim;
+    for (int64_t column = 0; column < sum->dim; column += kLanes) {
+      const int64_t left = sum->dim - column;
+      Vec v = load(out + column, left) + offset;
+      if (g) {
+        v += scale * share * load(g + column, left);
+      }
+      if (x) {
+        v += slope * load(x + column, left);
+      }
+      store(out + column, v, left);
+    }
+  });
 }
 
-void layer_moments(int64_t dim, int halves, const float* forward, const float* backward,
-                   const int32_t* rows, int64_t positions, double* moments) {
-  const double count = static_cast<double>(positions) * static_cast<double>(halves * dim);
+void layer_moments(const elmo4j_sum* sum, int64_t positions, double* moments) {
+  const double count = static_cast<double>(positions) * static_cast<double>(sum->halves * sum->dim);
   double mean = 0;
   // The mean first, then the squares around it: nothing cancels.
   for (int pass = 0; pass < 2; pass++) {
-    double sum = 0;
+    double total = 0;
     for (int64_t p = 0; p < positions; p++) {
-      for (int half = 0; half < halves; half++) {
-        const float* x = (half == 0 ? forward : backward) + (rows ? rows[p] : p) * dim;
-        for (int64_t column = 0; column < dim; column++) {
+      for (int half = 0; half < sum->halves; half++) {
+        const float* x = layer_row(*sum, half, 0, p);
+        for (int64_t column = 0; column < sum->dim; column++) {
           const double d = x[column] - mean;
-          sum += pass == 0 ? d : d * d;
+          total += pass == 0 ? d : d * d;
         }
       }
     }
-    moments[pass] = sum / count;
+    moments[pass] = total / count;
     mean = moments[0];
   }
 }

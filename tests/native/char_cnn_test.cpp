@@ -38,9 +38,17 @@ TEST_P(CharCnnTest, EqualsTheConvolutionOverAllSlots) {
   for (int activation : {ELMO4J_RELU, ELMO4J_TANH}) {
     oracle.activation = activation;
     std::vector<float> got = poisoned(words * features);
-    elmo4j_cpu_char_cnn(isa(), words, ids.data(), kSlots, kPad, oracle.widths.size(),
-                        oracle.widths.data(), oracle.filters.data(), kIds, tables.data(),
-                        oracle.bias.data(), activation, got.data());
+    const elmo4j_char_cnn cnn = {isa(),
+                                 activation,
+                                 kSlots,
+                                 kPad,
+                                 static_cast<int64_t>(oracle.widths.size()),
+                                 oracle.widths.data(),
+                                 oracle.filters.data(),
+                                 kIds,
+                                 tables.data(),
+                                 oracle.bias.data()};
+    elmo4j_cpu_char_cnn(&cnn, words, ids.data(), got.data());
     for (int64_t w = 0; w < words; w++) {
       const std::vector<double> wanted = oracle.features(&ids[w * kSlots], kSlots);
       for (int64_t f = 0; f < features; f++) {

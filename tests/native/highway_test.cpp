@@ -20,11 +20,9 @@ TEST_P(HighwayTest, EqualsItsFormula) {
         const std::vector<float> bias = random(2 * dim);
         const std::vector<float> x = random(rows * dim, 2);
         std::vector<float> y = poisoned(rows * dim);
-        const Aligned kernel = pack(weights.data(), dim, dim, 2, type);
-        const Aligned packed_bias = pack(bias.data(), 1, dim, 2);
-        const Aligned scratch(elmo4j_cpu_product_scratch(isa(), type, rows, dim, dim, 2));
-        elmo4j_cpu_highway(isa(), type, rows, dim, kernel.get(), packed_bias.get(), x.data(),
-                           y.data(), scratch.get());
+        const Packed packed = pack(weights.data(), bias.data(), dim, dim, 2, type);
+        const Aligned scratch(elmo4j_cpu_product_scratch(&packed.matrix, rows));
+        elmo4j_cpu_highway(&packed.matrix, rows, x.data(), y.data(), scratch.get());
         for (int64_t r = 0; r < rows; r++) {
           for (int64_t f = 0; f < dim; f++) {
             expect_close(highway(&x[r * dim], dim, weights, bias, f), y[r * dim + f],
@@ -47,11 +45,9 @@ TEST_P(ProjectionTest, EqualsItsFormula) {
         const std::vector<float> bias = random(columns);
         const std::vector<float> x = random(rows * kDepth);
         std::vector<float> y = poisoned(rows * columns);
-        const Aligned kernel = pack(weights.data(), kDepth, columns, 1, type);
-        const Aligned packed_bias = pack(bias.data(), 1, columns, 1);
-        const Aligned scratch(elmo4j_cpu_product_scratch(isa(), type, rows, kDepth, columns, 1));
-        elmo4j_cpu_projection(isa(), type, rows, kDepth, columns, kernel.get(), packed_bias.get(),
-                              x.data(), y.data(), scratch.get());
+        const Packed packed = pack(weights.data(), bias.data(), kDepth, columns, 1, type);
+        const Aligned scratch(elmo4j_cpu_product_scratch(&packed.matrix, rows));
+        elmo4j_cpu_projection(&packed.matrix, rows, x.data(), y.data(), scratch.get());
         for (int64_t r = 0; r < rows; r++) {
           for (int64_t f = 0; f < columns; f++) {
             expect_close(dot(&x[r * kDepth], weights, kDepth, columns, f) + bias[f],

@@ -56,13 +56,26 @@ class KernelTest : public testing::TestWithParam<int> {
     std::unique_ptr<float, void (*)(void*)> memory;
   };
 
-  // Packs a matrix whose groups' columns stand one behind the other: [depth, groups * columns].
-  Aligned pack(const float* weights, int64_t depth, int64_t columns, int groups,
-               int type = ELMO4J_F32) const {
-    Aligned packed(elmo4j_cpu_packed_size(isa(), type, depth, columns, groups) / sizeof(float));
+  // A packed matrix and its memory.
+  struct Packed {
+    elmo4j_matrix matrix;
+    Aligned weights, bias;
+  };
+
+  // Packs a matrix whose groups' columns stand side by side: [depth, groups * columns], and its
+  // bias [groups * columns], where there is one.
+  Packed pack(const float* weights, const float* bias, int64_t depth, int64_t columns, int groups,
+              int type = ELMO4J_F32) const {
+    elmo4j_matrix matrix = {isa(), type, groups, depth, columns, nullptr, nullptr};
+    Packed packed = {matrix, Aligned(elmo4j_cpu_packed_size(&matrix) / sizeof(float)),
+                     Aligned(elmo4j_cpu_packed_bias_size(&matrix) / sizeof(float))};
+    packed.matrix.weights = packed.weights.get();
+    packed.matrix.bias = bias ? packed.bias.get() : nullptr;
     for (int g = 0; g < groups; g++) {
-      elmo4j_cpu_pack(isa(), type, weights + g * columns, groups * columns, depth, columns, groups,
-                      g, packed.get());
+      elmo4j_cpu_pack(&packed.matrix, weights + g * columns, groups * columns, g);
+      if (bias) {
+        elmo4j_cpu_pack_bias(&packed.matrix, bias + g * columns, g);
+      }
     }
     return packed;
   }

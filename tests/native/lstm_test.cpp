@@ -20,16 +20,21 @@ class LstmTest : public KernelTest {
             random(4 * layer.cells), random_of(layer.type, layer.cells * layer.projection, scale)};
   }
 
-  struct Packed {
-    Aligned kernel_x, kernel_h, bias, projector;
+  struct PackedLayer {
+    Packed x, h, projector;
+    elmo4j_lstm lstm;
   };
 
-  Packed pack_layer(const Layer& layer, const Weights& w) const {
+  PackedLayer pack_layer(const Layer& layer, const Weights& w) const {
     const float* recurrent = w.kernel.data() + layer.projection * 4 * layer.cells;
-    return {pack(w.kernel.data(), layer.projection, layer.cells, 4, layer.type),
-            pack(recurrent, layer.projection, layer.cells, 4, layer.type),
-            pack(w.bias.data(), 1, layer.cells, 4),
-            pack(w.projector.data(), layer.cells, layer.projection, 1, layer.type)};
+    PackedLayer packed = {
+        pack(w.kernel.data(), w.bias.data(), layer.projection, layer.cells, 4, layer.type),
+        pack(recurrent, nullptr, layer.projection, layer.cells, 4, layer.type),
+        pack(w.projector.data(), nullptr, layer.cells, layer.projection, 1, layer.type),
+        {}};
+    packed.lstm = {packed.x.matrix,       packed.h.matrix, packed.projector.matrix, layer.cell_clip,
+                   layer.projection_clip, layer.skip,      layer.backward};
+    return packed;
   }
 
   struct Result {
@@ -45,15 +50,13 @@ class LstmTest : public KernelTest {
       starts.push_back(positions);
       positions += n;
     }
-    const Packed packed = pack_layer(layer, w);
-    const Aligned scratch(
-        elmo4j_cpu_lstm_scratch(isa(), layer.type, lengths.size(), layer.cells, layer.projection));
+    const PackedLayer packed = pack_layer(layer, w);
+    const Aligned scratch(elmo4j_cpu_lstm_scratch(&packed.lstm, lengths.size()));
     std::vector<float> output = poisoned(positions * layer.projection);
-    elmo4j_cpu_lstm(isa(), layer.type, layer.cells, layer.projection, packed.kernel_x.get(),
-                    packed.kernel_h.get(), packed.bias.get(), packed.projector.get(),
-                    layer.cell_clip, layer.projection_clip, layer.skip, lengths.size(),
-                    starts.data(), lengths.data(), layer.backward, input.data(), input_rows,
-                    h.data(), c.data(), output.data(), scratch.get());
+    const elmo4j_batch batch = {static_cast<int64_t>(lengths.size()), starts.data(), lengths.data(),
+                                nullptr};
+    elmo4j_cpu_lstm(&packed.lstm, &batch, input.data(), input_rows, h.data(), c.data(),
+                    output.data(), scratch.get());
     return {output, h, c};
   }
 
@@ -115,11 +118,11 @@ TEST_P(LstmTest, HelpersChangeNothing) {
   for (int type : types()) {
     const Layer layer = {kCells, kProjection, 0.3f, 0.2f, 1, 0, type};
     const Weights w = weights(layer, 0.3);
-    const Packed packed = pack_layer(layer, w);
+    const PackedLayer packed = pack_layer(layer, w);
     for (int64_t rows : {1, 5, 16, 30}) {
       const std::vector<float> x = random(kSteps * rows * kProjection);
-      const auto run = [&](void* team) {
-        const Aligned scratch(elmo4j_cpu_lstm_scratch(isa(), type, rows, kCells, kProjection));
+      const auto run = [&](void* sharing) {
+        const Aligned scratch(elmo4j_cpu_lstm_scratch(&packed.lstm, rows));
         std::vector<float> h(rows * kProjection), c(rows * kCells);
         std::vector<float> out = poisoned(x.size());
         std::vector<const float*> input;
@@ -128,24 +131,22 @@ TEST_P(LstmTest, HelpersChangeNothing) {
           input.push_back(x.data() + i * kProjection);
           output.push_back(out.data() + i * kProjection);
         }
-        elmo4j_cpu_lstm_steps(isa(), type, kCells, kProjection, packed.kernel_x.get(),
-                              packed.kernel_h.get(), packed.bias.get(), packed.projector.get(),
-                              0.3f, 0.2f, 1, rows, kSteps, input.data(), h.data(), c.data(),
-                              output.data(), scratch.get(), team);
+        elmo4j_cpu_lstm_steps(&packed.lstm, rows, kSteps, input.data(), h.data(), c.data(),
+                              output.data(), scratch.get(), sharing);
         out.insert(out.end(), h.begin(), h.end());
         out.insert(out.end(), c.begin(), c.end());
         return out;
       };
       const std::vector<float> alone = run(nullptr);
-      const Aligned team((elmo4j_cpu_team_size() + 3) / 4);
+      const Aligned sharing((elmo4j_cpu_sharing_size() + 3) / 4);
       for (int round = 0; round < 5; round++) {
-        elmo4j_cpu_team_begin(team.get());
+        elmo4j_cpu_sharing_begin(sharing.get());
         std::vector<std::thread> helpers;
         for (int i = 0; i < round % 3; i++) {
-          helpers.emplace_back([&] { elmo4j_cpu_team_help(team.get()); });
+          helpers.emplace_back([&] { elmo4j_cpu_sharing_help(sharing.get()); });
         }
-        const std::vector<float> together = run(team.get());
-        elmo4j_cpu_team_end(team.get());
+        const std::vector<float> together = run(sharing.get());
+        elmo4j_cpu_sharing_end(sharing.get());
         for (std::thread& helper : helpers) {
           helper.join();
         }
@@ -196,7 +197,7 @@ TEST_P(LstmTest, StepsInAnyCompanyGiveTheSameAsWholeSentences) {
       const Layer layer = {33, 7, 0.3f, 0.2f, 1, backward, type};
       const int64_t projection = layer.projection, cells = layer.cells;
       const Weights w = weights(layer, 0.5);
-      const Packed packed = pack_layer(layer, w);
+      const PackedLayer packed = pack_layer(layer, w);
       // 40 sentences, more and more of which are under way: both ways of lstm.cpp are taken.
       struct Sentence {
         int32_t length, done;
@@ -236,12 +237,9 @@ TEST_P(LstmTest, StepsInAnyCompanyGiveTheSameAsWholeSentences) {
           h.insert(h.end(), s->h.begin(), s->h.end());
           c.insert(c.end(), s->c.begin(), s->c.end());
         }
-        const Aligned scratch(elmo4j_cpu_lstm_scratch(isa(), type, rows.size(), cells, projection));
-        elmo4j_cpu_lstm_steps(isa(), type, cells, projection, packed.kernel_x.get(),
-                              packed.kernel_h.get(), packed.bias.get(), packed.projector.get(),
-                              layer.cell_clip, layer.projection_clip, layer.skip, rows.size(),
-                              steps, input.data(), h.data(), c.data(), output.data(), scratch.get(),
-                              nullptr);
+        const Aligned scratch(elmo4j_cpu_lstm_scratch(&packed.lstm, rows.size()));
+        elmo4j_cpu_lstm_steps(&packed.lstm, rows.size(), steps, input.data(), h.data(), c.data(),
+                              output.data(), scratch.get(), nullptr);
         for (size_t r = 0; r < rows.size(); r++) {
           std::copy_n(h.begin() + r * projection, projection, rows[r]->h.begin());
           std::copy_n(c.begin() + r * cells, cells, rows[r]->c.begin());

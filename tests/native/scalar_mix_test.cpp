@@ -26,27 +26,30 @@ class ScalarMixTest : public KernelTest {
     oracle.scale = {0.5f, -1.25f, 2.0f};
     return oracle;
   }
+
+  static elmo4j_batch batch_of(const ScalarMixOracle& oracle) {
+    return {static_cast<int64_t>(oracle.start.size()), oracle.start.data(), oracle.length.data(),
+            oracle.place.data()};
+  }
 };
 
 TEST_P(ScalarMixTest, EqualsTheWeightedSum) {
   for (int64_t dim : {1, 19, 32}) {
     const ScalarMixOracle oracle = oracle_of(dim);
-    const float* forward[3];
-    const float* backward[3];
+    elmo4j_term terms[3];
     for (int k = 0; k < 3; k++) {
-      forward[k] = oracle.forward[k].data();
-      backward[k] = oracle.backward[k].data();
+      terms[k] = {oracle.forward[k].data(), oracle.backward[k].data(),
+                  k == 0 ? oracle.words.data() : nullptr, oracle.scale[k]};
     }
-    const int32_t* rows[] = {oracle.words.data(), nullptr, nullptr};
+    const elmo4j_batch batch = batch_of(oracle);
     for (int halves : {1, 2}) {
       const int64_t width = halves * dim;
       for (int ends : {0, 1}) {
         std::vector<float> padded = poisoned(3 * kMaxRows * width);
         std::vector<float> means = poisoned(3 * width);
         for (int mean : {0, 1}) {
-          elmo4j_cpu_scalar_mix(isa(), dim, halves, 3, forward, backward, rows, oracle.scale.data(),
-                                3, oracle.start.data(), oracle.length.data(), oracle.place.data(),
-                                ends, kMaxRows, mean, mean ? means.data() : padded.data());
+          const elmo4j_sum sum = {isa(), halves, ends, mean, dim, kMaxRows, 3, terms};
+          elmo4j_cpu_scalar_mix(&sum, &batch, mean ? means.data() : padded.data());
         }
         for (int s = 0; s < 3; s++) {
           for (int64_t column = 0; column < width; column++) {
@@ -74,10 +77,11 @@ TEST_P(ScalarMixTest, GradientsEqualTheirSums) {
     ScalarMixOracle oracle = oracle_of(dim);
     oracle.backward[0] = oracle.forward[0];
     const std::vector<float>&ahead = oracle.forward[1], &back = oracle.backward[1];
-    const float* forward[] = {oracle.forward[0].data(), ahead.data()};
-    const float* backward[] = {oracle.forward[0].data(), back.data()};
-    const int32_t* rows[] = {oracle.words.data(), nullptr};
     const float scale = 0.75f, slope = -0.5f, offset = 0.125f;
+    const elmo4j_term terms[] = {
+        {oracle.forward[0].data(), oracle.forward[0].data(), oracle.words.data(), scale},
+        {ahead.data(), back.data(), nullptr, scale}};
+    const elmo4j_batch batch = batch_of(oracle);
     for (int halves : {1, 2}) {
       const int64_t width = halves * dim;
       for (int ends : {0, 1}) {
@@ -109,18 +113,21 @@ TEST_P(ScalarMixTest, GradientsEqualTheirSums) {
                     scale * g + slope * oracle.layer(1, p, column) + offset;
               });
           double got[] = {100, -100};
-          elmo4j_cpu_scalar_mix_backward(isa(), dim, halves, 2, forward, backward, rows, 3,
-                                         oracle.start.data(), oracle.length.data(),
-                                         oracle.place.data(), ends, kMaxRows, mean, gradient.data(),
-                                         got);
-          elmo4j_cpu_scalar_mix_backward_layer(
-              isa(), dim, halves, nullptr, nullptr, oracle.words.data(), scale, 0, offset, 3,
-              oracle.start.data(), oracle.length.data(), oracle.place.data(), ends, kMaxRows, mean,
-              gradient.data(), got_word.data(), got_word.data());
-          elmo4j_cpu_scalar_mix_backward_layer(
-              isa(), dim, halves, ahead.data(), back.data(), nullptr, scale, slope, offset, 3,
-              oracle.start.data(), oracle.length.data(), oracle.place.data(), ends, kMaxRows, mean,
-              gradient.data(), got_ahead.data(), got_back.data());
+          const elmo4j_sum sum = {isa(), halves, ends, mean, dim, kMaxRows, 2, terms};
+          elmo4j_cpu_scalar_mix_backward(&sum, &batch, gradient.data(), got);
+          // Term k alone.
+          const auto term = [&](int k) {
+            elmo4j_sum one = sum;
+            one.term_count = 1;
+            one.terms += k;
+            return one;
+          };
+          const elmo4j_sum words = term(0);
+          elmo4j_cpu_scalar_mix_backward_layer(&words, &batch, 0, offset, gradient.data(),
+                                               got_word.data(), got_word.data());
+          const elmo4j_sum layer = term(1);
+          elmo4j_cpu_scalar_mix_backward_layer(&layer, &batch, slope, offset, gradient.data(),
+                                               got_ahead.data(), got_back.data());
           for (int k = 0; k < 2; k++) {
             EXPECT_NEAR(wanted[k], got[k], 1e-5) << "scale " << k;
           }
@@ -143,9 +150,10 @@ TEST_P(ScalarMixTest, ALayersGradientMayComeWithoutOneOfTheTarget) {
   const std::vector<float> layer = random(2 * dim);
   const std::vector<int32_t> start = {0}, length = {2}, place = {0};
   std::vector<float> got(2 * dim, 1.0f);
-  elmo4j_cpu_scalar_mix_backward_layer(isa(), dim, 1, layer.data(), nullptr, nullptr, 5, 2, 3, 1,
-                                       start.data(), length.data(), place.data(), 0, 2, 0, nullptr,
-                                       got.data(), nullptr);
+  const elmo4j_term term = {layer.data(), nullptr, nullptr, 5};
+  const elmo4j_sum sum = {isa(), 1, 0, 0, dim, 2, 1, &term};
+  const elmo4j_batch batch = {1, start.data(), length.data(), place.data()};
+  elmo4j_cpu_scalar_mix_backward_layer(&sum, &batch, 2, 3, nullptr, got.data(), nullptr);
   for (int64_t i = 0; i < 2 * dim; i++) {
     expect_close(4 + 2.0 * layer[i], got[i], 1e-6, std::to_string(i));
   }
@@ -169,7 +177,9 @@ TEST_P(ScalarMixTest, MomentsKeepASmallVarianceBesideALargeMean) {
     }
   }
   double moments[2];
-  elmo4j_cpu_layer_moments(isa(), dim, 2, ahead.data(), back.data(), nullptr, positions, moments);
+  const elmo4j_term layer = {ahead.data(), back.data(), nullptr, 0};
+  const elmo4j_sum sum_of_layer = {isa(), 2, 0, 0, dim, 0, 1, &layer};
+  elmo4j_cpu_layer_moments(&sum_of_layer, positions, moments);
   EXPECT_NEAR(sum / count, moments[0], 1e-9);
   EXPECT_NEAR(squares / count, moments[1], 1e-9 * squares / count);
 }

@@ -7,7 +7,8 @@
 // number of threads may call them as long as no two write the same memory. Each runs on the calling
 // thread.
 //
-// `isa` chooses the instruction set, one of elmo4j_isa, at most elmo4j_cpu_best_isa().
+// Structs describe weights, batches and sums; their field `isa` chooses the instruction set, one of
+// elmo4j_isa, at most elmo4j_cpu_best_isa().
 
 #ifndef ELMO4J_KERNELS_H_
 #define ELMO4J_KERNELS_H_
@@ -63,20 +64,35 @@ void* elmo4j_map(const char* folder, int64_t bytes);
 void elmo4j_unmap(void* memory, int64_t bytes);
 
 // ---------------------------------------------------------------------------------------------
-// Packed weights. A product's right-hand side [depth, groups * columns] is stored in panels as the
-// kernels read it: a panel holds, for each of `depth` rows, the same few columns of every group
-// side by side (LSTM: the four gates of some cells; highway: carry and transform of some features),
-// so that what is computed together lies together. Columns are padded with zeros to whole panels.
+// Weights. A model's weights are described once, when they are loaded, by the structs here; kernels
+// take them by pointer. Their memory is the caller's.
 
-// Bytes that the packed form takes. `type` is one of elmo4j_type here and below.
-int64_t elmo4j_cpu_packed_size(int isa, int type, int64_t depth, int64_t columns, int groups);
+// The weights of a matrix product [depth, groups * columns] and its bias, packed: stored in panels
+// as the kernels read them. A panel holds, for each of `depth` rows, the same few columns of every
+// group side by side (LSTM: the four gates of some cells; highway: carry and transform of some
+// features), so that numbers that are computed together lie together. Columns are padded with zeros
+// to whole panels.
+typedef struct elmo4j_matrix {
+  int32_t isa;     // of elmo4j_isa: the instruction set that it is packed for and used with
+  int32_t type;    // of elmo4j_type: of `weights`; the bias is always 32-bit floats
+  int32_t groups;  // 1, 2 or 4
+  int64_t depth;
+  int64_t columns;  // of one group
+  void* weights;    // elmo4j_cpu_packed_size bytes
+  float* bias;      // elmo4j_cpu_packed_bias_size bytes; NULL for none
+} elmo4j_matrix;
 
-// Packs one group.
+// Bytes of the packed forms. Pointers of the struct are not looked at.
+int64_t elmo4j_cpu_packed_size(const elmo4j_matrix* matrix);
+int64_t elmo4j_cpu_packed_bias_size(const elmo4j_matrix* matrix);
+
+// Packs the weights of one group into matrix->weights; other groups' numbers stay as they are.
 //   weights   [depth, columns], rows `stride` floats apart
-//   groups    1, 2 or 4; group is from 0
-//   packed    elmo4j_cpu_packed_size bytes; other groups' places are left as they are
-void elmo4j_cpu_pack(int isa, int type, const float* weights, int64_t stride, int64_t depth,
-                     int64_t columns, int groups, int group, void* packed);
+//   group     from 0
+void elmo4j_cpu_pack(const elmo4j_matrix* matrix, const float* weights, int64_t stride, int group);
+
+// Packs the bias of one group, [columns], into matrix->bias.
+void elmo4j_cpu_pack_bias(const elmo4j_matrix* matrix, const float* bias, int group);
 
 // ---------------------------------------------------------------------------------------------
 // Token representation (Kim et al. 2016; Peters et al. 2018, section 3.4).
@@ -89,35 +105,41 @@ void elmo4j_cpu_pack(int isa, int type, const float* weights, int64_t stride, in
 void elmo4j_cpu_char_cnn_table(const float* embedding, int64_t ids, int64_t embedding_dim,
                                const float* kernel, int64_t width, int64_t filters, float* table);
 
+// A character convolution.
+typedef struct elmo4j_char_cnn {
+  int32_t isa;             // of elmo4j_isa
+  int32_t activation;      // of elmo4j_activation
+  int32_t slots;           // character ids of a word
+  int32_t pad;             // the id that fills a word's tail
+  int64_t groups;          // filter widths
+  const int32_t* widths;   // [groups]: 1 <= width <= slots
+  const int32_t* filters;  // [groups]: number of filters of each width
+  int64_t table_ids;       // rows of a table for each tap
+  const float* table;  // the groups' tables one behind the other, each [width, table_ids, filters]
+  const float* bias;   // [sum of filters]
+} elmo4j_char_cnn;
+
 // Character convolution of all widths, maximum over positions, bias, activation.
-//   ids       [words, slots], each 0 <= id < table_ids; `pad` fills a word's tail
-//   widths, filters   [groups]: width and number of filters of each group; 1 <= width <= slots
-//   table     the groups' tables one behind the other, each [width, table_ids, filters]
-//   bias      [sum of filters]
+//   ids       [words, slots], each 0 <= id < table_ids
 //   features  [words, sum of filters]
-// Windows that lie wholly in the tail are equal: only the first of them is computed.
-void elmo4j_cpu_char_cnn(int isa, int64_t words, const int16_t* ids, int64_t slots, int16_t pad,
-                         int64_t groups, const int32_t* widths, const int32_t* filters,
-                         int64_t table_ids, const float* table, const float* bias, int activation,
+// Windows that lie wholly in a word's tail are equal: only the first of them is computed.
+void elmo4j_cpu_char_cnn(const elmo4j_char_cnn* cnn, int64_t words, const int16_t* ids,
                          float* features);
 
 // Floats of scratch for elmo4j_cpu_highway and elmo4j_cpu_projection.
-int64_t elmo4j_cpu_product_scratch(int isa, int type, int64_t rows, int64_t depth, int64_t columns,
-                                   int groups);
+int64_t elmo4j_cpu_product_scratch(const elmo4j_matrix* matrix, int64_t rows);
 
 // Highway layer (Srivastava et al. 2015): y = g * relu(x W_t + b_t) + (1 - g) * x,
 // g = sigmoid(x W_c + b_c).
-//   kernel    packed [dim, 2 * dim] of `type`: groups carry, transform
-//   bias      packed the same, depth 1, always ELMO4J_F32
+//   matrix    [dim, 2 * dim]: groups carry, transform
 //   x, y      [rows, dim]
-void elmo4j_cpu_highway(int isa, int type, int64_t rows, int64_t dim, const void* kernel,
-                        const float* bias, const float* x, float* y, float* scratch);
+void elmo4j_cpu_highway(const elmo4j_matrix* matrix, int64_t rows, const float* x, float* y,
+                        float* scratch);
 
 // y = x W + b.
-//   kernel    packed [depth, columns] of `type`; bias packed, depth 1, always ELMO4J_F32
+//   matrix    [depth, columns], one group
 //   x, y      [rows, depth], [rows, columns]
-void elmo4j_cpu_projection(int isa, int type, int64_t rows, int64_t depth, int64_t columns,
-                           const void* kernel, const float* bias, const float* x, float* y,
+void elmo4j_cpu_projection(const elmo4j_matrix* matrix, int64_t rows, const float* x, float* y,
                            float* scratch);
 
 // ---------------------------------------------------------------------------------------------
@@ -127,113 +149,125 @@ void elmo4j_cpu_projection(int isa, int type, int64_t rows, int64_t depth, int64
 //   c = clip(sigmoid(f + 1) * c + sigmoid(i) * tanh(j), cell_clip)
 //   h = clip((sigmoid(o) * tanh(c)) W_P, projection_clip)
 //   output = h, or h + x_t with `skip`.
-// Sentence r has rows start[r] ... start[r] + length[r] - 1 of the output, in reading order. Step t
-// computes only the sentences longer than t, so no padding is computed. A sentence's numbers are
-// the same bits whatever the batch; on ELMO4J_PORTABLE the same to rounding.
+// A sentence's numbers are the same bits whatever the batch; on ELMO4J_PORTABLE the same to
+// rounding.
 
-// Floats of scratch for elmo4j_cpu_lstm.
-int64_t elmo4j_cpu_lstm_scratch(int isa, int type, int64_t sentences, int64_t cells,
-                                int64_t projection);
+// The weights of one layer and direction; P = x.depth, cells = x.columns.
+typedef struct elmo4j_lstm {
+  elmo4j_matrix x;          // [P, 4 * cells], groups i, j, f, o, with bias: what x_t meets
+  elmo4j_matrix h;          // the same for h, without bias
+  elmo4j_matrix projector;  // [cells, P], one group, without bias
+  float cell_clip;          // 0 for none
+  float projection_clip;    // 0 for none
+  int32_t skip;             // nonzero: the layer adds its input to its output
+  int32_t backward;         // nonzero: each sentence is read from its end
+} elmo4j_lstm;
 
-//   kernel_x     packed [projection, 4 * cells] of `type`: groups i, j, f, o; what x_t meets
-//   kernel_h     the same for h
-//   bias         packed [1, 4 * cells], always ELMO4J_F32
-//   projector    packed [cells, projection] of `type`
-//   cell_clip, projection_clip   0 for none
-//   sentences    how many; start, length [sentences], by falling length, each length 1 or more
-//   backward     nonzero: each sentence is read from its end
-//   input        rows of `projection` floats; row input_rows[p] belongs to position p, or row p if
-//                input_rows is NULL
-//   h, c         [sentences, projection], [sentences, cells]: the state before the first step, and
+// A batch: sentences by falling length, each 1 or more. Sentence r has positions start[r] ...
+// start[r] + length[r] - 1 in reading order.
+typedef struct elmo4j_batch {
+  int64_t sentences;
+  const int32_t* start;   // [sentences]
+  const int32_t* length;  // [sentences]
+  const int32_t* row;     // [sentences]: which row of an output's first dimension each has
+} elmo4j_batch;
+
+// Floats of scratch for elmo4j_cpu_lstm and elmo4j_cpu_lstm_steps.
+int64_t elmo4j_cpu_lstm_scratch(const elmo4j_lstm* lstm, int64_t sentences);
+
+// Step t computes only the sentences longer than t, so no padding is computed.
+//   batch        `row` is not read
+//   input        rows of P floats; row input_rows[p] belongs to position p, or row p if input_rows
+//                is NULL
+//   h, c         [sentences, P], [sentences, cells]: the state before the first step, and
 //                afterwards behind each sentence's last
-//   output       [positions, projection]
-void elmo4j_cpu_lstm(int isa, int type, int64_t cells, int64_t projection, const void* kernel_x,
-                     const void* kernel_h, const float* bias, const void* projector,
-                     float cell_clip, float projection_clip, int skip, int64_t sentences,
-                     const int32_t* start, const int32_t* length, int backward, const float* input,
+//   output       [positions, P]
+void elmo4j_cpu_lstm(const elmo4j_lstm* lstm, const elmo4j_batch* batch, const float* input,
                      const int32_t* input_rows, float* h, float* c, float* output, float* scratch);
 
-// The same for a few steps of sentences that are each somewhere else in theirs.
+// The same for a few steps of sentences that are each at a step of their own.
 //   steps    of every sentence, 1 or more
-//   input    [steps, sentences] rows of `projection` floats, of any memory: what each reads
+//   input    [steps, sentences] rows of P floats, of any memory: what each reads
 //   output   [steps, sentences] rows that are written; none of them is read
-//   team     NULL, or a team that this thread owns
-void elmo4j_cpu_lstm_steps(int isa, int type, int64_t cells, int64_t projection,
-                           const void* kernel_x, const void* kernel_h, const float* bias,
-                           const void* projector, float cell_clip, float projection_clip, int skip,
-                           int64_t sentences, int64_t steps, const float* const* input, float* h,
-                           float* c, float* const* output, float* scratch, void* team);
+//   sharing  NULL, or a work sharing that this thread owns
+void elmo4j_cpu_lstm_steps(const elmo4j_lstm* lstm, int64_t sentences, int64_t steps,
+                           const float* const* input, float* h, float* c, float* const* output,
+                           float* scratch, void* sharing);
 
-// A team: threads that take part in what another thread computes, the team's owner, while they have
-// nothing else to do. Results are the same bits with and without them.
+// Work sharing: while a thread, the owner, computes, other threads that have nothing else to do
+// compute parts of its products. Results are the same bits with and without helpers.
 
-// Whether there is anything to take part in with this instruction set and type of weights: 1 or 0.
+// Whether kernels with this instruction set and type of weights share work: 1 or 0.
 int elmo4j_cpu_can_share(int isa, int type);
 
-//   team     elmo4j_cpu_team_size bytes on a 64-byte boundary
-int64_t elmo4j_cpu_team_size(void);
+//   sharing  elmo4j_cpu_sharing_size bytes on a 64-byte boundary
+int64_t elmo4j_cpu_sharing_size(void);
 
-// Nobody helps yet, and all that have helped before have returned.
-void elmo4j_cpu_team_begin(void* team);
+// Starts sharing, without helpers. Helpers of an earlier start must have returned.
+void elmo4j_cpu_sharing_begin(void* sharing);
 
-// Returns after elmo4j_cpu_team_end, at once if that was before. Any number of threads, none of
-// them the owner; what the owner computes meanwhile stays until all have returned.
-void elmo4j_cpu_team_help(void* team);
+// Helps until elmo4j_cpu_sharing_end; returns at once if that was called before. For any number of
+// threads, but not for the owner; memory that the owner computes with must stay until all have
+// returned.
+void elmo4j_cpu_sharing_help(void* sharing);
 
-void elmo4j_cpu_team_end(void* team);
+void elmo4j_cpu_sharing_end(void* sharing);
 
 // ---------------------------------------------------------------------------------------------
 // Outputs: sums of layers (Peters et al. 2018, equation 1), from positions to padded rows.
 // For each sentence r, row t: target = sum_k scale[k] * [forward_k; backward_k], k in order.
-//   halves       2, or 1 for the forward halves alone
-//   terms        number of layers; forward, backward [terms]: each [positions, dim], or indexed by
-//                rows[k] (where not NULL) as input_rows above
-//   sentences, start, length   as above
-//   place        [sentences]: which row of the target's first dimension a sentence has
-//   skip_ends    nonzero: leave out each sentence's first and last position
-//   target       [., max_length, halves * dim]; rows past a sentence's end are set to zero
-//   mean         nonzero: target is [., halves * dim], the mean of a sentence's rows, zero for none
-void elmo4j_cpu_scalar_mix(int isa, int64_t dim, int halves, int64_t terms,
-                           const float* const* forward, const float* const* backward,
-                           const int32_t* const* rows, const float* scale, int64_t sentences,
-                           const int32_t* start, const int32_t* length, const int32_t* place,
-                           int skip_ends, int64_t max_length, int mean, float* target);
+
+// One layer of a sum.
+typedef struct elmo4j_term {
+  const float* forward;   // [positions, dim], or indexed by rows
+  const float* backward;  // the same; not read where the sum has one half
+  const int32_t* rows;    // [positions]: row of each position in the layer; NULL for its number
+  float scale;
+} elmo4j_term;
+
+typedef struct elmo4j_sum {
+  int32_t isa;         // of elmo4j_isa
+  int32_t halves;      // 2, or 1 for the forward halves alone
+  int32_t skip_ends;   // nonzero: leave out each sentence's first and last position
+  int32_t mean;        // nonzero: the mean of a sentence's rows, zero for none
+  int64_t dim;         // floats of one half
+  int64_t max_length;  // rows of each sentence in the target, where it is no mean
+  int64_t term_count;
+  const elmo4j_term* terms;  // [term_count]
+} elmo4j_sum;
+
+//   target       [., max_length, halves * dim], rows past a sentence's end are set to zero; or
+//                [., halves * dim] for a mean
+void elmo4j_cpu_scalar_mix(const elmo4j_sum* sum, const elmo4j_batch* batch, float* target);
 
 // ---------------------------------------------------------------------------------------------
 // Training: gradients of the sums of layers, and what stands behind them.
 
-// The gradient of elmo4j_cpu_scalar_mix to its scales. Arguments up to `mean` as there.
+// The gradient of elmo4j_cpu_scalar_mix to its scales.
+//   sum             as there; its scales are not read
 //   gradient        to the target, laid out like it; rows past a sentence's end are not read
-//   scale_gradient  [terms]; sum over rows of <gradient, layer_k>, added to what is there
-void elmo4j_cpu_scalar_mix_backward(int isa, int64_t dim, int halves, int64_t terms,
-                                    const float* const* forward, const float* const* backward,
-                                    const int32_t* const* rows, int64_t sentences,
-                                    const int32_t* start, const int32_t* length,
-                                    const int32_t* place, int skip_ends, int64_t max_length,
-                                    int mean, const float* gradient, double* scale_gradient);
+//   scale_gradient  [term_count]; sum over rows of <gradient, layer_k>, added to what is there
+void elmo4j_cpu_scalar_mix_backward(const elmo4j_sum* sum, const elmo4j_batch* batch,
+                                    const float* gradient, double* scale_gradient);
 
-// The gradient of elmo4j_cpu_scalar_mix to one layer, added to what is there. Arguments as above;
-// what the gradient of a row is takes in that row as well, which layer normalization needs:
+// The gradient of elmo4j_cpu_scalar_mix to one layer, added to what is there. The gradient of a row
+// may also depend on that row's own numbers, which layer normalization needs:
 //   to_forward[row] += scale * gradient_row + slope * forward[row] + offset, likewise backward
-//   forward, backward        not read where slope is 0
-//   rows                     of the layer and its gradient alike; NULL as above; one may come twice
+//   sum                      of one term, that layer: its `forward` and `backward` are not read
+//                            where slope is 0; its `rows` hold for the layer and its gradient
+//                            alike, and a row may come twice
 //   gradient                 NULL for zeros
 //   to_forward, to_backward  laid out like forward, backward; may be the same
-void elmo4j_cpu_scalar_mix_backward_layer(int isa, int64_t dim, int halves, const float* forward,
-                                          const float* backward, const int32_t* rows, float scale,
-                                          float slope, float offset, int64_t sentences,
-                                          const int32_t* start, const int32_t* length,
-                                          const int32_t* place, int skip_ends, int64_t max_length,
-                                          int mean, const float* gradient, float* to_forward,
-                                          float* to_backward);
+void elmo4j_cpu_scalar_mix_backward_layer(const elmo4j_sum* sum, const elmo4j_batch* batch,
+                                          float slope, float offset, const float* gradient,
+                                          float* to_forward, float* to_backward);
 
 // Mean and variance of all numbers in a layer's rows (the optional layer normalization of bilm-tf
-// and AllenNLP). Arguments as in elmo4j_cpu_scalar_mix.
+// and AllenNLP).
+//   sum        of one term, that layer; scale, skip_ends, mean and max_length are not read
 //   positions  how many rows, 1 or more
 //   moments    [2]: mean, variance
-void elmo4j_cpu_layer_moments(int isa, int64_t dim, int halves, const float* forward,
-                              const float* backward, const int32_t* rows, int64_t positions,
-                              double* moments);
+void elmo4j_cpu_layer_moments(const elmo4j_sum* sum, int64_t positions, double* moments);
 
 // The head of a classifier. One instruction set: the products are OpenBLAS's, the rest is little.
 

@@ -40,7 +40,7 @@ class RequestsTest {
   private static ElmoModel smallRuns() {
     return ElmoModel.builder()
         .weights(new RandomWeights(Models.SMALL, 5))
-        .merging(Duration.ofMillis(1), 60)
+        .dynamicBatching(Duration.ofMillis(1), 60)
         .load();
   }
 
@@ -71,7 +71,9 @@ class RequestsTest {
       for (Future<?> caller : callers) {
         caller.get(60, TimeUnit.SECONDS);
       }
-      if (model.device().isCuda()) { // On the CPU they join one by one: see CpuFlowTest.
+      if (model
+          .device()
+          .isCuda()) { // On the CPU they join one by one: see CpuContinuousBatcherTest.
         assertTrue(model.statistics().calls() < 1 + sentences.size(), "none ran together");
       }
     } finally {
@@ -104,8 +106,10 @@ class RequestsTest {
       assertThrows(ElmoException.class, () -> model.submit(Arrays.asList("a", null)));
       assertThrows(ElmoException.class, () -> model.submit(List.of("a"), Layer.lstm(9)));
       assertThrows(
-          ElmoException.class, () -> ElmoModel.builder().merging(Duration.ofMillis(-1), 10));
-      assertThrows(ElmoException.class, () -> ElmoModel.builder().merging(Duration.ZERO, 0));
+          ElmoException.class,
+          () -> ElmoModel.builder().dynamicBatching(Duration.ofMillis(-1), 10));
+      assertThrows(
+          ElmoException.class, () -> ElmoModel.builder().dynamicBatching(Duration.ZERO, 0));
       assertEquals(0, model.statistics().calls());
     }
   }

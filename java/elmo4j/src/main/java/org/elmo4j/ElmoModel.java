@@ -27,7 +27,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.elmo4j.backend.Backend;
-import org.elmo4j.backend.Flow;
+import org.elmo4j.backend.ContinuousBatcher;
 import org.elmo4j.backend.LstmState;
 import org.elmo4j.backend.Memory;
 import org.elmo4j.backend.NativeMemory;
@@ -36,9 +36,9 @@ import org.elmo4j.backend.cpu.CpuBackend;
 import org.elmo4j.backend.cpu.CpuMix;
 import org.elmo4j.backend.cuda.CudaBackend;
 import org.elmo4j.batch.Embedder;
-import org.elmo4j.batch.Merger;
 import org.elmo4j.batch.ReadAhead;
-import org.elmo4j.batch.Replicas;
+import org.elmo4j.batch.ReplicaPool;
+import org.elmo4j.batch.RequestBatcher;
 import org.elmo4j.hub.ModelHub;
 import org.elmo4j.text.TextSplitter;
 import org.elmo4j.weights.ModelOptions;
@@ -58,10 +58,10 @@ public final class ElmoModel implements AutoCloseable {
   private final ModelOptions options;
   private final long parameters;
   private final ScalarMix mix;
-  private final Replicas replicas;
-  private final Merger<List<Layer>, Embeddings> merger;
-  private final long mergedPositions; // of one run
-  private final int mergedRuns; // at a time
+  private final ReplicaPool replicas;
+  private final RequestBatcher<List<Layer>, Embeddings> requestBatcher;
+  private final long batchPositions; // of one run
+  private final int concurrentRuns; // at a time
   // Read: a call under way. Write: closing.
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
   private boolean closed;
@@ -71,17 +71,17 @@ public final class ElmoModel implements AutoCloseable {
     options = store.options();
     this.mix = mix;
     parameters = options.parameters();
-    replicas = new Replicas(choices.devices(), device -> choices.embedder(store, device));
+    replicas = new ReplicaPool(choices.devices(), device -> choices.embedder(store, device));
     int devices = replicas.all().size();
-    mergedPositions = choices.mergedTokens(first());
-    mergedRuns = devices * first().concurrentRuns();
+    batchPositions = choices.batchTokens(first());
+    concurrentRuns = devices * first().concurrentRuns();
     String owner = "the model " + source;
-    Flow flow = first().flow();
-    merger =
-        flow != null
-            ? new Merger<>(owner, this::join, flow::room, mergedPositions)
-            : new Merger<>(
-                owner, this::run, choices.mergeDelay, mergedPositions, devices, mergedRuns);
+    ContinuousBatcher continuous = first().continuousBatcher();
+    requestBatcher =
+        continuous != null
+            ? new RequestBatcher<>(owner, this::addToRunning, continuous::freeSlots, batchPositions)
+            : new RequestBatcher<>(
+                owner, this::runBatch, choices.batchDelay, batchPositions, devices, concurrentRuns);
   }
 
   /**
@@ -242,7 +242,7 @@ public final class ElmoModel implements AutoCloseable {
    * @throws IllegalStateException after {@link #close}
    */
   public CompletableFuture<Embeddings> submit(List<String> sentence, Layer... layers) {
-    return merger.submit(checked(layers), copy(sentence, 0));
+    return requestBatcher.submit(checked(layers), copy(sentence, 0));
   }
 
   private List<Layer> checked(Layer... layers) {
@@ -272,12 +272,12 @@ public final class ElmoModel implements AutoCloseable {
             if (wanted == null) {
               wanted = checked(named);
             }
-            return merger.submit(wanted, copy(sentence, 0));
+            return requestBatcher.submit(wanted, copy(sentence, 0));
           }
         };
     ReadAhead<Embeddings> results =
         new ReadAhead<>( // what runs, and as much again as one run takes
-            sentences, submit, (mergedRuns + 1) * mergedPositions);
+            sentences, submit, (concurrentRuns + 1) * batchPositions);
     return StreamSupport.stream(
             Spliterators.spliteratorUnknownSize(
                 results, Spliterator.ORDERED | Spliterator.NONNULL | Spliterator.IMMUTABLE),
@@ -292,7 +292,7 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /** Sentences that run together: each gets results of its own, without padding. */
-  private List<Embeddings> run(List<Layer> layers, List<List<String>> sentences) {
+  private List<Embeddings> runBatch(List<Layer> layers, List<List<String>> sentences) {
     lock.readLock().lock();
     try {
       checkOpen();
@@ -315,13 +315,16 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * The same of sentences that join others under way. The merger answers before the model closes.
+   * The same of sentences that join others under way. The requestBatcher answers before the model
+   * closes.
    */
-  private void join(
-      List<Layer> layers, List<List<String>> sentences, Merger.Answers<Embeddings> answers) {
+  private void addToRunning(
+      List<Layer> layers,
+      List<List<String>> sentences,
+      RequestBatcher.Completion<Embeddings> completion) {
     Embedder replica = replicas.all().get(0);
     Singles singles = new Singles(replica.backend(), layers, sentences);
-    replica.join(
+    replica.add(
         sentences,
         singles.outputs,
         (i, failure) -> {
@@ -335,7 +338,7 @@ public final class ElmoModel implements AutoCloseable {
           if (wrong != null) {
             singles.close(i);
           }
-          answers.put(i, result, wrong);
+          completion.complete(i, result, wrong);
         });
   }
 
@@ -453,7 +456,7 @@ public final class ElmoModel implements AutoCloseable {
     try (TokenEmbeddings ready = TokenEmbeddings.open(vocabulary, embeddings, options)) {
       float[] row = new float[ready.dim()];
       for (Embedder replica : replicas.all()) {
-        for (int i = 0; i < ready.tokens().size() && replica.hasRoom(); i++) {
+        for (int i = 0; i < ready.tokens().size() && replica.hasFreeRows(); i++) {
           ready.read(i, 1, FloatBuffer.wrap(row));
           replica.put(ready.tokens().get(i), row);
         }
@@ -776,7 +779,7 @@ public final class ElmoModel implements AutoCloseable {
    */
   @Override
   public void close() {
-    merger.close();
+    requestBatcher.close();
     lock.writeLock().lock();
     try {
       if (!closed) {
@@ -805,8 +808,8 @@ public final class ElmoModel implements AutoCloseable {
     private Path vocabulary;
     private Path tokens;
     private Path tokenRows;
-    private Duration mergeDelay = Duration.ofMillis(1);
-    private int mergedTokens; // 0 for the default
+    private Duration batchDelay = Duration.ofMillis(1);
+    private int batchTokens; // 0 for the default
 
     private Builder() {}
 
@@ -1015,8 +1018,9 @@ public final class ElmoModel implements AutoCloseable {
     }
 
     /**
-     * How sentences of {@link ElmoModel#submit} and {@link ElmoModel#embedAll} are merged. On the
-     * CPU they join those under way as soon as there is room; on a CUDA device they gather to runs.
+     * How sentences of {@link ElmoModel#submit} and {@link ElmoModel#embedAll} are batched. On the
+     * CPU they join running ones as soon as there are free slots; on a CUDA device they run as
+     * whole batches.
      *
      * @param maxDelay on a CUDA device, how long a sentence waits for others while nothing runs,
      *     unless all have come back that the last run answered; by default 1 ms
@@ -1025,22 +1029,22 @@ public final class ElmoModel implements AutoCloseable {
      *     way, so that one's copies go on beside the other's work
      * @throws ElmoException if the delay is negative or longer than a day, or there are no tokens
      */
-    public Builder merging(Duration maxDelay, int maxTokens) {
-      require(maxDelay, "merging delay");
+    public Builder dynamicBatching(Duration maxDelay, int maxTokens) {
+      require(maxDelay, "batching delay");
       if (maxDelay.isNegative() || maxDelay.compareTo(Duration.ofDays(1)) > 0) {
-        throw new ElmoException("merging delay: expected 0 to one day, found " + maxDelay);
+        throw new ElmoException("batching delay: expected 0 to one day, found " + maxDelay);
       }
       if (maxTokens < 1) {
-        throw new ElmoException("merged tokens: expected 1 or more, found " + maxTokens);
+        throw new ElmoException("batch tokens: expected 1 or more, found " + maxTokens);
       }
-      mergeDelay = maxDelay;
-      mergedTokens = maxTokens;
+      batchDelay = maxDelay;
+      batchTokens = maxTokens;
       return this;
     }
 
-    private int mergedTokens(Backend backend) {
-      return mergedTokens != 0
-          ? mergedTokens
+    private int batchTokens(Backend backend) {
+      return batchTokens != 0
+          ? batchTokens
           : 2
               * backend.batchPositions()
               * ((backend.parallelism() + 1) / 2)

@@ -97,14 +97,14 @@ public interface Backend extends AutoCloseable {
    * Runs the biLM over batches and writes outputs. Layers that no output needs are not run.
    *
    * @param batches each sentence at most once
-   * @param words token representations, [., P]
+   * @param tokenRepresentations [., P]
    * @param state carried on and changed, or null to start each sentence from zero
    * @param outputs all rows of these sentences are written
    */
-  void run(List<Batch> batches, Memory words, LstmState state, List<Output> outputs);
+  void run(List<Batch> batches, Memory tokenRepresentations, LstmState state, List<Output> outputs);
 
-  /** Where single sentences run; null where they had better wait for each other and run at once. */
-  default Flow flow() {
+  /** The continuous batcher, or null if this backend only runs whole batches. */
+  default ContinuousBatcher continuousBatcher() {
     return null;
   }
 

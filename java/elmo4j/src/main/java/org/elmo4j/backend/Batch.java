@@ -13,9 +13,9 @@ import java.util.stream.IntStream;
  * @param stateRow which row of the carried state each goes on from
  * @param start the first position of each
  * @param length positions of each, boundaries included: 2 or more, never rising
- * @param word for each position, the row of its token representation
+ * @param tokenRow for each position, the row of its token representation
  */
-public record Batch(int[] sentence, int[] stateRow, int[] start, int[] length, int[] word) {
+public record Batch(int[] sentence, int[] stateRow, int[] start, int[] length, int[] tokenRow) {
   /** How many sentences there are. */
   public int sentences() {
     return sentence.length;
@@ -23,7 +23,7 @@ public record Batch(int[] sentence, int[] stateRow, int[] start, int[] length, i
 
   /** Positions of all sentences together. */
   public int positions() {
-    return word.length;
+    return tokenRow.length;
   }
 
   /** Its sentences from one to before another, as a batch of their own. */
@@ -35,6 +35,6 @@ public record Batch(int[] sentence, int[] stateRow, int[] start, int[] length, i
         Arrays.copyOfRange(stateRow, from, to),
         IntStream.range(from, to).map(r -> start[r] - first).toArray(),
         Arrays.copyOfRange(length, from, to),
-        Arrays.copyOfRange(word, first, end));
+        Arrays.copyOfRange(tokenRow, first, end));
   }
 }

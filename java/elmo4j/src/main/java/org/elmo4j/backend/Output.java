@@ -3,6 +3,7 @@
 package org.elmo4j.backend;
 
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * One tensor to compute: {@code sum_k scale[k] * layer_k}, layer 0 being the token representation.
@@ -32,5 +33,16 @@ public record Output(
       }
     }
     return top;
+  }
+
+  /** The highest layer that any of several sums needs. */
+  public static int topLayer(List<Output> outputs) {
+    return outputs.stream().mapToInt(Output::topLayer).max().orElse(0);
+  }
+
+  /** The layers that the sum adds up, rising: those whose scale is not 0, or layer 0 for none. */
+  public int[] terms() {
+    int top = topLayer();
+    return IntStream.rangeClosed(0, top).filter(k -> scales[k] != 0 || top == 0).toArray();
   }
 }

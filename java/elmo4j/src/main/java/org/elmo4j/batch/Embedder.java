@@ -14,7 +14,7 @@ import java.util.stream.IntStream;
 import org.elmo4j.Statistics;
 import org.elmo4j.backend.Backend;
 import org.elmo4j.backend.Batch;
-import org.elmo4j.backend.Flow;
+import org.elmo4j.backend.ContinuousBatcher;
 import org.elmo4j.backend.LstmState;
 import org.elmo4j.backend.Memory;
 import org.elmo4j.backend.NativeMemory;
@@ -144,7 +144,7 @@ public final class Embedder implements AutoCloseable {
       LstmState state,
       List<Output> outputs) {
     Words words = new Words(16);
-    List<Batch> batches = new ArrayList<>(order.size());
+    List<NumberedBatch> numbered = new ArrayList<>(order.size());
     long largest = 0;
     long positions = 0;
     long rows = 0;
@@ -155,18 +155,18 @@ public final class Embedder implements AutoCloseable {
         stateRow = IntStream.range(0, sentence.length).map(r -> firstRank + r).toArray();
         rank += sentence.length;
       }
-      Batch batch = batch(sentences, sentence, stateRow, words);
-      batches.add(batch);
+      NumberedBatch batch = number(sentences, sentence, stateRow, words);
+      numbered.add(batch);
       largest = Math.max(largest, backend.workspaceBytes(batch.sentences(), batch.positions()));
       positions += batch.positions();
       rows += sentence.length;
     }
     long needed =
-        (long) words.count() * wordBytes + Math.min(batches.size(), batchesUnderWay()) * largest;
+        (long) words.count() * wordBytes + Math.min(numbered.size(), batchesUnderWay()) * largest;
     reserve(needed);
     try (Memory representations = rows(words.count())) {
-      int[] place = represent(words, representations);
-      batches.forEach(batch -> place(batch, place));
+      int[] rowOfWord = represent(words, representations);
+      List<Batch> batches = numbered.stream().map(batch -> batch.located(rowOfWord)).toList();
       long before = System.nanoTime();
       backend.run(batches, representations, state, outputs);
       biLmNanos.add(System.nanoTime() - before);
@@ -175,60 +175,62 @@ public final class Embedder implements AutoCloseable {
     }
     sentenceCount.add(rows);
     tokens.add(positions - 2 * rows);
-    batchCount.add(batches.size());
+    batchCount.add(numbered.size());
   }
 
   /**
-   * Lets sentences join those under way, where the backend has a {@link Flow}; returns once they
-   * have. Never throws.
+   * Adds sentences to those that are running, where the backend has a {@link ContinuousBatcher};
+   * returns once they are added. Never throws: failures go to the listener.
    *
    * @param sentences neither they nor their tokens are null
    * @param outputs made for these sentences
-   * @param done told of each sentence once
+   * @param listener told of each sentence once
    */
-  public void join(List<List<String>> sentences, List<Output> outputs, Flow.Done done) {
+  public void add(
+      List<List<String>> sentences, List<Output> outputs, ContinuousBatcher.Listener listener) {
     calls.increment();
-    Flow flow = backend.flow();
+    ContinuousBatcher batcher = backend.continuousBatcher();
     int first = 0;
     while (first < sentences.size()) {
       int end = first;
       long needed = 0;
       for (int positions = 0; end < sentences.size(); end++) {
         positions += Batches.positions(sentences.get(end));
-        long all = flow.workspaceBytes(end + 1 - first, positions) + (long) positions * wordBytes;
+        long all =
+            batcher.workspaceBytes(end + 1 - first, positions) + (long) positions * wordBytes;
         if (end > first && all > workspaceBytes / 4) {
           break;
         }
         needed = all;
       }
-      join(sentences, IntStream.range(first, end).toArray(), needed, outputs, done);
+      add(sentences, IntStream.range(first, end).toArray(), needed, outputs, listener);
       first = end;
     }
   }
 
-  /** Some of them at once, as many as the budget lets. */
-  private void join(
+  /** Adds as many sentences at once as the memory budget allows. */
+  private void add(
       List<List<String>> sentences,
       int[] chosen,
       long needed,
       List<Output> outputs,
-      Flow.Done done) {
+      ContinuousBatcher.Listener listener) {
     int n = chosen.length;
     reserve(needed);
     Memory representations = null;
     Batch batch;
     try {
       Words words = new Words(10 * n + 16); // What sentences of many words do not share.
-      batch = batch(sentences, chosen, chosen, words);
+      NumberedBatch numbered = number(sentences, chosen, chosen, words);
       representations = rows(words.count());
-      place(batch, represent(words, representations));
+      batch = numbered.located(represent(words, representations));
     } catch (Throwable e) {
       if (representations != null) {
         representations.close();
       }
       release(needed);
       for (int sentence : chosen) {
-        done.done(sentence, e);
+        listener.complete(sentence, e);
       }
       return;
     }
@@ -236,8 +238,8 @@ public final class Embedder implements AutoCloseable {
     long before = System.nanoTime();
     AtomicInteger left = new AtomicInteger(n);
     backend
-        .flow()
-        .join(
+        .continuousBatcher()
+        .add(
             batch,
             rows,
             outputs,
@@ -250,12 +252,32 @@ public final class Embedder implements AutoCloseable {
                 tokens.add(batch.positions() - 2L * n);
                 batchCount.increment();
               }
-              done.done(chosen[row], failure);
+              listener.complete(chosen[row], failure);
             });
   }
 
-  /** Some sentences as a batch, each position with the number of its word. */
-  private Batch batch(
+  /** A batch whose words have no rows yet: {@code word} holds each position's number in Words. */
+  private record NumberedBatch(
+      int[] sentence, int[] stateRow, int[] start, int[] length, int[] word) {
+    int sentences() {
+      return sentence.length;
+    }
+
+    int positions() {
+      return word.length;
+    }
+
+    Batch located(int[] rowOfWord) {
+      int[] tokenRow = new int[word.length];
+      for (int i = 0; i < word.length; i++) {
+        tokenRow[i] = rowOfWord[word[i]];
+      }
+      return new Batch(sentence, stateRow, start, length, tokenRow);
+    }
+  }
+
+  /** Makes a batch of the chosen sentences and numbers their words. */
+  private NumberedBatch number(
       List<? extends List<String>> sentences, int[] chosen, int[] stateRow, Words words) {
     int[] start = new int[chosen.length];
     int[] length = new int[chosen.length];
@@ -278,15 +300,7 @@ public final class Embedder implements AutoCloseable {
       }
       word[at++] = end;
     }
-    return new Batch(chosen, stateRow, start, length, word);
-  }
-
-  /** From a word's number to its row. */
-  private static void place(Batch batch, int[] place) {
-    int[] word = batch.word();
-    for (int i = 0; i < word.length; i++) {
-      word[i] = place[word[i]];
-    }
+    return new NumberedBatch(chosen, stateRow, start, length, word);
   }
 
   private Memory rows(int count) {
@@ -306,17 +320,17 @@ public final class Embedder implements AutoCloseable {
   /** Fills in the words' rows from the cache and the backend; returns which row each word has. */
   private int[] represent(Words words, Memory rows) {
     long before = System.nanoTime();
-    int[] place = new int[words.count()];
-    int missing = cache.fetch(words, rows, place);
+    int[] row = new int[words.count()];
+    int missing = cache.fetch(words, rows, row);
     hits.add(words.count() - missing);
     misses.add(missing);
-    compute(words, place, missing, rows);
+    compute(words, row, missing, rows);
     wordNanos.add(System.nanoTime() - before);
-    return place;
+    return row;
   }
 
-  /** Computes the words whose place is below {@code missing}, in order, and caches them. */
-  private void compute(Words words, int[] place, int missing, Memory rows) {
+  /** Computes the words whose row is below {@code missing}, in order, and caches them. */
+  private void compute(Words words, int[] row, int missing, Memory rows) {
     if (missing == 0) {
       return;
     }
@@ -326,7 +340,7 @@ public final class Embedder implements AutoCloseable {
       int[] wordIds = new int[missing];
       int next = 0;
       for (int i = 0; next < missing; i++) {
-        if (place[i] == next) {
+        if (row[i] == next) {
           encoder.map(words.word(i), buffer, next % IDS_CHUNK * slots);
           wordIds[next] = encoder.word(words.word(i));
           next++;
@@ -339,7 +353,7 @@ public final class Embedder implements AutoCloseable {
       backend.tokenRepresentations(missing, ids, wordIds, rows);
     }
     wordsComputed.add(missing);
-    cache.put(words, place, missing, rows);
+    cache.put(words, row, missing, rows);
   }
 
   /**
@@ -348,16 +362,16 @@ public final class Embedder implements AutoCloseable {
    * @param vocabulary no null in it
    */
   public void warm(Collection<String> vocabulary) {
-    long room = cache.capacity() - cache.size();
+    long free = cache.capacity() - cache.size();
     Words words = new Words(16);
     for (String word : vocabulary) {
-      if (room <= 0) {
+      if (free <= 0) {
         break;
       }
       if (!cache.contains(word)) {
         int count = words.count();
         words.number(word);
-        room -= words.count() - count;
+        free -= words.count() - count;
       }
       if (words.count() == WARM_CHUNK) {
         warm(words);
@@ -372,14 +386,14 @@ public final class Embedder implements AutoCloseable {
     if (count == 0) {
       return;
     }
-    int[] place = new int[count];
+    int[] row = new int[count];
     for (int i = 0; i < count; i++) {
-      place[i] = i;
+      row[i] = i;
     }
     long needed = (long) count * wordBytes;
     reserve(needed);
     try (Memory rows = rows(count)) {
-      compute(words, place, count, rows);
+      compute(words, row, count, rows);
     } finally {
       release(needed);
     }
@@ -401,7 +415,7 @@ public final class Embedder implements AutoCloseable {
   }
 
   /** Whether the word cache can take another word without losing one. */
-  public boolean hasRoom() {
+  public boolean hasFreeRows() {
     return cache.size() < cache.capacity();
   }
 

@@ -106,7 +106,7 @@ public final class ReadAhead<R extends AutoCloseable> implements Iterator<R>, Au
     for (Pending<R> request; (request = pending.poll()) != null; ) {
       // Cancelled, it is closed by whoever computes it.
       if (!request.future.cancel(false) && !request.future.isCompletedExceptionally()) {
-        Merger.close(request.future.join());
+        RequestBatcher.close(request.future.join());
       }
     }
   }

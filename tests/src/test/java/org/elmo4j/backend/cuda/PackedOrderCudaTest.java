@@ -37,6 +37,6 @@ class PackedOrderCudaTest {
     assertArrayEquals(new int[] {1, 0}, part.stateRow());
     assertArrayEquals(new int[] {0, 2}, part.start());
     assertArrayEquals(new int[] {2, 2}, part.length());
-    assertArrayEquals(new int[] {20, 21, 30, 31}, part.word());
+    assertArrayEquals(new int[] {20, 21, 30, 31}, part.tokenRow());
   }
 }

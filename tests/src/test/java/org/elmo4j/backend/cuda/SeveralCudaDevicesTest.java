@@ -154,7 +154,7 @@ class SeveralCudaDevicesTest {
     List<Device> used = new ArrayList<>();
     AtomicInteger next = new AtomicInteger();
     try (ElmoModel one = one();
-        ElmoModel model = builder().merging(Duration.ofMillis(1), 20).load();
+        ElmoModel model = builder().dynamicBatching(Duration.ofMillis(1), 20).load();
         Embeddings whole = one.embed(SENTENCES, LAYERS);
         Stream<Embeddings> results = model.embedAll(SENTENCES.iterator(), LAYERS)) {
       results.forEach(

@@ -3,10 +3,11 @@
 package org.elmo4j.backend.cpu;
 
 import java.util.List;
+import java.util.stream.IntStream;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
-import org.bytedeco.javacpp.PointerPointer;
+import org.bytedeco.javacpp.Loader;
 import org.elmo4j.backend.NativeMemory;
 
 /**
@@ -27,27 +28,23 @@ public final class CpuMix implements AutoCloseable {
    */
   public record Rows(FloatPointer floats, int halves) {}
 
-  private final int isa = CpuBackend.chooseIsa();
   private final int dim;
   private final List<Rows> layers;
   private final NativeMemory ones;
-  private final PointerPointer<FloatPointer> forward;
-  private final PointerPointer<FloatPointer> backward;
-  private final PointerPointer<IntPointer> index;
-  private final FloatPointer scale;
   private final DoublePointer sums;
+  private final NativeMemory structs;
+  private final CpuKernels.Term terms; // the layers, and with layer norm a constant
+  private final CpuKernels.Term normTerms; // the layers with the rows of layer norm
+  private final CpuKernels.LayerSum sum; // of all terms
+  private final CpuKernels.LayerSum layer; // of one term
+  private final CpuKernels.BatchPlan batch;
+  private final CpuKernels.BatchPlan whole; // all rows of layer norm as one sentence
 
   private NativeMemory plan;
-  private int sentences;
-  private int terms;
-  private IntPointer[] rows; // of each term
-  private IntPointer start;
-  private IntPointer length;
-  private IntPointer place;
+  private int termCount;
 
   // Of layer norm; no rows without it.
   private int normRows;
-  private IntPointer[] normIndex;
   private final double[] mean;
   private final double[] deviation;
 
@@ -61,18 +58,29 @@ public final class CpuMix implements AutoCloseable {
     int most = layers.size() + 1;
     mean = new double[layers.size()];
     deviation = new double[layers.size()];
-    rows = new IntPointer[most];
-    normIndex = new IntPointer[layers.size()];
     ones = NativeMemory.allocate((long) dim * Float.BYTES);
     for (int i = 0; i < dim; i++) {
       ones.floatPointer(0).put(i, 1);
     }
     plan = NativeMemory.allocate(0);
-    forward = new PointerPointer<>(most);
-    backward = new PointerPointer<>(most);
-    index = new PointerPointer<>(most);
-    scale = new FloatPointer(most);
     sums = new DoublePointer(most);
+    long sumBytes = Loader.sizeof(CpuKernels.LayerSum.class);
+    long batchBytes = Loader.sizeof(CpuKernels.BatchPlan.class);
+    long termBytes = Loader.sizeof(CpuKernels.Term.class);
+    structs = NativeMemory.allocate(2 * (sumBytes + batchBytes + most * termBytes));
+    int isa = Isa.choose();
+    terms = new CpuKernels.Term(structs.bytePointer(2 * (sumBytes + batchBytes)));
+    normTerms = new CpuKernels.Term(terms.getPointer(most));
+    sum =
+        new CpuKernels.LayerSum(structs.bytePointer(0)).isa(isa).dim(dim).skip_ends(0).terms(terms);
+    layer =
+        new CpuKernels.LayerSum(structs.bytePointer(sumBytes))
+            .isa(isa)
+            .dim(dim)
+            .skip_ends(0)
+            .term_count(1);
+    batch = new CpuKernels.BatchPlan(structs.bytePointer(2 * sumBytes));
+    whole = new CpuKernels.BatchPlan(structs.bytePointer(2 * sumBytes + batchBytes));
   }
 
   /**
@@ -86,57 +94,55 @@ public final class CpuMix implements AutoCloseable {
   public void select(int[] chosen, int[] lengths, int[] norm) {
     int n = chosen.length;
     int m = norm == null ? 0 : norm.length;
-    sentences = lengths.length;
-    long ints = 3L * n + 2L * m + 3L * sentences;
+    int sentences = lengths.length;
+    long ints = 3L * n + 2L * m + 3L * sentences + 2;
     if (plan.bytes() < ints * Integer.BYTES) {
       plan.close();
       plan = NativeMemory.allocate(2 * ints * Integer.BYTES);
     }
     int[] starts = new int[sentences];
-    int[] places = new int[sentences];
     for (int s = 0, at = 0; s < sentences; at += lengths[s++]) {
       starts[s] = at;
-      places[s] = s;
     }
     long at = 0;
     IntPointer single = plan.intPointer(at).put(chosen);
     IntPointer twice = plan.intPointer(at += n).put(twice(chosen));
     IntPointer first = plan.intPointer(at += n).put(new int[n]);
-    start = plan.intPointer(at += n).put(starts);
-    length = plan.intPointer(at += sentences).put(lengths);
-    place = plan.intPointer(at += sentences).put(places);
-    at += sentences;
-    terms = layers.size();
-    for (int k = 0; k < terms; k++) {
-      Rows layer = layers.get(k);
-      rows[k] = layer.halves == 1 ? single : twice;
-      term(k, layer.floats, layer.halves == 1 ? layer.floats : layer.floats.getPointer(dim));
+    IntPointer start = plan.intPointer(at += n).put(starts);
+    IntPointer length = plan.intPointer(at += sentences).put(lengths);
+    IntPointer row = plan.intPointer(at += sentences).put(IntStream.range(0, sentences).toArray());
+    batch.sentences(sentences).start(start).length(length).row(row);
+    IntPointer zero = plan.intPointer(at += sentences).put(0);
+    IntPointer all = plan.intPointer(at += 1).put(m);
+    whole.sentences(1).start(zero).length(all).row(zero);
+    at++;
+    termCount = layers.size();
+    for (int k = 0; k < termCount; k++) {
+      set(terms, k, layers.get(k), layers.get(k).halves == 1 ? single : twice);
     }
     normRows = m;
     if (m > 0) {
       IntPointer normSingle = plan.intPointer(at).put(norm);
       IntPointer normTwice = plan.intPointer(at + m).put(twice(norm));
       for (int k = 0; k < layers.size(); k++) {
-        Rows layer = layers.get(k);
-        normIndex[k] = layer.halves == 1 ? normSingle : normTwice;
-        CpuKernels.elmo4j_cpu_layer_moments(
-            isa, dim, layer.halves, layer.floats, backward(layer), normIndex[k], m, sums);
+        Rows rows = layers.get(k);
+        set(normTerms, k, rows, rows.halves == 1 ? normSingle : normTwice);
+        layer.terms(normTerms.getPointer(k)).halves(rows.halves);
+        CpuKernels.elmo4j_cpu_layer_moments(layer, m, sums);
         mean[k] = sums.get(0);
         deviation[k] = Math.sqrt(sums.get(1) + EPSILON);
       }
-      rows[terms] = first;
-      term(terms++, ones.floatPointer(0), ones.floatPointer(0));
+      set(terms, termCount++, new Rows(ones.floatPointer(0), 1), first);
     }
+    sum.term_count(termCount);
+  }
+
+  private void set(CpuKernels.Term terms, int k, Rows layer, IntPointer rows) {
+    terms.getPointer(k).forward(layer.floats).backward(backward(layer)).rows(rows);
   }
 
   private FloatPointer backward(Rows layer) {
     return layer.halves == 1 ? layer.floats : layer.floats.getPointer(dim);
-  }
-
-  private void term(int k, FloatPointer ahead, FloatPointer back) {
-    forward.put(k, ahead);
-    backward.put(k, back);
-    index.put(k, rows[k]);
   }
 
   private static int[] twice(int[] rows) {
@@ -160,30 +166,15 @@ public final class CpuMix implements AutoCloseable {
       int halves, float[] scales, boolean mean, int maxLength, FloatPointer target) {
     double constant = 0;
     for (int k = 0; k < layers.size(); k++) {
-      double factor = normRows > 0 ? scales[k] / deviation[k] : scales[k];
-      scale.put(k, (float) factor);
-      constant -= factor * this.mean[k];
+      double scaled = normRows > 0 ? scales[k] / deviation[k] : scales[k];
+      terms.getPointer(k).scale((float) scaled);
+      constant -= scaled * this.mean[k];
     }
     if (normRows > 0) {
-      scale.put(terms - 1, (float) constant);
+      terms.getPointer(termCount - 1).scale((float) constant);
     }
-    CpuKernels.elmo4j_cpu_scalar_mix(
-        isa,
-        dim,
-        halves,
-        terms,
-        forward,
-        backward,
-        index,
-        scale,
-        sentences,
-        start,
-        length,
-        place,
-        0,
-        maxLength,
-        mean ? 1 : 0,
-        target);
+    shape(sum, halves, mean, maxLength);
+    CpuKernels.elmo4j_cpu_scalar_mix(sum, batch, target);
   }
 
   /**
@@ -200,97 +191,47 @@ public final class CpuMix implements AutoCloseable {
       int maxLength,
       FloatPointer gradient,
       List<FloatPointer> layerGradients) {
-    for (int k = 0; k < terms; k++) {
+    for (int k = 0; k < termCount; k++) {
       sums.put(k, 0);
     }
-    CpuKernels.elmo4j_cpu_scalar_mix_backward(
-        isa,
-        dim,
-        halves,
-        terms,
-        forward,
-        backward,
-        index,
-        sentences,
-        start,
-        length,
-        place,
-        0,
-        maxLength,
-        mean ? 1 : 0,
-        gradient,
-        sums);
+    shape(sum, halves, mean, maxLength);
+    CpuKernels.elmo4j_cpu_scalar_mix_backward(sum, batch, gradient, sums);
     double[] result = new double[layers.size()];
-    double ofOnes = normRows > 0 ? sums.get(terms - 1) : 0;
+    double ofOnes = normRows > 0 ? sums.get(termCount - 1) : 0;
     for (int k = 0; k < result.length; k++) {
       result[k] = normRows > 0 ? (sums.get(k) - this.mean[k] * ofOnes) / deviation[k] : sums.get(k);
     }
     for (int k = 0; layerGradients != null && k < result.length; k++) {
       FloatPointer to = layerGradients.get(k);
       FloatPointer toBackward = layers.get(k).halves == 1 ? to : to.getPointer(dim);
-      double factor = normRows > 0 ? scales[k] / deviation[k] : scales[k];
-      CpuKernels.elmo4j_cpu_scalar_mix_backward_layer(
-          isa,
-          dim,
-          halves,
-          null,
-          null,
-          rows[k],
-          (float) factor,
-          0,
-          0,
-          sentences,
-          start,
-          length,
-          place,
-          0,
-          maxLength,
-          mean ? 1 : 0,
-          gradient,
-          to,
-          toBackward);
+      double scaled = normRows > 0 ? scales[k] / deviation[k] : scales[k];
+      terms.getPointer(k).scale((float) scaled);
+      shape(layer.terms(terms.getPointer(k)), halves, mean, maxLength);
+      CpuKernels.elmo4j_cpu_scalar_mix_backward_layer(layer, batch, 0, 0, gradient, to, toBackward);
       if (normRows > 0) {
         // Mean and deviation depend on the layer too, all rows of theirs alike. A row of one half
         // counts twice among `count` numbers, and takes part twice.
         double count = (double) normRows * halves * dim;
-        double slope = -factor * result[k] / (count * deviation[k]);
-        double offset = -factor * ofOnes / count - slope * this.mean[k];
-        try (IntPointer whole = new IntPointer(1).put(normRows);
-            IntPointer zero = new IntPointer(1).put(0)) {
-          CpuKernels.elmo4j_cpu_scalar_mix_backward_layer(
-              isa,
-              dim,
-              halves,
-              layers.get(k).floats,
-              backward(layers.get(k)),
-              normIndex[k],
-              0,
-              (float) slope,
-              (float) offset,
-              1,
-              zero,
-              whole,
-              zero,
-              0,
-              normRows,
-              0,
-              null,
-              to,
-              toBackward);
-        }
+        double slope = -scaled * result[k] / (count * deviation[k]);
+        double offset = -scaled * ofOnes / count - slope * this.mean[k];
+        normTerms.getPointer(k).scale(0);
+        shape(layer.terms(normTerms.getPointer(k)), halves, false, normRows);
+        CpuKernels.elmo4j_cpu_scalar_mix_backward_layer(
+            layer, whole, (float) slope, (float) offset, null, to, toBackward);
       }
     }
     return result;
+  }
+
+  private static void shape(CpuKernels.LayerSum sum, int halves, boolean mean, int maxLength) {
+    sum.halves(halves).mean(mean ? 1 : 0).max_length(maxLength);
   }
 
   @Override
   public void close() {
     plan.close();
     ones.close();
-    forward.close();
-    backward.close();
-    index.close();
-    scale.close();
+    structs.close();
     sums.close();
   }
 }

@@ -470,7 +470,7 @@ public final class CudaBackend implements Backend {
     int layers =
         state != null
             ? options.lstmLayers() // the state goes on whatever is asked for
-            : outputs.stream().mapToInt(Output::topLayer).max().orElse(0);
+            : Output.topLayer(outputs);
     for (int layer = 0; state != null && layer < layers; layer++) {
       for (int direction = 0; direction < 2; direction++) {
         stream(state.hidden(layer, direction), state.cell(layer, direction));
@@ -639,7 +639,7 @@ public final class CudaBackend implements Backend {
       put(pinned, layout.length, batch.length());
       put(pinned, layout.sentence, batch.sentence());
       put(pinned, layout.stateRow, batch.stateRow());
-      put(pinned, layout.word, batch.word());
+      put(pinned, layout.word, batch.tokenRow());
       put(pinned, layout.offset, order.offset());
       put(pinned, layout.inputRows[0], order.words()[0]);
       put(pinned, layout.inputRows[1], order.words()[1]);
@@ -695,18 +695,17 @@ public final class CudaBackend implements Backend {
      * @param shared which row of {@link Layout#targets} it has; below 0 for one target
      */
     private void write(Memory words, Output output, int shared) {
-      int terms = output.scales().length;
-      try (NativeMemory memory = NativeMemory.allocate((2L * Long.BYTES + Float.BYTES) * terms)) {
+      int[] terms = output.terms();
+      int n = terms.length;
+      try (NativeMemory memory = NativeMemory.allocate((2L * Long.BYTES + Float.BYTES) * n)) {
         LongPointer forward = new LongPointer(memory.bytePointer(0));
-        LongPointer backward = new LongPointer(memory.bytePointer((long) terms * Long.BYTES));
-        FloatPointer scale = new FloatPointer(memory.bytePointer(2L * terms * Long.BYTES));
-        int used = 0;
-        for (int k = 0; k < terms; k++) {
-          if (output.scales()[k] != 0 || (k == 0 && output.topLayer() == 0)) {
-            forward.put(used, k == 0 ? words.bytePointer(0).address() : output(k, 0));
-            backward.put(used, k == 0 ? 0 : output(k, 1));
-            scale.put(used++, output.scales()[k]);
-          }
+        LongPointer backward = new LongPointer(memory.bytePointer((long) n * Long.BYTES));
+        FloatPointer scale = new FloatPointer(memory.bytePointer(2L * n * Long.BYTES));
+        for (int i = 0; i < terms.length; i++) {
+          int k = terms[i];
+          forward.put(i, k == 0 ? words.bytePointer(0).address() : output(k, 0));
+          backward.put(i, k == 0 ? 0 : output(k, 1));
+          scale.put(i, output.scales()[k]);
         }
         int maxLength =
             shared < 0 ? output.maxLength() : batch.length()[0] - (output.boundaries() ? 0 : 2);
@@ -715,7 +714,7 @@ public final class CudaBackend implements Backend {
                 type,
                 options.projectionDim(),
                 output.halves(),
-                used,
+                n,
                 new PointerPointer<>(forward),
                 new PointerPointer<>(backward),
                 room.intPointer(layout.word / Integer.BYTES),

@@ -29,8 +29,8 @@ record PackedOrder(int[] rows, int[] offset, int[][] words) {
       rows[t] = running;
       offset[t] = at;
       for (int r = 0; r < running; r++) {
-        words[0][at] = batch.word()[batch.start()[r] + t];
-        words[1][at++] = batch.word()[batch.start()[r] + length[r] - 1 - t];
+        words[0][at] = batch.tokenRow()[batch.start()[r] + t];
+        words[1][at++] = batch.tokenRow()[batch.start()[r] + length[r] - 1 - t];
       }
     }
     return new PackedOrder(rows, offset, words);

@@ -30,6 +30,12 @@ public class CpuKernelsConfig implements InfoMapper, LoadEnabled {
     // Enumerations are plain int constants on the Java side.
     infoMap.put(
         new Info("elmo4j_isa", "elmo4j_activation").cast().valueTypes("int").enumerate(false));
+    infoMap.put(new Info("elmo4j_matrix").pointerTypes("Matrix"));
+    infoMap.put(new Info("elmo4j_char_cnn").pointerTypes("CharCnn"));
+    infoMap.put(new Info("elmo4j_lstm").pointerTypes("Lstm"));
+    infoMap.put(new Info("elmo4j_batch").pointerTypes("BatchPlan"));
+    infoMap.put(new Info("elmo4j_term").pointerTypes("Term"));
+    infoMap.put(new Info("elmo4j_sum").pointerTypes("LayerSum"));
   }
 
   /**

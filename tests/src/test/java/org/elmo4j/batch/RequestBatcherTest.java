@@ -24,9 +24,9 @@ import org.elmo4j.ElmoException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Merging, with work whose begin and end the test decides. */
+/** Dynamic batching, with work whose begin and end the test decides. */
 @Timeout(60)
-class MergerTest {
+class RequestBatcherTest {
   /** A sentence's text, and whether it was closed. */
   private static final class Result implements AutoCloseable {
     final String text;
@@ -43,7 +43,7 @@ class MergerTest {
   }
 
   /** Work that notes its runs and waits for the test's permits. */
-  private static final class Work implements Merger.Run<String, Result> {
+  private static final class Work implements RequestBatcher.BatchWork<String, Result> {
     final List<List<String>> runs = Collections.synchronizedList(new ArrayList<>());
     final List<Result> results = Collections.synchronizedList(new ArrayList<>());
     final Semaphore permits = new Semaphore(0);
@@ -65,24 +65,25 @@ class MergerTest {
     }
   }
 
-  private static Merger<String, Result> merger(Work work, long maxPositions) {
-    return merger(work, maxPositions, 1, 1);
+  private static RequestBatcher<String, Result> batcher(Work work, long maxPositions) {
+    return batcher(work, maxPositions, 1, 1);
   }
 
-  private static Merger<String, Result> merger(
+  private static RequestBatcher<String, Result> batcher(
       Work work, long maxPositions, int devices, int maxRuns) {
-    return new Merger<>("the test's merger", work, Duration.ZERO, maxPositions, devices, maxRuns);
+    return new RequestBatcher<>(
+        "the test's batcher", work, Duration.ZERO, maxPositions, devices, maxRuns);
   }
 
   @Test
   void whatComesDuringARunRunsTogetherNext() {
     Work work = new Work();
-    try (Merger<String, Result> merger = merger(work, 1000)) {
-      merger.submit("k", List.of("first"));
+    try (RequestBatcher<String, Result> batcher = batcher(work, 1000)) {
+      batcher.submit("k", List.of("first"));
       work.begun.acquireUninterruptibly();
       List<CompletableFuture<Result>> futures = new ArrayList<>();
       for (int i = 0; i < 5; i++) {
-        futures.add(merger.submit("k", List.of("s" + i)));
+        futures.add(batcher.submit("k", List.of("s" + i)));
       }
       work.permits.release(2);
       for (int i = 0; i < 5; i++) {
@@ -96,18 +97,18 @@ class MergerTest {
   @Test
   void aRunTakesNoMorePositionsThanAllowedAndOneKindOnly() {
     Work work = new Work();
-    try (Merger<String, Result> merger = merger(work, 12)) { // 4 sentences of 3 positions
-      merger.submit("k", List.of("first"));
+    try (RequestBatcher<String, Result> batcher = batcher(work, 12)) { // 4 sentences of 3 positions
+      batcher.submit("k", List.of("first"));
       work.begun.acquireUninterruptibly();
-      merger.submit("a", List.of("0"));
-      merger.submit("b", List.of("1"));
-      merger.submit("a", List.of("2"));
-      merger.submit("b", List.of("3"));
+      batcher.submit("a", List.of("0"));
+      batcher.submit("b", List.of("1"));
+      batcher.submit("a", List.of("2"));
+      batcher.submit("b", List.of("3"));
       Thread more =
           new Thread(
               () -> {
-                merger.submit("b", List.of("4"));
-                merger.submit("b", List.of("5", "is", "long"));
+                batcher.submit("b", List.of("4"));
+                batcher.submit("b", List.of("5", "is", "long"));
               });
       more.start();
       work.permits.release(9);
@@ -130,25 +131,25 @@ class MergerTest {
   void aSentenceBeyondTheBoundRunsAlone() {
     Work work = new Work();
     work.permits.release(10);
-    try (Merger<String, Result> merger = merger(work, 3)) {
+    try (RequestBatcher<String, Result> batcher = batcher(work, 3)) {
       List<String> huge = Collections.nCopies(50, "x");
-      assertEquals("k " + String.join(" ", huge), merger.submit("k", huge).join().text);
+      assertEquals("k " + String.join(" ", huge), batcher.submit("k", huge).join().text);
     }
   }
 
   @Test
   void submittingIntoAFullQueueWaitsForRoom() throws Exception {
     Work work = new Work();
-    try (Merger<String, Result> merger = merger(work, 6)) {
-      merger.submit("k", List.of("running"));
+    try (RequestBatcher<String, Result> batcher = batcher(work, 6)) {
+      batcher.submit("k", List.of("running"));
       work.begun.acquireUninterruptibly();
-      merger.submit("k", List.of("queued"));
-      merger.submit("k", List.of("queued"));
+      batcher.submit("k", List.of("queued"));
+      batcher.submit("k", List.of("queued"));
       CountDownLatch through = new CountDownLatch(1);
       Thread third =
           new Thread(
               () -> {
-                merger.submit("k", List.of("held up"));
+                batcher.submit("k", List.of("held up"));
                 through.countDown();
               });
       third.start();
@@ -164,12 +165,12 @@ class MergerTest {
   @Test
   void anInterruptEndsTheWaitForRoom() {
     Work work = new Work();
-    try (Merger<String, Result> merger = merger(work, 3)) {
-      merger.submit("k", List.of("running"));
+    try (RequestBatcher<String, Result> batcher = batcher(work, 3)) {
+      batcher.submit("k", List.of("running"));
       work.begun.acquireUninterruptibly();
-      merger.submit("k", List.of("queued"));
+      batcher.submit("k", List.of("queued"));
       Thread.currentThread().interrupt();
-      assertThrows(ElmoException.class, () -> merger.submit("k", List.of("held up")));
+      assertThrows(ElmoException.class, () -> batcher.submit("k", List.of("held up")));
       assertTrue(Thread.interrupted());
       work.permits.release(10);
     }
@@ -179,11 +180,11 @@ class MergerTest {
   @Test
   void aFutureCancelledBeforeItsRunIsDropped() {
     Work work = new Work();
-    try (Merger<String, Result> merger = merger(work, 100)) {
-      merger.submit("k", List.of("first"));
+    try (RequestBatcher<String, Result> batcher = batcher(work, 100)) {
+      batcher.submit("k", List.of("first"));
       work.begun.acquireUninterruptibly();
-      CompletableFuture<Result> dropped = merger.submit("k", List.of("dropped"));
-      CompletableFuture<Result> kept = merger.submit("k", List.of("kept"));
+      CompletableFuture<Result> dropped = batcher.submit("k", List.of("dropped"));
+      CompletableFuture<Result> kept = batcher.submit("k", List.of("kept"));
       assertTrue(dropped.cancel(true));
       work.permits.release(10);
       kept.join();
@@ -194,8 +195,8 @@ class MergerTest {
   @Test
   void theResultOfAFutureCancelledDuringItsRunIsClosed() {
     Work work = new Work();
-    try (Merger<String, Result> merger = merger(work, 100)) {
-      CompletableFuture<Result> future = merger.submit("k", List.of("late"));
+    try (RequestBatcher<String, Result> batcher = batcher(work, 100)) {
+      CompletableFuture<Result> future = batcher.submit("k", List.of("late"));
       work.begun.acquireUninterruptibly();
       assertTrue(future.cancel(true));
       work.permits.release();
@@ -207,8 +208,8 @@ class MergerTest {
   void aFailureReachesEachFutureOfTheRunAndNoOther() {
     ElmoException failure = new ElmoException("no luck");
     AtomicInteger runs = new AtomicInteger();
-    try (Merger<String, Result> merger =
-        new Merger<>(
+    try (RequestBatcher<String, Result> batcher =
+        new RequestBatcher<>(
             "m",
             (kind, sentences) -> {
               if (runs.incrementAndGet() == 1) {
@@ -220,9 +221,9 @@ class MergerTest {
             100,
             1,
             1)) {
-      CompletableFuture<Result> failed = merger.submit("k", List.of("a"));
+      CompletableFuture<Result> failed = batcher.submit("k", List.of("a"));
       assertSame(failure, assertThrows(CompletionException.class, failed::join).getCause());
-      assertEquals("b", merger.submit("k", List.of("b")).join().text);
+      assertEquals("b", batcher.submit("k", List.of("b")).join().text);
     }
   }
 
@@ -230,14 +231,14 @@ class MergerTest {
   void noCallerWaitsOnceAllAreBackThatTheLastRunAnswered() {
     Work work = new Work();
     work.permits.release(10);
-    try (Merger<String, Result> merger =
-        new Merger<>("the test's merger", work, Duration.ofHours(1), 6, 1, 1)) {
-      CompletableFuture<Result> a = merger.submit("k", List.of("a")); // 3 positions each: full
-      CompletableFuture<Result> b = merger.submit("k", List.of("b"));
+    try (RequestBatcher<String, Result> batcher =
+        new RequestBatcher<>("the test's batcher", work, Duration.ofHours(1), 6, 1, 1)) {
+      CompletableFuture<Result> a = batcher.submit("k", List.of("a")); // 3 positions each: full
+      CompletableFuture<Result> b = batcher.submit("k", List.of("b"));
       a.join();
       b.join();
-      CompletableFuture<Result> again = merger.submit("k", List.of()); // 2: not full any more
-      merger.submit("k", List.of()).join();
+      CompletableFuture<Result> again = batcher.submit("k", List.of()); // 2: not full any more
+      batcher.submit("k", List.of()).join();
       again.join(); // Within the test's minute, not in an hour.
     }
     assertEquals(List.of(List.of("k", "a", "b"), List.of("k", "", "")), work.runs);
@@ -258,13 +259,13 @@ class MergerTest {
             return 0;
           }
         };
-    try (Merger<Object, Result> merger =
-        new Merger<>("m", (k, sentences) -> List.of(), Duration.ofDays(1), 6, 1, 1)) {
-      CompletableFuture<Result> a = merger.submit(kind, List.of("a"));
-      CompletableFuture<Result> b = merger.submit(kind, List.of("b")); // full
+    try (RequestBatcher<Object, Result> batcher =
+        new RequestBatcher<>("m", (k, sentences) -> List.of(), Duration.ofDays(1), 6, 1, 1)) {
+      CompletableFuture<Result> a = batcher.submit(kind, List.of("a"));
+      CompletableFuture<Result> b = batcher.submit(kind, List.of("b")); // full
       assertSame(failure, assertThrows(CompletionException.class, a::join).getCause());
       assertSame(failure, assertThrows(CompletionException.class, b::join).getCause());
-      CompletableFuture<Result> c = merger.submit(kind, List.of("c", "d", "e", "f")); // and on
+      CompletableFuture<Result> c = batcher.submit(kind, List.of("c", "d", "e", "f")); // and on
       assertSame(failure, assertThrows(CompletionException.class, c::join).getCause());
     }
   }
@@ -278,8 +279,8 @@ class MergerTest {
         throw new IllegalStateException("stays open");
       }
     }
-    try (Merger<String, AutoCloseable> merger =
-        new Merger<>(
+    try (RequestBatcher<String, AutoCloseable> batcher =
+        new RequestBatcher<>(
             "m",
             (kind, sentences) -> {
               work.begun.release();
@@ -290,9 +291,9 @@ class MergerTest {
             9,
             1,
             1)) {
-      CompletableFuture<AutoCloseable> cancelled = merger.submit("k", List.of("a"));
-      CompletableFuture<AutoCloseable> answered = merger.submit("k", List.of("b"));
-      CompletableFuture<AutoCloseable> missing = merger.submit("k", List.of("c")); // full
+      CompletableFuture<AutoCloseable> cancelled = batcher.submit("k", List.of("a"));
+      CompletableFuture<AutoCloseable> answered = batcher.submit("k", List.of("b"));
+      CompletableFuture<AutoCloseable> missing = batcher.submit("k", List.of("c")); // full
       work.begun.acquireUninterruptibly();
       assertTrue(cancelled.cancel(false));
       work.permits.release();
@@ -306,37 +307,37 @@ class MergerTest {
   @Test
   void closingCompletesWhatWasSubmittedAndRefusesMore() {
     Work work = new Work();
-    Merger<String, Result> merger =
-        new Merger<>("the test's merger", work, Duration.ofHours(1), 100, 1, 1);
+    RequestBatcher<String, Result> batcher =
+        new RequestBatcher<>("the test's batcher", work, Duration.ofHours(1), 100, 1, 1);
     List<CompletableFuture<Result>> futures = new ArrayList<>();
     for (int i = 0; i < 10; i++) {
-      futures.add(merger.submit("k", List.of("s" + i)));
+      futures.add(batcher.submit("k", List.of("s" + i)));
     }
     work.permits.release(10);
-    merger.close(); // Does not wait for the hour to pass.
+    batcher.close(); // Does not wait for the hour to pass.
     for (int i = 0; i < 10; i++) {
       assertEquals("k s" + i, futures.get(i).getNow(null).text);
     }
     assertEquals(
-        "the test's merger was closed",
-        assertThrows(IllegalStateException.class, () -> merger.submit("k", List.of("x")))
+        "the test's batcher was closed",
+        assertThrows(IllegalStateException.class, () -> batcher.submit("k", List.of("x")))
             .getMessage());
-    merger.close();
+    batcher.close();
   }
 
   @Test
   void closingRefusesThoseThatWaitForRoom() throws Exception {
     Work work = new Work();
-    Merger<String, Result> merger = merger(work, 3);
-    merger.submit("k", List.of("running"));
+    RequestBatcher<String, Result> batcher = batcher(work, 3);
+    batcher.submit("k", List.of("running"));
     work.begun.acquireUninterruptibly();
-    merger.submit("k", List.of("queued"));
+    batcher.submit("k", List.of("queued"));
     CompletableFuture<Throwable> refused = new CompletableFuture<>();
     Thread waiting =
         new Thread(
             () -> {
               try {
-                merger.submit("k", List.of("held up"));
+                batcher.submit("k", List.of("held up"));
                 refused.complete(null);
               } catch (Throwable e) {
                 refused.complete(e);
@@ -346,7 +347,7 @@ class MergerTest {
     while (waiting.getState() != Thread.State.WAITING) {
       Thread.onSpinWait();
     }
-    Thread closer = new Thread(merger::close);
+    Thread closer = new Thread(batcher::close);
     closer.start();
     assertEquals(IllegalStateException.class, refused.get(30, TimeUnit.SECONDS).getClass());
     work.permits.release(10);
@@ -358,16 +359,16 @@ class MergerTest {
   void anActionOfAFutureMaySubmitAndClose() {
     Work work = new Work();
     work.permits.release(10);
-    Merger<String, Result> merger = merger(work, 3);
+    RequestBatcher<String, Result> batcher = batcher(work, 3);
     CompletableFuture<Result> second =
-        merger
+        batcher
             .submit("k", List.of("a"))
-            .thenCompose(first -> merger.submit("k", List.of("after", first.text)));
+            .thenCompose(first -> batcher.submit("k", List.of("after", first.text)));
     assertEquals("k after k a", second.join().text);
     CompletableFuture<Void> closed =
-        merger.submit("k", List.of("b")).thenAccept(result -> merger.close());
+        batcher.submit("k", List.of("b")).thenAccept(result -> batcher.close());
     assertNull(closed.join());
-    assertThrows(IllegalStateException.class, () -> merger.submit("k", List.of("x")));
+    assertThrows(IllegalStateException.class, () -> batcher.submit("k", List.of("x")));
     assertFalse(work.runs.isEmpty());
   }
 
@@ -375,10 +376,10 @@ class MergerTest {
   void whoFindsTheQueueFullIsNotHeldUpUntilTheDelayIsOver() {
     Work work = new Work();
     work.permits.release(10);
-    try (Merger<String, Result> merger =
-        new Merger<>("the test's merger", work, Duration.ofHours(1), 7, 1, 1)) {
-      CompletableFuture<Result> first = merger.submit("k", List.of("a", "b", "c")); // 5 positions
-      merger.submit("k", List.of("d")); // 3
+    try (RequestBatcher<String, Result> batcher =
+        new RequestBatcher<>("the test's batcher", work, Duration.ofHours(1), 7, 1, 1)) {
+      CompletableFuture<Result> first = batcher.submit("k", List.of("a", "b", "c")); // 5 positions
+      batcher.submit("k", List.of("d")); // 3
       assertEquals("k a b c", first.join().text); // Within the test's minute, not in an hour.
     }
   }
@@ -386,15 +387,16 @@ class MergerTest {
   @Test
   void aSecondRunOfADeviceBeginsOnceItIsFull() {
     Work work = new Work();
-    try (Merger<String, Result> merger = merger(work, 12, 1, 2)) { // 4 sentences of 3 positions
-      merger.submit("k", List.of("first"));
+    try (RequestBatcher<String, Result> batcher =
+        batcher(work, 12, 1, 2)) { // 4 sentences of 3 positions
+      batcher.submit("k", List.of("first"));
       work.begun.acquireUninterruptibly();
       for (int i = 0; i < 4; i++) {
-        merger.submit("k", List.of("s" + i));
+        batcher.submit("k", List.of("s" + i));
       }
       work.begun.acquireUninterruptibly(); // and the first goes on
       for (int i = 4; i < 8; i++) {
-        merger.submit("k", List.of("s" + i));
+        batcher.submit("k", List.of("s" + i));
       }
       assertEquals(2, work.runs.size()); // A third may not be under way.
       work.permits.release();
@@ -412,11 +414,11 @@ class MergerTest {
   @Test
   void whatIsNotFullBeginsWhenAnEarlierRunEnds() {
     Work work = new Work();
-    try (Merger<String, Result> merger = merger(work, 100, 1, 2)) {
-      merger.submit("k", List.of("first"));
+    try (RequestBatcher<String, Result> batcher = batcher(work, 100, 1, 2)) {
+      batcher.submit("k", List.of("first"));
       work.begun.acquireUninterruptibly();
-      CompletableFuture<Result> a = merger.submit("k", List.of("a"));
-      CompletableFuture<Result> b = merger.submit("k", List.of("b"));
+      CompletableFuture<Result> a = batcher.submit("k", List.of("a"));
+      CompletableFuture<Result> b = batcher.submit("k", List.of("b"));
       work.permits.release(2);
       assertEquals("k a", a.join().text);
       assertEquals("k b", b.join().text);
@@ -427,13 +429,13 @@ class MergerTest {
   @Test
   void onSeveralDevicesRunsBeginSideBySide() {
     Work work = new Work();
-    try (Merger<String, Result> merger = merger(work, 100, 2, 4)) {
-      merger.submit("k", List.of("a"));
+    try (RequestBatcher<String, Result> batcher = batcher(work, 100, 2, 4)) {
+      batcher.submit("k", List.of("a"));
       work.begun.acquireUninterruptibly();
-      merger.submit("k", List.of("b"));
+      batcher.submit("k", List.of("b"));
       work.begun.acquireUninterruptibly();
-      merger.submit("k", List.of("c")); // Not full: it waits for one of them to end.
-      merger.submit("k", List.of("d"));
+      batcher.submit("k", List.of("c")); // Not full: it waits for one of them to end.
+      batcher.submit("k", List.of("d"));
       work.permits.release(3);
     }
     assertEquals(List.of(List.of("k", "a"), List.of("k", "b"), List.of("k", "c", "d")), work.runs);
@@ -442,14 +444,14 @@ class MergerTest {
   @Test
   void closingWaitsForAllRunsUnderWay() {
     Work work = new Work();
-    Merger<String, Result> merger = merger(work, 3, 1, 3);
+    RequestBatcher<String, Result> batcher = batcher(work, 3, 1, 3);
     List<CompletableFuture<Result>> futures = new ArrayList<>();
     for (int i = 0; i < 3; i++) {
-      futures.add(merger.submit("k", List.of("s" + i)));
+      futures.add(batcher.submit("k", List.of("s" + i)));
       work.begun.acquireUninterruptibly();
     }
-    futures.add(merger.submit("k", List.of("s3")));
-    Thread closer = new Thread(merger::close);
+    futures.add(batcher.submit("k", List.of("s3")));
+    Thread closer = new Thread(batcher::close);
     closer.start();
     while (closer.getState() != Thread.State.WAITING) {
       Thread.onSpinWait();
@@ -468,8 +470,8 @@ class MergerTest {
     AtomicInteger most = new AtomicInteger();
     AtomicInteger answered = new AtomicInteger();
     List<Thread> threads = new ArrayList<>();
-    try (Merger<String, Result> merger =
-        new Merger<>(
+    try (RequestBatcher<String, Result> batcher =
+        new RequestBatcher<>(
             "m",
             (kind, sentences) -> {
               most.accumulateAndGet(underWay.incrementAndGet(), Math::max);
@@ -490,8 +492,8 @@ class MergerTest {
             new Thread(
                 () -> {
                   for (int i = 0; i < 500; i++) {
-                    CompletableFuture<Result> one = merger.submit(name, List.of(name + i));
-                    CompletableFuture<Result> two = merger.submit("all", List.of(name + i));
+                    CompletableFuture<Result> one = batcher.submit(name, List.of(name + i));
+                    CompletableFuture<Result> two = batcher.submit("all", List.of(name + i));
                     if (!one.join().text.equals(name + i) || !two.join().text.equals(name + i)) {
                       wrong.incrementAndGet();
                     }
@@ -499,7 +501,7 @@ class MergerTest {
                 }));
       }
       threads.forEach(Thread::start);
-      threads.forEach(MergerTest::join);
+      threads.forEach(RequestBatcherTest::join);
       assertEquals(0, wrong.get());
     }
     assertEquals(8 * 2 * 500, answered.get());
@@ -514,59 +516,61 @@ class MergerTest {
     }
   }
 
-  /** Work that sentences join; the test answers. */
-  private static final class Joining implements Merger.Join<String, Result> {
+  /** Work that sentences join; the test completion. */
+  private static final class Continuous implements RequestBatcher.ContinuousWork<String, Result> {
     final List<List<String>> joined = Collections.synchronizedList(new ArrayList<>());
-    final List<Merger.Answers<Result>> answers = Collections.synchronizedList(new ArrayList<>());
+    final List<RequestBatcher.Completion<Result>> completion =
+        Collections.synchronizedList(new ArrayList<>());
     final Semaphore begun = new Semaphore(0);
     volatile int room = 100;
 
     @Override
-    public void join(String kind, List<List<String>> sentences, Merger.Answers<Result> answers) {
+    public void start(
+        String kind, List<List<String>> sentences, RequestBatcher.Completion<Result> completion) {
       List<String> all = new ArrayList<>(List.of(kind));
       sentences.forEach(sentence -> all.add(String.join(" ", sentence)));
       joined.add(all);
-      this.answers.add(answers);
+      this.completion.add(completion);
       begun.release();
     }
 
-    Merger<String, Result> merger() {
-      return new Merger<>("the test's merger", this, () -> room, 12);
+    RequestBatcher<String, Result> batcher() {
+      return new RequestBatcher<>("the test's batcher", this, () -> room, 12);
     }
   }
 
   @Test
   void whereThereIsRoomASentenceJoinsThoseUnderWay() {
-    Joining work = new Joining();
-    try (Merger<String, Result> merger = work.merger()) {
-      CompletableFuture<Result> a = merger.submit("k", List.of("a"));
+    Continuous work = new Continuous();
+    try (RequestBatcher<String, Result> batcher = work.batcher()) {
+      CompletableFuture<Result> a = batcher.submit("k", List.of("a"));
       work.begun.acquireUninterruptibly();
-      CompletableFuture<Result> b = merger.submit("other", List.of("b"));
+      CompletableFuture<Result> b = batcher.submit("other", List.of("b"));
       work.begun.acquireUninterruptibly(); // though nothing was answered
       assertEquals(List.of(List.of("k", "a"), List.of("other", "b")), work.joined);
-      work.answers.get(1).put(0, new Result("second"), null);
+      work.completion.get(1).complete(0, new Result("second"), null);
       assertEquals("second", b.join().text);
       assertFalse(a.isDone());
-      work.answers.get(0).put(0, new Result("first"), null);
+      work.completion.get(0).complete(0, new Result("first"), null);
       assertEquals("first", a.join().text);
     }
   }
 
   @Test
   void whatFindsNoRoomJoinsTogetherOnceThereIsSome() {
-    Joining work = new Joining();
-    try (Merger<String, Result> merger = work.merger()) {
-      merger.submit("k", List.of("first"));
+    Continuous work = new Continuous();
+    try (RequestBatcher<String, Result> batcher = work.batcher()) {
+      batcher.submit("k", List.of("first"));
       work.begun.acquireUninterruptibly();
       work.room = 0;
       List<CompletableFuture<Result>> waiting = new ArrayList<>();
       for (String kind : List.of("k", "other", "k", "k")) { // 3 positions each: full
-        waiting.add(merger.submit(kind, List.of("s" + waiting.size())));
+        waiting.add(batcher.submit(kind, List.of("s" + waiting.size())));
       }
       assertTrue(waiting.get(2).cancel(false));
       assertFalse(work.begun.tryAcquire());
       work.room = 1;
-      work.answers.get(0).put(0, new Result("x"), null);
+      work.completion.get(0).complete(0, new Result("x"), null);
       work.begun.acquireUninterruptibly(3);
       assertEquals(
           List.of(
@@ -575,48 +579,50 @@ class MergerTest {
               List.of("other", "s1"),
               List.of("k", "s3")),
           work.joined);
-      work.answers.subList(1, 4).forEach(answers -> answers.put(0, new Result("x"), null));
+      work.completion
+          .subList(1, 4)
+          .forEach(completion -> completion.complete(0, new Result("x"), null));
     }
   }
 
   @Test
   void aJoinTakesNoMoreThanThereIsRoomFor() {
-    Joining work = new Joining();
+    Continuous work = new Continuous();
     work.room = 0;
-    try (Merger<String, Result> merger = work.merger()) {
+    try (RequestBatcher<String, Result> batcher = work.batcher()) {
       for (int i = 0; i < 3; i++) {
-        merger.submit("k", List.of("s" + i));
+        batcher.submit("k", List.of("s" + i));
       }
       work.room = 3;
-      CompletableFuture<Result> last = merger.submit("k", List.of()); // It wakes the others.
+      CompletableFuture<Result> last = batcher.submit("k", List.of()); // It wakes the others.
       work.begun.acquireUninterruptibly(2);
       assertEquals(List.of(List.of("k", "s0", "s1", "s2"), List.of("k", "")), work.joined);
-      work.answers.get(1).put(0, new Result("last"), null);
+      work.completion.get(1).complete(0, new Result("last"), null);
       assertEquals("last", last.join().text);
       for (int i = 2; i >= 0; i--) { // in any order
-        work.answers.get(0).put(i, new Result("x"), null);
+        work.completion.get(0).complete(i, new Result("x"), null);
       }
     }
   }
 
   @Test
   void closingWaitsForAnswersAndClosesThoseThatNobodyWantsAnyMore() {
-    Joining work = new Joining();
-    Merger<String, Result> merger = work.merger();
-    CompletableFuture<Result> cancelled = merger.submit("k", List.of("a"));
+    Continuous work = new Continuous();
+    RequestBatcher<String, Result> batcher = work.batcher();
+    CompletableFuture<Result> cancelled = batcher.submit("k", List.of("a"));
     work.begun.acquireUninterruptibly();
-    CompletableFuture<Result> failed = merger.submit("k", List.of("b"));
+    CompletableFuture<Result> failed = batcher.submit("k", List.of("b"));
     work.begun.acquireUninterruptibly();
     assertTrue(cancelled.cancel(false));
-    Thread closer = new Thread(merger::close);
+    Thread closer = new Thread(batcher::close);
     closer.start();
     while (closer.getState() != Thread.State.WAITING) {
       Thread.onSpinWait();
     }
     Result late = new Result("late");
     ElmoException failure = new ElmoException("no luck");
-    work.answers.get(0).put(0, late, null);
-    work.answers.get(1).put(0, null, failure);
+    work.completion.get(0).complete(0, late, null);
+    work.completion.get(1).complete(0, null, failure);
     join(closer);
     assertTrue(late.closed);
     assertSame(failure, assertThrows(CompletionException.class, failed::join).getCause());
@@ -626,20 +632,20 @@ class MergerTest {
   void aJoinThatThrowsFailsItsSentencesAndNoOther() {
     ElmoException failure = new ElmoException("no luck");
     AtomicInteger joins = new AtomicInteger();
-    try (Merger<String, Result> merger =
-        new Merger<>(
+    try (RequestBatcher<String, Result> batcher =
+        new RequestBatcher<>(
             "m",
-            (kind, sentences, answers) -> {
+            (kind, sentences, completion) -> {
               if (joins.incrementAndGet() == 1) {
                 throw failure;
               }
-              answers.put(0, new Result(sentences.get(0).get(0)), null);
+              completion.complete(0, new Result(sentences.get(0).get(0)), null);
             },
             () -> 1,
             12)) {
-      CompletableFuture<Result> first = merger.submit("k", List.of("a"));
+      CompletableFuture<Result> first = batcher.submit("k", List.of("a"));
       assertSame(failure, assertThrows(CompletionException.class, first::join).getCause());
-      assertEquals("b", merger.submit("k", List.of("b")).join().text);
+      assertEquals("b", batcher.submit("k", List.of("b")).join().text);
     }
   }
 }

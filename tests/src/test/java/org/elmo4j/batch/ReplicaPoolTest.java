@@ -19,7 +19,7 @@ import org.elmo4j.weights.WeightStore;
 import org.junit.jupiter.api.Test;
 
 /** Which replica a call goes to; three on the CPU here. */
-class ReplicasTest {
+class ReplicaPoolTest {
   private static final List<Device> THREE = Collections.nCopies(3, Device.cpu());
 
   private static Embedder load(Device device) {
@@ -45,13 +45,13 @@ class ReplicasTest {
     return List.of(Collections.nCopies(tokens, "x"));
   }
 
-  private static int next(Replicas replicas, int tokens) {
+  private static int next(ReplicaPool replicas, int tokens) {
     return replicas.run(null, sentence(tokens), replicas.all()::indexOf);
   }
 
   @Test
   void replicasWithNothingToDoTakeTurns() {
-    try (Replicas replicas = new Replicas(THREE, ReplicasTest::load)) {
+    try (ReplicaPool replicas = new ReplicaPool(THREE, ReplicaPoolTest::load)) {
       List<Integer> used = new ArrayList<>();
       for (int i = 0; i < 7; i++) {
         used.add(i % 2 == 0 ? next(replicas, i) : replicas.all().indexOf(replicas.pick()));
@@ -62,7 +62,7 @@ class ReplicasTest {
 
   @Test
   void aCallGoesToTheReplicaWithTheFewestPositions() {
-    try (Replicas replicas = new Replicas(THREE, ReplicasTest::load)) {
+    try (ReplicaPool replicas = new ReplicaPool(THREE, ReplicaPoolTest::load)) {
       List<Integer> used = new ArrayList<>();
       replicas.run(
           null,
@@ -89,7 +89,7 @@ class ReplicasTest {
 
   @Test
   void aCallThatStaysOnAReplicaCountsThere() {
-    try (Replicas replicas = new Replicas(THREE, ReplicasTest::load)) {
+    try (ReplicaPool replicas = new ReplicaPool(THREE, ReplicaPoolTest::load)) {
       Embedder first = replicas.pick();
       replicas.run(
           first,
@@ -105,7 +105,7 @@ class ReplicasTest {
 
   @Test
   void aCallThatFailsIsUnderWayNoMore() {
-    try (Replicas replicas = new Replicas(THREE, ReplicasTest::load)) {
+    try (ReplicaPool replicas = new ReplicaPool(THREE, ReplicaPoolTest::load)) {
       for (int i = 0; i < 3; i++) {
         assertThrows(
             ElmoException.class,
@@ -128,7 +128,7 @@ class ReplicasTest {
     assertThrows(
         ElmoException.class,
         () ->
-            new Replicas(
+            new ReplicaPool(
                 THREE,
                 device -> {
                   asked.add(device);

@@ -19,44 +19,45 @@ import java.util.function.IntSupplier;
 import org.elmo4j.ElmoException;
 
 /**
- * Has sentences that many threads hand in done together, in one of two ways. Where the work admits
- * sentences to those under way, they begin as soon as it has room. Where it does whole runs, a run
- * begins when enough positions wait, or when the first that waits has waited long enough; while it
- * goes on, the next one gathers, and begins too where several may be under way and it is full. What
- * waits is bounded: who brings more is held up. Any number of threads may use it.
+ * Batches sentences that many threads submit (dynamic batching). There are two modes. In continuous
+ * mode a sentence joins those that are already running as soon as the work has a free slot. In
+ * batch mode sentences wait until enough positions are queued, or until the oldest has waited long
+ * enough, and then run together; the next batch collects meanwhile, and starts early if it is full
+ * and the work allows several runs at once. The queue is bounded: a thread that submits to a full
+ * queue waits. Any number of threads may use it.
  *
  * @param <K> what a sentence asks for; only sentences that ask for equal things run together
  * @param <R> a result
  */
-public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
-  /** Work in whole runs. */
+public final class RequestBatcher<K, R extends AutoCloseable> implements AutoCloseable {
+  /** Work that runs whole batches. */
   @FunctionalInterface
-  public interface Run<K, R> {
+  public interface BatchWork<K, R> {
     /** One result a sentence, in order. */
     List<R> run(K kind, List<List<String>> sentences);
   }
 
-  /** Work that sentences join while others are under way. */
+  /** Work that takes new sentences while others are running. */
   @FunctionalInterface
-  public interface Join<K, R> {
-    /** Lets sentences join. Throws only if it has told nothing of any. */
-    void join(K kind, List<List<String>> sentences, Answers<R> answers);
+  public interface ContinuousWork<K, R> {
+    /** Starts sentences and returns. It may throw only if it has not completed any of them. */
+    void start(K kind, List<List<String>> sentences, Completion<R> completion);
   }
 
-  /** Takes what became of each sentence: once, from any thread. */
+  /** Receives the outcome of each sentence: once, on any thread. */
   @FunctionalInterface
-  public interface Answers<R> {
+  public interface Completion<R> {
     /**
-     * The answer to one.
+     * Completes one sentence.
      *
-     * @param sentence which of those that began together
-     * @param result null where it failed
-     * @param failure null where it did not
+     * @param sentence its index among those that started together
+     * @param result null if it failed
+     * @param failure null if it succeeded
      */
-    void put(int sentence, R result, Throwable failure);
+    void complete(int sentence, R result, Throwable failure);
   }
 
-  /** A sentence that was handed in; as a task, it completes its future. */
+  /** A queued sentence. Run as a task, it completes its future. */
   private final class Request implements Runnable {
     final K kind;
     final List<String> sentence;
@@ -72,7 +73,7 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
 
     @Override
     public void run() {
-      completing = Thread.currentThread();
+      completionThread = Thread.currentThread();
       try {
         if (failure != null) {
           future.completeExceptionally(failure);
@@ -90,8 +91,8 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
   }
 
   private final String owner;
-  private final Join<K, R> work;
-  private final IntSupplier admitted; // how many sentences may join; null for whole runs
+  private final ContinuousWork<K, R> work;
+  private final IntSupplier freeSlots; // how many sentences may start now; null in batch mode
   private final long delay; // ns
   private final long maxPositions;
   private final int devices;
@@ -101,44 +102,45 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
   // users hang on to them holds up no run.
   private final ExecutorService runner;
   private final ExecutorService completer = threads("elmo4j-results", 1);
-  private volatile Thread completing;
+  private volatile Thread completionThread;
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition arrival = lock.newCondition();
-  private final Condition room = lock.newCondition();
+  private final Condition notFull = lock.newCondition();
   private final Condition idle = lock.newCondition();
   private final Deque<Request> queue = new ArrayDeque<>();
   private long queuedPositions;
   private long lastEnd = System.nanoTime() - Long.MAX_VALUE / 2;
-  private int expected; // requests that may wait soon after the last run
-  private boolean attended; // a runner looks after the queue: one, with a run still to take
-  private int underWay; // runs that were taken
-  private int unanswered; // requests of these, and of earlier ones
+  private int expected; // requests that may arrive soon after the last run
+  private boolean runnerActive; // a runner thread serves the queue; at most one does
+  private int underWay; // runs that have started and not ended
+  private int incomplete; // requests that have left the queue and are not complete
   private boolean closed;
 
   /**
-   * Has sentences join those under way. Nothing waits yet.
+   * Continuous mode.
    *
-   * @param owner what is closed, in messages
-   * @param admitted how many had better join now; asked again whenever one is done
-   * @param maxPositions positions (tokens and two boundaries a sentence) that join at once, and of
-   *     what waits; a single sentence may have more
+   * @param owner what a message calls the owner that was closed
+   * @param freeSlots how many sentences should start now; asked again whenever one completes
+   * @param maxPositions positions (tokens and two boundaries a sentence) that start at once, and
+   *     the limit of the queue; a single sentence may have more
    */
-  public Merger(String owner, Join<K, R> work, IntSupplier admitted, long maxPositions) {
+  public RequestBatcher(
+      String owner, ContinuousWork<K, R> work, IntSupplier freeSlots, long maxPositions) {
     this.owner = owner;
     this.work = work;
-    this.admitted = admitted;
+    this.freeSlots = freeSlots;
     this.maxPositions = maxPositions;
     delay = 0;
     devices = 1;
     maxRuns = 1;
-    runner = threads("elmo4j-merger", 1);
+    runner = threads("elmo4j-requestBatcher", 1);
   }
 
   /**
-   * Merges sentences into runs. Nothing waits yet.
+   * Batch mode.
    *
-   * @param owner what is closed, in messages
+   * @param owner what a message calls the owner that was closed
    * @param maxDelay how long a sentence waits for others while nothing runs, unless all are there
    *     that the last run answered
    * @param maxPositions positions (tokens and two boundaries a sentence) of one run, and of what
@@ -148,21 +150,21 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
    * @param maxRuns how many may be under way at a time; those beyond {@code devices} begin only
    *     when they are full, so that small requests still run together
    */
-  public Merger(
+  public RequestBatcher(
       String owner,
-      Run<K, R> work,
+      BatchWork<K, R> work,
       Duration maxDelay,
       long maxPositions,
       int devices,
       int maxRuns) {
     this.owner = owner;
-    this.work = (kind, sentences, answers) -> runWhole(work, kind, sentences, answers);
-    this.admitted = null;
+    this.work = (kind, sentences, completion) -> runWhole(work, kind, sentences, completion);
+    this.freeSlots = null;
     this.delay = maxDelay.toNanos();
     this.maxPositions = maxPositions;
     this.devices = devices;
     this.maxRuns = maxRuns;
-    runner = threads("elmo4j-merger", maxRuns);
+    runner = threads("elmo4j-requestBatcher", maxRuns);
   }
 
   private static ExecutorService threads(String name, int count) {
@@ -183,8 +185,8 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
   }
 
   /**
-   * Hands in a sentence. Waits while too much waits already. A future that is cancelled before its
-   * run begins is dropped.
+   * Queues a sentence. Waits while the queue is full. A future that is cancelled before its run
+   * starts is dropped.
    *
    * @throws IllegalStateException once closed
    * @throws ElmoException if the thread is interrupted while it waits; it stays interrupted
@@ -194,14 +196,14 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     try {
       int positions = Batches.positions(sentence);
       while (!closed && !queue.isEmpty() && queuedPositions + positions > maxPositions) {
-        arrival.signal(); // What waits for more gets no more: it is full.
-        room.await();
+        arrival.signal(); // The queue is full, so waiting for more is useless.
+        notFull.await();
       }
       if (closed) {
         throw new IllegalStateException(owner + " was closed");
       }
       Request request = new Request(kind, sentence);
-      attend();
+      ensureRunner();
       queue.add(request);
       queuedPositions += positions;
       arrival.signal();
@@ -214,19 +216,19 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     }
   }
 
-  /** Sees to it that somebody looks after the queue, unless enough is under way. */
-  private void attend() {
-    if (!attended && underWay < maxRuns) {
+  /** Starts a runner for the queue if there is none and another run may start. */
+  private void ensureRunner() {
+    if (!runnerActive && underWay < maxRuns) {
       runner.execute(this::runAll); // Waits for the lock. No thread to be had: it throws.
-      attended = true;
+      runnerActive = true;
     }
   }
 
   private void runAll() {
     try {
-      for (List<Request> run; (run = next()) != null; ) {
-        begin(run);
-        if (!goOn()) {
+      for (List<Request> run; (run = awaitRun()) != null; ) {
+        startRun(run);
+        if (!keepsRunning()) {
           return;
         }
       }
@@ -236,23 +238,26 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     }
   }
 
-  private void begin(List<Request> run) {
+  private void startRun(List<Request> run) {
     try {
       List<List<String>> sentences = new ArrayList<>(run.size());
       run.forEach(request -> sentences.add(request.sentence));
-      work.join(
-          run.get(0).kind, sentences, (i, result, failure) -> answer(run.get(i), result, failure));
+      work.start(
+          run.get(0).kind,
+          sentences,
+          (i, result, failure) -> complete(run.get(i), result, failure));
     } catch (Throwable e) {
-      run.forEach(request -> answer(request, null, e));
+      run.forEach(request -> complete(request, null, e));
     }
   }
 
-  private void runWhole(Run<K, R> work, K kind, List<List<String>> sentences, Answers<R> answers) {
+  private void runWhole(
+      BatchWork<K, R> work, K kind, List<List<String>> sentences, Completion<R> completion) {
     List<R> results;
     try {
       results = work.run(kind, sentences);
     } finally {
-      noteEnd(sentences.size());
+      recordEnd(sentences.size());
     }
     for (int i = 0; i < sentences.size(); i++) {
       R result = null;
@@ -262,12 +267,12 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
       } catch (Throwable e) {
         failure = e;
       }
-      answers.put(i, result, failure);
+      completion.complete(i, result, failure);
     }
   }
 
-  /** Those whose results go out now may come again, and those that wait already are there. */
-  private void noteEnd(int handedOut) {
+  /** Callers that get a result now may submit again soon; those in the queue are here already. */
+  private void recordEnd(int handedOut) {
     lock.lock();
     try {
       lastEnd = System.nanoTime();
@@ -277,22 +282,25 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     }
   }
 
-  /** After a run began or, whole, ended: whether this runner looks after the queue again. */
-  private boolean goOn() {
+  /**
+   * Called after a run started (continuous mode) or ended (batch mode). Returns whether this thread
+   * shall serve the queue again.
+   */
+  private boolean keepsRunning() {
     lock.lock();
     try {
       underWay--;
       arrival.signal(); // What waited for a run to end may begin.
-      boolean mine = !attended;
-      attended = true;
+      boolean mine = !runnerActive;
+      runnerActive = true;
       return mine;
     } finally {
       lock.unlock();
     }
   }
 
-  /** Completes a future on the thread that is there for it, or here if it cannot be had. */
-  private void answer(Request request, R result, Throwable failure) {
+  /** Completes a future on the completion thread, or on this thread if there is none. */
+  private void complete(Request request, R result, Throwable failure) {
     request.result = result;
     request.failure = failure;
     try {
@@ -302,11 +310,11 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     }
     lock.lock();
     try {
-      if (--unanswered == 0) {
+      if (--incomplete == 0) {
         idle.signalAll();
       }
-      if (admitted != null && admitted.getAsInt() > 0) {
-        arrival.signal(); // It has made room.
+      if (freeSlots != null && freeSlots.getAsInt() > 0) {
+        arrival.signal(); // It has made notFull.
       }
     } finally {
       lock.unlock();
@@ -316,9 +324,9 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
   private void failAll(Throwable failure) {
     lock.lock();
     try {
-      attended = false;
+      runnerActive = false;
       idle.signalAll();
-      room.signalAll();
+      notFull.signalAll();
       for (int left = queue.size(); left > 0; left--) { // An action may submit again.
         Request request = queue.poll();
         queuedPositions -= request.positions();
@@ -338,32 +346,32 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     }
   }
 
-  /** Waits for enough, or for long enough; null once the queue is empty. */
-  private List<Request> next() {
+  /** Waits until a run may start and dequeues it; null once the queue is empty. */
+  private List<Request> awaitRun() {
     lock.lock();
     try {
       while (true) {
         dropCancelled();
         if (queue.isEmpty()) {
-          attended = false;
+          runnerActive = false;
           idle.signalAll();
           return null;
         }
         int most = Integer.MAX_VALUE;
         long wait;
-        if (admitted != null) {
-          most = admitted.getAsInt();
+        if (freeSlots != null) {
+          most = freeSlots.getAsInt();
           wait = most > 0 ? 0 : Long.MAX_VALUE;
         } else {
           wait = untilDue();
         }
         if (wait <= 0) {
-          return take(most);
+          return dequeue(most);
         }
         try {
           arrival.awaitNanos(wait);
         } catch (InterruptedException e) {
-          return take(Math.max(1, most)); // Nobody interrupts this thread; if so, it hurries.
+          return dequeue(Math.max(1, most)); // Nobody interrupts this thread; if so, it hurries.
         }
       }
     } finally {
@@ -371,7 +379,7 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     }
   }
 
-  /** Nanoseconds until what waits shall begin as a run. */
+  /** Nanoseconds until the queued sentences shall start as a run. */
   private long untilDue() {
     // Those whose results have just gone out get their chance to come again: callers that wait for
     // each result would else fall into two groups that take turns. Once they are all here there is
@@ -381,7 +389,7 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     boolean free = underWay < devices;
     if (closed
         || queuedPositions >= maxPositions
-        || lock.hasWaiters(room)
+        || lock.hasWaiters(notFull)
         || free && sinceEnd < delay && queue.size() >= expected) {
       return 0;
     }
@@ -394,13 +402,13 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
       if (request.future.isDone()) {
         i.remove();
         queuedPositions -= request.positions();
-        room.signalAll();
+        notFull.signalAll();
       }
     }
   }
 
-  /** The first that waits and others of its kind, so many at most. */
-  private List<Request> take(int most) {
+  /** Removes the oldest request and others of its kind from the queue, at most so many. */
+  private List<Request> dequeue(int most) {
     List<Request> run = new ArrayList<>();
     K kind = queue.peek().kind;
     long positions = 0;
@@ -424,13 +432,13 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
       }
     }
     queuedPositions -= positions;
-    room.signalAll();
+    notFull.signalAll();
     underWay++;
-    unanswered += run.size();
-    attended = false;
+    incomplete += run.size();
+    runnerActive = false;
     if (!queue.isEmpty()) {
       try {
-        attend();
+        ensureRunner();
       } catch (Throwable e) {
         // Without a thread more the rest waits for the end of this run.
       }
@@ -439,8 +447,8 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
   }
 
   /**
-   * Takes nothing more, and waits until all that was handed in is done. From within a future's own
-   * actions it does not wait for these. Harmless when repeated.
+   * Accepts no more sentences and waits until all that were submitted are complete. Called from an
+   * action of a future, it does not wait for that action. May be called again.
    */
   @Override
   public void close() {
@@ -448,8 +456,8 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     try {
       closed = true;
       arrival.signal();
-      room.signalAll();
-      while (attended || underWay > 0 || unanswered > 0) {
+      notFull.signalAll();
+      while (runnerActive || underWay > 0 || incomplete > 0) {
         idle.awaitUninterruptibly();
       }
     } finally {
@@ -458,7 +466,7 @@ public final class Merger<K, R extends AutoCloseable> implements AutoCloseable {
     runner.shutdown();
     completer.shutdown();
     boolean interrupted = false;
-    while (Thread.currentThread() != completing) {
+    while (Thread.currentThread() != completionThread) {
       try {
         if (completer.awaitTermination(1, TimeUnit.HOURS)) {
           break;

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "team.h"
+#include "work_sharing.h"
 
 #include <gtest/gtest.h>
 
@@ -13,19 +13,19 @@ namespace elmo4j {
 namespace {
 
 // Jobs of few panels and of many in turn, as the projection and the gates are.
-TEST(TeamTest, EachPanelOfEachJobIsComputedOnce) {
+TEST(WorkSharingTest, EachPanelOfEachJobIsComputedOnce) {
   constexpr int kJobs = 40000, kMost = 300;
   for (int helpers = 0; helpers <= 3; helpers++) {
-    Team team;
+    WorkSharing sharing;
     std::vector<std::thread> threads;
     for (int i = 0; i < helpers; i++) {
-      threads.emplace_back([&] { team.help(); });
+      threads.emplace_back([&] { sharing.help(); });
     }
     int wrong = 0;
     for (int job = 0; job < kJobs; job++) {
       const int count = job % 2 ? kMost : job % 5;
       std::vector<std::atomic<int>> times(kMost);
-      team.share(count, [&](int64_t first, int64_t last) {
+      sharing.share(count, [&](int64_t first, int64_t last) {
         for (int64_t p = first; p < last; p++) {
           times[p]++;
         }
@@ -34,7 +34,7 @@ TEST(TeamTest, EachPanelOfEachJobIsComputedOnce) {
         wrong += times[p] != (p < count);
       }
     }
-    team.end();
+    sharing.end();
     for (std::thread& thread : threads) {
       thread.join();
     }

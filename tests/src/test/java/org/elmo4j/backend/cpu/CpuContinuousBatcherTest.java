@@ -18,7 +18,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.elmo4j.Precision;
 import org.elmo4j.backend.Batch;
-import org.elmo4j.backend.Flow;
+import org.elmo4j.backend.ContinuousBatcher;
 import org.elmo4j.backend.Memory;
 import org.elmo4j.backend.NativeMemory;
 import org.elmo4j.backend.Output;
@@ -31,7 +31,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Sentences under way together give what each gives alone. */
 @Timeout(120)
-class CpuFlowTest {
+class CpuContinuousBatcherTest {
   private static final int WORDS = 40;
   private static final ModelOptions OPTIONS =
       new ModelOptions(
@@ -91,14 +91,14 @@ class CpuFlowTest {
   }
 
   /** Joins, and notes what is told. */
-  private static final class Joined implements Flow.Done {
+  private static final class Added implements ContinuousBatcher.Listener {
     final Batch batch;
     final List<Output> outputs;
     final Throwable[] failures;
     final int[] told;
     final CountDownLatch left;
 
-    Joined(Batch batch, List<Output> outputs) {
+    Added(Batch batch, List<Output> outputs) {
       this.batch = batch;
       this.outputs = outputs;
       failures = new Throwable[batch.sentences()];
@@ -107,7 +107,7 @@ class CpuFlowTest {
     }
 
     @Override
-    public void done(int row, Throwable failure) {
+    public void complete(int row, Throwable failure) {
       synchronized (this) {
         failures[row] = failure;
         told[row]++;
@@ -115,7 +115,7 @@ class CpuFlowTest {
       left.countDown();
     }
 
-    Joined await() throws InterruptedException {
+    Added await() throws InterruptedException {
       assertTrue(left.await(60, TimeUnit.SECONDS), () -> left.getCount() + " were never told");
       synchronized (this) {
         for (int each : told) {
@@ -140,7 +140,7 @@ class CpuFlowTest {
                 zero,
                 zero,
                 new int[] {n},
-                Arrays.copyOfRange(batch.word(), first, first + n));
+                Arrays.copyOfRange(batch.tokenRow(), first, first + n));
         for (Output output : outputs) {
           Memory got = output.targets().get(r);
           try (Memory wanted = NativeMemory.allocate(got.bytes())) {
@@ -187,13 +187,13 @@ class CpuFlowTest {
     long before = Memory.liveBytes();
     try (CpuBackend backend = backend(threads);
         Memory words = words()) {
-      Flow flow = backend.flow();
-      int room = flow.room();
-      List<List<Joined>> joined = new ArrayList<>();
+      ContinuousBatcher batcher = backend.continuousBatcher();
+      int free = batcher.freeSlots();
+      List<List<Added>> added = new ArrayList<>();
       List<Thread> callers = new ArrayList<>();
       for (int t = 0; t < 6; t++) {
-        List<Joined> own = new ArrayList<>();
-        joined.add(own);
+        List<Added> own = new ArrayList<>();
+        added.add(own);
         Random random = new Random(t);
         Thread caller =
             new Thread(
@@ -206,8 +206,8 @@ class CpuFlowTest {
                     for (int k = 0; k <= random.nextInt(3); k++) {
                       outputs.add(layer(k, batch, random.nextInt(4) == 0));
                     }
-                    Joined one = new Joined(batch, outputs);
-                    flow.join(batch, words, outputs, one);
+                    Added one = new Added(batch, outputs);
+                    batcher.add(batch, words, outputs, one);
                     own.add(one);
                     if (random.nextBoolean()) {
                       try {
@@ -224,13 +224,13 @@ class CpuFlowTest {
       for (Thread caller : callers) {
         caller.join();
       }
-      for (List<Joined> own : joined) {
+      for (List<Added> own : added) {
         assertEquals(12, own.size());
-        for (Joined one : own) {
+        for (Added one : own) {
           one.await().assertRight(backend, words);
         }
       }
-      assertEquals(room, flow.room());
+      assertEquals(free, batcher.freeSlots());
     }
     assertEquals(before, Memory.liveBytes());
   }
@@ -239,35 +239,35 @@ class CpuFlowTest {
   void aShortSentenceOvertakesALongOneThatJoinedBeforeIt() throws Exception {
     try (CpuBackend backend = backend(2);
         Memory words = words()) {
-      Flow flow = backend.flow();
-      CountDownLatch joined = new CountDownLatch(1);
+      ContinuousBatcher batcher = backend.continuousBatcher();
+      CountDownLatch added = new CountDownLatch(1);
       CountDownLatch ended = new CountDownLatch(3);
       List<String> order = Collections.synchronizedList(new ArrayList<>());
-      List<Joined> all = new ArrayList<>();
+      List<Added> all = new ArrayList<>();
       List<String> names = List.of("first", "long", "short");
       int[] lengths = {2, 200, 5};
       for (int i = 0; i < 3; i++) {
         String name = names.get(i);
         Batch batch = batch(new Random(i), lengths[i]);
-        Joined one = new Joined(batch, List.of(layer(2, batch, false)));
+        Added one = new Added(batch, List.of(layer(2, batch, false)));
         all.add(one);
-        flow.join(
+        batcher.add(
             batch,
             words,
             one.outputs,
             (row, failure) -> {
               if (name.equals("first")) {
-                awaitUninterruptibly(joined); // The lane goes on with the other two.
+                awaitUninterruptibly(added); // The lane goes on with the other two.
               }
               order.add(name);
-              one.done(row, failure);
+              one.complete(row, failure);
               ended.countDown();
             });
       }
-      joined.countDown();
+      added.countDown();
       awaitUninterruptibly(ended);
       assertEquals(List.of("first", "short", "long"), order);
-      for (Joined one : all) {
+      for (Added one : all) {
         one.await().assertRight(backend, words);
       }
     }
@@ -284,20 +284,20 @@ class CpuFlowTest {
           Memory wanted = NativeMemory.allocate(bytes)) {
         float[] scales = {0.5f, 0.25f, 0.25f};
         Output output = new Output(2, scales, false, true, rows, List.of(got));
-        Joined joined = new Joined(batch, List.of());
-        backend.flow().join(batch, words, List.of(output), joined);
-        joined.await();
+        Added added = new Added(batch, List.of());
+        backend.continuousBatcher().add(batch, words, List.of(output), added);
+        added.await();
         // The batch by falling length, for the way of whole batches.
         int[] order = {1, 3, 0, 2};
         int[] length = Arrays.stream(order).map(r -> batch.length()[r]).toArray();
         int[] start = Arrays.stream(order).map(r -> batch.start()[r]).toArray();
-        Batch sorted = new Batch(order, order, start, length, batch.word());
+        Batch sorted = new Batch(order, order, start, length, batch.tokenRow());
         backend.run(
             List.of(sorted),
             words,
             null,
             List.of(new Output(2, scales, false, true, rows, List.of(wanted))));
-        Joined.assertSame(0, Joined.floats(wanted), Joined.floats(got));
+        Added.assertSame(0, Added.floats(wanted), Added.floats(got));
       }
     }
   }
@@ -306,28 +306,28 @@ class CpuFlowTest {
   void whatIsNewHadBetterWaitWhileALaneIsNearlyFull() throws Exception {
     try (CpuBackend backend = backend(2);
         Memory words = words()) {
-      Flow flow = backend.flow();
-      assertEquals(192, flow.room());
+      ContinuousBatcher batcher = backend.continuousBatcher();
+      assertEquals(192, batcher.freeSlots());
       int[] lengths = new int[150];
       Arrays.fill(lengths, 3);
       Batch batch = batch(new Random(1), lengths);
       CountDownLatch looked = new CountDownLatch(1);
       CountDownLatch first = new CountDownLatch(1);
-      Joined joined = new Joined(batch, List.of(layer(1, batch, true)));
-      flow.join(
+      Added added = new Added(batch, List.of(layer(1, batch, true)));
+      batcher.add(
           batch,
           words,
-          joined.outputs,
+          added.outputs,
           (row, failure) -> {
             first.countDown(); // one of them has left
             awaitUninterruptibly(looked);
-            joined.done(row, failure);
+            added.complete(row, failure);
           });
       awaitUninterruptibly(first);
-      assertEquals(0, flow.room());
+      assertEquals(0, batcher.freeSlots());
       looked.countDown();
-      joined.await().close();
-      assertEquals(192, flow.room());
+      added.await().close();
+      assertEquals(192, batcher.freeSlots());
     }
   }
 
@@ -344,17 +344,17 @@ class CpuFlowTest {
     long before = Memory.liveBytes();
     try (CpuBackend backend = backend(2);
         Memory words = words()) {
-      Flow flow = backend.flow();
+      ContinuousBatcher batcher = backend.continuousBatcher();
       Random random = new Random(2);
       Batch fine = batch(random, lengths(random, 30, 60));
-      Joined others = new Joined(fine, List.of(layer(2, fine, false)));
-      flow.join(fine, words, others.outputs, others);
+      Added others = new Added(fine, List.of(layer(2, fine, false)));
+      batcher.add(fine, words, others.outputs, others);
 
       Batch batch = batch(random, 5, 6, 7);
       Output all = layer(2, batch, false);
       Output twoTargets = new Output(2, all.scales(), false, true, 5, all.targets().subList(0, 2));
-      Joined one = new Joined(batch, List.of(all));
-      flow.join(batch, words, List.of(twoTargets), one);
+      Added one = new Added(batch, List.of(all));
+      batcher.add(batch, words, List.of(twoTargets), one);
       one.await();
       assertNull(one.failures[0]);
       assertNull(one.failures[1]);
@@ -362,9 +362,9 @@ class CpuFlowTest {
       one.close();
 
       // Nothing of it can begin.
-      Joined none = new Joined(batch, List.of());
+      Added none = new Added(batch, List.of());
       Output wrong = new Output(2, new float[0], false, true, 5, List.of());
-      flow.join(batch, words, List.of(wrong), none);
+      batcher.add(batch, words, List.of(wrong), none);
       none.await();
       assertInstanceOf(IndexOutOfBoundsException.class, none.failures[0]);
       assertSame(none.failures[0], none.failures[2]);
@@ -377,16 +377,16 @@ class CpuFlowTest {
   @Test
   void closingWaitsForWhatIsUnderWay() throws Exception {
     long before = Memory.liveBytes();
-    Joined joined;
+    Added added;
     try (Memory words = words()) {
       try (CpuBackend backend = backend(2)) {
         Batch batch = batch(new Random(1), 300, 2, 90);
-        joined = new Joined(batch, List.of(layer(2, batch, true)));
-        backend.flow().join(batch, words, joined.outputs, joined);
+        added = new Added(batch, List.of(layer(2, batch, true)));
+        backend.continuousBatcher().add(batch, words, added.outputs, added);
       }
-      assertEquals(0, joined.left.getCount());
+      assertEquals(0, added.left.getCount());
     }
-    joined.await().close();
+    added.await().close();
     assertEquals(before, Memory.liveBytes());
   }
 }

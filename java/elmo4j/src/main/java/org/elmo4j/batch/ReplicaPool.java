@@ -12,7 +12,7 @@ import org.elmo4j.Device;
  * (tokens and two boundaries a sentence) queued and under way, of equal ones the next in turn. Any
  * number of threads may use it; whoever closes it sees to it that no call is under way.
  */
-public final class Replicas implements AutoCloseable {
+public final class ReplicaPool implements AutoCloseable {
   private final List<Embedder> all = new ArrayList<>();
   private final long[] positions; // queued and under way, of each
   private int last; // which was picked last
@@ -22,7 +22,7 @@ public final class Replicas implements AutoCloseable {
    *
    * @param devices one or more
    */
-  public Replicas(List<Device> devices, Function<Device, Embedder> load) {
+  public ReplicaPool(List<Device> devices, Function<Device, Embedder> load) {
     positions = new long[devices.size()];
     last = devices.size() - 1;
     try {

@@ -5,8 +5,8 @@
 // is panels that anybody may compute, in any order: its owner publishes them as a job and takes
 // some at a time, and so do helpers, until none is left.
 
-#ifndef ELMO4J_CPU_TEAM_H_
-#define ELMO4J_CPU_TEAM_H_
+#ifndef ELMO4J_CPU_WORK_SHARING_H_
+#define ELMO4J_CPU_WORK_SHARING_H_
 
 #include <sched.h>
 #include <stdint.h>
@@ -16,7 +16,7 @@
 
 namespace elmo4j {
 
-class Team {
+class WorkSharing {
  public:
   // The owner: calls panels(first, last) for all of [0, count) between itself and helpers, on its
   // own thread and theirs, and returns when all have returned.
@@ -110,4 +110,4 @@ class Team {
 
 }  // namespace elmo4j
 
-#endif  // ELMO4J_CPU_TEAM_H_
+#endif  // ELMO4J_CPU_WORK_SHARING_H_
