@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.backend;
 
+import java.util.Arrays;
 import java.util.List;
-import java.util.stream.IntStream;
 
 /**
  * One tensor to compute: {@code sum_k scale[k] * layer_k}, layer 0 being the token representation.
@@ -37,12 +37,23 @@ public record Output(
 
   /** The highest layer that any of several sums needs. */
   public static int topLayer(List<Output> outputs) {
-    return outputs.stream().mapToInt(Output::topLayer).max().orElse(0);
+    int top = 0;
+    for (Output output : outputs) {
+      top = Math.max(top, output.topLayer());
+    }
+    return top;
   }
 
   /** The layers that the sum adds up, rising: those whose scale is not 0, or layer 0 for none. */
   public int[] terms() {
     int top = topLayer();
-    return IntStream.rangeClosed(0, top).filter(k -> scales[k] != 0 || top == 0).toArray();
+    int[] terms = new int[top + 1];
+    int count = 0;
+    for (int k = 0; k <= top; k++) { // No streams: this is done for each sentence of many.
+      if (scales[k] != 0 || top == 0) {
+        terms[count++] = k;
+      }
+    }
+    return count == terms.length ? terms : Arrays.copyOf(terms, count);
   }
 }

@@ -120,7 +120,7 @@ final class CpuBatchRun implements AutoCloseable {
     int count = 0;
     for (int k : output.terms()) {
       terms
-          .getPointer(count++)
+          .position(count++)
           .forward(k == 0 ? tokenRepresentations.floatPointer(0) : output(k, 0))
           .backward(k == 0 ? tokenRepresentations.floatPointer(0) : output(k, 1))
           .rows(k == 0 ? tokenRow : null)
@@ -134,7 +134,7 @@ final class CpuBatchRun implements AutoCloseable {
         .dim(projection)
         .max_length(output.maxLength())
         .term_count(count)
-        .terms(terms);
+        .terms(terms.position(0));
   }
 
   /** Which row of {@link #outputs} a position has in the output of layer 1 or more. */
@@ -198,7 +198,7 @@ final class CpuBatchRun implements AutoCloseable {
     for (Sum sum : sums) {
       List<Memory> targets = sum.output.targets();
       if (targets.size() == 1) {
-        mix(sum, from, to - from, row.getPointer(from), targets.get(0));
+        mix(sum, from, to - from, row.position(from), targets.get(0));
         continue;
       }
       for (int r = from; r < to; r++) { // Each has a target of its own, whose first row it takes.
@@ -210,7 +210,7 @@ final class CpuBatchRun implements AutoCloseable {
 
   /** Writes {@code n} sentences of the batch into one target. */
   private void mix(Sum sum, int from, int n, IntPointer rows, Memory target) {
-    part.sentences(n).start(start.getPointer(from)).length(length.getPointer(from)).row(rows);
+    part.sentences(n).start(start.position(from)).length(length.position(from)).row(rows);
     CpuKernels.elmo4j_cpu_scalar_mix(sum.kernel, part, target.floatPointer(0));
   }
 
