@@ -3,7 +3,6 @@
 package org.elmo4j.cli;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,6 +17,7 @@ import org.elmo4j.Layer;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.ScalarMix.LayerNorm;
 import org.elmo4j.text.TextSplitter;
+import org.elmo4j.weights.AtomicFile;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -109,7 +109,7 @@ final class PlotCommand implements Callable<Integer> {
     }
     ScalarMix mix = mixFile == null ? null : ScalarMix.load(mixFile);
     Figure figure = new Figure();
-    try (PendingFile file = PendingFile.create(output)) {
+    try (AtomicFile file = AtomicFile.create(output)) {
       if (mix != null) {
         drawMix(figure, mix);
       }
@@ -125,9 +125,7 @@ final class PlotCommand implements Callable<Integer> {
         }
       }
       byte[] bytes = (html ? figure.html() : figure.svg()).getBytes(StandardCharsets.UTF_8);
-      for (ByteBuffer left = ByteBuffer.wrap(bytes); left.hasRemaining(); ) {
-        file.channel().write(left);
-      }
+      file.stream().write(bytes);
       file.commit();
     }
     return 0;
