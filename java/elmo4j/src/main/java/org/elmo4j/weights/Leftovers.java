@@ -147,14 +147,16 @@ final class Leftovers {
    */
   static FileChannel createLocked(Path file) throws IOException {
     Path unlocked = file.resolveSibling(name() + ".new");
-    FileChannel channel =
-        FileChannel.open(
-            unlocked,
-            StandardOpenOption.CREATE_NEW,
-            StandardOpenOption.READ,
-            StandardOpenOption.WRITE,
-            LinkOption.NOFOLLOW_LINKS);
+    add(unlocked);
+    FileChannel channel = null;
     try {
+      channel =
+          FileChannel.open(
+              unlocked,
+              StandardOpenOption.CREATE_NEW,
+              StandardOpenOption.READ,
+              StandardOpenOption.WRITE,
+              LinkOption.NOFOLLOW_LINKS);
       try {
         channel.tryLock();
       } catch (IOException e) {
@@ -163,9 +165,13 @@ final class Leftovers {
       Files.move(unlocked, file);
       return channel;
     } catch (Throwable e) {
-      channel.close();
+      if (channel != null) {
+        channel.close();
+      }
       Files.deleteIfExists(unlocked);
       throw e;
+    } finally {
+      remove(unlocked);
     }
   }
 
