@@ -34,6 +34,10 @@ import picocli.CommandLine.Spec;
       "the weights of a mix (--mix), how alike a sentence's tokens are in each layer (--sentence),",
       "and one word's vectors in several sentences (--word), in two dimensions by PCA.",
       ""
+    },
+    footer = {
+      "  elmo plot --mix pos/mix.json --output mix.svg",
+      "  elmo plot --word bank --input bank.txt --output bank.html"
     })
 final class PlotCommand implements Callable<Integer> {
   private static final int MAX_TOKENS = 60;

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
+import java.io.BufferedWriter;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.io.Writer;
 import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
@@ -32,6 +32,10 @@ import picocli.CommandLine.Spec;
       "Tokens: a token and its label a line, a blank line behind each sentence. Sentences: a line's"
           + " label and its text. Columns are separated by tabs.",
       ""
+    },
+    footer = {
+      "  elmo predict pos \"He went to the bank.\"",
+      "  elmo predict pos --input book.txt --output tags.tsv"
     })
 final class PredictCommand implements Callable<Integer> {
   private static final int CHUNK_LINES = 1024;
@@ -68,7 +72,7 @@ final class PredictCommand implements Callable<Integer> {
       Writer writer =
           file == null
               ? command.commandLine().getOut()
-              : new PrintWriter(Channels.newWriter(file.channel(), StandardCharsets.UTF_8));
+              : new BufferedWriter(Channels.newWriter(file.channel(), StandardCharsets.UTF_8));
       List<String> texts = new ArrayList<>();
       for (String line; (line = lines.next()) != null; ) {
         texts.add(line);
