@@ -13,7 +13,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -44,7 +43,7 @@ class LauncherTest {
     }
     Files.createDirectories(checkout.resolve("java/elmo4j-cli/src"));
     Files.writeString(checkout.resolve("pom.xml"), "");
-    program("jdk/release", null, "JAVA_VERSION=\"17.0.1\"");
+    program("jdk/release", "JAVA_VERSION=\"17.0.1\"");
     program("jdk/bin/javac", "#!/bin/sh");
     program(
         "jdk/bin/java",
@@ -67,9 +66,7 @@ class LauncherTest {
   private void program(String name, String... lines) throws IOException {
     Path file = folder.resolve(name);
     Files.createDirectories(file.getParent());
-    List<String> text = new ArrayList<>(List.of(lines));
-    text.removeIf(line -> line == null);
-    Files.write(file, text);
+    Files.write(file, List.of(lines));
     Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
   }
 

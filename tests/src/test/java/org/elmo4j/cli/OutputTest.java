@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the tool writes, to whom, and what it says when it cannot. */
@@ -176,16 +177,27 @@ class OutputTest {
     }
   }
 
-  @Test
-  void nearCommandsAndOptionsAreSuggested() {
-    assertEquals(2, run("emebd", "x"));
-    assertTrue(err().contains("did you mean") && err().contains("embed"), this::err);
-    err.reset();
-    assertEquals(2, run("embed", "--layer", "top"));
-    assertTrue(err().contains("--layers"), this::err);
-    err.reset();
-    assertEquals(2, run("tset"));
-    assertTrue(err().contains("test"), this::err);
+  @ParameterizedTest
+  @CsvSource({
+    "emebd x, did you mean embed?",
+    "tset, did you mean test?",
+    "model, did you mean models?",
+    "Info, did you mean info?",
+    "embed --lyers top, did you mean --layers?",
+    "embed --lyers=top, did you mean --layers?",
+    "bench --run 3, did you mean --runs?",
+    "--hlep, did you mean --help?",
+  })
+  void nearCommandsAndOptionsAreSuggested(String args, String wanted) {
+    assertEquals(2, run(args.split(" ")));
+    assertTrue(err().contains(wanted), this::err);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"somethingelse", "embed --whatever"})
+  void nothingIsSuggestedWhereNothingIsNear(String args) {
+    assertEquals(2, run(args.split(" ")));
+    assertFalse(err().contains("did you mean"), this::err);
   }
 
   @Test

@@ -17,6 +17,8 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import org.elmo4j.ElmoException;
 import picocli.CommandLine;
@@ -175,13 +177,44 @@ public final class Main implements Runnable {
     return CommandLine.ExitCode.USAGE;
   }
 
-  /** Commands or options that what was typed may stand for. */
+  /** The command or option that what was typed is likely to stand for. */
   private static String near(CommandLine.ParameterException e) {
     if (!(e instanceof CommandLine.UnmatchedArgumentException unmatched)) {
       return "";
     }
-    List<String> names = unmatched.getSuggestions().stream().limit(3).toList();
-    return names.isEmpty() ? "" : "; did you mean " + String.join(" or ", names) + "?";
+    String typed = unmatched.getUnmatched().get(0).split("=", 2)[0];
+    CommandSpec command = e.getCommandLine().getCommandSpec();
+    List<String> names = new ArrayList<>(command.optionsMap().keySet());
+    if (!typed.startsWith("-")) {
+      names = List.copyOf(command.subcommands().keySet());
+    }
+    return names.stream()
+        .filter(name -> distance(typed, name) <= Math.min(2, name.length() / 2))
+        .min(Comparator.comparingInt(name -> distance(typed, name)))
+        .map(name -> "; did you mean " + name + "?")
+        .orElse("");
+  }
+
+  /** How many letters must be changed, put in, left out or exchanged with the next. */
+  private static int distance(String a, String b) {
+    int[][] d = new int[a.length() + 1][b.length() + 1];
+    for (int i = 0; i <= a.length(); i++) {
+      for (int j = 0; j <= b.length(); j++) {
+        if (i == 0 || j == 0) {
+          d[i][j] = i + j;
+          continue;
+        }
+        int change = a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1;
+        d[i][j] = Math.min(d[i - 1][j - 1] + change, Math.min(d[i - 1][j], d[i][j - 1]) + 1);
+        if (i > 1
+            && j > 1
+            && a.charAt(i - 1) == b.charAt(j - 2)
+            && a.charAt(i - 2) == b.charAt(j - 1)) {
+          d[i][j] = Math.min(d[i][j], d[i - 2][j - 2] + 1);
+        }
+      }
+    }
+    return d[a.length()][b.length()];
   }
 
   private int failed(Throwable e) {

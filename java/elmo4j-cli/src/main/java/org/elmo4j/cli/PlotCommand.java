@@ -225,14 +225,17 @@ final class PlotCommand implements Callable<Integer> {
     }
     double[] shares = new double[2];
     double[][] points = Pca.plane(vectors.toArray(new double[0][]), shares);
+    Object name = layer.kind() == Layer.Kind.ELMO ? "elmo" : layer;
     figure.points(
         "Where \"" + word + "\" lies",
-        String.format(
-            Locale.ROOT,
-            "%s in two dimensions: PCA, %.0f and %.0f per cent of the variance",
-            layer.kind() == Layer.Kind.ELMO ? "elmo" : layer,
-            100 * shares[0],
-            100 * shares[1]),
+        shares[0] == 0
+            ? String.format(Locale.ROOT, "%s: all %d vectors are equal", name, n)
+            : String.format(
+                Locale.ROOT,
+                "%s in two dimensions: PCA, %.0f and %.0f per cent of the variance",
+                name,
+                100 * shares[0],
+                100 * shares[1]),
         points,
         contexts);
   }
