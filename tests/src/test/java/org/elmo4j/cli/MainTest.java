@@ -579,7 +579,7 @@ class MainTest {
         new OutputStream() {
           @Override
           public void write(int b) throws IOException {
-            throw new IOException("Broken pipe");
+            throw new IOException("No space left on device");
           }
         };
     for (String[] args : new String[][] {{"embed", "a b"}, {"embed", "--format", "jsonl", "a b"}}) {

@@ -58,7 +58,8 @@ import picocli.CommandLine.Spec;
           + " at the end: the worst cosine of any token and layer. Default model: random weights of the"
           + " original's size.",
       ""
-    })
+    },
+    footer = {"  elmo bench", "  elmo bench --model small --precision bf16 --json"})
 final class BenchCommand implements Callable<Integer> {
   private static final String PROSE = "/org/elmo4j/cli/prose.txt";
   private static final int LATENCY_TOKENS = 10;
@@ -176,7 +177,7 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private void say(String what) {
-    if (Boolean.getBoolean("elmo4j.terminal")) {
+    if (Main.status(command) != null) {
       command.commandLine().getErr().println("elmo bench: " + what);
     }
   }

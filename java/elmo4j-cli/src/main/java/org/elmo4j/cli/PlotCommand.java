@@ -34,6 +34,10 @@ import picocli.CommandLine.Spec;
       "the weights of a mix (--mix), how alike a sentence's tokens are in each layer (--sentence),",
       "and one word's vectors in several sentences (--word), in two dimensions by PCA.",
       ""
+    },
+    footer = {
+      "  elmo plot --mix pos/mix.json --output mix.svg",
+      "  elmo plot --word bank --input bank.txt --output bank.html"
     })
 final class PlotCommand implements Callable<Integer> {
   private static final int MAX_TOKENS = 60;
@@ -219,14 +223,17 @@ final class PlotCommand implements Callable<Integer> {
     }
     double[] shares = new double[2];
     double[][] points = Pca.plane(vectors.toArray(new double[0][]), shares);
+    Object name = layer.kind() == Layer.Kind.ELMO ? "elmo" : layer;
     figure.points(
         "Where \"" + word + "\" lies",
-        String.format(
-            Locale.ROOT,
-            "%s in two dimensions: PCA, %.0f and %.0f per cent of the variance",
-            layer.kind() == Layer.Kind.ELMO ? "elmo" : layer,
-            100 * shares[0],
-            100 * shares[1]),
+        shares[0] == 0
+            ? String.format(Locale.ROOT, "%s: all %d vectors are equal", name, n)
+            : String.format(
+                Locale.ROOT,
+                "%s in two dimensions: PCA, %.0f and %.0f per cent of the variance",
+                name,
+                100 * shares[0],
+                100 * shares[1]),
         points,
         contexts);
   }

@@ -33,6 +33,10 @@ import picocli.CommandLine.Spec;
       "Tokens: a token and its label a line, a blank line behind each sentence. Sentences: a line's"
           + " label and its text. Columns are separated by tabs.",
       ""
+    },
+    footer = {
+      "  elmo predict pos \"He went to the bank.\"",
+      "  elmo predict pos --input book.txt --output tags.tsv"
     })
 final class PredictCommand implements Callable<Integer> {
   private static final int CHUNK_LINES = 1024;

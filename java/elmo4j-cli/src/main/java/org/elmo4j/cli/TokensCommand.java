@@ -25,7 +25,8 @@ import picocli.CommandLine.ParentCommand;
       "Splits English text into sentences and tokens, as embed does.",
       "Writes one sentence a line, its tokens separated by single spaces: what --tokenized reads.",
       ""
-    })
+    },
+    footer = {"  elmo tokens book.txt", "  elmo tokens book.txt --output sentences.txt"})
 final class TokensCommand implements Callable<Integer> {
   @ParentCommand private Main main;
 

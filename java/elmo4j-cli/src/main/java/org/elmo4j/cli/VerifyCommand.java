@@ -33,7 +33,8 @@ import picocli.CommandLine.Spec;
     description = {
       "Checks a model's files, embeds \"I love NLP\", and compares with published values.",
       ""
-    })
+    },
+    footer = {"  elmo verify small"})
 final class VerifyCommand implements Callable<Integer> {
   private static final List<String> SENTENCE = List.of("I", "love", "NLP");
   private static final int SHOWN = 4;
