@@ -564,6 +564,13 @@ int lstm(const Call<T>& call, Recurrence<T>& r) {
 }  // namespace
 }  // namespace elmo4j
 
+int elmo4j_cuda_products(int products, int32_t* used) {
+  elmo4j::Machine machine = {};
+  const int error = elmo4j::find_machine(products, &machine);
+  *used = machine.wgmma ? ELMO4J_WGMMA : ELMO4J_MMA;
+  return error;
+}
+
 int64_t elmo4j_cuda_lstm_workspace(int type, int64_t cells, int64_t projection, int64_t layers,
                                    int64_t sentences, int64_t positions) {
   return elmo4j::parts(type, cells, projection, layers, sentences, positions).size;
