@@ -181,8 +181,9 @@ class LstmCudaTest : public CudaTest {
     ASSERT_EQ(wanted.size(), got.size()) << what;
     const double close = type() == ELMO4J_F16 ? 2e-2 : 2e-5;
     double dot = 0, x = 0, y = 0;
+    Comparison numbers(what);
     for (size_t i = 0; i < wanted.size(); i++) {
-      expect_close(wanted[i], got[i], close, what + " " + std::to_string(i));
+      numbers.close(wanted[i], got[i], close, i);
       dot += wanted[i] * got[i];
       x += wanted[i] * wanted[i];
       y += static_cast<double>(got[i]) * got[i];
