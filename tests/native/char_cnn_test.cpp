@@ -41,11 +41,12 @@ TEST_P(CharCnnTest, EqualsTheConvolutionOverAllSlots) {
     elmo4j_cpu_char_cnn(isa(), words, ids.data(), kSlots, kPad, oracle.widths.size(),
                         oracle.widths.data(), oracle.filters.data(), kIds, tables.data(),
                         oracle.bias.data(), activation, got.data());
+    Comparison features_of_words("features");
     for (int64_t w = 0; w < words; w++) {
       const std::vector<double> wanted = oracle.features(&ids[w * kSlots], kSlots);
       for (int64_t f = 0; f < features; f++) {
-        expect_close(wanted[f], got[w * features + f], 2e-6,
-                     "word " + std::to_string(w) + " feature " + std::to_string(f));
+        features_of_words.close(wanted[f], got[w * features + f], 2e-6,
+                                "word " + std::to_string(w) + " feature " + std::to_string(f));
       }
     }
   }

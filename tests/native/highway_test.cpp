@@ -25,12 +25,12 @@ TEST_P(HighwayTest, EqualsItsFormula) {
         const Aligned scratch(elmo4j_cpu_product_scratch(isa(), type, rows, dim, dim, 2));
         elmo4j_cpu_highway(isa(), type, rows, dim, kernel.get(), packed_bias.get(), x.data(),
                            y.data(), scratch.get());
+        Comparison numbers("type " + std::to_string(type) + " dim " + std::to_string(dim) + ", " +
+                           std::to_string(rows) + " rows");
         for (int64_t r = 0; r < rows; r++) {
           for (int64_t f = 0; f < dim; f++) {
-            expect_close(highway(&x[r * dim], dim, weights, bias, f), y[r * dim + f],
-                         tolerance(type, 4e-6),
-                         "type " + std::to_string(type) + " dim " + std::to_string(dim) + " row " +
-                             std::to_string(r) + " of " + std::to_string(rows));
+            numbers.close(highway(&x[r * dim], dim, weights, bias, f), y[r * dim + f],
+                          tolerance(type, 4e-6), r * dim + f);
           }
         }
       }
@@ -52,12 +52,11 @@ TEST_P(ProjectionTest, EqualsItsFormula) {
         const Aligned scratch(elmo4j_cpu_product_scratch(isa(), type, rows, kDepth, columns, 1));
         elmo4j_cpu_projection(isa(), type, rows, kDepth, columns, kernel.get(), packed_bias.get(),
                               x.data(), y.data(), scratch.get());
+        Comparison numbers("type " + std::to_string(type) + " columns " + std::to_string(columns));
         for (int64_t r = 0; r < rows; r++) {
           for (int64_t f = 0; f < columns; f++) {
-            expect_close(dot(&x[r * kDepth], weights, kDepth, columns, f) + bias[f],
-                         y[r * columns + f], tolerance(type, 4e-6),
-                         "type " + std::to_string(type) + " columns " + std::to_string(columns) +
-                             " row " + std::to_string(r));
+            numbers.close(dot(&x[r * kDepth], weights, kDepth, columns, f) + bias[f],
+                          y[r * columns + f], tolerance(type, 4e-6), r * columns + f);
           }
         }
       }
