@@ -21,67 +21,9 @@
 // tile each; the projection, whose tiles are small so that all multiprocessors have one, stays with
 // mma.sync. elmo4j_cuda_lstm's `products` asks for mma.sync in all.
 //
-// The bound, published model (P = 512, D = 4096), halves, a step of both directions of a layer, on
-// an H200 with 4.3 TB/s from memory, about 5.5 TB/s from L2 and of that 0.11 MB/us for a block, 790
-// TFLOP/s; not yet run on a GPU. Weights are 75.5 MB a step, more than L2 holds: 17.5 us from
-// memory.
-//
-//   rows                                    8          128         1024
-//   GFLOP                                   0.6        9.7         77.3
-//     us at the ceiling                     0.8        12          98
-//     us at 62% of it, mma.sync's share     1.2        20          158
-//     us where the gates are by wgmma       0.9        13          105
-//   L2 to shared memory, MB                 78         135         1074
-//     us of the gates, 8 rows' from memory  15.6       18          146
-//     us of the projection                  5          9.5         49
-//       its tiles, on 132 blocks            16         32          256
-//   shared memory to registers, mma.sync    below the arithmetic: a warp's 64 x 64 tile reads 4 KB
-//                                           for 131 kFLOP
-//   shared memory, wgmma                    like the arithmetic: 64 of a tile's depth are 48 KB
-//                                           written, 80 KB read, 1024 cycles, for 4.2 MFLOP
-//   grid barriers                           2, 1 to 2 us each
-//   two layers, us: a call each             46 to 50   59 to 63    394 to 398
-//                   at once                 38 to 41   51 to 53    392 to 394
-//
-// The last two rows are what L2, memory and barriers take, with the arithmetic hidden behind them.
-//
-// At 1024 rows L2 binds either way, ahead of the arithmetic: a tile of 128 x 256 reads 786 KB for
-// 67 MFLOP. So what wgmma should bring by itself is only what copies and arithmetic do not hide of
-// each other: between 195 us, the longer of the two, and their sum, 353 us by mma.sync and 300 by
-// wgmma. Not here is what would lift L2's bound: clusters of two blocks that share their columns by
-// TMA's multicast read 537 MB for the gates instead of 805, 146 us a step, a quarter off.
-//
-// Layers at once: 2 (steps + layers - 1) barriers instead of 2 x steps x layers, and few rows'
-// tiles of the projections, which leave most blocks idle, side by side. At 1024 rows only the
-// barriers are won, 1%, and on devices that such tiles do not fill part of the last wave (8 x 128
-// of them on 108 multiprocessors: 19 waves for two layers instead of 20). More m and c pass by L2
-// meanwhile, at worst 100 MB a step and layer or 23 us from memory, beside the 195.
-//
-// It does not pay where L2 holds a layer's weights but not all layers': one layer at a time finds
-// them there in each step, all together bring them from memory in each. Multiplying hides that from
-// some number of rows on: of halves a row's FLOP are as many as the weights' bytes, so 490 TFLOP/s
-// and 4.3 TB/s meet at 114 rows, other devices' figures at 100 to 170, those of floats at 25 to
-// 160. So with fewer than 128 rows as many layers run at once as L2 holds, and all where it does
-// not hold one. (By wgmma they meet at 170 and above, but Hopper's L2 holds either none or all of a
-// published model's layers.)
-//
-// lstm_resident at 8 rows, one direction: 131 KB of gate weights and 32 KB of the projector in each
-// of 128 blocks, read from shared memory once a step: 0.7 us; 96 KB of h and m from L2 a block,
-// 12.6 MB: 2.3 us, growing with the rows, which is why it stops at 16; two barriers. 5 to 7 us, and
-// twice that for the two directions, which do not fit side by side (the smaller models' do, and two
-// of their layers would), against 19 by lstm_steps. Weights kept in registers too would let both
-// run at once.
-//
-// Why the input's half of the gates is no product of its own for all steps, as cublasLt would make
-// it. In lstm_steps it would write and read 64 KB of halves a token, layer and direction: 15 ns
-// from memory, and 2.7 GB of it for a batch of 40,960 positions. Its 16.8 MFLOP take 34 of all 77
-// ns at 62%, and 21 at the full rate: 13 to win if all that traffic were hidden, nothing by wgmma.
-// For lstm_resident it is one, lstm_input_gates, of at most 512 rows: 17.2 GFLOP for both
-// directions, 35 us at 62%, 22 by wgmma and 37 from L2, beside 32 steps of 16 rows, 7 to 9 us a
-// direction, or more steps of fewer: 7% of 500 us at most, of which the full rate would win 15 us,
-// 3%. For one sentence of 22 it is the 33.5 MB of weights, 8 us of 230, which nothing reads
-// faster. Against that stand a library of several hundred megabytes and a gather of the input's
-// rows before it.
+// The bound: with many rows L2's bandwidth and next to it the tensor cores, with few rows reading
+// the weights from memory and two grid barriers a step. kernels/DESIGN.md derives both, and why it
+// is built so.
 //
 // Memory order. h, m, c and outputs are written by some blocks and read by others behind a grid
 // barrier: all of a block's writes come before its thread 0's release (__syncthreads orders them),
@@ -563,6 +505,13 @@ int lstm(const Call<T>& call, Recurrence<T>& r) {
 
 }  // namespace
 }  // namespace elmo4j
+
+int elmo4j_cuda_products(int products, int32_t* used) {
+  elmo4j::Machine machine = {};
+  const int error = elmo4j::find_machine(products, &machine);
+  *used = machine.wgmma ? ELMO4J_WGMMA : ELMO4J_MMA;
+  return error;
+}
 
 int64_t elmo4j_cuda_lstm_workspace(int type, int64_t cells, int64_t projection, int64_t layers,
                                    int64_t sentences, int64_t positions) {

@@ -132,8 +132,16 @@ int elmo4j_cuda_malloc(void** memory, int64_t bytes, elmo4j_stream stream) {
   cudaError_t error = cudaMallocAsync(memory, static_cast<size_t>(bytes), stream);
   if (error == cudaErrorMemoryAllocation) {
     cudaGetLastError();
-    // Blocks that other streams freed come back when these streams are done.
+    // Blocks that other streams freed come back when these streams are done. The pool then gives up
+    // what it holds unused, of which no single block may have been large enough.
     error = cudaDeviceSynchronize();
+    cudaMemPool_t pool;
+    if (error == cudaSuccess) {
+      error = memory_pool(&pool);
+    }
+    if (error == cudaSuccess) {
+      error = cudaMemPoolTrimTo(pool, 0);
+    }
     if (error == cudaSuccess) {
       error = cudaMallocAsync(memory, static_cast<size_t>(bytes), stream);
     }

@@ -475,6 +475,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "no GPU, so nothing is measured: %s\n", cudaGetErrorString(error));
     return 1;
   }
+  std::setvbuf(stdout, nullptr, _IOLBF, 1 << 16);  // A run that is killed leaves its rows.
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
     return 1;
@@ -486,7 +487,9 @@ int main(int argc, char** argv) {
   benchmark::AddCustomContext("gpu", properties.name);
   benchmark::AddCustomContext("copy_bytes_per_second", std::to_string(copy_ceiling));
   benchmark::AddCustomContext("product_f16_flops", std::to_string(product_ceiling));
-  register_all(properties.major == 9 && properties.minor == 0);
+  int32_t used = ELMO4J_MMA;  // Hopper without code for wgmma in this build runs mma.sync.
+  check(elmo4j_cuda_products(ELMO4J_WGMMA, &used), "elmo4j_cuda_products");
+  register_all(used == ELMO4J_WGMMA);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;

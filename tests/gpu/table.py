@@ -24,9 +24,16 @@ def seconds(value):
 
 
 def stages(folder):
+    last = {}
     for line in (folder / "stages.tsv").read_text(encoding="utf-8").splitlines():
-        name, status, took, remark = line.split("\t", 3)
-        yield f"stage {name}", f"**{status}**" if status != "passed" else status, f"{took} s; {remark}"
+        name, *rest = line.split("\t", 3)
+        last[name] = rest
+    for name, (status, took, remark) in last.items():
+        if status == "planned":
+            yield f"stage {name}", "**missing**", "it did not run to its end"
+        else:
+            yield (f"stage {name}", status if status in ("passed", "skipped") else f"**{status}**",
+                   f"{took} s; {remark}")
 
 
 def kernel_name(name):
@@ -43,14 +50,39 @@ def kernel_name(name):
     return ", ".join([kernel] + words)
 
 
+def after(text, key):
+    """The JSON value behind a key; None where the text ends within it."""
+    at = text.find(key)
+    try:
+        return None if at < 0 else json.JSONDecoder().raw_decode(text[at + len(key):].lstrip())[0]
+    except ValueError:
+        return None
+
+
+def rows_of(text):
+    """The whole rows of a benchmark that may have been stopped."""
+    at = text.find('"benchmarks": [')
+    decoder = json.JSONDecoder()
+    at = text.find("{", at) if at >= 0 else -1
+    while at >= 0:
+        try:
+            row, at = decoder.raw_decode(text, at)
+        except ValueError:
+            return
+        yield row
+        at = text.find("{", at)
+
+
 def kernels(path):
-    measured = json.loads(path.read_text(encoding="utf-8"))
-    context = measured["context"]
+    text = path.read_text(encoding="utf-8")
+    context = after(text, '"context":')
+    if context is None:
+        raise ValueError("it ends within its context")
     yield "ceiling: copy", scaled(float(context["copy_bytes_per_second"]), "B/s"), "1 GiB, read and written"
     product = float(context["product_f16_flops"])
     yield ("ceiling: product f16", scaled(product, "FLOP/s") if product else "not measured",
            "8192^3, cuBLAS")
-    for row in measured["benchmarks"]:
+    for row in rows_of(text):
         name = "kernel " + kernel_name(row["name"])
         if row.get("error_occurred"):
             yield name, "**failed**", row["error_message"]
@@ -66,8 +98,9 @@ def kernels(path):
 
 def elmo(path):
     for line in path.read_text(encoding="utf-8").splitlines():
-        run = json.loads(line)
-        name = f"elmo bench {run['precision']}, biLM {path.stem.removeprefix('elmo-')}"
+        line = json.loads(line)
+        run = line["run"]
+        name = f"elmo bench {run['precision']}, biLM {line['bilm']}"
         for key, title in (("tokens_per_second", "word cache empty"),
                            ("warm_tokens_per_second", "word cache full")):
             if key in run:
@@ -101,8 +134,8 @@ def main():
     if commit.exists():
         print(f"elmo4j {commit.read_text(encoding='utf-8').strip()}\n")
     print("| what | result | |\n|---|---|---|")
-    for name, rows in (("stages.tsv", lambda _: stages(folder)), ("kernels.json", kernels),
-                       ("elmo-own.json", elmo), ("elmo-cudnn.json", elmo), ("torch.json", torch)):
+    for name, rows in (("stages.tsv", lambda _: stages(folder)), ("kernels-lstm.json", kernels),
+                       ("kernels.json", kernels), ("elmo.jsonl", elmo), ("torch.jsonl", torch)):
         path = folder / name
         if not path.exists() or path.stat().st_size == 0:
             print(f"| {name} | none | |")

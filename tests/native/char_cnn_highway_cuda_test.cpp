@@ -132,6 +132,7 @@ class CharCnnHighwayCudaTest : public CudaTest {
 
     const double tolerance = type() == ELMO4J_F16 ? 5e-3 : 5e-6;
     const std::vector<float> host = got.host();
+    Comparison of_words(std::to_string(shape.words) + " words"), unused("rows of no word");
     for (int64_t w = 0; w < shape.words; w++) {
       std::vector<double> x = oracle.features(&ids[w * shape.slots], shape.slots);
       for (int64_t k = 0; k < shape.highways; k++) {
@@ -151,15 +152,11 @@ class CharCnnHighwayCudaTest : public CudaTest {
         x = y;
       }
       for (int64_t f = 0; f < columns; f++) {
-        expect_close(x[f], host[(shape.place ? place[w] : w) * columns + f], tolerance,
-                     "word " + std::to_string(w) + " of " + std::to_string(shape.words) +
-                         " number " + std::to_string(f));
+        of_words.close(x[f], host[(shape.place ? place[w] : w) * columns + f], tolerance,
+                       "word " + std::to_string(w) + " number " + std::to_string(f));
         if (shape.place) {
-          ASSERT_TRUE(std::isnan(host[2 * w * columns + f])) << "row " << 2 * w << " has no word";
+          unused.near(1, std::isnan(host[2 * w * columns + f]), 0, "row " + std::to_string(2 * w));
         }
-      }
-      if (HasFailure()) {
-        return;
       }
     }
   }

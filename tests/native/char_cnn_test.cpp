@@ -49,11 +49,12 @@ TEST_P(CharCnnTest, EqualsTheConvolutionOverAllSlots) {
                                  tables.data(),
                                  oracle.bias.data()};
     elmo4j_cpu_char_cnn(&cnn, words, ids.data(), got.data());
+    Comparison features_of_words("features");
     for (int64_t w = 0; w < words; w++) {
       const std::vector<double> wanted = oracle.features(&ids[w * kSlots], kSlots);
       for (int64_t f = 0; f < features; f++) {
-        expect_close(wanted[f], got[w * features + f], 2e-6,
-                     "word " + std::to_string(w) + " feature " + std::to_string(f));
+        features_of_words.close(wanted[f], got[w * features + f], 2e-6,
+                                "word " + std::to_string(w) + " feature " + std::to_string(f));
       }
     }
   }

@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "comparison.h"
 #include "elmo4j/kernels.h"
 
 namespace elmo4j {
@@ -175,10 +176,6 @@ class CudaTest : public testing::TestWithParam<Numbers> {
   std::mt19937 engine_{20180610};
   cudaStream_t stream_ = nullptr;
 };
-
-inline void expect_close(double wanted, float got, double tolerance, const std::string& what) {
-  EXPECT_NEAR(wanted, got, tolerance + tolerance * std::abs(wanted)) << what;
-}
 
 inline std::string name_of(const testing::TestParamInfo<Numbers>& i) {
   return i.param.type == ELMO4J_F32 ? "f32" : i.param.products == ELMO4J_MMA ? "f16_mma" : "f16";

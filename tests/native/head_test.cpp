@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "comparison.h"
 #include "elmo4j/kernels.h"
 
 namespace elmo4j {
@@ -37,6 +38,7 @@ TEST_F(HeadTest, LinearAndItsGradientsEqualTheirSums) {
         dx(rows * depth, NAN), gradient = dy;
     elmo4j_cpu_linear(rows, depth, columns, x.data(), w.data(), b.data(), relu, y.data());
     std::vector<double> passed(rows * columns);
+    Comparison to_y("y"), to_b("gradient of b"), to_w("gradient of w"), to_x("gradient of x");
     for (int64_t r = 0; r < rows; r++) {
       for (int64_t c = 0; c < columns; c++) {
         double sum = b[c];
@@ -44,7 +46,7 @@ TEST_F(HeadTest, LinearAndItsGradientsEqualTheirSums) {
           sum += static_cast<double>(x[r * depth + k]) * w[k * columns + c];
         }
         const bool open = !relu || sum > 0;
-        EXPECT_NEAR(open ? sum : 0, y[r * columns + c], 1e-5);
+        to_y.near(open ? sum : 0, y[r * columns + c], 1e-5, r * columns + c);
         passed[r * columns + c] = open ? dy[r * columns + c] : 0;
       }
     }
@@ -55,13 +57,13 @@ TEST_F(HeadTest, LinearAndItsGradientsEqualTheirSums) {
       for (int64_t r = 0; r < rows; r++) {
         bias += passed[r * columns + c];
       }
-      EXPECT_NEAR(bias, db[c], 1e-5);
+      to_b.near(bias, db[c], 1e-5, c);
       for (int64_t k = 0; k < depth; k++) {
         double sum = 0;
         for (int64_t r = 0; r < rows; r++) {
           sum += passed[r * columns + c] * x[r * depth + k];
         }
-        EXPECT_NEAR(sum, dw[k * columns + c], 1e-5);
+        to_w.near(sum, dw[k * columns + c], 1e-5, k * columns + c);
       }
     }
     for (int64_t r = 0; r < rows; r++) {
@@ -70,7 +72,7 @@ TEST_F(HeadTest, LinearAndItsGradientsEqualTheirSums) {
         for (int64_t c = 0; c < columns; c++) {
           sum += passed[r * columns + c] * w[k * columns + c];
         }
-        EXPECT_NEAR(sum, dx[r * depth + k], 1e-5);
+        to_x.near(sum, dx[r * depth + k], 1e-5, r * depth + k);
       }
     }
   }

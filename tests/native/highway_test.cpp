@@ -23,12 +23,12 @@ TEST_P(HighwayTest, EqualsItsFormula) {
         const Packed packed = pack(weights.data(), bias.data(), dim, dim, 2, type);
         const Aligned scratch(elmo4j_cpu_product_scratch(&packed.matrix, rows));
         elmo4j_cpu_highway(&packed.matrix, rows, x.data(), y.data(), scratch.get());
+        Comparison numbers("type " + std::to_string(type) + " dim " + std::to_string(dim) + ", " +
+                           std::to_string(rows) + " rows");
         for (int64_t r = 0; r < rows; r++) {
           for (int64_t f = 0; f < dim; f++) {
-            expect_close(highway(&x[r * dim], dim, weights, bias, f), y[r * dim + f],
-                         tolerance(type, 4e-6),
-                         "type " + std::to_string(type) + " dim " + std::to_string(dim) + " row " +
-                             std::to_string(r) + " of " + std::to_string(rows));
+            numbers.close(highway(&x[r * dim], dim, weights, bias, f), y[r * dim + f],
+                          tolerance(type, 4e-6), r * dim + f);
           }
         }
       }
@@ -48,12 +48,11 @@ TEST_P(ProjectionTest, EqualsItsFormula) {
         const Packed packed = pack(weights.data(), bias.data(), kDepth, columns, 1, type);
         const Aligned scratch(elmo4j_cpu_product_scratch(&packed.matrix, rows));
         elmo4j_cpu_projection(&packed.matrix, rows, x.data(), y.data(), scratch.get());
+        Comparison numbers("type " + std::to_string(type) + " columns " + std::to_string(columns));
         for (int64_t r = 0; r < rows; r++) {
           for (int64_t f = 0; f < columns; f++) {
-            expect_close(dot(&x[r * kDepth], weights, kDepth, columns, f) + bias[f],
-                         y[r * columns + f], tolerance(type, 4e-6),
-                         "type " + std::to_string(type) + " columns " + std::to_string(columns) +
-                             " row " + std::to_string(r));
+            numbers.close(dot(&x[r * kDepth], weights, kDepth, columns, f) + bias[f],
+                          y[r * columns + f], tolerance(type, 4e-6), r * columns + f);
           }
         }
       }

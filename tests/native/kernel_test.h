@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "comparison.h"
 #include "elmo4j/kernels.h"
 
 namespace elmo4j {
@@ -111,10 +112,6 @@ class KernelTest : public testing::TestWithParam<int> {
 
   std::mt19937 engine_{20180610};
 };
-
-inline void expect_close(double wanted, float got, double tolerance, const std::string& what) {
-  EXPECT_NEAR(wanted, got, tolerance + tolerance * std::abs(wanted)) << what;
-}
 
 inline std::vector<int> isas() {
   std::vector<int> all;

@@ -181,8 +181,9 @@ class LstmCudaTest : public CudaTest {
     ASSERT_EQ(wanted.size(), got.size()) << what;
     const double close = type() == ELMO4J_F16 ? 2e-2 : 2e-5;
     double dot = 0, x = 0, y = 0;
+    Comparison numbers(what);
     for (size_t i = 0; i < wanted.size(); i++) {
-      expect_close(wanted[i], got[i], close, what + " " + std::to_string(i));
+      numbers.close(wanted[i], got[i], close, i);
       dot += wanted[i] * got[i];
       x += wanted[i] * wanted[i];
       y += static_cast<double>(got[i]) * got[i];
@@ -263,6 +264,13 @@ class LstmCudaTest : public CudaTest {
     return one;
   }
 
+  static bool is_large() {
+    int multiprocessors = 0;
+    check_cuda(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, 0),
+               "cudaDeviceGetAttribute");
+    return multiprocessors >= 100;
+  }
+
   // Sentences of which rows[t] are longer than t.
   static std::vector<int32_t> lengths_of(const std::vector<int32_t>& rows) {
     std::vector<int32_t> lengths;
@@ -296,6 +304,28 @@ TEST_P(LstmCudaTest, SeveralTilesOfColumns) {
 // More tiles than the emulator's device has blocks.
 TEST_P(LstmCudaTest, SeveralTilesOfABlock) {
   check({200, 16, 0.5f, 0.3f, 1, 0}, std::vector<int32_t>(131, 2), true, 0.3);
+}
+
+// Plans that only a large GPU takes: the published sizes on 132 multiprocessors, with weights on
+// the chip in 128 blocks of 32 cells, with several tiles of a block, and with both directions at
+// once.
+TEST_P(LstmCudaTest, PublishedSizesOfFewSentences) {
+  if (!is_large()) {
+    GTEST_SKIP() << "expected 100 multiprocessors";
+  }
+  check({4096, 512, 0, 0, 1, 0}, {6, 6, 5, 4, 4}, false, 0.05);
+}
+TEST_P(LstmCudaTest, PublishedSizesOfManySentences) {
+  if (!is_large()) {
+    GTEST_SKIP() << "expected 100 multiprocessors";
+  }
+  check({4096, 512, 0, 0, 1, 0}, std::vector<int32_t>(130, 1), false, 0.05);
+}
+TEST_P(LstmCudaTest, HalfThePublishedSizes) {
+  if (!is_large()) {
+    GTEST_SKIP() << "expected 100 multiprocessors";
+  }
+  check({2048, 256, 0, 0, 1, 0}, {5, 5, 5, 5, 5, 4, 4, 4, 4, 4}, false, 0.05);
 }
 
 // Several stages of depth, the last of each operand cut.

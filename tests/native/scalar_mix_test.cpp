@@ -51,18 +51,20 @@ TEST_P(ScalarMixTest, EqualsTheWeightedSum) {
           const elmo4j_sum sum = {isa(), halves, ends, mean, dim, kMaxRows, 3, terms};
           elmo4j_cpu_scalar_mix(&sum, &batch, mean ? means.data() : padded.data());
         }
+        Comparison to_rows("rows"), to_means("means");
         for (int s = 0; s < 3; s++) {
           for (int64_t column = 0; column < width; column++) {
             for (int64_t t = 0; t < kMaxRows; t++) {
               const float got = padded[(oracle.place[s] * kMaxRows + t) * width + column];
               if (t < oracle.count(s, ends)) {
-                expect_close(oracle.row(s, t, column, ends), got, 1e-6, "row " + std::to_string(t));
+                to_rows.close(oracle.row(s, t, column, ends), got, 1e-6,
+                              "row " + std::to_string(t));
               } else {
-                EXPECT_EQ(0, got);
+                to_rows.near(0, got, 0, "padding " + std::to_string(t));
               }
             }
-            expect_close(oracle.mean(s, column, ends), means[oracle.place[s] * width + column],
-                         1e-6, "mean");
+            to_means.close(oracle.mean(s, column, ends), means[oracle.place[s] * width + column],
+                           1e-6, column);
           }
         }
       }
@@ -131,12 +133,13 @@ TEST_P(ScalarMixTest, GradientsEqualTheirSums) {
           for (int k = 0; k < 2; k++) {
             EXPECT_NEAR(wanted[k], got[k], 1e-5) << "scale " << k;
           }
+          Comparison word("word"), ahead("forward"), back("backward");
           for (size_t i = 0; i < to_word.size(); i++) {
-            expect_close(to_word[i], got_word[i], 1e-5, "word " + std::to_string(i));
+            word.close(to_word[i], got_word[i], 1e-5, i);
           }
           for (size_t i = 0; i < to_ahead.size(); i++) {
-            expect_close(to_ahead[i], got_ahead[i], 1e-6, "forward " + std::to_string(i));
-            expect_close(to_back[i], got_back[i], 1e-6, "backward " + std::to_string(i));
+            ahead.close(to_ahead[i], got_ahead[i], 1e-6, i);
+            back.close(to_back[i], got_back[i], 1e-6, i);
           }
         }
       }
@@ -154,8 +157,9 @@ TEST_P(ScalarMixTest, ALayersGradientMayComeWithoutOneOfTheTarget) {
   const elmo4j_sum sum = {isa(), 1, 0, 0, dim, 2, 1, &term};
   const elmo4j_batch batch = {1, start.data(), length.data(), place.data()};
   elmo4j_cpu_scalar_mix_backward_layer(&sum, &batch, 2, 3, nullptr, got.data(), nullptr);
+  Comparison gradient("gradient");
   for (int64_t i = 0; i < 2 * dim; i++) {
-    expect_close(4 + 2.0 * layer[i], got[i], 1e-6, std::to_string(i));
+    gradient.close(4 + 2.0 * layer[i], got[i], 1e-6, i);
   }
 }
 

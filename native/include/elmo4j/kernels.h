@@ -367,6 +367,10 @@ int elmo4j_cuda_device(int device, char* name, int64_t bytes, int64_t* propertie
 // cudaSuccess where this library has code for the device.
 int elmo4j_cuda_has_code(void);
 
+// The elmo4j_products that the current device runs where `products` is asked for: what the larger
+// products of halves are computed by. *used: host.
+int elmo4j_cuda_products(int products, int32_t* used);
+
 // Bytes of the device's memory: free for this process, what its pool holds unused included, and all
 // there are. Host pointers.
 int elmo4j_cuda_memory(int64_t* free, int64_t* total);

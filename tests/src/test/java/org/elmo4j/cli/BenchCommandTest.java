@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.elmo4j.backend.cpu.CpuBackend;
+import org.elmo4j.oracle.GoldenCase;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -99,5 +100,28 @@ class BenchCommandTest {
     Path empty = Files.writeString(folder.resolve("empty.txt"), "\n");
     assertEquals(1, run("bench", "--text", empty.toString()));
     assertTrue(errors().contains(empty + ": expected English text, found no sentence"), errors());
+  }
+
+  @Test
+  void anOptionsFileGoesWithAModel() throws Exception {
+    Path golden = GoldenCase.named("relu-skip").folder();
+    Path text = Files.writeString(folder.resolve("text.txt"), "The cat sat.\n");
+    String weights = golden.resolve("weights.hdf5").toString();
+    assertEquals(
+        0,
+        run(
+            "bench",
+            "--model",
+            weights,
+            "--options-file",
+            golden.resolve("options.json").toString(),
+            "--runs",
+            "1",
+            "--json",
+            "--text",
+            text.toString()),
+        this::errors);
+    JsonNode json = new ObjectMapper().readTree(out.toString(StandardCharsets.UTF_8));
+    assertEquals(weights, json.get("model").asText());
   }
 }

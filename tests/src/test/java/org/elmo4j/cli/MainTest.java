@@ -567,9 +567,8 @@ class MainTest {
     assertTrue(Files.isSymbolicLink(link));
     assertTrue(Files.readString(file).startsWith("{\"index\":0,"));
     assertEquals(List.of("link.jsonl", "real.jsonl"), left());
-    assertTrue(
-        failed(1, embed(GOLDEN, "--output", "/dev/null", "--format", "jsonl", "a"))
-            .contains("/dev/null"));
+    done(embed(GOLDEN, "--output", "/dev/null", "--format", "hdf5", "a"));
+    assertFalse(Files.isRegularFile(Path.of("/dev/null")));
     Path sub = Files.createDirectory(folder.resolve("sub.npz"));
     assertTrue(failed(1, embed(GOLDEN, "--output", sub.toString(), "a")).contains("sub.npz"));
   }
@@ -580,7 +579,7 @@ class MainTest {
         new OutputStream() {
           @Override
           public void write(int b) throws IOException {
-            throw new IOException("Broken pipe");
+            throw new IOException("No space left on device");
           }
         };
     for (String[] args : new String[][] {{"embed", "a b"}, {"embed", "--format", "jsonl", "a b"}}) {

@@ -189,7 +189,8 @@ class ModelNamesTest {
   @Test
   void onATerminalABarTellsHowFarItIs() {
     StringWriter terminal = new StringWriter();
-    DownloadProgress progress = new DownloadProgress(new PrintWriter(terminal), true, "small");
+    DownloadProgress progress =
+        new DownloadProgress(new PrintWriter(terminal), new PrintWriter(terminal), "small");
     assertEquals(
         "[##########----------]  50%  small 27.0 MB, 9.0 MB/s, 0:03 left",
         progress.text(3, 27_000_000, 27_000_000, 54_000_000));

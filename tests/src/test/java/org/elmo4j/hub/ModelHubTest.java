@@ -14,9 +14,8 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -24,112 +23,16 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.stream.Stream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.hub.ModelEntry.RemoteFile;
-import org.elmo4j.oracle.GoldenCase;
 import org.elmo4j.weights.WeightStore;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
-/** Fetching models from servers of every kind of behaviour. */
-@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
-class ModelHubTest {
-  private static final GoldenCase GOLDEN = GoldenCase.named("relu-skip");
-  private static final String WEIGHTS = "/m/weights.hdf5";
-
-  @TempDir Path folder;
-  private Path home;
-  private FileServer server;
-  private byte[] weights;
-
-  @BeforeEach
-  void start() throws IOException {
-    home = folder.resolve("cache");
-    server = new FileServer();
-    server.put("m", GOLDEN);
-    weights = server.get(WEIGHTS);
-  }
-
-  @AfterEach
-  void stop() {
-    server.close();
-  }
-
-  /** A model of the server, with the size and sum of its weights as said. */
-  private ModelEntry model(long size, String sum) {
-    return new ModelEntry(
-        "m",
-        List.of("golden"),
-        "en",
-        "a golden case",
-        "CC0-1.0",
-        0,
-        List.of(
-            new RemoteFile(
-                "options.json", URI.create(server.address() + "/m/options.json"), 0, null),
-            new RemoteFile("weights.hdf5", URI.create(server.address() + WEIGHTS), size, sum)));
-  }
-
-  private ModelHub.Builder builder(ModelEntry model) {
-    return new ModelHub.Builder(Map.of())
-        .home(home)
-        .models(List.of(model))
-        .times(Duration.ofSeconds(30), Duration.ofMillis(1));
-  }
-
-  private ModelEntry unknown() {
-    return model(0, null);
-  }
-
-  private ModelEntry known() throws IOException {
-    return model(weights.length, Downloader.sha256(GOLDEN.folder().resolve("weights.hdf5")));
-  }
-
-  private Path fetch(ModelEntry model) {
-    return builder(model).build().fetch(model);
-  }
-
-  private String fails(ModelEntry model) {
-    return fails(builder(model).build(), model);
-  }
-
-  private String fails(ModelHub hub, ModelEntry model) {
-    String message = assertThrows(ElmoException.class, () -> hub.fetch(model)).getMessage();
-    assertEquals(1, message.lines().count(), message);
-    assertFalse(hub.isCached(model));
-    assertFalse(Files.exists(home.resolve("m")));
-    return message;
-  }
-
-  private void assertFetched(Path got) throws IOException {
-    assertEquals(home.resolve("m"), got);
-    assertEquals(Set.of("options.json", "weights.hdf5"), names(got));
-    assertArrayEquals(weights, Files.readAllBytes(got.resolve("weights.hdf5")));
-    assertEquals(Set.of("m", "m.lock"), names(home));
-  }
-
-  private static Set<String> names(Path folder) throws IOException {
-    try (Stream<Path> files = Files.list(folder)) {
-      return new HashSet<>(files.map(file -> file.getFileName().toString()).toList());
-    }
-  }
-
-  /** The ranges that the weights were asked for by. */
-  private List<String> ranges() {
-    return server.requests.stream()
-        .filter(request -> request.path().equals(WEIGHTS))
-        .map(request -> request.range() == null ? "all" : request.range())
-        .toList();
-  }
-
+/** Names, settings and the cache. */
+class ModelHubTest extends HubTesting {
   @Test
   void aFetchedModelGivesWhatItsFilesGive() throws IOException {
     ModelHub hub = builder(known()).build();
@@ -166,274 +69,6 @@ class ModelHubTest {
   }
 
   @Test
-  void aDownloadThatIsCutOffGoesOnWhereItWas() throws IOException {
-    server.answer = FileServer.cutAfter(100_000);
-    assertFetched(fetch(unknown()));
-    assertEquals(
-        List.of("all", "bytes=100000-", "bytes=200000-", "bytes=300000-", "bytes=400000-"),
-        ranges());
-    String tag = FileServer.tag(weights);
-    assertTrue(
-        server.requests.stream().allMatch(r -> r.range() == null || r.ifRange().equals(tag)));
-  }
-
-  @Test
-  void aLaterRunGoesOnWhereOneFailed() throws IOException {
-    // After 100,000 bytes only heads come.
-    server.answer =
-        (exchange, file) -> {
-          if (exchange.getRequestHeaders().getFirst("Range") != null) {
-            exchange.sendResponseHeaders(503, -1);
-          } else {
-            FileServer.begin(exchange, file, 100_000, true);
-          }
-        };
-    String message = fails(unknown());
-    assertTrue(message.contains("HTTP status 503") && message.contains(WEIGHTS), message);
-    assertTrue(message.endsWith("the next run goes on from there"), message);
-    assertEquals(4, ranges().size());
-    assertEquals(100_000, Files.size(home.resolve("m.partial/weights.hdf5.part")));
-    server.requests.clear();
-    server.answer = FileServer::well;
-    assertFetched(fetch(unknown()));
-    assertEquals(1, server.requests.size()); // The options were complete.
-    assertEquals(List.of("bytes=100000-"), ranges());
-  }
-
-  @Test
-  void aServerThatKnowsNoRangesSendsAllOfIt() throws IOException {
-    int[] cuts = {0};
-    server.answer =
-        (exchange, file) ->
-            FileServer.begin(exchange, file, file == weights && cuts[0]++ == 0 ? 9 : 0, false);
-    assertFetched(fetch(known()));
-    // The sum is known: a part may be asked for without a tag.
-    assertEquals(List.of("all", "bytes=9-"), ranges());
-  }
-
-  @Test
-  void withoutTagAndSumAPartIsNotTrusted() throws IOException {
-    int[] cuts = {0};
-    server.answer =
-        (exchange, file) ->
-            FileServer.begin(exchange, file, file == weights && cuts[0]++ == 0 ? 9 : 0, false);
-    assertFetched(fetch(unknown()));
-    assertEquals(List.of("all", "all"), ranges());
-  }
-
-  @Test
-  void aFileThatChangedMeanwhileIsFetchedWhole() throws IOException {
-    byte[] old = weights.clone();
-    Arrays.fill(old, 1000, 2000, (byte) 7);
-    server.put(WEIGHTS, old);
-    server.answer =
-        (exchange, file) -> {
-          FileServer.begin(exchange, file, file == old ? 5000 : 0, true);
-          if (file == old) {
-            server.put(WEIGHTS, weights);
-          }
-        };
-    assertFetched(fetch(unknown()));
-    assertEquals(List.of("all", "bytes=5000-"), ranges());
-  }
-
-  @Test
-  void wrongBytesAreRefusedAndForgotten() throws IOException {
-    byte[] wrong = weights.clone();
-    wrong[wrong.length / 2] ^= 1;
-    server.put(WEIGHTS, wrong);
-    String message = fails(known());
-    assertTrue(message.contains("sha256"), message);
-    assertTrue(message.contains(known().files().get(1).sha256()), message);
-    assertEquals(List.of("all"), ranges());
-    assertEquals(Set.of("options.json"), names(home.resolve("m.partial")));
-    server.put(WEIGHTS, weights);
-    assertFetched(fetch(known()));
-  }
-
-  @Test
-  void wrongBytesOfAnEarlierRunAreFetchedAgain() throws IOException {
-    for (int length : new int[] {1000, weights.length, weights.length + 1}) {
-      Path partial = Files.createDirectories(folder.resolve("cache" + length + "/m.partial"));
-      home = partial.getParent();
-      Files.write(partial.resolve("weights.hdf5.part"), new byte[length]);
-      assertFetched(fetch(known()));
-      assertEquals("all", ranges().get(ranges().size() - 1));
-    }
-  }
-
-  @Test
-  void aServerThatAlwaysBreaksAndSendsWrongBytesIsGivenUp() throws IOException {
-    server.put(WEIGHTS, new byte[weights.length]);
-    server.answer = FileServer.cutAfter(200_000);
-    assertTrue(fails(known()).contains("sha256"));
-    assertEquals(6, ranges().size());
-  }
-
-  @Test
-  void aSizeThatIsNotThePublishedOneIsRefusedBeforeTheBodyComes() throws IOException {
-    server.put(WEIGHTS, Arrays.copyOf(weights, weights.length - 1));
-    String message = fails(known());
-    assertTrue(
-        message.contains((weights.length - 1) + " bytes in place of " + weights.length), message);
-    assertEquals(1, ranges().size());
-  }
-
-  @Test
-  void moreThanThePublishedSizeIsRefused() throws IOException {
-    // Length 0 stands for chunks: an answer that does not say how long it is.
-    server.answer =
-        (exchange, file) -> {
-          exchange.sendResponseHeaders(200, 0);
-          exchange.getResponseBody().write(file);
-          exchange.getResponseBody().write(1);
-          exchange.getResponseBody().close();
-        };
-    String message = fails(known());
-    assertTrue(message.contains("more than its " + weights.length + " bytes"), message);
-  }
-
-  @Test
-  void chunksOfUnknownLengthWorkUnlessTheyEndTooSoon() throws IOException {
-    server.answer =
-        (exchange, file) -> {
-          exchange.sendResponseHeaders(200, 0);
-          exchange.getResponseBody().write(file);
-          exchange.getResponseBody().close();
-        };
-    assertFetched(fetch(unknown()));
-    home = folder.resolve("other");
-    server.put(WEIGHTS, Arrays.copyOf(weights, 1000));
-    assertTrue(fails(known()).contains("its end after 1000 of " + weights.length));
-    assertTrue(fails(unknown()).contains("expected the published files, found others"));
-  }
-
-  @Test
-  void aServerThatPromisesMoreThanItSendsIsAskedAgainAndGivenUp() {
-    server.answer = (exchange, file) -> FileServer.begin(exchange, file, 7, false);
-    String message = fails(unknown());
-    assertTrue(message.contains("its end after 7 of "), message);
-    assertFalse(message.contains("goes on"), message);
-    assertEquals(4, server.requests.size());
-  }
-
-  @Test
-  void anotherPartThanAskedForIsNotTaken() throws IOException {
-    int[] requests = {0};
-    server.answer =
-        (exchange, file) -> {
-          if (exchange.getRequestHeaders().getFirst("Range") == null) {
-            FileServer.begin(exchange, file, file == weights && requests[0]++ == 0 ? 500 : 0, true);
-          } else {
-            exchange.getResponseHeaders().set("Content-Range", "bytes 0-9/" + file.length);
-            exchange.sendResponseHeaders(206, 10);
-            exchange.getResponseBody().write(file, 0, 10);
-          }
-        };
-    assertFetched(fetch(unknown()));
-    assertEquals(List.of("all", "bytes=500-", "all"), ranges());
-  }
-
-  @Test
-  void aSilentServerIsNotWaitedForForEver() {
-    ModelEntry model = unknown();
-    ModelHub hub = builder(model).times(Duration.ofMillis(300), Duration.ofMillis(1)).build();
-    server.answer = server::silent;
-    assertTrue(fails(hub, model).contains("silence for 0.3 s"));
-    assertEquals(4, server.requests.size());
-    server.answer = server.silentAfter(10);
-    String message = fails(hub, model);
-    assertTrue(message.contains("silence for 0.3 s after 10 bytes"), message);
-  }
-
-  @Test
-  void aServerThatFallsSilentOnceIsAskedForTheRest() throws IOException {
-    ModelEntry model = unknown();
-    AtomicInteger answers = new AtomicInteger();
-    server.answer =
-        (exchange, file) -> {
-          if (file == weights && answers.getAndIncrement() == 0) {
-            exchange.getResponseHeaders().set("ETag", FileServer.tag(file));
-            server.silentAfter(10_000).to(exchange, file);
-          } else {
-            FileServer.well(exchange, file);
-          }
-        };
-    assertFetched(
-        builder(model).times(Duration.ofSeconds(2), Duration.ofMillis(1)).build().fetch(model));
-    assertEquals(List.of("all", "bytes=10000-"), ranges());
-  }
-
-  @Test
-  void redirectsAreFollowedAndKeepTheRange() throws IOException {
-    server.put("/moved/options.json", server.get("/m/options.json"));
-    server.put("/moved/weights.hdf5", weights);
-    FileServer.Answer cutting = FileServer.cutAfter(200_000);
-    server.answer =
-        (exchange, file) -> {
-          String path = exchange.getRequestURI().getPath();
-          if (path.startsWith("/m/")) {
-            exchange.getResponseHeaders().set("Location", "/moved" + path.substring(2));
-            exchange.sendResponseHeaders(302, -1);
-          } else {
-            cutting.to(exchange, file);
-          }
-        };
-    assertFetched(fetch(unknown()));
-    assertTrue(
-        server.requests.stream()
-            .anyMatch(
-                r -> r.path().equals("/moved/weights.hdf5") && "bytes=200000-".equals(r.range())));
-  }
-
-  @Test
-  void aRedirectInACircleFails() {
-    server.answer =
-        (exchange, file) -> {
-          exchange.getResponseHeaders().set("Location", exchange.getRequestURI().getPath());
-          exchange.sendResponseHeaders(302, -1);
-        };
-    assertTrue(fails(unknown()).contains("302"));
-  }
-
-  @Test
-  void aMissingFileFailsAtOnceAndABusyServerIsAskedAgain() throws IOException {
-    server.answer = (exchange, file) -> exchange.sendResponseHeaders(404, -1);
-    assertTrue(fails(unknown()).contains("HTTP status 404"));
-    assertEquals(1, server.requests.size());
-    int[] answers = {0};
-    server.answer =
-        (exchange, file) -> {
-          if (answers[0]++ < 3) {
-            exchange.sendResponseHeaders(answers[0] == 1 ? 429 : 503, -1);
-          } else {
-            FileServer.well(exchange, file);
-          }
-        };
-    assertFetched(fetch(unknown()));
-  }
-
-  @Test
-  void aServerThatIsNotThereIsSaidAtOnce() {
-    ModelEntry model = unknown();
-    server.close();
-    String message = fails(model);
-    assertTrue(message.contains("no connection") && message.contains("ELMO4J_MIRROR"), message);
-  }
-
-  @Test
-  void aPageInPlaceOfTheFilesIsNoModel() throws IOException {
-    FileServer.Answer page =
-        (exchange, file) ->
-            FileServer.well(exchange, "<html>Log in</html>".getBytes(StandardCharsets.UTF_8));
-    server.answer = page;
-    String message = fails(unknown());
-    assertTrue(message.contains("expected the published files, found others"), message);
-    server.answer = FileServer::well;
-    assertFetched(fetch(unknown()));
-  }
-
-  @Test
   void manyThreadsFetchAModelOnce() throws Exception {
     ModelEntry model = known();
     List<CompletableFuture<Path>> fetches = new ArrayList<>();
@@ -466,6 +101,7 @@ class ModelHubTest {
             home.toString(),
             server.address(),
             "pt");
+    process.environment().remove("JAVA_TOOL_OPTIONS"); // Java says that it took them.
     return process.redirectErrorStream(true).start();
   }
 
@@ -524,72 +160,12 @@ class ModelHubTest {
   }
 
   @Test
-  void anInterruptEndsADownloadAndKeepsWhatCame() throws Exception {
-    ModelEntry model = unknown();
-    CountDownLatch asked = new CountDownLatch(1);
-    server.answer =
-        (exchange, file) -> {
-          if (file == weights) {
-            exchange.getResponseHeaders().set("ETag", FileServer.tag(file));
-            exchange.sendResponseHeaders(200, file.length);
-            exchange.getResponseBody().write(file, 0, 10_000);
-            exchange.getResponseBody().flush();
-            asked.countDown();
-            server.silent(exchange, file);
-          } else {
-            FileServer.well(exchange, file);
-          }
-        };
-    Path part = home.resolve("m.partial/weights.hdf5.part");
-    CompletableFuture<Boolean> interrupted = new CompletableFuture<>();
-    Thread thread =
-        new Thread(
-            () -> {
-              String message = fails(model);
-              interrupted.complete(
-                  message.contains("interrupt") && Thread.currentThread().isInterrupted());
-            });
-    thread.start();
-    asked.await();
-    while (!Files.exists(part) || Files.size(part) < 10_000) {
-      Thread.sleep(1);
-    }
-    thread.interrupt();
-    assertTrue(interrupted.get());
-    assertEquals(10_000, Files.size(part));
-  }
-
-  @Test
   void aCachedFileOfAWrongSizeIsFetchedAgain() throws IOException {
     fetch(known());
     Files.write(home.resolve("m/weights.hdf5"), new byte[10]);
     assertFetched(fetch(known()));
     Files.delete(home.resolve("m/options.json"));
     assertFetched(fetch(unknown()));
-  }
-
-  @Test
-  void progressGrowsToTheSizeOfEachFile() throws IOException {
-    byte[] big = Arrays.copyOf(weights, 5_000_000);
-    server.put(WEIGHTS, big);
-    server.answer = FileServer.cutAfter(2_000_000);
-    ModelEntry model = unknown();
-    List<Long> seen = new ArrayList<>();
-    builder(model)
-        .progress(
-            (file, bytes, total) -> {
-              if (file.equals("weights.hdf5")) {
-                assertEquals(big.length, total);
-                seen.add(bytes);
-              }
-            })
-        .build()
-        .fetch(model);
-    assertEquals(seen.stream().sorted().toList(), seen);
-    assertEquals(0, seen.get(0));
-    assertTrue(seen.contains(2_000_000L) && seen.contains(4_000_000L), seen.toString());
-    assertEquals(big.length, seen.get(seen.size() - 1));
-    assertTrue(seen.size() > 5, seen.toString());
   }
 
   @Test
@@ -704,5 +280,111 @@ class ModelHubTest {
         models.stream().map(ModelEntry::name).toList());
     assertEquals(54_402_456, models.get(1).size());
     assertNull(models.get(2).files().get(1).sha256());
+  }
+
+  @Test
+  void aWrongCachedFileIsNamedOffline() throws IOException {
+    ModelEntry model = known();
+    ModelHub offline = builder(model).offline(true).build();
+    assertFetched(fetch(model));
+    Path file = home.resolve("m/weights.hdf5");
+    Files.write(file, new byte[10]);
+    assertFalse(offline.isCached(model));
+    assertEquals(
+        "model m: expected "
+            + weights.length
+            + " bytes in "
+            + file
+            + ", found 10 bytes, and offline mode forbids to fetch them",
+        assertThrows(ElmoException.class, () -> offline.fetch(model)).getMessage());
+    Files.delete(file);
+    assertTrue(
+        assertThrows(ElmoException.class, () -> offline.fetch(model))
+            .getMessage()
+            .contains("expected " + file + ", found no such file"));
+  }
+
+  @Test
+  void otherBytesOfTheSameSizeAreNotTrusted() throws IOException {
+    for (ModelEntry model : List.of(known(), unknown())) {
+      ModelHub offline = builder(model).offline(true).build();
+      fetch(model);
+      Path file = home.resolve("m/weights.hdf5");
+      byte[] other = weights.clone();
+      other[other.length / 2] ^= 1;
+      Files.write(file, other);
+      Files.setLastModifiedTime(file, FileTime.fromMillis(1_000_000));
+      String message = assertThrows(ElmoException.class, () -> offline.fetch(model)).getMessage();
+      assertTrue(
+          message.contains("expected sha256 " + known().files().get(1).sha256() + " of " + file),
+          message);
+      assertFetched(fetch(model));
+    }
+  }
+
+  @Test
+  void filesThatSomebodyPutThereAreVerifiedAndRecorded() throws IOException {
+    ModelEntry model = unknown();
+    Path put = Files.createDirectories(home.resolve("m"));
+    for (String name : List.of("options.json", "weights.hdf5")) {
+      Files.copy(GOLDEN.folder().resolve(name), put.resolve(name));
+    }
+    ModelHub offline = builder(model).offline(true).build();
+    assertEquals(put, offline.fetch(model));
+    String record = Files.readString(put.resolve(CacheRecord.NAME));
+    assertTrue(record.contains(known().files().get(1).sha256()), record);
+    // A damaged record is none.
+    Files.writeString(put.resolve(CacheRecord.NAME), "{\"weights.hdf5\": 3");
+    assertTrue(offline.isCached(model));
+    Files.delete(put.resolve(CacheRecord.NAME));
+    Files.write(put.resolve("weights.hdf5"), new byte[weights.length]);
+    String message = assertThrows(ElmoException.class, () -> offline.fetch(model)).getMessage();
+    assertTrue(message.contains("expected the published files, found others"), message);
+    assertFalse(Files.exists(put.resolve(CacheRecord.NAME)));
+    assertEquals(List.of(), server.requests);
+  }
+
+  @Test
+  void aStrangersFileInTheCacheStays() throws IOException {
+    Path stranger = Files.createDirectories(home.resolve("m")).resolve("model.safetensors");
+    Files.writeString(stranger, "not ours");
+    Files.writeString(
+        Files.createDirectories(home.resolve("m.partial")).resolve(".nfs1"), "not ours");
+    ModelEntry model = known();
+    ModelHub hub = builder(model).build();
+    hub.fetch(model);
+    assertEquals("not ours", Files.readString(stranger));
+    assertTrue(hub.isCached(model));
+    try (WeightStore store = hub.open("m", null)) {
+      assertTrue(store.source().startsWith(home.toString()), store.source());
+    }
+  }
+
+  @Test
+  void settingsThatAreNoPathsOrAddressesAreNamed() {
+    for (String variable : List.of("ELMO4J_HOME", "XDG_CACHE_HOME")) {
+      String message =
+          assertThrows(ElmoException.class, () -> home(Map.of(variable, "/a\0b"))).getMessage();
+      assertTrue(message.contains(variable) && message.contains("\\u0000"), message);
+    }
+    for (String bad :
+        List.of(
+            "http://x:99999/",
+            "http://x:0",
+            "http://x/?a=b",
+            "http://x/#a",
+            "file:///tmp",
+            "http://",
+            "http://me:secret@x:y/")) {
+      String message =
+          assertThrows(ElmoException.class, () -> ModelHub.builder().mirror(bad)).getMessage();
+      assertTrue(message.contains("ELMO4J_MIRROR") && !message.contains("secret"), message);
+    }
+    assertThrows(ElmoException.class, () -> ModelHub.builder().mirror(null));
+    for (String bad : List.of("http://x:99999", "http://x:0", "http://", "://", "a b")) {
+      URI far = URI.create("http://models.invalid/m");
+      assertThrows(
+          ElmoException.class, () -> Proxies.of(Map.of("http_proxy", bad)).select(far), bad);
+    }
   }
 }

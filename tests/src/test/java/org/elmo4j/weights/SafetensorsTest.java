@@ -128,7 +128,7 @@ class SafetensorsTest {
   void aPlaceThatCannotBeWrittenIsNamed() {
     Path file = dir.resolve("no/such/folder/x.safetensors");
     assertContains(
-        file + ": expected a place to write to, found NoSuchFileException",
+        file + ": expected an existing folder, found no folder " + file.getParent(),
         failure(
             () ->
                 SafetensorsWriter.write(

@@ -38,6 +38,7 @@ import org.elmo4j.backend.cpu.Machine;
 import org.elmo4j.backend.cuda.CudaDevices;
 import org.elmo4j.text.TextSplitter;
 import org.elmo4j.weights.ModelOptions;
+import org.elmo4j.weights.TemporaryFolder;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -57,7 +58,8 @@ import picocli.CommandLine.Spec;
           + " at the end: the worst cosine of any token and layer. Default model: random weights of the"
           + " original's size.",
       ""
-    })
+    },
+    footer = {"  elmo bench", "  elmo bench --model small --precision bf16 --json"})
 final class BenchCommand implements Callable<Integer> {
   private static final String PROSE = "/org/elmo4j/cli/prose.txt";
   private static final int LATENCY_TOKENS = 10;
@@ -135,6 +137,7 @@ final class BenchCommand implements Callable<Integer> {
       throw usage("--size: expected it without a model of one's own, found both");
     }
     List<List<String>> sentences = sentences();
+    TemporaryFolder temporary = null;
     Path made = null;
     String name = modelChoice.toString();
     try {
@@ -142,7 +145,8 @@ final class BenchCommand implements Callable<Integer> {
         size = size == null ? RandomModelCommand.Size.ORIGINAL : size;
         name = "random weights, size " + size.name().toLowerCase(Locale.ROOT);
         say("writing " + name);
-        made = Files.createTempDirectory("elmo-bench");
+        temporary = TemporaryFolder.create();
+        made = temporary.path();
         RandomModelCommand.write(size, 0, made);
       }
       for (int run = 1; run <= runs; run++) {
@@ -160,9 +164,8 @@ final class BenchCommand implements Callable<Integer> {
         }
       }
     } finally {
-      if (made != null) {
-        Files.deleteIfExists(made.resolve(RandomModelCommand.FILE));
-        Files.delete(made);
+      if (temporary != null) {
+        temporary.close();
       }
     }
     print(name, sentences);
@@ -174,7 +177,7 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private void say(String what) {
-    if (Boolean.getBoolean("elmo4j.terminal")) {
+    if (Main.status(command) != null) {
       command.commandLine().getErr().println("elmo bench: " + what);
     }
   }

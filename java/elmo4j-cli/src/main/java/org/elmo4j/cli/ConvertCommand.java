@@ -19,7 +19,11 @@ import picocli.CommandLine.Spec;
 /** {@code elmo convert}: a model of any form that elmo4j reads, into its own. */
 @Command(
     name = "convert",
-    description = {"Writes a model into one safetensors file, which loads fastest.", ""})
+    description = {"Writes a model into one safetensors file, which loads fastest.", ""},
+    footer = {
+      "  elmo convert small small.safetensors",
+      "  elmo convert --dtype fp16 folder model.safetensors"
+    })
 final class ConvertCommand implements Callable<Integer> {
   /** How the weights are stored. */
   enum Stored {

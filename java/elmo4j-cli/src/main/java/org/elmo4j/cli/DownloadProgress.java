@@ -24,12 +24,12 @@ final class DownloadProgress implements ModelHub.Progress {
 
   /**
    * @param err standard error
-   * @param terminal whether that is a terminal
+   * @param terminal the same where it is a terminal; else null
    * @param model whose download it is
    */
-  DownloadProgress(PrintWriter err, boolean terminal, String model) {
+  DownloadProgress(PrintWriter err, PrintWriter terminal, String model) {
     this.err = err;
-    this.line = terminal ? new StatusLine(err) : null;
+    this.line = terminal == null ? null : new StatusLine(terminal);
     this.model = model;
   }
 

@@ -35,6 +35,11 @@ import picocli.CommandLine.Spec;
       "",
       "Without --output it prints a table with the first numbers of each token's vector.",
       ""
+    },
+    footer = {
+      "  elmo embed \"I love NLP\"",
+      "  elmo embed --text book.txt --output book.npz --layers top",
+      "  elmo embed --tokenized --input IN.txt --output OUT.hdf5 --layers all"
     })
 final class EmbedCommand implements Callable<Integer> {
   /** The forms of a file of embeddings. */
@@ -259,9 +264,7 @@ final class EmbedCommand implements Callable<Integer> {
    * null.
    */
   private PrintWriter terminal() {
-    return output != null && Boolean.getBoolean("elmo4j.terminal")
-        ? command.commandLine().getErr()
-        : null;
+    return output == null ? null : Main.status(command);
   }
 
   /** The way from lines to vectors, batch by batch in the order of the input. */

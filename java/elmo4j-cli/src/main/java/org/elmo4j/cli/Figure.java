@@ -27,7 +27,8 @@ final class Figure {
 
   private static String escape(String text) {
     StringBuilder safe = new StringBuilder();
-    text.codePoints()
+    EscapedStream.escape(text)
+        .codePoints()
         .forEach(
             c -> {
               switch (c) {
@@ -36,8 +37,8 @@ final class Figure {
                 case '>' -> safe.append("&gt;");
                 case '"' -> safe.append("&quot;");
                 default -> {
-                  // XML has no control characters, surrogates or non-characters.
-                  boolean bad = c < 0x20 || (c >= 0xD800 && c < 0xE000) || (c & 0xFFFE) == 0xFFFE;
+                  // XML has no surrogates and no non-characters.
+                  boolean bad = (c >= 0xD800 && c < 0xE000) || (c & 0xFFFE) == 0xFFFE;
                   safe.appendCodePoint(bad ? '?' : c);
                 }
               }

@@ -36,6 +36,10 @@ import picocli.CommandLine.Spec;
       "Ends with the scores of each layer alone, of the even mix and of the learned one. Ctrl-C"
           + " keeps the best so far.",
       ""
+    },
+    footer = {
+      "  elmo fit --task tokens --train dev.conllu --test test.conllu --output pos",
+      "  elmo fit --task sentences --train reviews.tsv --output reviews"
     })
 final class FitCommand implements Callable<Integer> {
   /** What has a label. */

@@ -6,10 +6,12 @@ import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import org.elmo4j.ElmoException;
+import org.elmo4j.weights.AtomicFile;
 
 /**
  * HDF5 as AllenNLP's {@code elmo} command wrote it: one float32 dataset a sentence named by its
@@ -56,9 +58,9 @@ final class Hdf5Writer implements SentenceWriter {
     0, 0, 0, 0
   };
 
-  private final PendingFile file;
+  private final AtomicFile file;
   private final ChannelWriter out;
-  private final PendingFile indexFile;
+  private final FileChannel indexChannel;
   private final ChannelWriter index;
   private long[] headers = new long[1024];
   private int count;
@@ -68,11 +70,11 @@ final class Hdf5Writer implements SentenceWriter {
    * @param forgetSentences whether to leave {@code sentence_to_index} out
    */
   Hdf5Writer(Path target, boolean forgetSentences) throws IOException {
-    file = PendingFile.create(target);
+    file = AtomicFile.create(target);
     out = new ChannelWriter(file.channel());
     out.zeros(SUPERBLOCK_BYTES); // Its numbers are known at the end.
-    indexFile = forgetSentences ? null : file.spool();
-    index = forgetSentences ? null : new ChannelWriter(indexFile.channel());
+    indexChannel = forgetSentences ? null : file.spool();
+    index = forgetSentences ? null : new ChannelWriter(indexChannel);
   }
 
   @Override
@@ -152,7 +154,7 @@ final class Hdf5Writer implements SentenceWriter {
     long size = Math.max(4096, 16 + 16 + padded + 16);
     out.write(new byte[] {'G', 'C', 'O', 'L', 1, 0, 0, 0});
     out.longs(size).shorts(1, 1).ints(0).longs(bytes);
-    out.copy(indexFile.channel(), bytes);
+    out.copy(indexChannel, bytes);
     out.align();
     long free = size - 32 - padded;
     out.shorts(0, 0).ints(0).longs(free).zeros(free - 16);
@@ -275,10 +277,6 @@ final class Hdf5Writer implements SentenceWriter {
 
   @Override
   public void close() throws IOException {
-    try (file) {
-      if (indexFile != null) {
-        indexFile.close();
-      }
-    }
+    file.close();
   }
 }

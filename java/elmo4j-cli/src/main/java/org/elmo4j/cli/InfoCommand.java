@@ -23,7 +23,8 @@ import picocli.CommandLine.Spec;
 /** {@code elmo info}: what a model is, or what this machine offers. */
 @Command(
     name = "info",
-    description = {"Describes a model, or with --devices this machine.", ""})
+    description = {"Describes a model, or with --devices this machine.", ""},
+    footer = {"  elmo info small", "  elmo info --devices"})
 final class InfoCommand implements Callable<Integer> {
   @Spec private CommandSpec command;
   @Mixin private ModelChoice modelChoice;

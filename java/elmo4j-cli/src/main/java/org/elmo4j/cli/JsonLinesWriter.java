@@ -7,31 +7,31 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.StreamWriteFeature;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.channels.Channels;
 import java.nio.file.Path;
+import org.elmo4j.weights.AtomicFile;
 
 /**
  * One JSON object a line and sentence: {@code index}, {@code tokens} and {@code values}, the
  * numbers in nested lists as the layer's shape has it.
  */
 final class JsonLinesWriter implements SentenceWriter {
-  private final PendingFile file;
+  private final AtomicFile file;
   private final OutputStream stream;
   private final JsonGenerator json;
 
   /** Writes a file. */
   JsonLinesWriter(Path target) throws IOException {
-    this(PendingFile.create(target), null);
+    this(AtomicFile.create(target));
   }
 
   /** Writes to a stream of somebody else's. */
   JsonLinesWriter(OutputStream stream) throws IOException {
-    this(null, stream);
+    this(AtomicFile.to(stream, "standard output"));
   }
 
-  private JsonLinesWriter(PendingFile file, OutputStream stream) throws IOException {
+  private JsonLinesWriter(AtomicFile file) throws IOException {
     this.file = file;
-    this.stream = file == null ? stream : Channels.newOutputStream(file.channel());
+    this.stream = file.stream();
     this.json =
         JsonFactory.builder()
             .enable(StreamWriteFeature.USE_FAST_DOUBLE_WRITER)
@@ -102,15 +102,11 @@ final class JsonLinesWriter implements SentenceWriter {
   public void finish() throws IOException {
     json.flush();
     stream.flush();
-    if (file != null) {
-      file.commit();
-    }
+    file.commit();
   }
 
   @Override
   public void close() throws IOException {
-    if (file != null) {
-      file.close();
-    }
+    file.close();
   }
 }

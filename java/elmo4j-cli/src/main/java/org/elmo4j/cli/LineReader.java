@@ -72,7 +72,7 @@ final class LineReader implements Closeable {
     boolean ended = false;
     while (!ended) {
       if (position == limit) {
-        limit = Math.max(0, in.read(buffer));
+        limit = Math.max(0, fill());
         position = 0;
         if (limit == 0) {
           break;
@@ -106,6 +106,14 @@ final class LineReader implements Closeable {
     String text = decode(start, length - start);
     lines++;
     return text;
+  }
+
+  private int fill() throws IOException {
+    try {
+      return in.read(buffer);
+    } catch (IOException e) {
+      throw new IOException(source + ": " + e.getMessage(), e);
+    }
   }
 
   /**

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
+import java.io.BufferedOutputStream;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
@@ -9,15 +10,21 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
 import org.elmo4j.ElmoException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
 
@@ -45,6 +52,14 @@ import picocli.CommandLine.ScopeType;
       RandomModelCommand.class,
       ConvertCommand.class,
       BenchCommand.class,
+      TestCommand.class,
+      CompletionCommand.class,
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  elmo embed \"I love NLP\"",
+      "  elmo embed --help",
+      "  elmo test                 (builds everything and runs all tests)"
     })
 public final class Main implements Runnable {
   @Option(
@@ -53,13 +68,25 @@ public final class Main implements Runnable {
       scope = ScopeType.INHERIT)
   private boolean debug;
 
+  /** What a shell says of a program that wrote into a pipe without a reader: 128 + SIGPIPE. */
+  private static final int CLOSED_PIPE = 141;
+
+  private static final int MESSAGE_CHARACTERS = 480;
+
   final InputStream in;
+  private final Output output;
+
+  /** Standard output, for what programs read. */
   final OutputStream out;
+
+  private final PrintWriter status;
   private CommandLine commandLine;
 
-  private Main(InputStream in, OutputStream out) {
+  private Main(InputStream in, Output output, PrintWriter status) {
     this.in = in;
-    this.out = out;
+    this.output = output;
+    this.out = output.bytes();
+    this.status = status;
   }
 
   /** Runs the tool and ends the JVM. */
@@ -67,7 +94,7 @@ public final class Main implements Runnable {
     System.exit(
         run(
             new FileInputStream(FileDescriptor.in),
-            new FileOutputStream(FileDescriptor.out),
+            Output.named(new FileOutputStream(FileDescriptor.out), Path.of("/proc/self/fd/1")),
             new FileOutputStream(FileDescriptor.err),
             args));
   }
@@ -82,20 +109,59 @@ public final class Main implements Runnable {
    * @return the exit code
    */
   public static int run(InputStream in, OutputStream out, OutputStream err, String... args) {
-    Main main = new Main(in, out);
-    PrintWriter outWriter = new PrintWriter(out, false, StandardCharsets.UTF_8);
-    PrintWriter errWriter = new PrintWriter(err, true, StandardCharsets.UTF_8);
+    OutputStream buffered = new BufferedOutputStream(err);
+    PrintWriter errors = new PrintWriter(new EscapedStream(buffered), true, StandardCharsets.UTF_8);
+    PrintWriter status =
+        Boolean.getBoolean("elmo4j.terminal")
+            ? new PrintWriter(buffered, true, StandardCharsets.UTF_8)
+            : null;
+    Output output = new Output(out, Boolean.getBoolean("elmo4j.terminal.out"));
+    Main main = new Main(in, output, status);
     main.commandLine =
         new CommandLine(main)
-            .setOut(outWriter)
-            .setErr(errWriter)
+            .setOut(output.text())
+            .setErr(errors)
+            // Colours are escape sequences, and none pass.
+            .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF))
             .setCaseInsensitiveEnumValuesAllowed(true)
+            .setExecutionStrategy(main::dispatch)
             .setParameterExceptionHandler((e, a) -> main.wrongUsage(e))
             .setExecutionExceptionHandler((e, command, parsed) -> main.failed(e));
-    int code = main.commandLine.execute(args);
-    outWriter.flush();
-    errWriter.flush();
+    int code = main.execute(args);
+    errors.flush();
     return code;
+  }
+
+  /** As picocli does, which would print a trace of what fails in help and version. */
+  private int dispatch(CommandLine.ParseResult parsed) {
+    try {
+      return new CommandLine.RunLast().execute(parsed);
+    } catch (CommandLine.ParameterException | CommandLine.ExecutionException e) {
+      throw e;
+    } catch (Throwable e) {
+      return failed(e);
+    }
+  }
+
+  /** Nothing that is thrown passes this, errors included, and nothing printed is lost unseen. */
+  private int execute(String... args) {
+    int code;
+    try {
+      code = commandLine.execute(args);
+    } catch (Throwable e) {
+      code = failed(e);
+    }
+    try {
+      output.finish();
+    } catch (Throwable e) {
+      code = code == CommandLine.ExitCode.OK ? failed(e) : code;
+    }
+    return code;
+  }
+
+  /** The terminal at standard error, for lines that are written over; null where it is none. */
+  static PrintWriter status(CommandSpec command) {
+    return ((Main) command.root().userObject()).status;
   }
 
   /** Called where no command is named. */
@@ -106,19 +172,64 @@ public final class Main implements Runnable {
 
   private int wrongUsage(CommandLine.ParameterException e) {
     String command = e.getCommandLine().getCommandSpec().qualifiedName();
-    report(command + ": " + oneLine(e.getMessage()) + " (" + command + " --help tells more)", e);
+    String help = " (" + command + " --help tells more)";
+    report(command + ": ", e.getMessage() + near(e), help, e);
     return CommandLine.ExitCode.USAGE;
+  }
+
+  /** The command or option that what was typed is likely to stand for. */
+  private static String near(CommandLine.ParameterException e) {
+    if (!(e instanceof CommandLine.UnmatchedArgumentException unmatched)) {
+      return "";
+    }
+    String typed = unmatched.getUnmatched().get(0).split("=", 2)[0];
+    CommandSpec command = e.getCommandLine().getCommandSpec();
+    List<String> names = new ArrayList<>(command.optionsMap().keySet());
+    if (!typed.startsWith("-")) {
+      names = List.copyOf(command.subcommands().keySet());
+    }
+    return names.stream()
+        .filter(name -> distance(typed, name) <= Math.min(2, name.length() / 2))
+        .min(Comparator.comparingInt(name -> distance(typed, name)))
+        .map(name -> "; did you mean " + name + "?")
+        .orElse("");
+  }
+
+  /** How many letters must be changed, put in, left out or exchanged with the next. */
+  private static int distance(String a, String b) {
+    int[][] d = new int[a.length() + 1][b.length() + 1];
+    for (int i = 0; i <= a.length(); i++) {
+      for (int j = 0; j <= b.length(); j++) {
+        if (i == 0 || j == 0) {
+          d[i][j] = i + j;
+          continue;
+        }
+        int change = a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1;
+        d[i][j] = Math.min(d[i - 1][j - 1] + change, Math.min(d[i - 1][j], d[i][j - 1]) + 1);
+        if (i > 1
+            && j > 1
+            && a.charAt(i - 1) == b.charAt(j - 2)
+            && a.charAt(i - 2) == b.charAt(j - 1)) {
+          d[i][j] = Math.min(d[i][j], d[i - 2][j - 2] + 1);
+        }
+      }
+    }
+    return d[a.length()][b.length()];
   }
 
   private int failed(Throwable e) {
     Throwable cause =
         e instanceof CommandLine.ExecutionException && e.getCause() != null ? e.getCause() : e;
-    report("elmo: " + oneLine(message(cause)), cause);
+    if (cause instanceof Output.Failure failure && failure.isClosedPipe()) {
+      return CLOSED_PIPE;
+    }
+    report("elmo: ", message(cause), "", cause);
     return CommandLine.ExitCode.SOFTWARE;
   }
 
-  private void report(String message, Throwable e) {
-    commandLine.getErr().println(message);
+  private void report(String before, String message, String after, Throwable e) {
+    int length = MESSAGE_CHARACTERS - before.length() - after.length();
+    commandLine.getErr().println(before + oneLine(message, length) + after);
     if (debug) {
       e.printStackTrace(commandLine.getErr());
     }
@@ -131,7 +242,11 @@ public final class Main implements Runnable {
     if (e instanceof FileSystemException file) {
       return file.getFile() + ": " + reason(file);
     }
-    if ((e instanceof ElmoException || e instanceof IOException) && e.getMessage() != null) {
+    if (e instanceof UncheckedIOException && !(e instanceof Output.Failure)) {
+      return message(e.getCause());
+    }
+    if ((e instanceof ElmoException || e instanceof IOException || e instanceof Output.Failure)
+        && e.getMessage() != null) {
       return e.getMessage();
     }
     return "unexpected " + e + " (--debug shows where)";
@@ -150,8 +265,16 @@ public final class Main implements Runnable {
     return e.getReason() == null ? e.getClass().getSimpleName() : e.getReason();
   }
 
-  private static String oneLine(String message) {
-    return message.strip().replaceAll("\\s*\\R\\s*", " ");
+  /** The message in one line that is safe to show; the middle of a long one is left out. */
+  static String oneLine(String message, int length) {
+    String line = EscapedStream.escape(message.strip().replaceAll("\\s*\\R\\s*", " "));
+    if (line.length() <= length) {
+      return line;
+    }
+    int behind = length / 3;
+    return line.substring(0, length - behind - 5)
+        + " ... "
+        + line.substring(line.length() - behind);
   }
 
   /** The version that the jar says. */

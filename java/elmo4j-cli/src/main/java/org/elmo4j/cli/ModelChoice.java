@@ -125,7 +125,7 @@ final class ModelChoice {
   /** The model's name, to print. */
   @Override
   public String toString() {
-    return optionsFile != null ? weightFile.toString() : model == null ? MINI_ENGLISH : model;
+    return weightFile != null ? weightFile.toString() : model == null ? MINI_ENGLISH : model;
   }
 
   /** Loads the model. */
@@ -181,8 +181,8 @@ final class ModelChoice {
   /** Where models of a name come from; standard error tells how a download goes. */
   static ModelHub hub(CommandSpec command, String model, boolean offline) {
     PrintWriter err = command.commandLine().getErr();
-    boolean terminal = Boolean.getBoolean("elmo4j.terminal");
-    ModelHub.Builder hub = ModelHub.builder().progress(new DownloadProgress(err, terminal, model));
+    ModelHub.Builder hub =
+        ModelHub.builder().progress(new DownloadProgress(err, Main.status(command), model));
     return (offline ? hub.offline(true) : hub).build();
   }
 }

@@ -28,7 +28,8 @@ import picocli.CommandLine.Spec;
       "A model is downloaded when it is first used. ELMO4J_HOME names the folder to keep them in,",
       "ELMO4J_MIRROR an address to take them from, MIRROR/NAME/FILE; ELMO4J_OFFLINE=1 forbids it.",
       ""
-    })
+    },
+    footer = {"  elmo models", "  elmo models --json"})
 final class ModelsCommand implements Callable<Integer> {
   @Spec private CommandSpec command;
 

@@ -15,6 +15,7 @@ import java.util.stream.Collectors;
 import java.util.zip.Deflater;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
+import org.elmo4j.weights.AtomicFile;
 
 /**
  * NumPy's .npz: a zip of arrays (NumPy Enhancement Proposal 1, version 1.0), float32, one a
@@ -22,13 +23,13 @@ import java.util.zip.ZipOutputStream;
  * zip's directory, some hundred bytes for each.
  */
 final class NpzWriter implements SentenceWriter {
-  private final PendingFile file;
+  private final AtomicFile file;
   private final ZipOutputStream zip;
   private final ChannelWriter out;
 
   NpzWriter(Path target) throws IOException {
-    file = PendingFile.create(target);
-    OutputStream stream = Channels.newOutputStream(file.channel());
+    file = AtomicFile.create(target);
+    OutputStream stream = file.stream();
     zip = new ZipOutputStream(new BufferedOutputStream(stream, 1 << 18));
     zip.setLevel(Deflater.NO_COMPRESSION);
     out = new ChannelWriter(Channels.newChannel(zip));

@@ -12,7 +12,8 @@ final class Pca {
    * The vectors' coordinates along the two directions in which they vary most. Few vectors: their
    * products with each other are a small matrix, whose eigenvectors power iteration finds.
    *
-   * @param shares two numbers, written: what part of the variance each direction has
+   * @param shares two numbers, written: what part of the variance each direction has; 0 and 0 where
+   *     the vectors are equal but for rounding
    * @return two coordinates for each vector; the signs are such that the first vector's are not
    *     negative
    */
@@ -33,11 +34,18 @@ final class Pca {
     }
     double[][] products = new double[n][n];
     double trace = 0;
+    double squares = 0;
     for (int r = 0; r < n; r++) {
       for (int s = 0; s < n; s++) {
         products[r][s] = dot(centred[r], centred[s]);
       }
       trace += products[r][r];
+      squares += dot(vectors[r], vectors[r]);
+    }
+    if (trace <= 1e-12 * squares) {
+      shares[0] = 0;
+      shares[1] = 0;
+      return new double[n][2];
     }
     double[][] points = new double[n][2];
     for (int d = 0; d < 2; d++) {
@@ -63,7 +71,7 @@ final class Pca {
           v[r] = next[r] / value;
         }
       }
-      shares[d] = trace == 0 ? 0 : value / trace;
+      shares[d] = value / trace;
       double sign = v[0] < 0 ? -1 : 1;
       for (int r = 0; r < n; r++) {
         points[r][d] = value == 0 ? 0 : sign * Math.sqrt(value) * v[r];

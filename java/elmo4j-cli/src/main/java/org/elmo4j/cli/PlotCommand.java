@@ -3,7 +3,6 @@
 package org.elmo4j.cli;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,6 +17,7 @@ import org.elmo4j.Layer;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.ScalarMix.LayerNorm;
 import org.elmo4j.text.TextSplitter;
+import org.elmo4j.weights.AtomicFile;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -34,6 +34,10 @@ import picocli.CommandLine.Spec;
       "the weights of a mix (--mix), how alike a sentence's tokens are in each layer (--sentence),",
       "and one word's vectors in several sentences (--word), in two dimensions by PCA.",
       ""
+    },
+    footer = {
+      "  elmo plot --mix pos/mix.json --output mix.svg",
+      "  elmo plot --word bank --input bank.txt --output bank.html"
     })
 final class PlotCommand implements Callable<Integer> {
   private static final int MAX_TOKENS = 60;
@@ -109,7 +113,7 @@ final class PlotCommand implements Callable<Integer> {
     }
     ScalarMix mix = mixFile == null ? null : ScalarMix.load(mixFile);
     Figure figure = new Figure();
-    try (PendingFile file = PendingFile.create(output)) {
+    try (AtomicFile file = AtomicFile.create(output)) {
       if (mix != null) {
         drawMix(figure, mix);
       }
@@ -125,9 +129,7 @@ final class PlotCommand implements Callable<Integer> {
         }
       }
       byte[] bytes = (html ? figure.html() : figure.svg()).getBytes(StandardCharsets.UTF_8);
-      for (ByteBuffer left = ByteBuffer.wrap(bytes); left.hasRemaining(); ) {
-        file.channel().write(left);
-      }
+      file.stream().write(bytes);
       file.commit();
     }
     return 0;
@@ -221,14 +223,17 @@ final class PlotCommand implements Callable<Integer> {
     }
     double[] shares = new double[2];
     double[][] points = Pca.plane(vectors.toArray(new double[0][]), shares);
+    Object name = layer.kind() == Layer.Kind.ELMO ? "elmo" : layer;
     figure.points(
         "Where \"" + word + "\" lies",
-        String.format(
-            Locale.ROOT,
-            "%s in two dimensions: PCA, %.0f and %.0f per cent of the variance",
-            layer.kind() == Layer.Kind.ELMO ? "elmo" : layer,
-            100 * shares[0],
-            100 * shares[1]),
+        shares[0] == 0
+            ? String.format(Locale.ROOT, "%s: all %d vectors are equal", name, n)
+            : String.format(
+                Locale.ROOT,
+                "%s in two dimensions: PCA, %.0f and %.0f per cent of the variance",
+                name,
+                100 * shares[0],
+                100 * shares[1]),
         points,
         contexts);
   }

@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
+import java.io.BufferedWriter;
 import java.io.IOException;
-import java.io.PrintWriter;
+import java.io.OutputStreamWriter;
 import java.io.Writer;
-import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -15,6 +15,7 @@ import org.elmo4j.ElmoModel;
 import org.elmo4j.text.TextSplitter;
 import org.elmo4j.train.Classifier;
 import org.elmo4j.train.LabeledData.Task;
+import org.elmo4j.weights.AtomicFile;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -32,6 +33,10 @@ import picocli.CommandLine.Spec;
       "Tokens: a token and its label a line, a blank line behind each sentence. Sentences: a line's"
           + " label and its text. Columns are separated by tabs.",
       ""
+    },
+    footer = {
+      "  elmo predict pos \"He went to the bank.\"",
+      "  elmo predict pos --input book.txt --output tags.tsv"
     })
 final class PredictCommand implements Callable<Integer> {
   private static final int CHUNK_LINES = 1024;
@@ -63,12 +68,12 @@ final class PredictCommand implements Callable<Integer> {
     textInput.check(words);
     Classifier classifier = Classifier.load(folder);
     try (LineReader lines = textInput.open(words, main.in);
-        PendingFile file = output == null ? null : PendingFile.create(output);
+        AtomicFile file = output == null ? null : AtomicFile.create(output);
         ElmoModel model = modelChoice.load()) {
       Writer writer =
           file == null
               ? command.commandLine().getOut()
-              : new PrintWriter(Channels.newWriter(file.channel(), StandardCharsets.UTF_8));
+              : new BufferedWriter(new OutputStreamWriter(file.stream(), StandardCharsets.UTF_8));
       List<String> texts = new ArrayList<>();
       for (String line; (line = lines.next()) != null; ) {
         texts.add(line);

@@ -21,7 +21,8 @@ import picocli.CommandLine.Parameters;
 /** {@code elmo random-model}: a model of a published size that knows nothing, to measure with. */
 @Command(
     name = "random-model",
-    description = {"Writes an untrained model of a published size, to measure and test with.", ""})
+    description = {"Writes an untrained model of a published size, to measure and test with.", ""},
+    footer = {"  elmo random-model --size small small-random"})
 final class RandomModelCommand implements Callable<Integer> {
   static final String FILE = "model.safetensors";
 

@@ -14,7 +14,8 @@ final class StatusLine {
     this.out = out;
   }
 
-  void show(String text) {
+  void show(String line) {
+    String text = EscapedStream.escape(line);
     out.print("\r" + text + " ".repeat(Math.max(0, width - text.length())));
     out.flush();
     width = text.length();

@@ -72,7 +72,7 @@ final class TableWriter implements SentenceWriter {
 
   /** The token, short enough and without what would upset a terminal. */
   private static String label(String token) {
-    String shown = token.replaceAll("\\p{Cntrl}", "?");
+    String shown = EscapedStream.escape(token);
     return shown.codePointCount(0, shown.length()) <= WIDEST_TOKEN
         ? shown
         : shown.substring(0, shown.offsetByCodePoints(0, WIDEST_TOKEN - 1)) + "…";

@@ -7,12 +7,12 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.OutputStreamWriter;
 import java.io.Writer;
-import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.elmo4j.text.TextSplitter;
+import org.elmo4j.weights.AtomicFile;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -25,7 +25,8 @@ import picocli.CommandLine.ParentCommand;
       "Splits English text into sentences and tokens, as embed does.",
       "Writes one sentence a line, its tokens separated by single spaces: what --tokenized reads.",
       ""
-    })
+    },
+    footer = {"  elmo tokens book.txt", "  elmo tokens book.txt --output sentences.txt"})
 final class TokensCommand implements Callable<Integer> {
   @ParentCommand private Main main;
 
@@ -47,8 +48,8 @@ final class TokensCommand implements Callable<Integer> {
       if (output == null) {
         write(lines, main.out);
       } else {
-        try (PendingFile file = PendingFile.create(output)) {
-          write(lines, Channels.newOutputStream(file.channel()));
+        try (AtomicFile file = AtomicFile.create(output)) {
+          write(lines, file.stream());
           file.commit();
         }
       }

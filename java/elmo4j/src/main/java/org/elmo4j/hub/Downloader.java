@@ -4,6 +4,7 @@ package org.elmo4j.hub;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.net.ConnectException;
 import java.net.ProxySelector;
 import java.net.URI;
@@ -44,10 +45,17 @@ import org.elmo4j.hub.ModelEntry.RemoteFile;
  * fetch the same file into the same folder.
  */
 final class Downloader {
-  /** Attempts in a row that bring nothing new. */
+  /** Attempts in a row after which there is no more of the file than there was before. */
   private static final int ATTEMPTS = 4;
 
-  private static final Pattern CONTENT_RANGE = Pattern.compile("bytes (\\d+)-\\d+/(\\d+)");
+  /** Requests for one file, whatever they bring. */
+  private static final int MAX_REQUESTS = 100;
+
+  /** A server that sends less than this in twice the patience is as good as silent. */
+  private static final int MIN_BYTES = 1 << 10;
+
+  private static final Pattern CONTENT_RANGE =
+      Pattern.compile("bytes (\\d{1,18})-(\\d{1,18})/(\\d{1,18}|\\*)");
   private static final long REPORT_BYTES = 1 << 20;
 
   private final HttpClient client;
@@ -76,29 +84,32 @@ final class Downloader {
    *
    * @param file its name, and size and sum where they are known
    * @param address where to get it
+   * @param limit bytes that it may have
    * @param progress told of every MiB
    * @throws ElmoException if the server does not give it, or gives something else
    * @throws IOException if it cannot be written
    */
-  void fetch(RemoteFile file, URI address, Path folder, ModelHub.Progress progress)
+  void fetch(RemoteFile file, URI address, long limit, Path folder, ModelHub.Progress progress)
       throws IOException {
-    Transfer transfer = new Transfer(file, address, folder, progress);
+    Transfer transfer = new Transfer(file, address, limit, folder, progress);
     int failures = 0;
     boolean received = false;
+    // The most that ever was here: what comes again after a fresh start is not progress.
+    long most = transfer.have();
     while (true) {
-      long before = transfer.have();
       try {
         while (!transfer.attempt()) {
           // It goes on from elsewhere.
         }
         return;
       } catch (BrokenTransfer e) {
-        boolean more = transfer.have() > before;
+        boolean more = transfer.have() > most;
+        most = Math.max(most, transfer.have());
         received |= more;
         failures = more ? 1 : failures + 1;
         // Where nothing listens, or no such host is known, waiting a second changes nothing.
         boolean hopeless = e.getCause() instanceof ConnectException && !received;
-        if (hopeless || failures == ATTEMPTS) {
+        if (hopeless || failures == ATTEMPTS || transfer.requests >= MAX_REQUESTS) {
           String hint =
               transfer.start() > 0
                   ? "; what came is kept, and the next run goes on from there"
@@ -138,6 +149,12 @@ final class Downloader {
     return HexFormat.of().formatHex(digest.digest());
   }
 
+  /** An address without the name and password that it may hold, for messages. */
+  static String withoutUser(URI address) {
+    String user = address.getRawUserInfo();
+    return user == null ? address.toString() : address.toString().replace(user + "@", "");
+  }
+
   /** The network's failure, which a further attempt may mend. */
   private static final class BrokenTransfer extends Exception {
     private static final long serialVersionUID = 1;
@@ -155,11 +172,14 @@ final class Downloader {
     private final Path part;
     private final Path tagFile;
     private final ModelHub.Progress progress;
+    private final long limit;
     private boolean restarted;
+    private int requests;
 
-    Transfer(RemoteFile file, URI address, Path folder, ModelHub.Progress progress) {
+    Transfer(RemoteFile file, URI address, long limit, Path folder, ModelHub.Progress progress) {
       this.file = file;
       this.address = address;
+      this.limit = limit;
       this.progress = progress;
       target = folder.resolve(file.name());
       part = folder.resolve(file.name() + ".part");
@@ -172,7 +192,8 @@ final class Downloader {
     }
 
     ElmoException failure(String found, Throwable cause) {
-      return new ElmoException(address + ": expected " + file.name() + ", found " + found, cause);
+      return new ElmoException(
+          withoutUser(address) + ": expected " + file.name() + ", found " + found, cause);
     }
 
     /** Goes on from what is here. Returns whether the file is complete and in its place. */
@@ -203,7 +224,7 @@ final class Downloader {
     /** Where to go on from: 0 where what is here cannot be trusted. */
     private long start() throws IOException {
       long have = have();
-      boolean known = file.sha256() != null || Files.exists(tagFile);
+      boolean known = file.sha256() != null || FileVersion.read(tagFile) != null;
       if (have > 0 && (!known || (file.size() > 0 && have > file.size()))) {
         forget();
         return 0;
@@ -218,35 +239,28 @@ final class Downloader {
 
     /** Returns the position that the server went on from. */
     private long transfer(long have) throws IOException, BrokenTransfer, InterruptedException {
-      HttpRequest.Builder request = HttpRequest.newBuilder(address);
-      if (have > 0) {
-        request.header("Range", "bytes=" + have + "-");
-        if (Files.exists(tagFile)) {
-          request.header("If-Range", Files.readString(tagFile));
-        }
-      }
-      HttpResponse<Flow.Publisher<List<ByteBuffer>>> response = send(request.build());
+      requests++;
+      FileVersion version = FileVersion.read(tagFile);
+      HttpResponse<Flow.Publisher<List<ByteBuffer>>> response = send(request(have, version));
       try (Body body = new Body(patience)) {
         response.body().subscribe(body);
         HttpHeaders headers = response.headers();
         int status = response.statusCode();
         if (status == 206 && have > 0) {
-          Matcher range = CONTENT_RANGE.matcher(headers.firstValue("Content-Range").orElse(""));
-          if (!range.matches() || Long.parseLong(range.group(1)) != have) {
-            forget();
-            throw new BrokenTransfer("another part of it than asked for", null);
-          }
-          write(body, have, checkTotal(Long.parseLong(range.group(2))));
+          long total = continued(headers, have, version);
+          write(body, have, total);
           return have;
         }
         if (status == 200) {
-          long total = checkTotal(headers.firstValueAsLong("Content-Length").orElse(0));
+          long stated = contentLength(headers);
+          long total = checkTotal(stated);
           boolean chunked =
               headers.firstValue("Transfer-Encoding").orElse("").equalsIgnoreCase("chunked");
           if (total == 0 && !chunked) {
             throw failure("an answer that does not say how long it is", null);
           }
-          keepTag(headers);
+          forget();
+          FileVersion.of(headers, stated).write(tagFile);
           write(body, 0, total);
           return 0;
         }
@@ -260,11 +274,63 @@ final class Downloader {
       }
     }
 
+    private HttpRequest request(long have, FileVersion version) {
+      try {
+        HttpRequest.Builder request = HttpRequest.newBuilder(address);
+        if (have > 0) {
+          request.header("Range", "bytes=" + have + "-");
+          if (version != null) {
+            request.header("If-Range", version.tag());
+          }
+        }
+        return request.build();
+      } catch (IllegalArgumentException e) {
+        throw failure("an address that HTTP does not know: " + e.getMessage(), e);
+      }
+    }
+
+    /**
+     * The file's size as a part's head states it, or else the published one; 0 for neither.
+     *
+     * @throws BrokenTransfer if it is not the part asked for, or one of another version of the file
+     */
+    private long continued(HttpHeaders headers, long have, FileVersion version)
+        throws IOException, BrokenTransfer {
+      Matcher range = CONTENT_RANGE.matcher(headers.firstValue("Content-Range").orElse(""));
+      if (!range.matches() || Long.parseLong(range.group(1)) != have) {
+        forget();
+        throw new BrokenTransfer("another part of it than asked for", null);
+      }
+      long total = range.group(3).equals("*") ? 0 : Long.parseLong(range.group(3));
+      FileVersion found = FileVersion.of(headers, total);
+      boolean same =
+          version == null
+              ? file.sha256() != null // The sum tells it in the end.
+              : found.continues(version, file.sha256() != null);
+      if (!same) {
+        forget();
+        throw new BrokenTransfer("a part of another version of it", null);
+      }
+      return checkTotal(total > 0 || version == null ? total : version.size());
+    }
+
+    private long contentLength(HttpHeaders headers) {
+      String length = headers.firstValue("Content-Length").orElse("0").strip();
+      if (!length.matches("\\d{1,18}")) {
+        throw failure("a Content-Length that is no size", null);
+      }
+      return Long.parseLong(length);
+    }
+
     /** Waits for the answer's head; a request's own timeout may count the body in (JDK 26). */
     private HttpResponse<Flow.Publisher<List<ByteBuffer>>> send(HttpRequest request)
         throws BrokenTransfer, InterruptedException {
-      CompletableFuture<HttpResponse<Flow.Publisher<List<ByteBuffer>>>> response =
-          client.sendAsync(request, BodyHandlers.ofPublisher());
+      CompletableFuture<HttpResponse<Flow.Publisher<List<ByteBuffer>>>> response;
+      try {
+        response = client.sendAsync(request, BodyHandlers.ofPublisher());
+      } catch (IllegalArgumentException | UncheckedIOException e) {
+        throw failure("an address that HTTP does not know: " + e.getMessage(), e);
+      }
       try {
         return response.get(patience.toMillis(), TimeUnit.MILLISECONDS);
       } catch (TimeoutException e) {
@@ -285,22 +351,19 @@ final class Downloader {
       if (total > 0 && file.size() > 0 && total != file.size()) {
         throw failure(total + " bytes in place of " + file.size(), null);
       }
-      return Math.max(total, file.size());
-    }
-
-    /** A weak tag does not stand for the same bytes. */
-    private void keepTag(HttpHeaders headers) throws IOException {
-      forget();
-      String tag = headers.firstValue("ETag").orElse("");
-      if (tag.startsWith("\"")) {
-        Files.writeString(tagFile, tag);
+      if (total > limit) {
+        throw failure(total + " bytes, more than the " + limit + " that it may have", null);
       }
+      return Math.max(total, file.size());
     }
 
     private void write(Body body, long start, long total)
         throws IOException, BrokenTransfer, InterruptedException {
       long at = start;
       long reported = start;
+      long window = 2 * patience.toNanos();
+      long since = System.nanoTime();
+      long sinceAt = start;
       progress.update(file.name(), at, total);
       try (FileChannel channel =
           FileChannel.open(part, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
@@ -309,11 +372,25 @@ final class Downloader {
           for (ByteBuffer bytes : piece) {
             at += bytes.remaining();
             if (total > 0 && at > total) {
+              forget();
               throw failure("more than its " + total + " bytes", null);
+            }
+            if (at > limit) {
+              forget();
+              throw failure("more than the " + limit + " bytes that it may have", null);
             }
             while (bytes.hasRemaining()) {
               channel.write(bytes);
             }
+          }
+          long now = System.nanoTime();
+          if (now - since > window) {
+            if (at - sinceAt < MIN_BYTES) {
+              throw new BrokenTransfer(
+                  "only " + (at - sinceAt) + " bytes in " + window / 1e9 + " s", null);
+            }
+            since = now;
+            sinceAt = at;
           }
           if (at - reported >= REPORT_BYTES) {
             reported = at;

@@ -11,13 +11,16 @@ import java.net.URI;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -25,6 +28,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Collectors;
 import org.elmo4j.ElmoException;
 import org.elmo4j.hub.ModelEntry.RemoteFile;
+import org.elmo4j.weights.Json;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 
@@ -33,8 +37,9 @@ import org.elmo4j.weights.WeightStores;
  *
  * <p>A model is complete once its folder, {@code HOME/NAME}, is there: what is under way lies in
  * {@code HOME/NAME.partial}, is checked (size and sum where they were published, tensors and shapes
- * always), and becomes that folder in one step. A lock lets only one process at a time fetch a
- * model; the others wait and find it done. A download that was cut off is resumed.
+ * always), and becomes that folder in one step, with a record of what was verified. A file in the
+ * cache that is not what was recorded, or published, is not used. A lock lets only one process at a
+ * time fetch a model; the others wait and find it done. A download that was cut off is resumed.
  *
  * <p>Immutable; any number of threads may use it.
  */
@@ -60,6 +65,10 @@ public final class ModelHub {
 
   private static final List<ModelEntry> PUBLISHED = published();
   private static final Map<Path, ReentrantLock> LOCKS = new ConcurrentHashMap<>();
+
+  private static final long MAX_JSON_BYTES = 1 << 20;
+  private static final long SLACK = 64L << 20;
+  private static final long MAX_FILE_BYTES = 16L << 30;
 
   private final List<ModelEntry> models;
   private final Path home;
@@ -147,20 +156,14 @@ public final class ModelHub {
     return model.name() + " (" + model.language() + ")";
   }
 
-  /** Whether a model can be used without the network. */
+  /**
+   * Whether a model can be used without the network: its files are those that were verified when
+   * they were stored. Files that somebody else put there are verified now.
+   */
   public boolean isCached(ModelEntry model) {
     return model.files().isEmpty()
         ? WeightStores.miniEnglishBytes() > 0
-        : model.files().stream().allMatch(file -> isComplete(file, folder(model)));
-  }
-
-  private static boolean isComplete(RemoteFile file, Path folder) {
-    Path path = folder.resolve(file.name());
-    try {
-      return Files.isRegularFile(path) && (file.size() == 0 || Files.size(path) == file.size());
-    } catch (IOException e) {
-      return false;
-    }
+        : CacheRecord.problem(model, folder(model)) == null;
   }
 
   /** Bytes that a model takes in the cache, or in the box; 0 where it is in neither. */
@@ -187,7 +190,9 @@ public final class ModelHub {
    */
   public WeightStore open(String name, String language) {
     ModelEntry model = require(name, language);
-    return model.files().isEmpty() ? WeightStores.miniEnglish() : WeightStores.open(fetch(model));
+    return model.files().isEmpty()
+        ? WeightStores.miniEnglish()
+        : CacheRecord.open(model, fetch(model));
   }
 
   /**
@@ -200,20 +205,20 @@ public final class ModelHub {
    */
   public Path fetch(ModelEntry model) {
     Path folder = folder(model);
-    if (isCached(model)) {
-      return folder;
-    }
     if (model.files().isEmpty()) {
+      if (isCached(model)) {
+        return folder;
+      }
       throw new ElmoException(
           "model " + model.name() + ": expected a model to fetch, found one of the box");
     }
+    String problem = CacheRecord.problem(model, folder);
+    if (problem == null) {
+      return folder;
+    }
     if (offline) {
       throw new ElmoException(
-          "model "
-              + model.name()
-              + ": expected its files in "
-              + folder
-              + ", found none, and offline mode forbids to fetch them");
+          "model " + model.name() + ": " + problem + ", and offline mode forbids to fetch them");
     }
     // One lock for this process's threads, another for other processes.
     ReentrantLock lock =
@@ -283,15 +288,16 @@ public final class ModelHub {
     Files.createDirectories(partial);
     Downloader downloader = new Downloader(Proxies.of(environment), patience, pause);
     for (RemoteFile file : model.files()) {
-      if (!Files.exists(partial.resolve(file.name()))) {
-        downloader.fetch(file, address(model, file), partial, progress);
+      if (!isComplete(file, partial)) {
+        downloader.fetch(file, address(model, file), limit(model, file), partial, progress);
       }
     }
     try {
-      check(model, partial);
+      CacheRecord.check(model, partial);
+      CacheRecord.write(model, partial);
     } catch (ElmoException e) {
       for (RemoteFile file : model.files()) {
-        Files.delete(partial.resolve(file.name()));
+        Files.deleteIfExists(partial.resolve(file.name()));
       }
       throw new ElmoException(
           "model "
@@ -300,27 +306,45 @@ public final class ModelHub {
               + e.getMessage(),
           e);
     }
-    // A folder that is there lacks a file or holds one of a wrong size, or it would not come to
-    // this.
-    for (RemoteFile file : model.files()) {
-      Files.deleteIfExists(folder.resolve(file.name()));
+    if (!Files.exists(folder)) {
+      Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
+      return;
     }
-    Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
+    // Something is wrong with what lies there; what is not ours in it stays. The record is the
+    // first to go and the last to come, so that it never stands beside files of another time.
+    Files.deleteIfExists(folder.resolve(CacheRecord.NAME));
+    for (RemoteFile file : model.files()) {
+      replace(partial.resolve(file.name()), folder.resolve(file.name()));
+    }
+    replace(partial.resolve(CacheRecord.NAME), folder.resolve(CacheRecord.NAME));
+    try {
+      Files.delete(partial);
+    } catch (DirectoryNotEmptyException e) {
+      // A file of somebody else's.
+    }
   }
 
-  /** Whether the files are a model of the published size: most have no published sum. */
-  private static void check(ModelEntry model, Path folder) {
-    try (WeightStore store = WeightStores.open(folder)) {
-      long parameters = store.options().parameters();
-      if (model.parameters() != 0 && parameters != model.parameters()) {
-        throw new ElmoException(
-            store.source()
-                + ": expected "
-                + model.parameters()
-                + " parameters, found "
-                + parameters);
-      }
+  private static void replace(Path from, Path to) throws IOException {
+    Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  /** Whether an earlier run fetched a file to its end. */
+  private static boolean isComplete(RemoteFile file, Path partial) throws IOException {
+    Path path = partial.resolve(file.name());
+    return Files.isRegularFile(path)
+        && (file.size() == 0 || Files.size(path) == file.size())
+        && (file.sha256() == null || file.sha256().equals(Downloader.sha256(path)));
+  }
+
+  /** Bytes that a file may have where its size was not published: a body may have no end. */
+  private static long limit(ModelEntry model, RemoteFile file) {
+    if (file.size() > 0) {
+      return file.size();
     }
+    if (file.name().endsWith(".json")) {
+      return MAX_JSON_BYTES;
+    }
+    return model.parameters() > 0 ? 2 * Float.BYTES * model.parameters() + SLACK : MAX_FILE_BYTES;
   }
 
   private URI address(ModelEntry model, RemoteFile file) {
@@ -358,7 +382,7 @@ public final class ModelHub {
     Builder(Map<String, String> environment) {
       this.environment = environment;
       String home = setting("elmo4j.home", "ELMO4J_HOME");
-      this.home = home == null ? defaultHome() : Path.of(home);
+      this.home = home == null ? defaultHome() : path("the cache's folder (ELMO4J_HOME)", home);
       String mirror = setting("elmo4j.mirror", "ELMO4J_MIRROR");
       if (mirror != null) {
         mirror(mirror);
@@ -375,10 +399,20 @@ public final class ModelHub {
     private Path defaultHome() {
       String cache = environment.get("XDG_CACHE_HOME");
       // The XDG base directory specification says to ignore relative ones.
-      return (cache != null && Path.of(cache).isAbsolute()
-              ? Path.of(cache)
-              : Path.of(System.getProperty("user.home"), ".cache"))
+      Path folder = cache == null ? null : path("XDG_CACHE_HOME", cache);
+      return (folder != null && folder.isAbsolute()
+              ? folder
+              : path("user.home", System.getProperty("user.home")).resolve(".cache"))
           .resolve("elmo4j");
+    }
+
+    private static Path path(String setting, String value) {
+      try {
+        return Path.of(value);
+      } catch (InvalidPathException e) {
+        throw new ElmoException(
+            setting + ": expected a path, found " + Json.brief(value) + ": " + e.getReason(), e);
+      }
     }
 
     /**
@@ -397,17 +431,27 @@ public final class ModelHub {
      * @throws ElmoException if it is no address of HTTP or HTTPS
      */
     public Builder mirror(String address) {
+      URI uri;
       try {
-        mirror = URI.create(address);
+        uri = URI.create(String.valueOf(address).strip());
       } catch (IllegalArgumentException e) {
-        mirror = null;
+        uri = null;
       }
-      if (mirror == null
-          || mirror.getHost() == null
-          || !String.valueOf(mirror.getScheme()).matches("https?")) {
+      if (uri == null
+          || uri.getHost() == null
+          || uri.getPort() == 0
+          || uri.getPort() > 65535
+          || uri.getRawQuery() != null
+          || uri.getRawFragment() != null
+          || !String.valueOf(uri.getScheme()).toLowerCase(Locale.ROOT).matches("https?")) {
+        // It may hold a password.
+        String shown = String.valueOf(address).replaceAll("//[^/]*@", "//");
         throw new ElmoException(
-            "mirror (ELMO4J_MIRROR): expected http://... or https://..., found " + address);
+            "mirror (ELMO4J_MIRROR): expected http://HOST/... or https://HOST/... without"
+                + " '?' and '#', found "
+                + Json.brief(shown));
       }
+      mirror = uri;
       return this;
     }
 

@@ -92,7 +92,11 @@ final class Proxies extends ProxySelector {
       uri = null;
     }
     // The value may hold a password: it is not repeated.
-    if (uri == null || uri.getHost() == null || !"http".equalsIgnoreCase(uri.getScheme())) {
+    if (uri == null
+        || uri.getHost() == null
+        || !"http".equalsIgnoreCase(uri.getScheme())
+        || uri.getPort() > 65535
+        || uri.getPort() == 0) {
       throw new ElmoException(name + ": expected http://HOST:PORT, found something else");
     }
     int port = uri.getPort() < 0 ? 80 : uri.getPort();

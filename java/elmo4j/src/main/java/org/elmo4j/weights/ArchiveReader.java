@@ -15,10 +15,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Collections;
-import java.util.Comparator;
-import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
 import java.util.zip.GZIPInputStream;
@@ -51,6 +48,7 @@ final class ArchiveReader implements WeightStore {
   private static final int TAR_AT = 257;
 
   private final Path archive;
+  private final TemporaryFolder temporary;
   private final Path folder;
   private final long limit;
   private int entries;
@@ -60,7 +58,8 @@ final class ArchiveReader implements WeightStore {
   private ArchiveReader(Path archive) throws IOException {
     this.archive = archive;
     this.limit = SLACK + MAX_RATIO * Files.size(archive);
-    this.folder = Files.createTempDirectory("elmo4j-").toRealPath();
+    this.temporary = TemporaryFolder.create();
+    this.folder = temporary.path();
   }
 
   interface Opener {
@@ -175,6 +174,9 @@ final class ArchiveReader implements WeightStore {
   private void write(String name, InputStream in) throws IOException {
     count(name);
     Path target = target(name);
+    if (!Files.isDirectory(folder)) {
+      throw new IOException("the temporary folder is gone"); // The JVM is ending.
+    }
     Files.createDirectories(target.getParent());
     try (OutputStream out = Files.newOutputStream(target, StandardOpenOption.CREATE_NEW)) {
       byte[] piece = new byte[1 << 16];
@@ -307,17 +309,6 @@ final class ArchiveReader implements WeightStore {
     if (store != null) {
       store.close();
     }
-    if (!Files.exists(folder)) {
-      return;
-    }
-    try (Stream<Path> tree = Files.walk(folder)) {
-      List<Path> leavesFirst = tree.sorted(Comparator.reverseOrder()).toList();
-      for (Path path : leavesFirst) {
-        Files.delete(path);
-      }
-    } catch (IOException e) {
-      throw new ElmoException(
-          archive + ": expected to delete " + folder + ", found " + Json.line(e), e);
-    }
+    temporary.close();
   }
 }

@@ -25,7 +25,7 @@ final class CudaDevice {
    * timeout, assertion, the hardware's exceptions, launch failure.
    */
   private static final Set<Integer> STICKY =
-      Set.of(214, 700, 702, 710, 714, 715, 716, 717, 718, 719);
+      Set.of(214, 220, 226, 700, 702, 710, 714, 715, 716, 717, 718, 719, 721, 810, 911);
 
   /** Calls of so many threads run side by side; more share streams. */
   private static final int STREAMS = 16;

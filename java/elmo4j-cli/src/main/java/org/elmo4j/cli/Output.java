@@ -1,0 +1,122 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.cli;
+
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * Standard output, the only way to it. A write that fails throws {@link Failure}, through a {@link
+ * PrintWriter} too, which keeps an IOException to itself. For one thread.
+ */
+final class Output extends OutputStream {
+  /** A write to standard output failed. */
+  static final class Failure extends UncheckedIOException {
+    private static final long serialVersionUID = 1;
+
+    Failure(IOException cause) {
+      super("standard output: " + cause.getMessage(), cause);
+    }
+
+    /** Whether the reader at the other end of a pipe has gone. */
+    boolean isClosedPipe() {
+      return "Broken pipe".equals(getCause().getMessage());
+    }
+  }
+
+  private final OutputStream out;
+  private final PrintWriter text;
+  private final OutputStream bytes;
+  private Failure failure;
+
+  /**
+   * @param out where the bytes go
+   * @param terminal whether that is a terminal
+   */
+  Output(OutputStream out, boolean terminal) {
+    this.out = new BufferedOutputStream(out, 1 << 14);
+    OutputStream escaped = new EscapedStream(this);
+    text = new PrintWriter(escaped, false, StandardCharsets.UTF_8);
+    bytes = terminal ? escaped : this;
+  }
+
+  /** For what people read: control characters are escaped. */
+  PrintWriter text() {
+    return text;
+  }
+
+  /** For what programs read: every byte as it is, but on a terminal as {@link #text}. */
+  OutputStream bytes() {
+    return bytes;
+  }
+
+  @Override
+  public void write(int b) {
+    put(() -> out.write(b));
+  }
+
+  @Override
+  public void write(byte[] b, int from, int length) {
+    put(() -> out.write(b, from, length));
+  }
+
+  @Override
+  public void flush() {
+    put(out::flush);
+  }
+
+  /** Flushes all; nothing was lost if this returns. */
+  void finish() {
+    if (failure != null) {
+      throw failure;
+    }
+    text.flush();
+    flush();
+  }
+
+  private interface Action {
+    void run() throws IOException;
+  }
+
+  private void put(Action action) {
+    try {
+      action.run();
+    } catch (IOException e) {
+      failure = new Failure(e);
+      throw failure;
+    }
+  }
+
+  /** The real one: whether a failed write means a closed pipe does not depend on the language. */
+  static OutputStream named(OutputStream out, Path descriptor) {
+    return new OutputStream() {
+      @Override
+      public void write(int b) throws IOException {
+        write(new byte[] {(byte) b}, 0, 1);
+      }
+
+      @Override
+      public void write(byte[] b, int from, int length) throws IOException {
+        try {
+          out.write(b, from, length);
+        } catch (IOException e) {
+          throw isPipe(descriptor) ? new IOException("Broken pipe", e) : e;
+        }
+      }
+    };
+  }
+
+  private static boolean isPipe(Path descriptor) {
+    try {
+      return Files.readSymbolicLink(descriptor).toString().startsWith("pipe:");
+    } catch (IOException | UnsupportedOperationException e) {
+      return false;
+    }
+  }
+}

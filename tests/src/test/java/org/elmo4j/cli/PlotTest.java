@@ -1,0 +1,61 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import javax.xml.parsers.DocumentBuilderFactory;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code elmo plot} and what it says of unusual vectors. */
+class PlotTest {
+  @TempDir Path folder;
+
+  private String plot(String... args) throws Exception {
+    Path file = folder.resolve("plot.svg");
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    String[] all = new String[args.length + 3];
+    System.arraycopy(args, 0, all, 3, args.length);
+    all[0] = "plot";
+    all[1] = "--output";
+    all[2] = file.toString();
+    assertEquals(
+        0,
+        Main.run(InputStream.nullInputStream(), new ByteArrayOutputStream(), err, all),
+        err::toString);
+    DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(file.toFile());
+    return Files.readString(file);
+  }
+
+  @Test
+  void equalVectorsAreSaidToBeEqual() throws Exception {
+    // A word's own embedding is the same in every sentence.
+    String svg = plot("--word", "bank", "--layer", "word_emb", "The bank.", "A bank is a bank.");
+    assertTrue(svg.contains("all 3 vectors are equal"), svg);
+    assertFalse(svg.contains("per cent"), svg);
+    assertTrue(plot("--word", "bank", "The bank.", "A bank is a bank.").contains("per cent"));
+  }
+
+  @Test
+  void controlCharactersMakeNoBadXml() throws Exception {
+    String svg = plot("--sentence", "one\u001bx two\u202e three");
+    assertTrue(svg.contains("\\u001b") && svg.contains("\\u202e"), svg);
+  }
+
+  @Test
+  void vectorsEqualButForRoundingHaveNoVariance() {
+    double[] shares = {1, 1};
+    double[] v = {0.1, 0.7, -3.3};
+    double[][] points = Pca.plane(new double[][] {v, v.clone(), v.clone()}, shares);
+    assertArrayEquals(new double[] {0, 0}, shares);
+    assertArrayEquals(new double[] {0, 0}, points[2]);
+  }
+}
