@@ -11,12 +11,12 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import org.elmo4j.internal.weights.RandomWeights;
 import org.elmo4j.oracle.ElmoOracle;
 import org.elmo4j.oracle.GoldenCase;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.ModelOptions.Activation;
 import org.elmo4j.weights.ModelOptions.Filter;
-import org.elmo4j.weights.RandomWeights;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -231,18 +231,19 @@ class ElmoModelTest {
       float projectionClip) {
     return new Structure(
         path,
-        new ModelOptions(
-            charDim,
-            50,
-            filters,
-            activation,
-            highway,
-            cells,
-            p,
-            layers,
-            skip,
-            cellClip,
-            projectionClip));
+        ModelOptions.builder()
+            .charEmbeddingDim(charDim)
+            .maxCharactersPerToken(50)
+            .filters(filters)
+            .activation(activation)
+            .highwayLayers(highway)
+            .lstmDim(cells)
+            .projectionDim(p)
+            .lstmLayers(layers)
+            .skipConnections(skip)
+            .cellClip(cellClip)
+            .projectionClip(projectionClip)
+            .build());
   }
 
   /** Width, count, width, count... */
@@ -330,18 +331,19 @@ class ElmoModelTest {
       filters.add(new Filter(1 + random.nextInt(7), 1 + random.nextInt(40)));
     }
     ModelOptions options =
-        new ModelOptions(
-            1 + random.nextInt(20),
-            50,
-            filters,
-            random.nextBoolean() ? Activation.RELU : Activation.TANH,
-            random.nextInt(4),
-            1 + random.nextInt(90),
-            1 + random.nextInt(50),
-            1 + random.nextInt(4),
-            random.nextBoolean(),
-            random.nextBoolean() ? 0 : 0.05f + random.nextFloat(),
-            random.nextBoolean() ? 0 : 0.05f + random.nextFloat());
+        ModelOptions.builder()
+            .charEmbeddingDim(1 + random.nextInt(20))
+            .maxCharactersPerToken(50)
+            .filters(filters)
+            .activation(random.nextBoolean() ? Activation.RELU : Activation.TANH)
+            .highwayLayers(random.nextInt(4))
+            .lstmDim(1 + random.nextInt(90))
+            .projectionDim(1 + random.nextInt(50))
+            .lstmLayers(1 + random.nextInt(4))
+            .skipConnections(random.nextBoolean())
+            .cellClip(random.nextBoolean() ? 0 : 0.05f + random.nextFloat())
+            .projectionClip(random.nextBoolean() ? 0 : 0.05f + random.nextFloat())
+            .build();
     List<List<String>> batch = Models.batch(random, 1 + random.nextInt(40), 1 + random.nextInt(12));
     EmbedOptions asked =
         EmbedOptions.layers(allLayers(options)).withBoundaries(random.nextBoolean());

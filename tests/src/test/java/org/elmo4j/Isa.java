@@ -4,7 +4,7 @@ package org.elmo4j;
 
 import static org.junit.jupiter.api.Assumptions.abort;
 
-import org.elmo4j.weights.RandomWeights;
+import org.elmo4j.internal.weights.RandomWeights;
 
 /** The instruction sets that the CPU backend has kernels for. */
 final class Isa {

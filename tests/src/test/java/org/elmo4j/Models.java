@@ -5,43 +5,45 @@ package org.elmo4j;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import org.elmo4j.internal.weights.RandomWeights;
 import org.elmo4j.oracle.ElmoOracle;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.ModelOptions.Activation;
 import org.elmo4j.weights.ModelOptions.Filter;
-import org.elmo4j.weights.RandomWeights;
 
 /** Random models and sentences for tests: the same seed gives the same bits. */
 final class Models {
   /** The published structure with the smallest sizes at which every part still does something. */
   static final ModelOptions TINY =
-      new ModelOptions(
-          4,
-          50,
-          List.of(new Filter(1, 3), new Filter(3, 6)),
-          Activation.RELU,
-          1,
-          9,
-          5,
-          2,
-          true,
-          3,
-          3);
+      ModelOptions.builder()
+          .charEmbeddingDim(4)
+          .maxCharactersPerToken(50)
+          .filters(List.of(new Filter(1, 3), new Filter(3, 6)))
+          .activation(Activation.RELU)
+          .highwayLayers(1)
+          .lstmDim(9)
+          .projectionDim(5)
+          .lstmLayers(2)
+          .skipConnections(true)
+          .cellClip(3)
+          .projectionClip(3)
+          .build();
 
   /** As {@link #TINY}, with enough work in a call that calls of several threads overlap. */
   static final ModelOptions SMALL =
-      new ModelOptions(
-          8,
-          50,
-          List.of(new Filter(1, 8), new Filter(2, 8), new Filter(4, 24)),
-          Activation.RELU,
-          1,
-          72,
-          40,
-          2,
-          true,
-          3,
-          3);
+      ModelOptions.builder()
+          .charEmbeddingDim(8)
+          .maxCharactersPerToken(50)
+          .filters(List.of(new Filter(1, 8), new Filter(2, 8), new Filter(4, 24)))
+          .activation(Activation.RELU)
+          .highwayLayers(1)
+          .lstmDim(72)
+          .projectionDim(40)
+          .lstmLayers(2)
+          .skipConnections(true)
+          .cellClip(3)
+          .projectionClip(3)
+          .build();
 
   private Models() {}
 

@@ -21,8 +21,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
-import org.elmo4j.backend.NativeMemory;
-import org.elmo4j.weights.RandomWeights;
+import org.elmo4j.internal.backend.NativeMemory;
+import org.elmo4j.internal.weights.RandomWeights;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 

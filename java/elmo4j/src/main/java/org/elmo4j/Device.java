@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
-import org.elmo4j.backend.cuda.CudaDevices;
+import org.elmo4j.internal.backend.cuda.CudaDevices;
 
 /** Where a model lives and runs. Immutable; any thread may use it. */
 public final class Device {

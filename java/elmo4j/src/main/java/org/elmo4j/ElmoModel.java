@@ -26,23 +26,27 @@ import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
-import org.elmo4j.backend.Backend;
-import org.elmo4j.backend.ContinuousBatcher;
-import org.elmo4j.backend.LstmState;
-import org.elmo4j.backend.Memory;
-import org.elmo4j.backend.NativeMemory;
-import org.elmo4j.backend.Output;
-import org.elmo4j.backend.cpu.CpuBackend;
-import org.elmo4j.backend.cpu.CpuMix;
-import org.elmo4j.backend.cuda.CudaBackend;
-import org.elmo4j.batch.Embedder;
-import org.elmo4j.batch.ReadAhead;
-import org.elmo4j.batch.ReplicaPool;
-import org.elmo4j.batch.RequestBatcher;
 import org.elmo4j.hub.ModelHub;
-import org.elmo4j.text.TextSplitter;
+import org.elmo4j.internal.backend.Backend;
+import org.elmo4j.internal.backend.ContinuousBatcher;
+import org.elmo4j.internal.backend.LstmState;
+import org.elmo4j.internal.backend.Memory;
+import org.elmo4j.internal.backend.NativeMemory;
+import org.elmo4j.internal.backend.Output;
+import org.elmo4j.internal.backend.cpu.CpuBackend;
+import org.elmo4j.internal.backend.cpu.CpuMix;
+import org.elmo4j.internal.backend.cuda.CudaBackend;
+import org.elmo4j.internal.batch.Embedder;
+import org.elmo4j.internal.batch.ReadAhead;
+import org.elmo4j.internal.batch.ReplicaPool;
+import org.elmo4j.internal.batch.RequestBatcher;
+import org.elmo4j.internal.model.ModelWeights;
+import org.elmo4j.internal.model.TensorShapes;
+import org.elmo4j.internal.text.TextSplitter;
+import org.elmo4j.internal.weights.StoredWeights;
+import org.elmo4j.internal.weights.Tensors;
+import org.elmo4j.internal.weights.TokenEmbeddings;
 import org.elmo4j.weights.ModelOptions;
-import org.elmo4j.weights.TokenEmbeddings;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 
@@ -70,8 +74,9 @@ public final class ElmoModel implements AutoCloseable {
     source = store.source();
     options = store.options();
     this.mix = mix;
-    parameters = options.parameters();
-    replicas = new ReplicaPool(choices.devices(), device -> choices.embedder(store, device));
+    parameters = TensorShapes.parameters(options);
+    StoredWeights weights = new StoredWeights(store);
+    replicas = new ReplicaPool(choices.devices(), device -> choices.embedder(weights, device));
     int devices = replicas.all().size();
     batchPositions = choices.batchTokens(first());
     concurrentRuns = devices * first().concurrentRuns();
@@ -1061,11 +1066,11 @@ public final class ElmoModel implements AutoCloseable {
       }
     }
 
-    private Embedder embedder(WeightStore store, Device device) {
-      Backend backend = backend(store, device);
+    private Embedder embedder(StoredWeights weights, Device device) {
+      Backend backend = backend(weights, device);
       try {
         return new Embedder(
-            backend, store.options(), store.encoder(), wordCacheBytes, workspaceBytes(backend));
+            backend, weights.options(), weights.encoder(), wordCacheBytes, workspaceBytes(backend));
       } catch (Throwable e) {
         backend.close();
         throw e;
@@ -1073,7 +1078,7 @@ public final class ElmoModel implements AutoCloseable {
     }
 
     /** The way to run on a device is chosen here, and nowhere else. */
-    private Backend backend(WeightStore store, Device on) {
+    private Backend backend(ModelWeights weights, Device on) {
       String named = System.getProperty("elmo4j.precision");
       Precision held = on.isCuda() ? Precision.FP16 : Precision.FP32;
       if (precision != null) {
@@ -1081,7 +1086,9 @@ public final class ElmoModel implements AutoCloseable {
       } else if (named != null) {
         held = Precision.parse(named);
       }
-      return on.isCuda() ? new CudaBackend(store, on, held) : new CpuBackend(store, held, threads);
+      return on.isCuda()
+          ? new CudaBackend(weights, on, held)
+          : new CpuBackend(weights, held, threads);
     }
 
     /**
@@ -1097,7 +1104,7 @@ public final class ElmoModel implements AutoCloseable {
       }
       List<String> words = vocabulary == null ? List.of() : readWords(vocabulary);
       try (WeightStore store = opener.open(optionsFile)) {
-        WeightStores.check(store);
+        Tensors.check(store);
         ScalarMix own =
             Objects.requireNonNullElseGet(
                 store.mix(), () -> ScalarMix.even(store.options().lstmLayers() + 1));

@@ -4,8 +4,8 @@ package org.elmo4j;
 
 import java.util.Arrays;
 import java.util.List;
-import org.elmo4j.backend.LstmState;
-import org.elmo4j.batch.Embedder;
+import org.elmo4j.internal.backend.LstmState;
+import org.elmo4j.internal.batch.Embedder;
 
 /**
  * A run that carries LSTM state from call to call as the original tools do: row k of a batch goes

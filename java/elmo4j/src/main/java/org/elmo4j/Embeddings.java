@@ -10,8 +10,8 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.ToIntFunction;
-import org.elmo4j.backend.Memory;
-import org.elmo4j.backend.NativeMemory;
+import org.elmo4j.internal.backend.Memory;
+import org.elmo4j.internal.backend.NativeMemory;
 
 /**
  * What came out for a batch: one tensor for each layer asked for. It owns native memory: close it.

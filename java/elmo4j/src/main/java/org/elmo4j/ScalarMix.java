@@ -14,8 +14,8 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Set;
-import org.elmo4j.weights.AtomicFile;
-import org.elmo4j.weights.Json;
+import org.elmo4j.internal.files.AtomicFile;
+import org.elmo4j.internal.files.Json;
 
 /**
  * The weights of the sum over layers that makes one {@code elmo} output: {@code gamma * sum_k

@@ -4,7 +4,7 @@ package org.elmo4j;
 
 import java.nio.FloatBuffer;
 import java.util.Arrays;
-import org.elmo4j.backend.Memory;
+import org.elmo4j.internal.backend.Memory;
 
 /**
  * Numbers in memory of a device, row-major, 32-bit floats: a view that copies nothing. It belongs

@@ -13,7 +13,7 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.elmo4j.backend.cpu.CpuBackend;
+import org.elmo4j.internal.backend.cpu.CpuBackend;
 import org.elmo4j.oracle.GoldenCase;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;

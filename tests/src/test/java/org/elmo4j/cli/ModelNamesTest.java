@@ -24,13 +24,13 @@ import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.hub.FileServer;
+import org.elmo4j.internal.weights.Dtype;
+import org.elmo4j.internal.weights.RandomWeights;
+import org.elmo4j.internal.weights.SafetensorsWriter;
 import org.elmo4j.oracle.GoldenCase;
-import org.elmo4j.weights.Dtype;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.ModelOptions.Activation;
 import org.elmo4j.weights.ModelOptions.Filter;
-import org.elmo4j.weights.RandomWeights;
-import org.elmo4j.weights.SafetensorsWriter;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -239,8 +239,19 @@ class ModelNamesTest {
   void verifyComparesAModelOfTheOriginalSizeWithPublishedValues() {
     // The original's cells; all else is small, so that the test is.
     ModelOptions options =
-        new ModelOptions(
-            4, 50, List.of(new Filter(1, 4)), Activation.RELU, 0, 4096, 4, 2, true, 3, 3);
+        ModelOptions.builder()
+            .charEmbeddingDim(4)
+            .maxCharactersPerToken(50)
+            .filters(List.of(new Filter(1, 4)))
+            .activation(Activation.RELU)
+            .highwayLayers(0)
+            .lstmDim(4096)
+            .projectionDim(4)
+            .lstmLayers(2)
+            .skipConnections(true)
+            .cellClip(3)
+            .projectionClip(3)
+            .build();
     Path file = home.resolve("model.safetensors");
     try (RandomWeights weights = new RandomWeights(options, 1)) {
       SafetensorsWriter.write(weights, file, Dtype.F32, Map.of());

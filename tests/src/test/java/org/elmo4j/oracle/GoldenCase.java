@@ -64,18 +64,21 @@ public record GoldenCase(Path folder, List<List<String>> sentences) {
     for (JsonNode filter : cnn.get("filters")) {
       filters.add(new ModelOptions.Filter(filter.get(0).intValue(), filter.get(1).intValue()));
     }
-    return new ModelOptions(
-        cnn.get("embedding").get("dim").intValue(),
-        cnn.get("max_characters_per_token").intValue(),
-        filters,
-        ModelOptions.Activation.valueOf(cnn.get("activation").textValue().toUpperCase(Locale.ROOT)),
-        cnn.get("n_highway").intValue(),
-        lstm.get("dim").intValue(),
-        lstm.get("projection_dim").intValue(),
-        lstm.get("n_layers").intValue(),
-        lstm.get("use_skip_connections").booleanValue(),
-        lstm.get("cell_clip").floatValue(),
-        lstm.get("proj_clip").floatValue());
+    return ModelOptions.builder()
+        .charEmbeddingDim(cnn.get("embedding").get("dim").intValue())
+        .maxCharactersPerToken(cnn.get("max_characters_per_token").intValue())
+        .filters(filters)
+        .activation(
+            ModelOptions.Activation.valueOf(
+                cnn.get("activation").textValue().toUpperCase(Locale.ROOT)))
+        .highwayLayers(cnn.get("n_highway").intValue())
+        .lstmDim(lstm.get("dim").intValue())
+        .projectionDim(lstm.get("projection_dim").intValue())
+        .lstmLayers(lstm.get("n_layers").intValue())
+        .skipConnections(lstm.get("use_skip_connections").booleanValue())
+        .cellClip(lstm.get("cell_clip").floatValue())
+        .projectionClip(lstm.get("proj_clip").floatValue())
+        .build();
   }
 
   /** All tensors of {@code weights.hdf5}, row-major, by name. */

@@ -21,7 +21,7 @@ import java.util.stream.Stream;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
-import org.elmo4j.text.TextSplitter;
+import org.elmo4j.internal.text.TextSplitter;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;

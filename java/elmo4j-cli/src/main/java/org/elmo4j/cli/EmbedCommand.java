@@ -17,7 +17,7 @@ import org.elmo4j.ElmoSession;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.ScalarMix;
-import org.elmo4j.text.TextSplitter;
+import org.elmo4j.internal.text.TextSplitter;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;

@@ -14,7 +14,7 @@ import java.util.function.Function;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.ScalarMix.LayerNorm;
-import org.elmo4j.text.TextSplitter;
+import org.elmo4j.internal.text.TextSplitter;
 import org.elmo4j.train.Classifier;
 import org.elmo4j.train.LabeledData;
 import org.elmo4j.train.MixTrainer;

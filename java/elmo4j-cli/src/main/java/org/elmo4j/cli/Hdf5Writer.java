@@ -11,7 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import org.elmo4j.ElmoException;
-import org.elmo4j.weights.AtomicFile;
+import org.elmo4j.internal.files.AtomicFile;
 
 /**
  * HDF5 as AllenNLP's {@code elmo} command wrote it: one float32 dataset a sentence named by its

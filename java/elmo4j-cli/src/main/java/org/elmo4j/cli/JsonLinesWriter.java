@@ -8,7 +8,7 @@ import com.fasterxml.jackson.core.StreamWriteFeature;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Path;
-import org.elmo4j.weights.AtomicFile;
+import org.elmo4j.internal.files.AtomicFile;
 
 /**
  * One JSON object a line and sentence: {@code index}, {@code tokens} and {@code values}, the

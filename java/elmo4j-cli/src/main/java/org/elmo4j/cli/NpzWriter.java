@@ -15,7 +15,7 @@ import java.util.stream.Collectors;
 import java.util.zip.Deflater;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
-import org.elmo4j.weights.AtomicFile;
+import org.elmo4j.internal.files.AtomicFile;
 
 /**
  * NumPy's .npz: a zip of arrays (NumPy Enhancement Proposal 1, version 1.0), float32, one a

@@ -8,12 +8,12 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import org.elmo4j.weights.Dtype;
+import org.elmo4j.internal.weights.Dtype;
+import org.elmo4j.internal.weights.RandomWeights;
+import org.elmo4j.internal.weights.SafetensorsWriter;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.ModelOptions.Activation;
 import org.elmo4j.weights.ModelOptions.Filter;
-import org.elmo4j.weights.RandomWeights;
-import org.elmo4j.weights.SafetensorsWriter;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -53,8 +53,19 @@ final class RandomModelCommand implements Callable<Integer> {
     }
 
     ModelOptions options() {
-      return new ModelOptions(
-          16, 50, FILTERS, Activation.RELU, highwayLayers, cells, projection, 2, true, 3, 3);
+      return ModelOptions.builder()
+          .charEmbeddingDim(16)
+          .maxCharactersPerToken(50)
+          .filters(FILTERS)
+          .activation(Activation.RELU)
+          .highwayLayers(highwayLayers)
+          .lstmDim(cells)
+          .projectionDim(projection)
+          .lstmLayers(2)
+          .skipConnections(true)
+          .cellClip(3)
+          .projectionClip(3)
+          .build();
     }
   }
 

@@ -15,7 +15,7 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.elmo4j.ElmoException;
-import org.elmo4j.text.TextSplitter;
+import org.elmo4j.internal.text.TextSplitter;
 
 /**
  * The columns that the stage reads, and how a row becomes sentences.

@@ -18,8 +18,8 @@ import org.apache.spark.sql.SparkSession;
 import org.elmo4j.ElmoException;
 import org.elmo4j.hub.ModelEntry;
 import org.elmo4j.hub.ModelHub;
-import org.elmo4j.weights.Dtype;
-import org.elmo4j.weights.SafetensorsWriter;
+import org.elmo4j.internal.weights.Dtype;
+import org.elmo4j.internal.weights.SafetensorsWriter;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 

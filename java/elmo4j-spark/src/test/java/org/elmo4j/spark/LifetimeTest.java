@@ -28,7 +28,7 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Layer;
 import org.elmo4j.Precision;
-import org.elmo4j.backend.NativeMemory;
+import org.elmo4j.internal.backend.NativeMemory;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;

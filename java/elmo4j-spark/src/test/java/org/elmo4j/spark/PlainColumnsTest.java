@@ -32,7 +32,7 @@ import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.Precision;
 import org.elmo4j.ScalarMix;
-import org.elmo4j.text.TextSplitter;
+import org.elmo4j.internal.text.TextSplitter;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;

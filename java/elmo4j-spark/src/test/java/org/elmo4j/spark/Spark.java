@@ -24,7 +24,7 @@ import org.apache.spark.sql.types.StructType;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
-import org.elmo4j.backend.NativeMemory;
+import org.elmo4j.internal.backend.NativeMemory;
 
 /** Sessions, data and expectations of the tests. */
 public final class Spark {

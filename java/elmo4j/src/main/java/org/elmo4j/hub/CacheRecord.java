@@ -15,7 +15,8 @@ import java.util.Locale;
 import java.util.UUID;
 import org.elmo4j.ElmoException;
 import org.elmo4j.hub.ModelEntry.RemoteFile;
-import org.elmo4j.weights.Json;
+import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.model.TensorShapes;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 
@@ -129,7 +130,7 @@ final class CacheRecord {
   /** Whether the files are a model of the published size: most have no published sum. */
   static void check(ModelEntry model, Path folder) {
     try (WeightStore store = open(model, folder)) {
-      long parameters = store.options().parameters();
+      long parameters = TensorShapes.parameters(store.options());
       if (model.parameters() != 0 && parameters != model.parameters()) {
         throw new ElmoException(
             store.source()

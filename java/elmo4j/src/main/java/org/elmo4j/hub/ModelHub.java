@@ -28,7 +28,8 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Collectors;
 import org.elmo4j.ElmoException;
 import org.elmo4j.hub.ModelEntry.RemoteFile;
-import org.elmo4j.weights.Json;
+import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.weights.ModelFormats;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 
@@ -162,7 +163,7 @@ public final class ModelHub {
    */
   public boolean isCached(ModelEntry model) {
     return model.files().isEmpty()
-        ? WeightStores.miniEnglishBytes() > 0
+        ? ModelFormats.miniEnglishBytes() > 0
         : CacheRecord.problem(model, folder(model)) == null;
   }
 
@@ -172,7 +173,7 @@ public final class ModelHub {
       return 0;
     }
     if (model.files().isEmpty()) {
-      return WeightStores.miniEnglishBytes();
+      return ModelFormats.miniEnglishBytes();
     }
     long bytes = 0;
     for (RemoteFile file : model.files()) {

@@ -25,11 +25,11 @@ import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.ScalarMix;
-import org.elmo4j.backend.NativeMemory;
+import org.elmo4j.internal.backend.NativeMemory;
+import org.elmo4j.internal.files.AtomicFile;
+import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.weights.TensorFile;
 import org.elmo4j.train.LabeledData.Task;
-import org.elmo4j.weights.AtomicFile;
-import org.elmo4j.weights.Json;
-import org.elmo4j.weights.TensorFile;
 
 /**
  * A learned mix and the head on top of it. It does not hold the model that it was learned with, but

@@ -26,7 +26,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
 import org.elmo4j.ElmoException;
-import org.elmo4j.weights.Json;
+import org.elmo4j.internal.files.Json;
 
 /**
  * Sentences with labels: what a classifier learns from and is measured on. Immutable; any thread

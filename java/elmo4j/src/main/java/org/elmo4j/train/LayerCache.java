@@ -12,8 +12,8 @@ import org.elmo4j.ElmoModel;
 import org.elmo4j.EmbedOptions;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
-import org.elmo4j.backend.NativeMemory;
-import org.elmo4j.backend.cpu.CpuMix;
+import org.elmo4j.internal.backend.NativeMemory;
+import org.elmo4j.internal.backend.cpu.CpuMix;
 
 /**
  * All layers of many sentences, boundaries included, computed once: in a file without a name that

@@ -13,7 +13,7 @@ import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.ScalarMix.LayerNorm;
-import org.elmo4j.backend.cpu.CpuMix;
+import org.elmo4j.internal.backend.cpu.CpuMix;
 
 /**
  * A {@link ScalarMix} as a function of a batch's layers, forward and backward, on the model's own

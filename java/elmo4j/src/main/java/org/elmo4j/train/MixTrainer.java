@@ -15,7 +15,7 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.ScalarMix.LayerNorm;
-import org.elmo4j.backend.cpu.CpuMix;
+import org.elmo4j.internal.backend.cpu.CpuMix;
 import org.elmo4j.train.LabeledData.Task;
 
 /**

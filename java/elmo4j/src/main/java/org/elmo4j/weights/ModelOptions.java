@@ -2,76 +2,65 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.weights;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
+import java.util.Objects;
 import org.elmo4j.ElmoException;
 
 /**
- * The structure of a model, as {@code options.json} of AllenNLP and bilm-tf states it, and what
- * ELMoForManyLangs adds to it. Immutable.
- *
- * @param charEmbeddingDim size of a character's embedding (16 in the published models)
- * @param maxCharactersPerToken slots a token has, boundaries included (50)
- * @param filters the convolution's filters, in order
- * @param activation after the convolution's maximum
- * @param highwayLayers 0 or more
- * @param lstmDim cells of one LSTM layer and direction (4096)
- * @param projectionDim P: size of the token representation and of one direction's output (512)
- * @param lstmLayers 1 or more
- * @param skipConnections from the second layer on, add a layer's input to its output
- * @param cellClip bound of the cell state; 0 for none
- * @param projectionClip bound of the projected output; 0 for none
- * @param dictionary the tables of an ELMoForManyLangs model; null for one of bilm-tf or AllenNLP,
- *     whose characters are bytes
+ * The structure of a model: what {@code options.json} of AllenNLP and bilm-tf states, and what
+ * ELMoForManyLangs adds to it. Immutable; any thread may use it.
  */
-public record ModelOptions(
-    int charEmbeddingDim,
-    int maxCharactersPerToken,
-    List<Filter> filters,
-    Activation activation,
-    int highwayLayers,
-    int lstmDim,
-    int projectionDim,
-    int lstmLayers,
-    boolean skipConnections,
-    float cellClip,
-    float projectionClip,
-    Dictionary dictionary) {
-
-  /** Rows of {@code char_embed} where characters are bytes. */
-  static final int CHARACTERS = 261;
+public final class ModelOptions {
+  /** Rows of the character table where characters are bytes. */
+  public static final int BYTE_CHARACTERS = 261;
 
   /** Where characters have ids of 16 bits, 0 among them. */
   private static final int MAX_CHARACTERS = Short.MAX_VALUE - 1;
 
   private static final int MAX_WORDS = 1 << 24;
 
-  static final String CNN_PROJECTION_WEIGHTS = "CNN_proj/W_proj";
-  static final String CNN_PROJECTION_BIAS = "CNN_proj/b_proj";
-
   /** Far above any model there is; keeps sums and products of sizes from running over. */
   private static final int MAX_DIM = 1 << 20;
 
   private static final int MAX_PARTS = 256;
-  private static final int MAX_FILE_BYTES = 1 << 20;
+
+  /** Numbers that a tensor may have: what fits into an array. */
+  public static final long MAX_NUMBERS = Integer.MAX_VALUE - 8;
+
+  private final int charEmbeddingDim;
+  private final int maxCharactersPerToken;
+  private final List<Filter> filters;
+  private final Activation activation;
+  private final int highwayLayers;
+  private final int lstmDim;
+  private final int projectionDim;
+  private final int lstmLayers;
+  private final boolean skipConnections;
+  private final float cellClip;
+  private final float projectionClip;
+  private final Dictionary dictionary;
+
+  private ModelOptions(Builder builder) {
+    charEmbeddingDim = builder.charEmbeddingDim;
+    maxCharactersPerToken = builder.maxCharactersPerToken;
+    filters = builder.filters;
+    activation = builder.activation;
+    highwayLayers = builder.highwayLayers;
+    lstmDim = builder.lstmDim;
+    projectionDim = builder.projectionDim;
+    lstmLayers = builder.lstmLayers;
+    skipConnections = builder.skipConnections;
+    cellClip = builder.cellClip;
+    projectionClip = builder.projectionClip;
+    dictionary = builder.dictionary;
+    check();
+  }
 
   /**
    * Sizes of the tables that the dictionaries of an ELMoForManyLangs model index (Che et al. 2018).
    *
-   * @param characters rows of {@code char_embed}
-   * @param words rows of {@code word_embed}; 0 where the model has no such table
+   * @param characters rows of the character table
+   * @param words rows of the word table; 0 where the model has no such table
    * @param wordDim size of a word's own embedding, which joins its characters' before the
    *     projection; 0 where the model has none
    */
@@ -88,96 +77,50 @@ public record ModelOptions(
     TANH
   }
 
-  /**
-   * Checks all numbers.
-   *
-   * @throws ElmoException if one is out of range, or a tensor would have more numbers than an array
-   *     can hold
-   */
-  public ModelOptions {
-    filters = List.copyOf(filters);
-    if (dictionary != null) {
-      range("dictionary.characters", dictionary.characters, 1, MAX_CHARACTERS);
-      range("dictionary.words", dictionary.words, dictionary.wordDim == 0 ? 0 : 1, MAX_WORDS);
-      range("dictionary.word_dim", dictionary.wordDim, dictionary.words == 0 ? 0 : 1, MAX_DIM);
-    }
-    range("char_cnn.embedding.dim", charEmbeddingDim, 1, MAX_DIM);
-    range("char_cnn.max_characters_per_token", maxCharactersPerToken, 3, Short.MAX_VALUE);
-    range("char_cnn.filters' count", filters.size(), 1, MAX_PARTS);
-    for (int i = 0; i < filters.size(); i++) {
-      range("char_cnn.filters[" + i + "] width", filters.get(i).width, 1, maxCharactersPerToken);
-      range("char_cnn.filters[" + i + "] count", filters.get(i).count, 1, MAX_DIM);
-    }
-    range("char_cnn.n_highway", highwayLayers, 0, MAX_PARTS);
-    range("lstm.dim", lstmDim, 1, MAX_DIM);
-    range("lstm.projection_dim", projectionDim, 1, MAX_DIM);
-    range("lstm.n_layers", lstmLayers, 1, MAX_PARTS);
-    clip("lstm.cell_clip", cellClip);
-    clip("lstm.proj_clip", projectionClip);
-    if (activation == null) {
-      throw new ElmoException("char_cnn.activation: expected relu or tanh, found null");
-    }
-    shapes(
-            charEmbeddingDim,
-            filters,
-            highwayLayers,
-            lstmDim,
-            projectionDim,
-            lstmLayers,
-            dictionary,
-            true)
-        .forEach(
-            (name, shape) -> {
-              if (Tensors.count(shape) > Tensors.MAX_COUNT) {
-                throw new ElmoException(
-                    "sizes: expected at most "
-                        + Tensors.MAX_COUNT
-                        + " numbers a tensor, found "
-                        + name
-                        + " "
-                        + Arrays.toString(shape));
-              }
-            });
-  }
+  /** An option that is out of range; the message names it as {@link Builder}'s method. */
+  public static final class InvalidException extends ElmoException {
+    private static final long serialVersionUID = 1;
 
-  /** A model whose characters are bytes, as bilm-tf and AllenNLP make them. */
-  public ModelOptions(
-      int charEmbeddingDim,
-      int maxCharactersPerToken,
-      List<Filter> filters,
-      Activation activation,
-      int highwayLayers,
-      int lstmDim,
-      int projectionDim,
-      int lstmLayers,
-      boolean skipConnections,
-      float cellClip,
-      float projectionClip) {
-    this(
-        charEmbeddingDim,
-        maxCharactersPerToken,
-        filters,
-        activation,
-        highwayLayers,
-        lstmDim,
-        projectionDim,
-        lstmLayers,
-        skipConnections,
-        cellClip,
-        projectionClip,
-        null);
-  }
+    private final String option;
+    private final String problem;
 
-  private static void range(String key, int value, int min, int max) {
-    if (value < min || value > max) {
-      throw new ElmoException(key + ": expected " + min + " to " + max + ", found " + value);
+    private InvalidException(String option, String problem) {
+      super(option + problem);
+      this.option = option;
+      this.problem = problem;
+    }
+
+    /** The method of {@link Builder} that sets the option, as {@code lstmDim}. */
+    public String option() {
+      return option;
+    }
+
+    /** What follows the option's name in the message, as {@code ": expected 1 to 9, found 0"}. */
+    public String problem() {
+      return problem;
     }
   }
 
-  private static void clip(String key, float value) {
-    if (!(value >= 0 && Float.isFinite(value))) {
-      throw new ElmoException(key + ": expected a finite number, 0 for none, found " + value);
-    }
+  /** Options to be filled in: all sizes must be given. */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /** A builder that begins with these options. */
+  public Builder toBuilder() {
+    return new Builder()
+        .charEmbeddingDim(charEmbeddingDim)
+        .maxCharactersPerToken(maxCharactersPerToken)
+        .filters(filters)
+        .activation(activation)
+        .highwayLayers(highwayLayers)
+        .lstmDim(lstmDim)
+        .projectionDim(projectionDim)
+        .lstmLayers(lstmLayers)
+        .skipConnections(skipConnections)
+        .cellClip(cellClip)
+        .projectionClip(projectionClip)
+        .dictionary(dictionary);
   }
 
   /**
@@ -205,270 +148,88 @@ public record ModelOptions(
   }
 
   private static ModelOptions published(int lstmDim, int projectionDim, int highwayLayers) {
-    List<Filter> filters =
-        List.of(
-            new Filter(1, 32),
-            new Filter(2, 32),
-            new Filter(3, 64),
-            new Filter(4, 128),
-            new Filter(5, 256),
-            new Filter(6, 512),
-            new Filter(7, 1024));
-    return new ModelOptions(
-        16, 50, filters, Activation.RELU, highwayLayers, lstmDim, projectionDim, 2, true, 3, 3);
+    return builder()
+        .charEmbeddingDim(16)
+        .filters(
+            List.of(
+                new Filter(1, 32),
+                new Filter(2, 32),
+                new Filter(3, 64),
+                new Filter(4, 128),
+                new Filter(5, 256),
+                new Filter(6, 512),
+                new Filter(7, 1024)))
+        .highwayLayers(highwayLayers)
+        .lstmDim(lstmDim)
+        .projectionDim(projectionDim)
+        .lstmLayers(2)
+        .skipConnections(true)
+        .cellClip(3)
+        .projectionClip(3)
+        .build();
+  }
+
+  /** Size of a character's embedding (16 in the published models). */
+  public int charEmbeddingDim() {
+    return charEmbeddingDim;
+  }
+
+  /** Slots a token has, boundaries included (50). */
+  public int maxCharactersPerToken() {
+    return maxCharactersPerToken;
+  }
+
+  /** The convolution's filters, in order. */
+  public List<Filter> filters() {
+    return filters;
+  }
+
+  /** The function after the convolution's maximum. */
+  public Activation activation() {
+    return activation;
+  }
+
+  /** Highway layers, 0 or more. */
+  public int highwayLayers() {
+    return highwayLayers;
+  }
+
+  /** Cells of one LSTM layer and direction (4096). */
+  public int lstmDim() {
+    return lstmDim;
+  }
+
+  /** P: size of the token representation and of one direction's output (512). */
+  public int projectionDim() {
+    return projectionDim;
+  }
+
+  /** LSTM layers, 1 or more. */
+  public int lstmLayers() {
+    return lstmLayers;
+  }
+
+  /** Whether a layer's input is added to its output, from the second layer on. */
+  public boolean skipConnections() {
+    return skipConnections;
+  }
+
+  /** Bound of the cell state; 0 for none. */
+  public float cellClip() {
+    return cellClip;
+  }
+
+  /** Bound of the projected output; 0 for none. */
+  public float projectionClip() {
+    return projectionClip;
   }
 
   /**
-   * Reads an {@code options.json} of AllenNLP or bilm-tf (where it may have more keys).
-   *
-   * @throws ElmoException if it cannot be read, is no JSON, lacks a key, or has a value of the
-   *     wrong type or out of range
+   * The tables of an ELMoForManyLangs model; null for one of bilm-tf or AllenNLP, whose characters
+   * are bytes.
    */
-  public static ModelOptions parse(Path file) {
-    return parse(readJson(file), file.toString());
-  }
-
-  /** Reads a small file of JSON. */
-  static JsonNode readJson(Path file) {
-    byte[] json;
-    try (InputStream in = Files.newInputStream(file)) {
-      json = in.readNBytes(MAX_FILE_BYTES + 1);
-    } catch (IOException e) {
-      throw new ElmoException(
-          file + ": expected a readable options file, found " + Json.line(e), e);
-    }
-    if (json.length > MAX_FILE_BYTES) {
-      throw new ElmoException(
-          file + ": expected an options file of at most " + MAX_FILE_BYTES + " bytes, found more");
-    }
-    return Json.parse(json, file.toString());
-  }
-
-  /**
-   * As {@link #parse(Path)} from text.
-   *
-   * @param source where the text comes from, for messages
-   */
-  public static ModelOptions parse(String json, String source) {
-    return parse(Json.parse(json, source), source);
-  }
-
-  private static ModelOptions parse(JsonNode root, String source) {
-    try {
-      return new Parser(root).options();
-    } catch (ElmoException e) {
-      throw new ElmoException(source + ": " + e.getMessage(), e);
-    }
-  }
-
-  /**
-   * Reads the structure of an ELMoForManyLangs model, the file that its {@code config.json} names.
-   *
-   * @param characters rows of the character table
-   * @param words rows of the word table; 0 where there is none
-   */
-  static ModelOptions parseManyLangs(JsonNode root, String source, int characters, int words) {
-    try {
-      return new Parser(root).manyLangs(characters, words);
-    } catch (ElmoException e) {
-      // The constructor speaks of AllenNLP's keys.
-      String message =
-          e.getMessage()
-              .replaceFirst("^char_cnn\\.embedding\\.dim", "token_embedder.char_dim")
-              .replaceFirst("^char_cnn\\.", "token_embedder.")
-              .replaceFirst("^lstm\\.", "encoder.");
-      throw new ElmoException(source + ": " + message, e);
-    }
-  }
-
-  /** Takes values out of the tree; messages begin with the key. */
-  private record Parser(JsonNode root) {
-    ModelOptions options() {
-      if (!root.isObject()) {
-        throw new ElmoException(
-            "expected a JSON object with lstm and char_cnn, found " + Json.brief(root));
-      }
-      find("lstm", true, "an object", JsonNode::isObject);
-      find("char_cnn", true, "an object", JsonNode::isObject);
-      if (!flag("bidirectional", true)) {
-        throw new ElmoException("bidirectional: expected true, found false");
-      }
-      int characters = integer("char_cnn.n_characters", null);
-      Dictionary dictionary = null;
-      if (find("dictionary", false, "an object", JsonNode::isObject) != null) {
-        dictionary =
-            new Dictionary(
-                integer("dictionary.characters", null),
-                integer("dictionary.words", null),
-                integer("dictionary.word_dim", null));
-        if (characters - 1 != dictionary.characters) {
-          throw new ElmoException(
-              "char_cnn.n_characters: expected dictionary.characters, "
-                  + dictionary.characters
-                  + ", and 1, found "
-                  + characters);
-        }
-        // bilm-tf trains with 261 ids; 262 counts the masked one as well. The weights are the same.
-      } else if (characters != CHARACTERS && characters != CHARACTERS + 1) {
-        throw new ElmoException("char_cnn.n_characters: expected 261 or 262, found " + characters);
-      }
-      return new ModelOptions(
-          integer("char_cnn.embedding.dim", null),
-          integer("char_cnn.max_characters_per_token", 50),
-          filterList("char_cnn.filters"),
-          activation("char_cnn.activation"),
-          integer("char_cnn.n_highway", 0),
-          integer("lstm.dim", null),
-          integer("lstm.projection_dim", null),
-          integer("lstm.n_layers", null),
-          flag("lstm.use_skip_connections", false),
-          clip("lstm.cell_clip"),
-          clip("lstm.proj_clip"),
-          dictionary);
-    }
-
-    ModelOptions manyLangs(int characters, int words) {
-      name("encoder.name", "elmo");
-      name("token_embedder.name", "cnn");
-      int wordDim = integer("token_embedder.word_dim", null);
-      if (wordDim > 0 != words > 0) {
-        throw new ElmoException(
-            "token_embedder.word_dim: expected "
-                + (words > 0 ? "that of a table of " + words + " words" : "0 without a word table")
-                + ", found "
-                + wordDim);
-      }
-      return new ModelOptions(
-          integer("token_embedder.char_dim", null),
-          integer("token_embedder.max_characters_per_token", null),
-          filterList("token_embedder.filters"),
-          activation("token_embedder.activation"),
-          integer("token_embedder.n_highway", null),
-          integer("encoder.dim", null),
-          integer("encoder.projection_dim", null),
-          integer("encoder.n_layers", null),
-          true,
-          clip("encoder.cell_clip"),
-          clip("encoder.proj_clip"),
-          new Dictionary(characters, words, wordDim));
-    }
-
-    private void name(String path, String expected) {
-      String found = find(path, true, expected, JsonNode::isTextual).textValue();
-      if (!found.equals(expected)) {
-        throw new ElmoException(path + ": expected " + expected + ", found " + Json.brief(found));
-      }
-    }
-
-    private interface Check {
-      boolean test(JsonNode node);
-    }
-
-    /** The value at a path of keys; null if it is missing or null and need not be there. */
-    private JsonNode find(String path, boolean required, String expected, Check check) {
-      JsonNode node = root;
-      for (String key : path.split("\\.")) {
-        node = node.path(key);
-      }
-      if (node.isMissingNode() || node.isNull()) {
-        if (required) {
-          throw new ElmoException(
-              path
-                  + ": expected "
-                  + expected
-                  + ", found "
-                  + (node.isNull() ? "null" : "no such key"));
-        }
-        return null;
-      }
-      if (!check.test(node)) {
-        throw new ElmoException(path + ": expected " + expected + ", found " + Json.brief(node));
-      }
-      return node;
-    }
-
-    private static boolean isInt(JsonNode node) {
-      return node.isIntegralNumber() && node.canConvertToInt();
-    }
-
-    private int integer(String path, Integer otherwise) {
-      JsonNode node = find(path, otherwise == null, "a whole number", Parser::isInt);
-      return node == null ? otherwise : node.intValue();
-    }
-
-    private boolean flag(String path, boolean otherwise) {
-      JsonNode node = find(path, false, "true or false", JsonNode::isBoolean);
-      return node == null ? otherwise : node.booleanValue();
-    }
-
-    private float clip(String path) {
-      JsonNode node = find(path, false, "a number or null", JsonNode::isNumber);
-      if (node == null) {
-        return 0;
-      }
-      double value = node.doubleValue();
-      if (value != 0 && (float) value == 0) {
-        throw new ElmoException(path + ": expected a 32-bit float, found " + Json.brief(node));
-      }
-      return (float) value;
-    }
-
-    private Activation activation(String path) {
-      String name = find(path, true, "relu or tanh", JsonNode::isTextual).textValue();
-      return switch (name) {
-        case "relu" -> Activation.RELU;
-        case "tanh" -> Activation.TANH;
-        default ->
-            throw new ElmoException(path + ": expected relu or tanh, found " + Json.brief(name));
-      };
-    }
-
-    private List<Filter> filterList(String path) {
-      JsonNode node = find(path, true, "a list of [width, count]", JsonNode::isArray);
-      List<Filter> filters = new ArrayList<>();
-      for (JsonNode pair : node) {
-        if (!pair.isArray() || pair.size() != 2 || !isInt(pair.get(0)) || !isInt(pair.get(1))) {
-          throw new ElmoException(
-              path
-                  + "["
-                  + filters.size()
-                  + "]: expected [width, count], found "
-                  + Json.brief(pair));
-        }
-        filters.add(new Filter(pair.get(0).intValue(), pair.get(1).intValue()));
-      }
-      return filters;
-    }
-  }
-
-  /**
-   * These options in AllenNLP's form, on one line; {@link #parse(String, String)} gives them back.
-   * The tables of an ELMoForManyLangs model are in a key of our own, {@code dictionary}.
-   */
-  public String toJson() {
-    ObjectNode root = JsonNodeFactory.instance.objectNode();
-    ObjectNode lstm = root.putObject("lstm");
-    lstm.put("use_skip_connections", skipConnections);
-    lstm.put("projection_dim", projectionDim);
-    lstm.put("cell_clip", cellClip == 0 ? null : (Float) cellClip);
-    lstm.put("proj_clip", projectionClip == 0 ? null : (Float) projectionClip);
-    lstm.put("dim", lstmDim);
-    lstm.put("n_layers", lstmLayers);
-    ObjectNode cnn = root.putObject("char_cnn");
-    cnn.put("activation", activation.name().toLowerCase(Locale.ROOT));
-    ArrayNode list = cnn.putArray("filters");
-    filters.forEach(f -> list.addArray().add(f.width).add(f.count));
-    cnn.put("n_highway", highwayLayers);
-    cnn.putObject("embedding").put("dim", charEmbeddingDim);
-    cnn.put("n_characters", characters() + 1);
-    cnn.put("max_characters_per_token", maxCharactersPerToken);
-    if (dictionary != null) {
-      root.putObject("dictionary")
-          .put("characters", dictionary.characters)
-          .put("words", dictionary.words)
-          .put("word_dim", dictionary.wordDim);
-    }
-    return root.toString();
+  public Dictionary dictionary() {
+    return dictionary;
   }
 
   /** All filters together: the size of a token between the convolution and the projection. */
@@ -476,121 +237,222 @@ public record ModelOptions(
     return filters.stream().mapToInt(Filter::count).sum();
   }
 
-  /** Rows of {@code char_embed}: the character ids without 0, which stands for masked positions. */
+  /**
+   * Rows of the character table: the character ids without 0, which stands for masked positions.
+   */
   public int characters() {
-    return characters(dictionary);
+    return dictionary == null ? BYTE_CHARACTERS : dictionary.characters;
   }
 
-  private static int characters(Dictionary dictionary) {
-    return dictionary == null ? CHARACTERS : dictionary.characters;
-  }
-
-  /** Size of a word's own embedding ({@code word_embed}); 0 where the model has none. */
+  /** Size of a word's own embedding; 0 where the model has none. */
   public int wordDim() {
     return dictionary == null ? 0 : dictionary.wordDim;
   }
 
-  /**
-   * Names and shapes of the tensors a model of this structure has, in the order of the computation.
-   * The projection after the convolution ({@code CNN_proj}) is among them unless the filters
-   * already sum to {@link #projectionDim} (a file may have one then all the same); always in a
-   * model with a {@link #dictionary}.
-   */
-  public Map<String, long[]> tensorShapes() {
-    return tensorShapes(needsProjection());
-  }
-
-  boolean needsProjection() {
-    return dictionary != null || filterCount() != projectionDim;
-  }
-
-  /** As {@link #tensorShapes()}, with or without {@code CNN_proj}. */
-  Map<String, long[]> tensorShapes(boolean cnnProjection) {
-    return shapes(
-        charEmbeddingDim,
-        filters,
-        highwayLayers,
-        lstmDim,
-        projectionDim,
-        lstmLayers,
-        dictionary,
-        cnnProjection);
-  }
-
-  private static Map<String, long[]> shapes(
-      int embedding,
-      List<Filter> filters,
-      int highways,
-      int cells,
-      int p,
-      int layers,
-      Dictionary dictionary,
-      boolean cnnProjection) {
-    Map<String, long[]> shapes = new LinkedHashMap<>();
-    int wordDim = dictionary == null ? 0 : dictionary.wordDim;
-    if (wordDim > 0) {
-      shapes.put("word_embed", new long[] {dictionary.words, wordDim});
+  private void check() {
+    if (dictionary != null) {
+      range("dictionary", ".characters", dictionary.characters, 1, MAX_CHARACTERS);
+      range("dictionary", ".words", dictionary.words, dictionary.wordDim == 0 ? 0 : 1, MAX_WORDS);
+      range("dictionary", ".word_dim", dictionary.wordDim, dictionary.words == 0 ? 0 : 1, MAX_DIM);
     }
-    shapes.put("char_embed", new long[] {characters(dictionary), embedding});
-    long features = 0;
+    range("charEmbeddingDim", "", charEmbeddingDim, 1, MAX_DIM);
+    range("maxCharactersPerToken", "", maxCharactersPerToken, 3, Short.MAX_VALUE);
+    range("filters", "' count", filters.size(), 1, MAX_PARTS);
     for (int i = 0; i < filters.size(); i++) {
-      Filter filter = filters.get(i);
-      shapes.put("CNN/W_cnn_" + i, new long[] {1, filter.width, embedding, filter.count});
-      shapes.put("CNN/b_cnn_" + i, new long[] {filter.count});
-      features += filter.count;
+      range("filters", "[" + i + "] width", filters.get(i).width, 1, maxCharactersPerToken);
+      range("filters", "[" + i + "] count", filters.get(i).count, 1, MAX_DIM);
     }
-    for (int i = 0; i < highways; i++) {
-      String prefix = "CNN_high_" + i + "/";
-      shapes.put(prefix + "W_carry", new long[] {features, features});
-      shapes.put(prefix + "b_carry", new long[] {features});
-      shapes.put(prefix + "W_transform", new long[] {features, features});
-      shapes.put(prefix + "b_transform", new long[] {features});
+    range("highwayLayers", "", highwayLayers, 0, MAX_PARTS);
+    range("lstmDim", "", lstmDim, 1, MAX_DIM);
+    range("projectionDim", "", projectionDim, 1, MAX_DIM);
+    range("lstmLayers", "", lstmLayers, 1, MAX_PARTS);
+    clip("cellClip", cellClip);
+    clip("projectionClip", projectionClip);
+    if (activation == null) {
+      throw new InvalidException("activation", ": expected relu or tanh, found null");
     }
-    if (cnnProjection) {
-      shapes.put(CNN_PROJECTION_WEIGHTS, new long[] {wordDim + features, p});
-      shapes.put(CNN_PROJECTION_BIAS, new long[] {p});
+    long features = filterCount();
+    numbers("dictionary", dictionary == null ? 0 : dictionary.words, wordDim());
+    numbers("charEmbeddingDim", characters(), charEmbeddingDim);
+    for (Filter filter : filters) {
+      numbers("filters", (long) filter.width * charEmbeddingDim, filter.count);
     }
-    for (int direction = 0; direction < 2; direction++) {
-      for (int k = 0; k < layers; k++) {
-        String prefix = lstm(direction, k);
-        shapes.put(prefix + "W_0", new long[] {2L * p, 4L * cells});
-        shapes.put(prefix + "B", new long[] {4L * cells});
-        shapes.put(prefix + "W_P_0", new long[] {cells, p});
-      }
-    }
-    return shapes;
+    numbers("filters", highwayLayers == 0 ? 1 : features, features);
+    numbers("projectionDim", wordDim() + features, projectionDim);
+    numbers("lstmDim", 2L * projectionDim, 4L * lstmDim);
   }
 
-  /** What the names of a layer's tensors begin with; direction 0 reads forward. */
-  static String lstm(int direction, int layer) {
-    return "RNN_" + direction + "/RNN/MultiRNNCell/Cell" + layer + "/LSTMCell/";
-  }
-
-  /**
-   * Checks that these options state the sizes that weights have.
-   *
-   * @param found the structure after the weights' shapes; what shapes cannot show is not looked at
-   * @param source of these options, for the message
-   * @throws ElmoException naming the first key that does not fit
-   */
-  void checkSizes(ModelOptions found, String source) {
-    same(source, "char_cnn.embedding.dim", charEmbeddingDim, found.charEmbeddingDim);
-    same(source, "char_cnn.filters", filters, found.filters);
-    same(source, "char_cnn.n_highway", highwayLayers, found.highwayLayers);
-    same(source, "lstm.dim", lstmDim, found.lstmDim);
-    same(source, "lstm.projection_dim", projectionDim, found.projectionDim);
-    same(source, "lstm.n_layers", lstmLayers, found.lstmLayers);
-  }
-
-  private static void same(String source, String key, Object stated, Object found) {
-    if (!stated.equals(found)) {
-      throw new ElmoException(
-          source + ": " + key + ": expected " + found + " as the weights have, found " + stated);
+  private static void range(String option, String part, int value, int min, int max) {
+    if (value < min || value > max) {
+      throw new InvalidException(
+          option, part + ": expected " + min + " to " + max + ", found " + value);
     }
   }
 
-  /** The count of all trained numbers: those of {@link #tensorShapes()}. */
-  public long parameters() {
-    return tensorShapes().values().stream().mapToLong(Tensors::count).sum();
+  private static void clip(String option, float value) {
+    if (!(value >= 0 && Float.isFinite(value))) {
+      throw new InvalidException(option, ": expected a finite number, 0 for none, found " + value);
+    }
+  }
+
+  /** Checks the size of a tensor. */
+  private static void numbers(String option, long rows, long columns) {
+    if (rows * columns > MAX_NUMBERS) {
+      throw new InvalidException(
+          option,
+          ": expected at most "
+              + MAX_NUMBERS
+              + " numbers a tensor, found "
+              + rows
+              + " x "
+              + columns);
+    }
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof ModelOptions options
+        && charEmbeddingDim == options.charEmbeddingDim
+        && maxCharactersPerToken == options.maxCharactersPerToken
+        && filters.equals(options.filters)
+        && activation == options.activation
+        && highwayLayers == options.highwayLayers
+        && lstmDim == options.lstmDim
+        && projectionDim == options.projectionDim
+        && lstmLayers == options.lstmLayers
+        && skipConnections == options.skipConnections
+        && cellClip == options.cellClip
+        && projectionClip == options.projectionClip
+        && Objects.equals(dictionary, options.dictionary);
+  }
+
+  @Override
+  public int hashCode() {
+    return Objects.hash(
+        charEmbeddingDim, filters, highwayLayers, lstmDim, projectionDim, lstmLayers, dictionary);
+  }
+
+  @Override
+  public String toString() {
+    return "ModelOptions[charEmbeddingDim="
+        + charEmbeddingDim
+        + ", maxCharactersPerToken="
+        + maxCharactersPerToken
+        + ", filters="
+        + filters
+        + ", activation="
+        + activation
+        + ", highwayLayers="
+        + highwayLayers
+        + ", lstmDim="
+        + lstmDim
+        + ", projectionDim="
+        + projectionDim
+        + ", lstmLayers="
+        + lstmLayers
+        + ", skipConnections="
+        + skipConnections
+        + ", cellClip="
+        + cellClip
+        + ", projectionClip="
+        + projectionClip
+        + ", dictionary="
+        + dictionary
+        + "]";
+  }
+
+  /** Options under way; each method sets what the getter of its name says. For one thread. */
+  public static final class Builder {
+    private int charEmbeddingDim;
+    private int maxCharactersPerToken = 50;
+    private List<Filter> filters = List.of();
+    private Activation activation = Activation.RELU;
+    private int highwayLayers;
+    private int lstmDim;
+    private int projectionDim;
+    private int lstmLayers;
+    private boolean skipConnections;
+    private float cellClip;
+    private float projectionClip;
+    private Dictionary dictionary;
+
+    private Builder() {}
+
+    public Builder charEmbeddingDim(int size) {
+      charEmbeddingDim = size;
+      return this;
+    }
+
+    /** 50 where it is not called. */
+    public Builder maxCharactersPerToken(int slots) {
+      maxCharactersPerToken = slots;
+      return this;
+    }
+
+    public Builder filters(List<Filter> filters) {
+      this.filters = List.copyOf(filters);
+      return this;
+    }
+
+    /** {@link Activation#RELU} where it is not called. */
+    public Builder activation(Activation activation) {
+      this.activation = activation;
+      return this;
+    }
+
+    /** 0 where it is not called. */
+    public Builder highwayLayers(int layers) {
+      highwayLayers = layers;
+      return this;
+    }
+
+    public Builder lstmDim(int cells) {
+      lstmDim = cells;
+      return this;
+    }
+
+    public Builder projectionDim(int size) {
+      projectionDim = size;
+      return this;
+    }
+
+    public Builder lstmLayers(int layers) {
+      lstmLayers = layers;
+      return this;
+    }
+
+    /** False where it is not called. */
+    public Builder skipConnections(boolean add) {
+      skipConnections = add;
+      return this;
+    }
+
+    /** 0, none, where it is not called. */
+    public Builder cellClip(float bound) {
+      cellClip = bound;
+      return this;
+    }
+
+    /** 0, none, where it is not called. */
+    public Builder projectionClip(float bound) {
+      projectionClip = bound;
+      return this;
+    }
+
+    /** Null where it is not called. */
+    public Builder dictionary(Dictionary dictionary) {
+      this.dictionary = dictionary;
+      return this;
+    }
+
+    /**
+     * Checks all numbers.
+     *
+     * @throws InvalidException if one is out of range, or a tensor would have more numbers than an
+     *     array can hold
+     */
+    public ModelOptions build() {
+      return new ModelOptions(this);
+    }
   }
 }

@@ -6,10 +6,7 @@ import java.nio.FloatBuffer;
 import java.util.Collections;
 import java.util.Map;
 import java.util.Set;
-import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
-import org.elmo4j.text.CharacterMapper;
-import org.elmo4j.text.TokenEncoder;
 
 /**
  * Weights as some file holds them, under the names and shapes of the AllenNLP / bilm-tf form
@@ -31,15 +28,6 @@ public interface WeightStore extends AutoCloseable {
     return null;
   }
 
-  /** How the model's tokens become ids: as bilm-tf does it, unless the model has dictionaries. */
-  default TokenEncoder encoder() {
-    if (options().dictionary() != null) {
-      throw new ElmoException(
-          source() + ": expected the dictionaries that its options speak of, found none");
-    }
-    return new CharacterMapper(options().maxCharactersPerToken());
-  }
-
   /** The dimensions of each tensor, to be read only, in the order of the computation. */
   Map<String, long[]> shapes();
 
@@ -59,7 +47,7 @@ public interface WeightStore extends AutoCloseable {
    *
    * @param name one of {@link #names}
    * @param target filled from its position on; must have room for the whole tensor
-   * @throws ElmoException if the file is damaged there or the values are not finite
+   * @throws org.elmo4j.ElmoException if the file is damaged there or the values are not finite
    */
   void read(String name, FloatBuffer target);
 

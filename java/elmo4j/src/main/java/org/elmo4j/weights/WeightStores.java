@@ -2,64 +2,23 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.weights;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
-import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.EnumMap;
-import java.util.HexFormat;
-import java.util.List;
-import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
-import org.elmo4j.ElmoException;
+import org.elmo4j.internal.weights.ModelFormats;
+import org.elmo4j.internal.weights.OptionsJson;
 
-/** Opens models, whatever their form. */
+/** Opens models, whatever their form. Any thread may use it. */
 public final class WeightStores {
-  private static final String MINI_ENGLISH = "/org/elmo4j/models/mini-en.safetensors";
-
-  /** A zip of a folder of Spark NLP's holds a zip. */
-  private static final int MAX_NESTING = 2;
-
-  /** A pipeline of Spark NLP keeps its models two levels down; an archive adds one. */
-  private static final int MAX_DEPTH = 3;
-
-  private static final int MAX_FILES = 10_000;
-  private static final int MAX_STATE = 1 << 20;
-  private static final Pattern LATEST =
-      Pattern.compile("^model_checkpoint_path: \"(?:.*/)?(.*)\"", Pattern.MULTILINE);
-
-  private static final byte[] HDF5 = {(byte) 0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'};
-
   private WeightStores() {}
-
-  /**
-   * Checks that every tensor of the model's structure is there in its shape; reads nothing.
-   *
-   * @throws ElmoException naming the first that is not
-   */
-  public static void check(WeightStore store) {
-    Tensors.check(store.source(), store.options(), store::shape);
-  }
 
   /**
    * Opens a model by its content, whatever its files are called:
    *
    * <ul>
-   *   <li>a file of elmo4j's own form ({@link SafetensorsReader});
-   *   <li>a folder with an options file and weights in HDF5 ({@link AllenNlpReader});
-   *   <li>a folder of ELMoForManyLangs ({@link ManyLangsReader});
+   *   <li>a file of elmo4j's own form;
+   *   <li>a folder with an options file and weights in HDF5;
+   *   <li>a folder of ELMoForManyLangs;
    *   <li>a TensorFlow checkpoint: its {@code .index}, its prefix, a SavedModel, a module of
-   *       TF-Hub, a training folder of bilm-tf ({@link TensorFlowReader});
+   *       TF-Hub, a training folder of bilm-tf;
    *   <li>Spark NLP's {@code elmo_tensorflow}, and an archive (zip, tar, tar.gz) of any of these;
    *   <li>a folder in which, at most three levels down, lies one of these. The model that is least
    *       deep counts; there must not be two.
@@ -70,7 +29,7 @@ public final class WeightStores {
    * @throws ElmoException if there is no model, or more than one, or it is damaged
    */
   public static WeightStore open(Path path) {
-    return open(path, null, 0);
+    return ModelFormats.open(path);
   }
 
   /**
@@ -82,74 +41,7 @@ public final class WeightStores {
    * @throws ElmoException as {@link #open(Path)}, and if the options contradict the shapes
    */
   public static WeightStore open(Path options, Path weights) {
-    return open(weights, options, 0);
-  }
-
-  /**
-   * @param given an options file, or null
-   * @param nesting archives that {@code path} lies in
-   */
-  private static WeightStore open(Path path, Path given, int nesting) {
-    try {
-      if (Files.isDirectory(path)) {
-        return openFolder(path, given, nesting);
-      }
-      Path index = path.resolveSibling(path.getFileName() + ".index");
-      Path file = Files.notExists(path) && Files.exists(index) ? index : path;
-      Path folder = file.toAbsolutePath().getParent();
-      boolean checkpoint = given == null && kind(file) == Kind.TENSORFLOW;
-      return open(file, given, checkpoint ? optionsIn(folder) : null, nesting);
-    } catch (IOException | UncheckedIOException e) {
-      throw new ElmoException(path + ": expected a readable model, found " + Json.line(e), e);
-    }
-  }
-
-  /**
-   * @param beside an options file for a form that has none of its own, or null
-   */
-  private static WeightStore open(Path file, Path given, Path beside, int nesting)
-      throws IOException {
-    Path options = given == null ? beside : given;
-    switch (kind(file)) {
-      case SAFETENSORS:
-        if (given != null) {
-          throw new ElmoException(
-              file + ": expected no options file, for the model has its own, found " + given);
-        }
-        return SafetensorsReader.open(file);
-      case HDF5:
-        if (options != null) {
-          return AllenNlpReader.open(options, file);
-        }
-        throw new ElmoException(
-            file
-                + ": expected a model, found an HDF5 file alone: name its options file as well,"
-                + " or the folder of both");
-      case TENSORFLOW:
-        return TensorFlowReader.open(file, options);
-      case ARCHIVE:
-        if (nesting == MAX_NESTING) {
-          throw new ElmoException(
-              file + ": expected at most " + MAX_NESTING + " archives in each other, found more");
-        }
-        return ArchiveReader.open(file, folder -> open(folder, options, nesting + 1));
-      case JSON:
-        throw new ElmoException(
-            file
-                + ": expected a model, found a JSON file: name its weights as well, or the folder"
-                + " of both");
-      case TORCH:
-        throw new ElmoException(
-            file
-                + ": expected a model, found a file of torch alone: name the folder of an"
-                + " ELMoForManyLangs model");
-      default:
-        throw new ElmoException(
-            file
-                + ": expected a folder, or a file of safetensors, a TensorFlow checkpoint's index"
-                + " or an archive, found a file "
-                + beginning(file));
-    }
+    return ModelFormats.open(options, weights);
   }
 
   /**
@@ -158,204 +50,16 @@ public final class WeightStores {
    * @throws ElmoException if that is not on the class path
    */
   public static WeightStore miniEnglish() {
-    try (InputStream in = WeightStores.class.getResourceAsStream(MINI_ENGLISH)) {
-      if (in == null) {
-        throw new ElmoException(
-            "model mini-en: expected the artifact org.elmo4j:elmo4j-model-mini-en on the class"
-                + " path, found no resource "
-                + MINI_ENGLISH);
-      }
-      return SafetensorsReader.open(ByteBuffer.wrap(in.readAllBytes()), MINI_ENGLISH.substring(1));
-    } catch (IOException e) {
-      throw new ElmoException(
-          "model mini-en: expected " + MINI_ENGLISH + ", found " + Json.line(e), e);
-    }
-  }
-
-  /** Bytes that {@link #miniEnglish} takes on the class path; 0 where it is not there. */
-  public static long miniEnglishBytes() {
-    try (InputStream in = WeightStores.class.getResourceAsStream(MINI_ENGLISH)) {
-      return in == null ? 0 : in.transferTo(OutputStream.nullOutputStream());
-    } catch (IOException e) {
-      return 0;
-    }
-  }
-
-  private enum Kind {
-    SAFETENSORS,
-    HDF5,
-    TENSORFLOW,
-    ARCHIVE,
-    JSON,
-    TORCH,
-    OTHER
-  }
-
-  private static Kind kind(Path file) throws IOException {
-    try (DataFile data = DataFile.open(file)) {
-      if (SafetensorsReader.headerLength(data) > 0) {
-        return Kind.SAFETENSORS;
-      }
-      // A block of the user's own may come first (HDF5 format specification, II.A).
-      for (long at = 0; at <= data.size() - HDF5.length; at = at == 0 ? 512 : 2 * at) {
-        byte[] signature = new byte[HDF5.length];
-        data.read(at, ByteBuffer.wrap(signature));
-        if (Arrays.equals(signature, HDF5)) {
-          return Kind.HDF5;
-        }
-      }
-      if (TensorFlowTable.is(data)) {
-        return Kind.TENSORFLOW;
-      }
-      if (ArchiveReader.is(data)) {
-        return Kind.ARCHIVE;
-      }
-      byte[] head = head(data);
-      if (TorchFile.isTorch(head)) {
-        return Kind.TORCH;
-      }
-      // Only a name tells JSON from other text.
-      boolean json = file.getFileName().toString().endsWith(".json");
-      return json && new String(head, StandardCharsets.ISO_8859_1).strip().startsWith("{")
-          ? Kind.JSON
-          : Kind.OTHER;
-    }
-  }
-
-  private static byte[] head(DataFile data) throws IOException {
-    byte[] head = new byte[(int) Math.min(data.size(), HDF5.length)];
-    data.read(0, ByteBuffer.wrap(head));
-    return head;
-  }
-
-  private static String beginning(Path file) throws IOException {
-    try (DataFile data = DataFile.open(file)) {
-      byte[] head = head(data);
-      return head.length == 0
-          ? "of no bytes"
-          : "that begins with the bytes " + HexFormat.ofDelimiter(" ").formatHex(head);
-    }
-  }
-
-  /** The model that lies least deep in a folder. */
-  private static WeightStore openFolder(Path root, Path given, int nesting) throws IOException {
-    int looked = 0;
-    List<Path> level = List.of(root);
-    for (int depth = 0; depth <= MAX_DEPTH && !level.isEmpty(); depth++) {
-      List<Path> models = new ArrayList<>();
-      List<Path> archives = new ArrayList<>();
-      List<Path> strange = new ArrayList<>(); // HDF5 of something else, or damaged
-      List<Path> below = new ArrayList<>();
-      for (Path folder : level) {
-        List<Path> files = list(folder);
-        looked += files.size();
-        if (looked > MAX_FILES) {
-          throw new ElmoException(
-              root + ": expected a model's folder, of at most " + MAX_FILES + " files, found more");
-        }
-        Map<Kind, List<Path>> kinds = new EnumMap<>(Kind.class);
-        for (Path file : files) {
-          if (Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS)) {
-            below.add(file);
-          } else if (Files.isRegularFile(file)) {
-            kinds.computeIfAbsent(kind(file), key -> new ArrayList<>()).add(file);
-          }
-        }
-        if (ManyLangsReader.holdsModel(files)) {
-          models.add(folder);
-        }
-        models.addAll(kinds.getOrDefault(Kind.SAFETENSORS, List.of()));
-        for (Path file : kinds.getOrDefault(Kind.HDF5, List.of())) {
-          (AllenNlpReader.holdsModel(file) ? models : strange).add(file);
-        }
-        models.addAll(latest(folder, kinds.getOrDefault(Kind.TENSORFLOW, List.of())));
-        archives.addAll(kinds.getOrDefault(Kind.ARCHIVE, List.of()));
-      }
-      List<Path> found = !models.isEmpty() ? models : !archives.isEmpty() ? archives : strange;
-      if (found.size() > 1) {
-        throw new ElmoException(
-            root + ": expected one model, found " + names(root, found) + ": name one of them");
-      }
-      if (found.size() == 1 && Files.isDirectory(found.get(0))) {
-        if (given != null) {
-          throw new ElmoException(
-              root + ": expected no options file, for the model has its own, found " + given);
-        }
-        return ManyLangsReader.open(found.get(0));
-      }
-      if (found.size() == 1) {
-        Path beside = null;
-        for (Path at = found.get(0); beside == null && !at.equals(root); ) {
-          at = at.getParent();
-          beside = optionsIn(at);
-        }
-        return open(found.get(0), given, beside, nesting);
-      }
-      level = below;
-    }
-    List<Path> files = list(root);
-    throw new ElmoException(
-        root
-            + ": expected a safetensors file, an options file and an HDF5 file, a TensorFlow"
-            + " checkpoint, or an archive of these, found "
-            + (files.isEmpty() ? "an empty folder" : names(root, files)));
-  }
-
-  private static List<Path> list(Path folder) throws IOException {
-    try (Stream<Path> list = Files.list(folder)) {
-      return list.sorted().toList();
-    }
-  }
-
-  /** Of several checkpoints, the one that TensorFlow's file {@code checkpoint} calls the latest. */
-  private static List<Path> latest(Path folder, List<Path> indexes) throws IOException {
-    Path state = folder.resolve("checkpoint");
-    if (indexes.size() < 2 || !Files.isRegularFile(state) || Files.size(state) > MAX_STATE) {
-      return indexes;
-    }
-    Matcher latest =
-        LATEST.matcher(new String(Files.readAllBytes(state), StandardCharsets.ISO_8859_1));
-    Path named = latest.find() ? folder.resolve(latest.group(1) + ".index") : null;
-    return indexes.contains(named) ? List.of(named) : indexes;
+    return ModelFormats.miniEnglish();
   }
 
   /**
-   * The options file in a folder, or null.
+   * Reads an {@code options.json} of AllenNLP or bilm-tf, where it may have more keys.
    *
-   * @throws ElmoException if there are several, or what is called {@code options.json} is none
+   * @throws org.elmo4j.ElmoException if it cannot be read, is no JSON, lacks a key, or has a value
+   *     of the wrong type or out of range
    */
-  private static Path optionsIn(Path folder) throws IOException {
-    List<Path> options = new ArrayList<>();
-    for (Path file : list(folder)) {
-      if (Files.isRegularFile(file) && kind(file) == Kind.JSON) {
-        if (file.endsWith("options.json")) {
-          return file;
-        }
-        if (isOptions(file)) {
-          options.add(file);
-        }
-      }
-    }
-    if (options.size() > 1) {
-      throw new ElmoException(
-          folder + ": expected one options file, found " + names(folder, options));
-    }
-    return options.isEmpty() ? null : options.get(0);
-  }
-
-  private static boolean isOptions(Path file) {
-    try {
-      ModelOptions.parse(file);
-      return true;
-    } catch (ElmoException e) {
-      return false;
-    }
-  }
-
-  private static String names(Path folder, List<Path> files) {
-    return files.stream()
-        .limit(12)
-        .map(file -> folder.relativize(file).toString())
-        .collect(Collectors.joining(", ", "[", files.size() > 12 ? ", ...]" : "]"));
+  public static ModelOptions options(Path file) {
+    return OptionsJson.parse(file);
   }
 }

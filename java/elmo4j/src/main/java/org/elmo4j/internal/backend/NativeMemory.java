@@ -1,0 +1,202 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.backend;
+
+import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
+import java.nio.file.Path;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicLong;
+import org.bytedeco.javacpp.Pointer;
+import org.elmo4j.Device;
+import org.elmo4j.ElmoException;
+import org.elmo4j.internal.backend.cpu.CpuKernels;
+
+/**
+ * Memory of the host. A buffer handed out by {@link #floats} that is still reachable puts the free
+ * off too.
+ */
+public final class NativeMemory extends Memory {
+  private static final AtomicLong ALLOCATED = new AtomicLong();
+  private static final AtomicLong LINGERING = new AtomicLong();
+  private static final long LIMIT =
+      Long.getLong("elmo4j.maxNativeBytes", Pointer.totalPhysicalBytes() / 10 * 9);
+
+  // Closed memory that buffers still hold back; past this the garbage collector is asked to look
+  // for them.
+  private static final long LINGERING_LIMIT = Math.min(1L << 30, LIMIT / 4);
+
+  private static final class Allocated extends Block {
+    private final Pointer pointer;
+
+    Allocated(Pointer pointer, long bytes) {
+      super(pointer.address(), bytes);
+      this.pointer = pointer;
+    }
+
+    @Override
+    protected void closed() {
+      LINGERING.addAndGet(bytes);
+    }
+
+    @Override
+    protected void free() {
+      CpuKernels.elmo4j_free(pointer);
+      LINGERING.addAndGet(-bytes);
+      ALLOCATED.addAndGet(-bytes);
+    }
+  }
+
+  private static final class Lent extends Block {
+    private final Runnable giveBack;
+
+    Lent(Pointer pointer, long bytes, Runnable giveBack) {
+      super(pointer.address(), bytes);
+      this.giveBack = giveBack;
+    }
+
+    @Override
+    protected void free() {
+      giveBack.run();
+    }
+  }
+
+  private NativeMemory(Block block) {
+    super(block);
+  }
+
+  /**
+   * Memory on a 64-byte boundary, not cleared.
+   *
+   * @param bytes 0 or more
+   * @throws ElmoException if the machine, or the limit {@code elmo4j.maxNativeBytes} (by default
+   *     nine tenths of physical memory), has not that much left
+   */
+  public static NativeMemory allocate(long bytes) {
+    if (LINGERING.get() > LINGERING_LIMIT) {
+      collect();
+    }
+    if (!reserve(bytes)) {
+      collect();
+      if (!reserve(bytes)) {
+        throw new ElmoException(
+            "native memory: expected room for "
+                + bytes
+                + " bytes, found "
+                + ALLOCATED.get()
+                + " of "
+                + LIMIT
+                + " in use");
+      }
+    }
+    Pointer pointer;
+    try {
+      pointer = CpuKernels.elmo4j_alloc(bytes);
+    } catch (Throwable e) {
+      ALLOCATED.addAndGet(-bytes);
+      throw e;
+    }
+    if (pointer == null || pointer.isNull()) {
+      ALLOCATED.addAndGet(-bytes);
+      throw new ElmoException(
+          "native memory: expected " + bytes + " bytes from the system, found none");
+    }
+    return new NativeMemory(new Allocated(pointer, bytes));
+  }
+
+  /**
+   * Memory of zeros behind which stands a file without a name, so that the system may write it out
+   * and it may be larger than what is free: it does not count towards the limit of {@link
+   * #allocate}. Its space goes back to the disk with it, or with the process.
+   *
+   * @param folder where the file lies
+   * @param bytes 1 or more
+   * @throws ElmoException if the folder is missing or has no room
+   */
+  public static NativeMemory map(Path folder, long bytes) {
+    Pointer pointer = CpuKernels.elmo4j_map(folder.toString(), bytes);
+    if (pointer == null || pointer.isNull()) {
+      throw new ElmoException(
+          folder + ": expected room for a temporary file of " + bytes + " bytes, found none");
+    }
+    return of(pointer, bytes, () -> CpuKernels.elmo4j_unmap(pointer, bytes));
+  }
+
+  /**
+   * Memory that somebody else allocated.
+   *
+   * @param giveBack called once, when it is freed
+   */
+  public static NativeMemory of(Pointer pointer, long bytes, Runnable giveBack) {
+    return new NativeMemory(new Lent(pointer, bytes, giveBack));
+  }
+
+  private static boolean reserve(long bytes) {
+    if (ALLOCATED.addAndGet(bytes) <= LIMIT) {
+      return true;
+    }
+    ALLOCATED.addAndGet(-bytes);
+    return false;
+  }
+
+  /** Waits a moment for the garbage collector to find buffers that nobody reaches any more. */
+  private static void collect() {
+    long before = ALLOCATED.get();
+    System.gc();
+    for (int i = 0; i < 20 && ALLOCATED.get() >= before; i++) {
+      try {
+        Thread.sleep(5);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      }
+    }
+  }
+
+  @Override
+  public Device device() {
+    return Device.cpu();
+  }
+
+  @Override
+  public FloatBuffer floats(long offset, int count) {
+    Block held = block();
+    held.retain();
+    try {
+      checkRange(offset, count);
+      if (count == 0) {
+        return FloatBuffer.allocate(0).asReadOnlyBuffer();
+      }
+      ByteBuffer root =
+          bytePointer(offset * Float.BYTES).capacity((long) count * Float.BYTES).asByteBuffer();
+      held.retain();
+      CLEANER.register(root, held::release);
+      return root.asFloatBuffer().asReadOnlyBuffer();
+    } finally {
+      held.release();
+    }
+  }
+
+  @Override
+  public void copyTo(long offset, float[] target) {
+    block().retain();
+    try {
+      checkRange(offset, target.length);
+      floatPointer(offset).get(target);
+    } finally {
+      block().release();
+    }
+  }
+
+  @Override
+  public CompletableFuture<NativeMemory> toHost() {
+    block().retain();
+    try {
+      NativeMemory copy = allocate(bytes());
+      Pointer.memcpy(copy.bytePointer(0), bytePointer(0), bytes());
+      return CompletableFuture.completedFuture(copy);
+    } finally {
+      block().release();
+    }
+  }
+}

@@ -1,0 +1,222 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.backend.cpu;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.IntPointer;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.Pointer;
+import org.elmo4j.internal.backend.Batch;
+import org.elmo4j.internal.backend.LstmState;
+import org.elmo4j.internal.backend.Memory;
+import org.elmo4j.internal.backend.NativeMemory;
+import org.elmo4j.internal.backend.Output;
+
+/** A batch while it is computed: its plan in native memory, and the outputs of its layers. */
+final class CpuBatchRun implements AutoCloseable {
+  final Batch batch;
+  final int layers;
+  final NativeMemory outputs; // [layers, 2, positions, P]
+  private final CpuWeights weights;
+  private final int projection;
+  private final int cells;
+  private final Memory tokenRepresentations;
+  private final NativeMemory plan;
+  private final List<Sum> sums = new ArrayList<>();
+  private final CpuKernels.BatchPlan all;
+  private final CpuKernels.BatchPlan part; // of a call of write
+  private final IntPointer start;
+  private final IntPointer length;
+  private final IntPointer row; // which row of a shared target each sentence has
+  private final IntPointer tokenRow;
+  private final IntPointer zero;
+
+  private record Sum(Output output, CpuKernels.LayerSum kernel) {}
+
+  /** Assigns parts of one allocation. */
+  private static final class Layout {
+    long bytes;
+
+    /** The offset of so many bytes, on a boundary of 8 bytes. */
+    long add(long count) {
+      long at = bytes;
+      bytes += (count + Long.BYTES - 1) / Long.BYTES * Long.BYTES;
+      return at;
+    }
+  }
+
+  /**
+   * Plans a batch; nothing is computed yet.
+   *
+   * @param layers how many LSTM layers are to run
+   * @param tokenRepresentations [., P]
+   */
+  CpuBatchRun(
+      CpuWeights weights,
+      int projection,
+      int cells,
+      Batch batch,
+      int layers,
+      Memory tokenRepresentations,
+      List<Output> outputs) {
+    this.weights = weights;
+    this.projection = projection;
+    this.cells = cells;
+    this.batch = batch;
+    this.layers = layers;
+    this.tokenRepresentations = tokenRepresentations;
+    int n = batch.sentences();
+    int most = layers + 1; // terms of a sum
+    // Not JavaCPP's own allocations: those count the whole process's memory against the heap's
+    // size.
+    Layout layout = new Layout();
+    long allAt = layout.add(Loader.sizeof(CpuKernels.BatchPlan.class));
+    long partAt = layout.add(Loader.sizeof(CpuKernels.BatchPlan.class));
+    long sumBytes = Loader.sizeof(CpuKernels.LayerSum.class);
+    long termBytes = (long) most * Loader.sizeof(CpuKernels.Term.class);
+    long[] sumAt = new long[outputs.size()];
+    long[] termsAt = new long[outputs.size()];
+    for (int i = 0; i < sumAt.length; i++) {
+      sumAt[i] = layout.add(sumBytes);
+      termsAt[i] = layout.add(termBytes);
+    }
+    long intsAt = layout.add((3L * n + batch.positions() + 1) * Integer.BYTES);
+    plan = NativeMemory.allocate(layout.bytes);
+    try {
+      this.outputs =
+          NativeMemory.allocate(2L * layers * batch.positions() * projection * Float.BYTES);
+    } catch (Throwable e) {
+      plan.close();
+      throw e;
+    }
+    start = new IntPointer(plan.bytePointer(intsAt)).put(batch.start());
+    length = start.getPointer(n).put(batch.length());
+    row = start.getPointer(2L * n).put(batch.sentence());
+    tokenRow = start.getPointer(3L * n).put(batch.tokenRow());
+    zero = start.getPointer(3L * n + batch.positions()).put(0);
+    all =
+        new CpuKernels.BatchPlan(plan.bytePointer(allAt))
+            .sentences(n)
+            .start(start)
+            .length(length)
+            .row(row);
+    part = new CpuKernels.BatchPlan(plan.bytePointer(partAt));
+    try {
+      for (int i = 0; i < sumAt.length; i++) {
+        CpuKernels.LayerSum kernel = new CpuKernels.LayerSum(plan.bytePointer(sumAt[i]));
+        fill(kernel, outputs.get(i), new CpuKernels.Term(plan.bytePointer(termsAt[i])));
+        sums.add(new Sum(outputs.get(i), kernel));
+      }
+    } catch (Throwable e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** Describes an output's sum; {@code terms} is memory for its terms. */
+  private void fill(CpuKernels.LayerSum kernel, Output output, CpuKernels.Term terms) {
+    int count = 0;
+    for (int k : output.terms()) {
+      terms
+          .position(count++)
+          .forward(k == 0 ? tokenRepresentations.floatPointer(0) : output(k, 0))
+          .backward(k == 0 ? tokenRepresentations.floatPointer(0) : output(k, 1))
+          .rows(k == 0 ? tokenRow : null)
+          .scale(output.scales()[k]);
+    }
+    kernel
+        .isa(weights.isa)
+        .halves(output.halves())
+        .skip_ends(output.boundaries() ? 0 : 1)
+        .mean(output.mean() ? 1 : 0)
+        .dim(projection)
+        .max_length(output.maxLength())
+        .term_count(count)
+        .terms(terms.position(0));
+  }
+
+  /** Which row of {@link #outputs} a position has in the output of layer 1 or more. */
+  long outputRow(int layer, int direction, int position) {
+    return (2L * (layer - 1) + direction) * batch.positions() + position;
+  }
+
+  private FloatPointer output(int layer, int direction) {
+    return outputs.floatPointer(outputRow(layer, direction, 0) * projection);
+  }
+
+  /** Runs all layers of one direction, 0 forward or 1 backward. */
+  void direction(int direction, LstmState state) {
+    int n = batch.sentences();
+    long hidden = (long) n * projection;
+    long cell = (long) n * cells;
+    long cAt = CpuBackend.aligned(hidden);
+    long scratchAt = cAt + CpuBackend.aligned(cell);
+    try (NativeMemory memory =
+        NativeMemory.allocate((scratchAt + weights.lstmScratch(n)) * Float.BYTES)) {
+      FloatPointer h = memory.floatPointer(0);
+      FloatPointer c = memory.floatPointer(cAt);
+      FloatPointer scratch = memory.floatPointer(scratchAt);
+      for (int layer = 0; layer < layers; layer++) {
+        if (state == null) {
+          Pointer.memset(h, 0, hidden * Float.BYTES);
+          Pointer.memset(c, 0, cell * Float.BYTES);
+        } else {
+          copyRows(state.hidden(layer, direction), h, projection, true);
+          copyRows(state.cell(layer, direction), c, cells, true);
+        }
+        CpuKernels.elmo4j_cpu_lstm(
+            weights.lstm[layer][direction],
+            all,
+            layer == 0 ? tokenRepresentations.floatPointer(0) : output(layer, direction),
+            layer == 0 ? tokenRow : null,
+            h,
+            c,
+            output(layer + 1, direction),
+            scratch);
+        if (state != null) {
+          copyRows(state.hidden(layer, direction), h, projection, false);
+          copyRows(state.cell(layer, direction), c, cells, false);
+        }
+      }
+    }
+  }
+
+  /** Copies between the state's rows and this batch's. */
+  private void copyRows(Memory state, FloatPointer rows, int width, boolean fromState) {
+    for (int r = 0; r < batch.sentences(); r++) {
+      FloatPointer there = state.floatPointer((long) batch.stateRow()[r] * width);
+      FloatPointer here = rows.getPointer((long) r * width);
+      Pointer.memcpy(
+          fromState ? here : there, fromState ? there : here, (long) width * Float.BYTES);
+    }
+  }
+
+  /** Writes all outputs of the sentences {@code from} to before {@code to}. */
+  synchronized void write(int from, int to) {
+    for (Sum sum : sums) {
+      List<Memory> targets = sum.output.targets();
+      if (targets.size() == 1) {
+        mix(sum, from, to - from, row.position(from), targets.get(0));
+        continue;
+      }
+      for (int r = from; r < to; r++) { // Each has a target of its own, whose first row it takes.
+        sum.kernel.max_length(batch.length()[r] - (sum.output.boundaries() ? 0 : 2));
+        mix(sum, r, 1, zero, targets.get(batch.sentence()[r]));
+      }
+    }
+  }
+
+  /** Writes {@code n} sentences of the batch into one target. */
+  private void mix(Sum sum, int from, int n, IntPointer rows, Memory target) {
+    part.sentences(n).start(start.position(from)).length(length.position(from)).row(rows);
+    CpuKernels.elmo4j_cpu_scalar_mix(sum.kernel, part, target.floatPointer(0));
+  }
+
+  @Override
+  public void close() {
+    plan.close();
+    outputs.close();
+  }
+}

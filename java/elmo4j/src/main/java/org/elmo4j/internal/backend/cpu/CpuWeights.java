@@ -1,0 +1,197 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.backend.cpu;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.IntPointer;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.Pointer;
+import org.elmo4j.ElmoException;
+import org.elmo4j.Precision;
+import org.elmo4j.internal.backend.NativeMemory;
+import org.elmo4j.internal.backend.WeightReader;
+import org.elmo4j.internal.model.ModelWeights;
+import org.elmo4j.internal.model.TensorNames;
+import org.elmo4j.weights.ModelOptions;
+
+/**
+ * A model's weights in native memory, packed for one instruction set, and the kernels' descriptions
+ * of them. Immutable once made; any number of threads may read it.
+ */
+final class CpuWeights implements AutoCloseable {
+  final int isa;
+  final int type; // of the packed matrices; biases are always 32-bit floats
+  final CpuKernels.CharCnn charCnn;
+  final FloatPointer wordTable; // [words, wordDim], or null
+  final List<CpuKernels.Matrix> highways = new ArrayList<>();
+  final CpuKernels.Matrix projection; // null where the model has none
+  final CpuKernels.Lstm[][] lstm; // [layer][direction]
+
+  private final ModelOptions options;
+  private final List<NativeMemory> memories = new ArrayList<>();
+
+  /**
+   * Reads the weights and packs them.
+   *
+   * @throws ElmoException if a weight is not finite, this processor lacks the precision, or memory
+   *     cannot be had
+   */
+  CpuWeights(ModelWeights store, Precision precision) {
+    options = store.options();
+    isa = Isa.choose();
+    type = type(precision);
+    lstm = new CpuKernels.Lstm[options.lstmLayers()][2];
+    try (WeightReader reader = new WeightReader(store)) {
+      wordTable = options.wordDim() > 0 ? readWords(store) : null;
+      charCnn = readCharCnn(reader, store.pad());
+      for (int i = 0; i < options.highwayLayers(); i++) {
+        highways.add(readHighway(reader, i));
+      }
+      projection = store.shape(TensorNames.PROJECTION) != null ? readProjection(reader) : null;
+      for (int layer = 0; layer < options.lstmLayers(); layer++) {
+        for (int direction = 0; direction < 2; direction++) {
+          lstm[layer][direction] = readLstm(reader, layer, direction);
+        }
+      }
+    } catch (Throwable e) {
+      close();
+      throw e;
+    }
+  }
+
+  private int type(Precision precision) {
+    if (precision == Precision.BF16 && isa == CpuKernels.ELMO4J_PORTABLE) {
+      throw new ElmoException(
+          "precision bf16: expected a processor with AVX2 or AVX-512, found neither");
+    }
+    if (precision == Precision.FP16) {
+      throw new ElmoException("precision fp16: expected a CUDA device, found cpu");
+    }
+    return precision == Precision.BF16 ? CpuKernels.ELMO4J_BF16 : CpuKernels.ELMO4J_F32;
+  }
+
+  private FloatPointer readWords(ModelWeights store) {
+    long floats = (long) options.dictionary().words() * options.wordDim();
+    FloatPointer table = keep(floats * Float.BYTES).floatPointer(0);
+    store.read(TensorNames.WORD_EMBED, new FloatPointer(table).capacity(floats).asBuffer());
+    return table;
+  }
+
+  private CpuKernels.CharCnn readCharCnn(WeightReader reader, short pad) {
+    int groups = options.filters().size();
+    NativeMemory shape = keep(2L * groups * Integer.BYTES);
+    IntPointer widths = shape.intPointer(0);
+    IntPointer filters = shape.intPointer(groups);
+    for (int i = 0; i < groups; i++) {
+      widths.put(i, options.filters().get(i).width());
+      filters.put(i, options.filters().get(i).count());
+    }
+    FloatPointer table = keep(WeightReader.charTableSize(options) * Float.BYTES).floatPointer(0);
+    FloatPointer bias = keep((long) options.filterCount() * Float.BYTES).floatPointer(0);
+    reader.charTable(options, table, bias);
+    boolean tanh = options.activation() == ModelOptions.Activation.TANH;
+    return new CpuKernels.CharCnn(struct(CpuKernels.CharCnn.class))
+        .isa(isa)
+        .activation(tanh ? CpuKernels.ELMO4J_TANH : CpuKernels.ELMO4J_RELU)
+        .slots(options.maxCharactersPerToken())
+        .pad(pad)
+        .groups(groups)
+        .widths(widths)
+        .filters(filters)
+        .table_ids(options.characters() + 1)
+        .table(table)
+        .bias(bias);
+  }
+
+  private CpuKernels.Matrix readHighway(WeightReader reader, int highway) {
+    int features = options.filterCount();
+    CpuKernels.Matrix matrix = matrix(features, features, 2, true);
+    CpuKernels.elmo4j_cpu_pack(matrix, reader.read(TensorNames.carry(highway)), features, 0);
+    CpuKernels.elmo4j_cpu_pack(matrix, reader.read(TensorNames.transform(highway)), features, 1);
+    CpuKernels.elmo4j_cpu_pack_bias(matrix, reader.read(TensorNames.carryBias(highway)), 0);
+    CpuKernels.elmo4j_cpu_pack_bias(matrix, reader.read(TensorNames.transformBias(highway)), 1);
+    return matrix;
+  }
+
+  private CpuKernels.Matrix readProjection(WeightReader reader) {
+    int p = options.projectionDim();
+    CpuKernels.Matrix matrix = matrix(options.wordDim() + options.filterCount(), p, 1, true);
+    CpuKernels.elmo4j_cpu_pack(matrix, reader.read(TensorNames.PROJECTION), p, 0);
+    CpuKernels.elmo4j_cpu_pack_bias(matrix, reader.read(TensorNames.PROJECTION_BIAS), 0);
+    return matrix;
+  }
+
+  private CpuKernels.Lstm readLstm(WeightReader reader, int layer, int direction) {
+    int p = options.projectionDim();
+    int cells = options.lstmDim();
+    CpuKernels.Lstm weights =
+        new CpuKernels.Lstm(struct(CpuKernels.Lstm.class))
+            .cell_clip(options.cellClip())
+            .projection_clip(options.projectionClip())
+            .skip(layer > 0 && options.skipConnections() ? 1 : 0)
+            .backward(direction);
+    fill(weights.x(), p, cells, 4, true);
+    fill(weights.h(), p, cells, 4, false);
+    fill(weights.projector(), cells, p, 1, false);
+    // The file's rows are those of x and then h, its columns the gates i, j, f, o.
+    FloatPointer kernel = reader.read(TensorNames.gates(direction, layer));
+    for (int gate = 0; gate < 4; gate++) {
+      FloatPointer x = kernel.getPointer((long) gate * cells);
+      FloatPointer h = kernel.getPointer((long) p * 4 * cells + (long) gate * cells);
+      CpuKernels.elmo4j_cpu_pack(weights.x(), x, 4L * cells, gate);
+      CpuKernels.elmo4j_cpu_pack(weights.h(), h, 4L * cells, gate);
+    }
+    FloatPointer bias = reader.read(TensorNames.gatesBias(direction, layer));
+    for (int gate = 0; gate < 4; gate++) {
+      CpuKernels.elmo4j_cpu_pack_bias(weights.x(), bias.getPointer((long) gate * cells), gate);
+    }
+    CpuKernels.elmo4j_cpu_pack(
+        weights.projector(), reader.read(TensorNames.lstmProjection(direction, layer)), p, 0);
+    return weights;
+  }
+
+  private CpuKernels.Matrix matrix(long depth, long columns, int groups, boolean bias) {
+    CpuKernels.Matrix matrix = new CpuKernels.Matrix(struct(CpuKernels.Matrix.class));
+    fill(matrix, depth, columns, groups, bias);
+    return matrix;
+  }
+
+  /** Describes a matrix and allocates its packed form. */
+  private void fill(CpuKernels.Matrix matrix, long depth, long columns, int groups, boolean bias) {
+    matrix.isa(isa).type(type).groups(groups).depth(depth).columns(columns);
+    matrix.weights(keep(CpuKernels.elmo4j_cpu_packed_size(matrix)).floatPointer(0));
+    matrix.bias(bias ? keep(CpuKernels.elmo4j_cpu_packed_bias_size(matrix)).floatPointer(0) : null);
+  }
+
+  /** Memory for a struct; JavaCPP's own would be counted against the Java heap's size. */
+  private Pointer struct(Class<? extends Pointer> type) {
+    return keep(Loader.sizeof(type)).bytePointer(0);
+  }
+
+  private NativeMemory keep(long bytes) {
+    NativeMemory memory = NativeMemory.allocate(bytes);
+    memories.add(memory);
+    return memory;
+  }
+
+  long bytes() {
+    return memories.stream().mapToLong(NativeMemory::bytes).sum();
+  }
+
+  /** Whether other threads can take part in the products of these weights. */
+  boolean canShare() {
+    return CpuKernels.elmo4j_cpu_can_share(isa, type) != 0;
+  }
+
+  /** Floats of scratch that the LSTM takes for so many sentences. */
+  long lstmScratch(int sentences) {
+    return lstm.length == 0 ? 0 : CpuKernels.elmo4j_cpu_lstm_scratch(lstm[0][0], sentences);
+  }
+
+  @Override
+  public void close() {
+    memories.forEach(NativeMemory::close);
+  }
+}

@@ -1,0 +1,79 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.backend.cpu;
+
+import java.util.function.IntConsumer;
+import org.bytedeco.javacpp.Pointer;
+import org.elmo4j.internal.backend.NativeMemory;
+
+/**
+ * What this machine can do, measured: the limits that the forward pass is compared with. Each call
+ * runs for about a second, on so many threads at once.
+ */
+public final class Machine {
+  private static final int SIZE = 2048;
+  private static final int REPEATS = 5;
+
+  /** Beyond any cache of today's processors, the largest server parts excepted. */
+  private static final long READ_BYTES = 1L << 30;
+
+  private Machine() {}
+
+  /** Operations a second of OpenBLAS's sgemm on 2048 x 2048 matrices, each thread its own. */
+  public static double sgemmFlops(int threads) {
+    long floats = (long) SIZE * SIZE;
+    try (Workers workers = new Workers(threads);
+        NativeMemory memory = NativeMemory.allocate(3 * threads * floats * Float.BYTES)) {
+      workers.run(
+          threads,
+          i -> Pointer.memset(memory.floatPointer(3 * i * floats), 0x3f, 3 * floats * Float.BYTES));
+      double seconds =
+          seconds(
+              workers,
+              threads,
+              i ->
+                  CpuKernels.elmo4j_sgemm(
+                      SIZE,
+                      SIZE,
+                      SIZE,
+                      memory.floatPointer(3 * i * floats),
+                      memory.floatPointer((3 * i + 1) * floats),
+                      memory.floatPointer((3 * i + 2) * floats)));
+      return 2.0 * SIZE * SIZE * SIZE * threads / seconds;
+    }
+  }
+
+  /** Bytes a second that the threads read together, each its share of 1 GiB. */
+  public static double readBytes(int threads) {
+    long share = READ_BYTES / threads / 64 * 64;
+    try (Workers workers = new Workers(threads);
+        NativeMemory memory = NativeMemory.allocate(share * threads)) {
+      workers.run(threads, i -> Pointer.memset(memory.bytePointer(i * share), 1, share));
+      double seconds =
+          seconds(
+              workers,
+              threads,
+              i -> {
+                if (CpuKernels.elmo4j_read(memory.bytePointer(i * share), share) == 0) {
+                  throw new IllegalStateException("expected ones in memory, found zeros");
+                }
+              });
+      return (double) share * threads / seconds;
+    }
+  }
+
+  /** The best of some runs, all threads at once. */
+  private static double seconds(Workers workers, int threads, IntConsumer task) {
+    long best = Long.MAX_VALUE;
+    for (int i = 0; i <= REPEATS; i++) {
+      long before = System.nanoTime();
+      workers.run(threads, task);
+      best = Math.min(best, System.nanoTime() - before);
+    }
+    return best / 1e9;
+  }
+
+  static {
+    CpuKernels.elmo4j_openblas_single_thread();
+  }
+}

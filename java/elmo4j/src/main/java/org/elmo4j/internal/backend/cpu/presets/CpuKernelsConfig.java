@@ -1,0 +1,54 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.backend.cpu.presets;
+
+import java.util.List;
+import org.bytedeco.javacpp.ClassProperties;
+import org.bytedeco.javacpp.LoadEnabled;
+import org.bytedeco.javacpp.annotation.Platform;
+import org.bytedeco.javacpp.annotation.Properties;
+import org.bytedeco.javacpp.tools.Info;
+import org.bytedeco.javacpp.tools.InfoMap;
+import org.bytedeco.javacpp.tools.InfoMapper;
+
+/**
+ * How JavaCPP maps {@code native/include/elmo4j/kernels.h} to {@code
+ * org.elmo4j.internal.backend.cpu.CpuKernels}. The kernels are linked statically into the JNI
+ * library; OpenBLAS is loaded from the Bytedeco jar, without its own JNI library.
+ */
+@Properties(
+    // JavaCPP gives these to the linker last one first.
+    value =
+        @Platform(
+            include = "elmo4j/kernels.h",
+            link = {"openblas@.0", "elmo4j_cpu"}),
+    target = "org.elmo4j.internal.backend.cpu.CpuKernels")
+public class CpuKernelsConfig implements InfoMapper, LoadEnabled {
+  @Override
+  public void map(InfoMap infoMap) {
+    infoMap.put(new Info("ELMO4J_WITH_CUDA").define(false));
+    // Enumerations are plain int constants on the Java side.
+    infoMap.put(
+        new Info("elmo4j_isa", "elmo4j_activation").cast().valueTypes("int").enumerate(false));
+    infoMap.put(new Info("elmo4j_matrix").pointerTypes("Matrix"));
+    infoMap.put(new Info("elmo4j_char_cnn").pointerTypes("CharCnn"));
+    infoMap.put(new Info("elmo4j_lstm").pointerTypes("Lstm"));
+    infoMap.put(new Info("elmo4j_batch").pointerTypes("BatchPlan"));
+    infoMap.put(new Info("elmo4j_term").pointerTypes("Term"));
+    infoMap.put(new Info("elmo4j_sum").pointerTypes("LayerSum"));
+  }
+
+  /**
+   * Adds where OpenBLAS lies; as an annotation this would also copy the build machine's libraries
+   * into our jar.
+   */
+  @Override
+  public void init(ClassProperties properties) {
+    List<String> preloads = properties.get("platform.preload");
+    List<String> resources = properties.get("platform.preloadresource");
+    if (preloads.isEmpty() && !properties.getProperty("platform", "").isEmpty()) {
+      preloads.addAll(List.of("gcc_s@.1", "quadmath@.0", "gfortran@.5", "openblas@.0"));
+      resources.add("/org/bytedeco/openblas/");
+    }
+  }
+}

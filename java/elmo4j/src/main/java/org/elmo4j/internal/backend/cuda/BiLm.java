@@ -1,0 +1,52 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.backend.cuda;
+
+/** A way to run the layers of the biLM on a device. Any number of threads may use it. */
+interface BiLm extends AutoCloseable {
+  /** Bytes of {@link Run#workspace} for a batch. */
+  long workspaceBytes(int layers, long sentences, long positions);
+
+  /**
+   * Both directions of the layers from the first on, each of which reads the output of the one
+   * before. Arrays hold addresses on the device, forward before backward; those of all layers have
+   * layer l's at {@code 2 * l} and behind it.
+   *
+   * @param layers 1 or more
+   * @param batch what the rows are
+   * @param input what the first layer reads, rows of P numbers: row {@code inputRows[p]} for row p
+   * @param h of all layers: the state before and after, [sentences, P]
+   * @param c the same, [sentences, cells], 32-bit floats
+   * @param output of all layers: [positions, P], packed order
+   */
+  record Run(
+      int layers,
+      PackedOrder batch,
+      long[] input,
+      long[] inputRows,
+      long[] h,
+      long[] c,
+      long[] output,
+      long workspace) {}
+
+  /** Puts it on the stream, whose device has been entered. */
+  void run(Run run, CudaStream stream);
+
+  /** Whether it takes state in and gives it back; else each sentence starts from zero. */
+  default boolean carriesState() {
+    return true;
+  }
+
+  /** How many layers and directions ran over all steps in one call. */
+  default long wholeRuns() {
+    return 0;
+  }
+
+  /** How many had to run one step a call. */
+  default long stepwiseRuns() {
+    return 0;
+  }
+
+  @Override
+  void close();
+}

@@ -1,0 +1,208 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.backend.cuda;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.bytedeco.javacpp.Pointer;
+import org.elmo4j.ElmoDeviceException;
+import org.elmo4j.ElmoException;
+
+/**
+ * One CUDA device: its streams, its memory, and what its errors mean. All statuses of CUDA come
+ * through {@link #check}. It lives as long as the process. Any number of threads may use it.
+ */
+final class CudaDevice {
+  private static final int OUT_OF_MEMORY = 2; // cudaErrorMemoryAllocation
+
+  /**
+   * Errors after which nothing works in this process any more: ECC, illegal address, launch
+   * timeout, assertion, the hardware's exceptions, launch failure.
+   */
+  private static final Set<Integer> STICKY =
+      Set.of(214, 220, 226, 700, 702, 710, 714, 715, 716, 717, 718, 719, 721, 810, 911);
+
+  /** Calls of so many threads run side by side; more share streams. */
+  private static final int STREAMS = 16;
+
+  /** What a test wants a call to give, once so many others of its name have gone well. */
+  record Fault(AtomicInteger before, int status) {}
+
+  /** By the call's name; empty but in tests. */
+  static final Map<String, Fault> FAULTS = new ConcurrentHashMap<>();
+
+  private final int index;
+  private final String name;
+  private final long[] properties = new long[4];
+  private final AtomicReferenceArray<CudaStream> streams = new AtomicReferenceArray<>(STREAMS);
+  private final PinnedPool pinned = new PinnedPool(this);
+  private volatile String failure; // once a sticky error came
+  private Integer code; // what hasCode found
+
+  CudaDevice(int index) {
+    this.index = index;
+    byte[] text = new byte[256];
+    check(
+        CudaKernels.elmo4j_cuda_device(index, text, text.length, properties),
+        "cudaGetDeviceProperties");
+    int end = 0;
+    while (text[end] != 0) {
+      end++;
+    }
+    name = new String(text, 0, end, StandardCharsets.UTF_8);
+  }
+
+  int index() {
+    return index;
+  }
+
+  /** Compute capability, as 75 for 7.5. */
+  int capability() {
+    return (int) (10 * properties[0] + properties[1]);
+  }
+
+  /** Status 0 where the kernels have code for this device. It makes the device's context. */
+  synchronized int hasCode() {
+    if (code == null) {
+      int status = CudaKernels.elmo4j_cuda_set_device(index);
+      code = status != 0 ? status : CudaKernels.elmo4j_cuda_has_code();
+    }
+    return code;
+  }
+
+  PinnedPool pinned() {
+    return pinned;
+  }
+
+  /** Makes it the calling thread's device; each piece of work begins with it. */
+  void enter() {
+    if (failure != null) {
+      throw new ElmoDeviceException(failure);
+    }
+    check(CudaKernels.elmo4j_cuda_set_device(index), "cudaSetDevice");
+  }
+
+  /** The calling thread's stream. The device has been entered. */
+  CudaStream stream() {
+    int at = (int) (Thread.currentThread().getId() % STREAMS);
+    CudaStream stream = streams.get(at);
+    if (stream != null) {
+      return stream;
+    }
+    synchronized (streams) {
+      stream = streams.get(at);
+      if (stream == null) {
+        stream = new CudaStream(this);
+        streams.set(at, stream);
+      }
+      return stream;
+    }
+  }
+
+  /** Bytes that are free. */
+  long freeBytes() {
+    long[] free = new long[1];
+    check(CudaKernels.elmo4j_cuda_memory(free, new long[1]), "cudaMemGetInfo");
+    return free[0];
+  }
+
+  /**
+   * Memory in the order of the calling thread's stream.
+   *
+   * @param bytes 0 or more
+   */
+  CudaMemory allocate(long bytes) {
+    return allocate(bytes, stream());
+  }
+
+  /** Memory in the order of a stream: what is put on that stream later may use it. */
+  CudaMemory allocate(long bytes, CudaStream stream) {
+    Pointer memory = new Pointer();
+    if (bytes > 0) {
+      int status = fault("cudaMallocAsync");
+      if (status == 0) {
+        status = CudaKernels.elmo4j_cuda_malloc(memory, bytes, stream.handle());
+      }
+      if (status == OUT_OF_MEMORY) {
+        throw new OutOfDeviceMemory(
+            "memory of "
+                + this
+                + ": expected room for "
+                + bytes
+                + " bytes, found "
+                + freeBytes()
+                + " free (cudaMallocAsync: "
+                + describe(status)
+                + ")");
+      }
+      check(status, "cudaMallocAsync");
+    }
+    return new CudaMemory(stream, memory.address(), bytes);
+  }
+
+  /** What a test wants this call to give; 0 for nothing. */
+  static int fault(String call) {
+    Fault fault = FAULTS.isEmpty() ? null : FAULTS.get(call);
+    if (fault == null || fault.before().getAndDecrement() != 0) {
+      return 0;
+    }
+    FAULTS.remove(call);
+    return fault.status();
+  }
+
+  /**
+   * Throws where a status is an error.
+   *
+   * @param call what gave it
+   */
+  void check(int status, String call) {
+    if (status == 0) {
+      return;
+    }
+    String message = call + " on " + this + ": expected it to succeed, found " + describe(status);
+    if (STICKY.contains(status)) {
+      failure = message + "; nothing works on this device any more: the process must be restarted";
+      throw new ElmoDeviceException(failure);
+    }
+    throw status == OUT_OF_MEMORY ? new OutOfDeviceMemory(message) : new ElmoException(message);
+  }
+
+  /** Whether a sticky error came. */
+  boolean hasFailed() {
+    return failure != null;
+  }
+
+  /** For tests: as if no sticky error had come. */
+  void forget() {
+    failure = null;
+  }
+
+  /** A status's number, name and meaning. */
+  static String describe(int status) {
+    return "error "
+        + status
+        + ", "
+        + CudaKernels.elmo4j_cuda_error_name(status).getString()
+        + " ("
+        + CudaKernels.elmo4j_cuda_error_string(status).getString()
+        + ")";
+  }
+
+  @Override
+  public String toString() {
+    return String.format(
+        Locale.ROOT,
+        "cuda:%d (%s, compute capability %d.%d, %d multiprocessors, %.1f GB)",
+        index,
+        name,
+        properties[0],
+        properties[1],
+        properties[2],
+        properties[3] / 1e9);
+  }
+}

@@ -1,0 +1,189 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.backend.cuda;
+
+import java.nio.FloatBuffer;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Executors;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.Pointer;
+import org.elmo4j.Device;
+import org.elmo4j.ElmoException;
+import org.elmo4j.internal.backend.Memory;
+import org.elmo4j.internal.backend.NativeMemory;
+
+/**
+ * Memory of a CUDA device. It belongs to a stream: what that stream runs may use it, others wait
+ * for it first. It is freed in the stream's order, so that closing it while kernels on the stream
+ * use it is safe.
+ */
+final class CudaMemory extends Memory {
+  private static final System.Logger LOG = System.getLogger(Memory.class.getName());
+
+  /** Bytes that are copied to the heap at a time. */
+  private static final long CHUNK = 4 << 20;
+
+  /** Threads that wait for copies. */
+  private static final Executor WAITING =
+      Executors.newCachedThreadPool(
+          task -> {
+            Thread thread = new Thread(task, "elmo4j-cuda-copy");
+            thread.setDaemon(true);
+            return thread;
+          });
+
+  private final CudaStream stream;
+
+  private static final class Allocated extends Block {
+    private final CudaStream stream;
+
+    Allocated(CudaStream stream, long address, long bytes) {
+      super(address, bytes);
+      this.stream = stream;
+    }
+
+    @Override
+    protected void free() {
+      if (bytes == 0 || stream.device().hasFailed()) {
+        return; // A spoiled device has lost it already.
+      }
+      try {
+        stream.device().enter();
+        stream
+            .device()
+            .check(CudaKernels.elmo4j_cuda_free(at(address), stream.handle()), "cudaFreeAsync");
+      } catch (ElmoException e) {
+        // Whoever closes things is on the way out; what fails next says the same.
+        LOG.log(System.Logger.Level.WARNING, e.getMessage());
+      }
+    }
+  }
+
+  CudaMemory(CudaStream stream, long address, long bytes) {
+    super(new Allocated(stream, address, bytes));
+    this.stream = stream;
+  }
+
+  private static final class Address extends Pointer {
+    Address(long address) {
+      this.address = address;
+    }
+  }
+
+  /** A pointer that owns nothing. */
+  static Pointer at(long address) {
+    return new Address(address);
+  }
+
+  /** Whose order it is freed in. */
+  CudaStream owner() {
+    return stream;
+  }
+
+  @Override
+  public Device device() {
+    return Device.cuda(stream.device().index());
+  }
+
+  @Override
+  public long stream() {
+    return stream.handle().address();
+  }
+
+  @Override
+  public FloatBuffer floats(long offset, int count) {
+    checkRange(offset, count);
+    try (NativeMemory host = NativeMemory.allocate((long) count * Float.BYTES)) {
+      read(
+          offset * Float.BYTES,
+          (long) count * Float.BYTES,
+          (from, at, n) -> Pointer.memcpy(host.bytePointer(at), from, n));
+      return host.floats(0, count);
+    }
+  }
+
+  @Override
+  public void copyTo(long offset, float[] target) {
+    checkRange(offset, target.length);
+    read(
+        offset * Float.BYTES,
+        (long) target.length * Float.BYTES,
+        (from, at, n) ->
+            new FloatPointer(from).get(target, (int) (at / Float.BYTES), (int) (n / Float.BYTES)));
+  }
+
+  /** Takes bytes that have come to the host. */
+  interface Sink {
+    /**
+     * @param from pinned memory
+     * @param at the first byte's place among those asked for
+     * @param bytes how many
+     */
+    void take(Pointer from, long at, long bytes);
+  }
+
+  /**
+   * Copies bytes to the host, a part at a time, and waits for them. It waits for no stream before:
+   * a result was complete when it was handed out, and its owner is busy with the next run by now.
+   */
+  void read(long offset, long bytes, Sink sink) {
+    block().retain();
+    try {
+      CudaDevice device = stream.device();
+      device.enter();
+      CudaStream own = device.stream();
+      try (PinnedPool.Block pinned = device.pinned().take(Math.min(bytes, CHUNK))) {
+        for (long at = 0; at < bytes; at += CHUNK) {
+          long n = Math.min(CHUNK, bytes - at);
+          device.check(
+              CudaKernels.elmo4j_cuda_copy(
+                  pinned.pointer(0), bytePointer(offset + at), n, own.handle()),
+              "cudaMemcpyAsync");
+          own.synchronize();
+          sink.take(pinned.pointer(0), at, n);
+        }
+      }
+    } finally {
+      block().release();
+    }
+  }
+
+  @Override
+  public CompletableFuture<NativeMemory> toHost() {
+    block().retain();
+    PinnedPool.Block pinned = null;
+    try {
+      CudaDevice device = stream.device();
+      device.enter();
+      CudaStream own = device.stream();
+      pinned = device.pinned().take(bytes());
+      if (bytes() > 0) {
+        device.check(
+            CudaKernels.elmo4j_cuda_copy(pinned.pointer(0), bytePointer(0), bytes(), own.handle()),
+            "cudaMemcpyAsync");
+      }
+      PinnedPool.Block target = pinned;
+      return CompletableFuture.supplyAsync(
+          () -> {
+            try {
+              device.enter();
+              own.synchronize();
+              return NativeMemory.of(target.pointer(0), bytes(), target::close);
+            } catch (Throwable e) {
+              target.close();
+              throw e;
+            } finally {
+              block().release();
+            }
+          },
+          WAITING);
+    } catch (Throwable e) {
+      if (pinned != null) {
+        pinned.close();
+      }
+      block().release();
+      throw e;
+    }
+  }
+}

@@ -1,0 +1,57 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.backend.cuda;
+
+import org.elmo4j.internal.backend.Batch;
+
+/**
+ * The order in which a batch's rows lie on the device, step by step (see {@code kernels.h}): row
+ * {@code offset[t] + r} is what sentence r reads at step t.
+ *
+ * @param rows for each step, how many sentences are longer
+ * @param offset for each step, its first row
+ * @param words for each direction (0 forward, 1 backward) and row, the row of its token
+ *     representation
+ */
+record PackedOrder(int[] rows, int[] offset, int[][] words) {
+  static PackedOrder of(Batch batch) {
+    int[] length = batch.length();
+    int steps = length[0]; // the longest comes first
+    int[] rows = new int[steps];
+    int[] offset = new int[steps];
+    int[][] words = new int[2][batch.positions()];
+    int running = length.length;
+    int at = 0;
+    for (int t = 0; t < steps; t++) {
+      while (length[running - 1] <= t) {
+        running--;
+      }
+      rows[t] = running;
+      offset[t] = at;
+      for (int r = 0; r < running; r++) {
+        words[0][at] = batch.tokenRow()[batch.start()[r] + t];
+        words[1][at++] = batch.tokenRow()[batch.start()[r] + length[r] - 1 - t];
+      }
+    }
+    return new PackedOrder(rows, offset, words);
+  }
+
+  /** Each sentence's length, none rising. */
+  int[] lengths() {
+    int[] lengths = new int[rows[0]];
+    for (int running : rows) {
+      for (int r = 0; r < running; r++) {
+        lengths[r]++;
+      }
+    }
+    return lengths;
+  }
+
+  int steps() {
+    return rows.length;
+  }
+
+  int positions() {
+    return words[0].length;
+  }
+}

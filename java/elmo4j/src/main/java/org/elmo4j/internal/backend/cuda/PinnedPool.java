@@ -1,0 +1,80 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.backend.cuda;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.Map;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.Pointer;
+
+/**
+ * Pinned host memory, through which all copies to and from a device go. Getting it from CUDA takes
+ * long, so that blocks are kept, in sizes of powers of two, up to a limit. Any number of threads
+ * may use it.
+ */
+final class PinnedPool {
+  private static final long SMALLEST = 64 << 10;
+  private static final long KEPT_BYTES = 512L << 20;
+
+  private final CudaDevice device;
+  private final Map<Long, Deque<Block>> kept = new HashMap<>();
+  private long keptBytes;
+
+  /** A block that one user has. */
+  final class Block implements AutoCloseable {
+    private final Pointer memory;
+    private final long bytes;
+
+    private Block(Pointer memory, long bytes) {
+      this.memory = memory;
+      this.bytes = bytes;
+    }
+
+    long bytes() {
+      return bytes;
+    }
+
+    /** At a byte. */
+    BytePointer pointer(long offset) {
+      return new BytePointer(memory).getPointer(offset);
+    }
+
+    /** Gives it back. Nothing may be using it. */
+    @Override
+    public void close() {
+      give(this);
+    }
+  }
+
+  PinnedPool(CudaDevice device) {
+    this.device = device;
+  }
+
+  /** A block of at least so many bytes. */
+  Block take(long atLeast) {
+    long bytes = Math.max(SMALLEST, Long.highestOneBit(Math.max(1, atLeast) * 2 - 1));
+    synchronized (this) {
+      Deque<Block> blocks = kept.get(bytes);
+      if (blocks != null && !blocks.isEmpty()) {
+        keptBytes -= bytes;
+        return blocks.pop();
+      }
+    }
+    Pointer memory = new Pointer();
+    device.check(CudaKernels.elmo4j_cuda_malloc_host(memory, bytes), "cudaMallocHost");
+    return new Block(memory, bytes);
+  }
+
+  private void give(Block block) {
+    synchronized (this) {
+      if (keptBytes + block.bytes <= KEPT_BYTES) {
+        keptBytes += block.bytes;
+        kept.computeIfAbsent(block.bytes, bytes -> new ArrayDeque<>()).push(block);
+        return;
+      }
+    }
+    device.check(CudaKernels.elmo4j_cuda_free_host(block.memory), "cudaFreeHost");
+  }
+}

@@ -1,0 +1,54 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.backend.cuda.presets;
+
+import org.bytedeco.javacpp.ClassProperties;
+import org.bytedeco.javacpp.LoadEnabled;
+import org.bytedeco.javacpp.annotation.Platform;
+import org.bytedeco.javacpp.annotation.Properties;
+import org.bytedeco.javacpp.tools.Info;
+import org.bytedeco.javacpp.tools.InfoMap;
+import org.bytedeco.javacpp.tools.InfoMapper;
+
+/**
+ * How JavaCPP maps the CUDA half of {@code native/include/elmo4j/kernels.h} to {@code
+ * org.elmo4j.internal.backend.cuda.CudaKernels}. The classes are always there; the JNI library is
+ * where the build had the CUDA compiler. It loads {@code libelmo4j_cuda.so}, which lies beside it,
+ * and that loads CUDA's own runtime.
+ */
+@Properties(
+    value =
+        @Platform(
+            include = "elmo4j/kernels.h",
+            define = {"ELMO4J_WITH_CUDA", "ELMO4J_WITHOUT_CPU"},
+            link = "elmo4j_cuda"),
+    target = "org.elmo4j.internal.backend.cuda.CudaKernels")
+public class CudaKernelsConfig implements InfoMapper, LoadEnabled {
+  /** A file to load in place of the {@code libelmo4j_cuda.so} beside the JNI library. */
+  public static final String LIBRARY = "elmo4j.cuda.library";
+
+  @Override
+  public void map(InfoMap infoMap) {
+    infoMap.put(new Info("ELMO4J_WITH_CUDA", "ELMO4J_WITHOUT_CPU").define(true));
+    infoMap.put(
+        new Info("elmo4j_isa", "elmo4j_type", "elmo4j_activation", "elmo4j_products")
+            .cast()
+            .valueTypes("int")
+            .enumerate(false));
+    // A stream is an address to Java: no class of the CUDA presets is needed for it.
+    infoMap.put(
+        new Info("elmo4j_stream")
+            .valueTypes("@Cast(\"elmo4j_stream\") Pointer")
+            .pointerTypes("@Cast(\"elmo4j_stream*\") PointerPointer"));
+    infoMap.put(new Info("CUstream_st").skip());
+  }
+
+  @Override
+  public void init(ClassProperties properties) {
+    String library = System.getProperty(LIBRARY);
+    if (library != null) {
+      // Loaded first, it is the one of its name that the JNI library finds.
+      properties.get("platform.link").remove("elmo4j_cuda");
+    }
+  }
+}

@@ -1,0 +1,448 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.batch;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.IntStream;
+import org.elmo4j.Statistics;
+import org.elmo4j.internal.backend.Backend;
+import org.elmo4j.internal.backend.Batch;
+import org.elmo4j.internal.backend.ContinuousBatcher;
+import org.elmo4j.internal.backend.LstmState;
+import org.elmo4j.internal.backend.Memory;
+import org.elmo4j.internal.backend.NativeMemory;
+import org.elmo4j.internal.backend.Output;
+import org.elmo4j.internal.text.TokenEncoder;
+import org.elmo4j.weights.ModelOptions;
+
+/**
+ * The way from tokens to a backend. Sentences run in batches of like length. Each distinct word is
+ * represented once a call, or once for many calls by the word cache. Calls share a budget of native
+ * memory: a large one runs in parts, and one that does not fit beside the others waits for them.
+ * Any number of threads may use it.
+ */
+public final class Embedder implements AutoCloseable {
+  /** Words whose character ids are copied to native memory at a time. */
+  private static final int IDS_CHUNK = 64;
+
+  /** Words represented at a time when warming. */
+  private static final int WARM_CHUNK = 4096;
+
+  private final Backend backend;
+  private final ModelOptions options;
+  private final TokenEncoder encoder;
+  private final int projectionDim;
+  private final boolean stateByLength;
+  private final int wordBytes;
+  private final long workspaceBytes;
+  private final long partPositions;
+  private final WordCache cache;
+
+  private final Semaphore workspace; // KiB that are free
+  private final AtomicLong workspaceUsed = new AtomicLong(); // bytes
+  private final AtomicLong workspacePeak = new AtomicLong();
+  private final LongAdder calls = new LongAdder();
+  private final LongAdder sentenceCount = new LongAdder();
+  private final LongAdder tokens = new LongAdder();
+  private final LongAdder batchCount = new LongAdder();
+  private final LongAdder wordsComputed = new LongAdder();
+  private final LongAdder hits = new LongAdder();
+  private final LongAdder misses = new LongAdder();
+  private final LongAdder wordNanos = new LongAdder();
+  private final LongAdder biLmNanos = new LongAdder();
+
+  /**
+   * Feeds this backend, and closes it in the end.
+   *
+   * @param encoder what the model makes of a token
+   * @param wordCacheBytes what the word cache may take; 0 for none
+   * @param workspaceBytes what calls under way may take together, results not counted; a single
+   *     sentence that needs more runs alone
+   */
+  public Embedder(
+      Backend backend,
+      ModelOptions options,
+      TokenEncoder encoder,
+      long wordCacheBytes,
+      long workspaceBytes) {
+    this.backend = backend;
+    this.options = options;
+    this.workspaceBytes = workspaceBytes;
+    this.encoder = encoder;
+    stateByLength = options.dictionary() != null; // as the originals do
+    projectionDim = options.projectionDim();
+    wordBytes = projectionDim * backend.numberBytes() + encoder.maxCharacters() * Short.BYTES;
+    partPositions = workspaceBytes / 4 / wordBytes;
+    workspace = new Semaphore(kibibytes(workspaceBytes), true);
+    cache = new WordCache(backend, wordCacheBytes, projectionDim, encoder.maxCharacters());
+  }
+
+  /** What it feeds. */
+  public Backend backend() {
+    return backend;
+  }
+
+  /** State for {@link #run}, with no rows yet; the caller closes it. */
+  public LstmState newState() {
+    return new LstmState(backend, options);
+  }
+
+  private static int kibibytes(long bytes) {
+    return (int) Math.min(Integer.MAX_VALUE, (bytes + 1023) / 1024);
+  }
+
+  /** Batches that can be under way in one call: one a thread, and one between its directions. */
+  private int batchesUnderWay() {
+    return backend.parallelism() + 1;
+  }
+
+  /**
+   * Computes outputs.
+   *
+   * @param sentences neither they nor their tokens are null
+   * @param state carried on, with a row for each sentence; null to start from zero
+   * @param outputs made for these sentences
+   */
+  public void run(List<? extends List<String>> sentences, LstmState state, List<Output> outputs) {
+    calls.increment();
+    List<int[]> batches =
+        Batches.split(sentences, backend, workspaceBytes / 4 * 3 / batchesUnderWay());
+    int first = 0;
+    int rank = 0; // of the next sentence among all, longest first
+    while (first < batches.size()) {
+      int end = first;
+      long positions = 0;
+      while (end < batches.size()) {
+        for (int sentence : batches.get(end)) {
+          positions += Batches.positions(sentences.get(sentence));
+        }
+        if (end > first && positions > partPositions) {
+          break;
+        }
+        end++;
+      }
+      part(sentences, batches.subList(first, end), rank, state, outputs);
+      for (int[] batch : batches.subList(first, end)) {
+        rank += batch.length;
+      }
+      first = end;
+    }
+  }
+
+  /** Some batches of a call: as many as the budget lets be represented at a time. */
+  private void part(
+      List<? extends List<String>> sentences,
+      List<int[]> order,
+      int rank,
+      LstmState state,
+      List<Output> outputs) {
+    Words words = new Words(16);
+    List<NumberedBatch> numbered = new ArrayList<>(order.size());
+    long largest = 0;
+    long positions = 0;
+    long rows = 0;
+    for (int[] sentence : order) {
+      int[] stateRow = sentence;
+      if (stateByLength) {
+        int firstRank = rank;
+        stateRow = IntStream.range(0, sentence.length).map(r -> firstRank + r).toArray();
+        rank += sentence.length;
+      }
+      NumberedBatch batch = number(sentences, sentence, stateRow, words);
+      numbered.add(batch);
+      largest = Math.max(largest, backend.workspaceBytes(batch.sentences(), batch.positions()));
+      positions += batch.positions();
+      rows += sentence.length;
+    }
+    long needed =
+        (long) words.count() * wordBytes + Math.min(numbered.size(), batchesUnderWay()) * largest;
+    reserve(needed);
+    try (Memory representations = rows(words.count())) {
+      int[] rowOfWord = represent(words, representations);
+      List<Batch> batches = numbered.stream().map(batch -> batch.located(rowOfWord)).toList();
+      long before = System.nanoTime();
+      backend.run(batches, representations, state, outputs);
+      biLmNanos.add(System.nanoTime() - before);
+    } finally {
+      release(needed);
+    }
+    sentenceCount.add(rows);
+    tokens.add(positions - 2 * rows);
+    batchCount.add(numbered.size());
+  }
+
+  /**
+   * Adds sentences to those that are running, where the backend has a {@link ContinuousBatcher};
+   * returns once they are added. Never throws: failures go to the listener.
+   *
+   * @param sentences neither they nor their tokens are null
+   * @param outputs made for these sentences
+   * @param listener told of each sentence once
+   */
+  public void add(
+      List<List<String>> sentences, List<Output> outputs, ContinuousBatcher.Listener listener) {
+    calls.increment();
+    ContinuousBatcher batcher = backend.continuousBatcher();
+    int first = 0;
+    while (first < sentences.size()) {
+      int end = first;
+      long needed = 0;
+      for (int positions = 0; end < sentences.size(); end++) {
+        positions += Batches.positions(sentences.get(end));
+        long all =
+            batcher.workspaceBytes(end + 1 - first, positions) + (long) positions * wordBytes;
+        if (end > first && all > workspaceBytes / 4) {
+          break;
+        }
+        needed = all;
+      }
+      add(sentences, IntStream.range(first, end).toArray(), needed, outputs, listener);
+      first = end;
+    }
+  }
+
+  /** Adds as many sentences at once as the memory budget allows. */
+  private void add(
+      List<List<String>> sentences,
+      int[] chosen,
+      long needed,
+      List<Output> outputs,
+      ContinuousBatcher.Listener listener) {
+    int n = chosen.length;
+    reserve(needed);
+    Memory representations = null;
+    Batch batch;
+    try {
+      Words words = new Words(10 * n + 16); // What sentences of many words do not share.
+      NumberedBatch numbered = number(sentences, chosen, chosen, words);
+      representations = rows(words.count());
+      batch = numbered.located(represent(words, representations));
+    } catch (Throwable e) {
+      if (representations != null) {
+        representations.close();
+      }
+      release(needed);
+      for (int sentence : chosen) {
+        listener.complete(sentence, e);
+      }
+      return;
+    }
+    Memory rows = representations;
+    long before = System.nanoTime();
+    AtomicInteger left = new AtomicInteger(n);
+    backend
+        .continuousBatcher()
+        .add(
+            batch,
+            rows,
+            outputs,
+            (row, failure) -> {
+              if (left.decrementAndGet() == 0) {
+                rows.close();
+                release(needed);
+                biLmNanos.add(System.nanoTime() - before);
+                sentenceCount.add(n);
+                tokens.add(batch.positions() - 2L * n);
+                batchCount.increment();
+              }
+              listener.complete(chosen[row], failure);
+            });
+  }
+
+  /** A batch whose words have no rows yet: {@code word} holds each position's number in Words. */
+  private record NumberedBatch(
+      int[] sentence, int[] stateRow, int[] start, int[] length, int[] word) {
+    int sentences() {
+      return sentence.length;
+    }
+
+    int positions() {
+      return word.length;
+    }
+
+    Batch located(int[] rowOfWord) {
+      int[] tokenRow = new int[word.length];
+      for (int i = 0; i < word.length; i++) {
+        tokenRow[i] = rowOfWord[word[i]];
+      }
+      return new Batch(sentence, stateRow, start, length, tokenRow);
+    }
+  }
+
+  /** Makes a batch of the chosen sentences and numbers their words. */
+  private NumberedBatch number(
+      List<? extends List<String>> sentences, int[] chosen, int[] stateRow, Words words) {
+    int[] start = new int[chosen.length];
+    int[] length = new int[chosen.length];
+    int size = 0;
+    for (int r = 0; r < chosen.length; r++) {
+      start[r] = size;
+      length[r] = Batches.positions(sentences.get(chosen[r]));
+      size += length[r];
+    }
+    // A token with a boundary word's text is that word, as in the original tools.
+    int begin = words.number(encoder.beginSentence());
+    int end = words.number(encoder.endSentence());
+    int[] word = new int[size];
+    int at = 0;
+    for (int s : chosen) {
+      List<String> tokens = sentences.get(s);
+      word[at++] = begin;
+      for (int t = 0; t < tokens.size(); t++) {
+        word[at++] = words.number(tokens.get(t));
+      }
+      word[at++] = end;
+    }
+    return new NumberedBatch(chosen, stateRow, start, length, word);
+  }
+
+  private Memory rows(int count) {
+    return backend.allocate((long) count * projectionDim * backend.numberBytes());
+  }
+
+  private void reserve(long bytes) {
+    workspace.acquireUninterruptibly(Math.min(kibibytes(bytes), kibibytes(workspaceBytes)));
+    workspacePeak.accumulateAndGet(workspaceUsed.addAndGet(bytes), Math::max);
+  }
+
+  private void release(long bytes) {
+    workspaceUsed.addAndGet(-bytes);
+    workspace.release(Math.min(kibibytes(bytes), kibibytes(workspaceBytes)));
+  }
+
+  /** Fills in the words' rows from the cache and the backend; returns which row each word has. */
+  private int[] represent(Words words, Memory rows) {
+    long before = System.nanoTime();
+    int[] row = new int[words.count()];
+    int missing = cache.fetch(words, rows, row);
+    hits.add(words.count() - missing);
+    misses.add(missing);
+    compute(words, row, missing, rows);
+    wordNanos.add(System.nanoTime() - before);
+    return row;
+  }
+
+  /** Computes the words whose row is below {@code missing}, in order, and caches them. */
+  private void compute(Words words, int[] row, int missing, Memory rows) {
+    if (missing == 0) {
+      return;
+    }
+    int slots = encoder.maxCharacters();
+    try (NativeMemory ids = NativeMemory.allocate((long) missing * slots * Short.BYTES)) {
+      short[] buffer = new short[Math.min(IDS_CHUNK, missing) * slots];
+      int[] wordIds = new int[missing];
+      int next = 0;
+      for (int i = 0; next < missing; i++) {
+        if (row[i] == next) {
+          encoder.map(words.word(i), buffer, next % IDS_CHUNK * slots);
+          wordIds[next] = encoder.word(words.word(i));
+          next++;
+          if (next % IDS_CHUNK == 0 || next == missing) {
+            int first = (next - 1) / IDS_CHUNK * IDS_CHUNK;
+            ids.shortPointer((long) first * slots).put(buffer, 0, (next - first) * slots);
+          }
+        }
+      }
+      backend.tokenRepresentations(missing, ids, wordIds, rows);
+    }
+    wordsComputed.add(missing);
+    cache.put(words, row, missing, rows);
+  }
+
+  /**
+   * Puts words into the word cache, in order until it is full; those that are there cost nothing.
+   *
+   * @param vocabulary no null in it
+   */
+  public void warm(Collection<String> vocabulary) {
+    long free = cache.capacity() - cache.size();
+    Words words = new Words(16);
+    for (String word : vocabulary) {
+      if (free <= 0) {
+        break;
+      }
+      if (!cache.contains(word)) {
+        int count = words.count();
+        words.number(word);
+        free -= words.count() - count;
+      }
+      if (words.count() == WARM_CHUNK) {
+        warm(words);
+        words = new Words(16);
+      }
+    }
+    warm(words);
+  }
+
+  private void warm(Words words) {
+    int count = words.count();
+    if (count == 0) {
+      return;
+    }
+    int[] row = new int[count];
+    for (int i = 0; i < count; i++) {
+      row[i] = i;
+    }
+    long needed = (long) count * wordBytes;
+    reserve(needed);
+    try (Memory rows = rows(count)) {
+      compute(words, row, count, rows);
+    } finally {
+      release(needed);
+    }
+  }
+
+  /**
+   * Puts a row that is known already into the word cache, where it stands for the computed one as
+   * long as it stays.
+   *
+   * @param row [P]
+   */
+  public void put(String word, float[] row) {
+    Words words = new Words(1);
+    words.number(word);
+    try (Memory memory = rows(1)) {
+      backend.write(row, memory);
+      cache.put(words, new int[1], 1, memory);
+    }
+  }
+
+  /** Whether the word cache can take another word without losing one. */
+  public boolean hasFreeRows() {
+    return cache.size() < cache.capacity();
+  }
+
+  /** What was done so far. */
+  public Statistics statistics() {
+    long[] runs = backend.biLmRuns();
+    return new Statistics(
+        calls.sum(),
+        sentenceCount.sum(),
+        tokens.sum(),
+        batchCount.sum(),
+        wordsComputed.sum(),
+        hits.sum(),
+        misses.sum(),
+        cache.size(),
+        Duration.ofNanos(wordNanos.sum()),
+        Duration.ofNanos(biLmNanos.sum()),
+        workspacePeak.get(),
+        Memory.liveBytes(),
+        runs[0],
+        runs[1]);
+  }
+
+  /** Frees the word cache and closes the backend. No call may be under way. */
+  @Override
+  public void close() {
+    cache.close();
+    backend.close();
+  }
+}

@@ -1,0 +1,113 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.batch;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Iterator;
+import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.function.Function;
+
+/**
+ * Results of a source's sentences in its order, so many positions ahead of who takes them. What
+ * goes wrong in the source comes out at its place: behind the results of the sentences before. For
+ * one thread at a time.
+ *
+ * @param <R> a result; it is the taker's to close
+ */
+public final class ReadAhead<R extends AutoCloseable> implements Iterator<R>, AutoCloseable {
+  private record Pending<R>(CompletableFuture<R> future, int positions) {}
+
+  private final Iterator<? extends List<String>> source;
+  private final Function<List<String>, CompletableFuture<R>> submit;
+  private final long maxPositions;
+  private final Deque<Pending<R>> pending = new ArrayDeque<>();
+  private long positions;
+  private Throwable failure;
+  private boolean exhausted;
+
+  /**
+   * Nothing is read yet.
+   *
+   * @param submit has a sentence done
+   * @param maxPositions positions (tokens and two boundaries a sentence) read ahead, the last
+   *     sentence's not counted
+   */
+  public ReadAhead(
+      Iterator<? extends List<String>> source,
+      Function<List<String>, CompletableFuture<R>> submit,
+      long maxPositions) {
+    this.source = source;
+    this.submit = submit;
+    this.maxPositions = maxPositions;
+  }
+
+  private void fill() {
+    try {
+      while (!exhausted && positions < maxPositions) {
+        if (!source.hasNext()) {
+          exhausted = true;
+          return;
+        }
+        List<String> sentence = source.next();
+        CompletableFuture<R> future = submit.apply(sentence);
+        Pending<R> next = new Pending<>(future, Batches.positions(sentence));
+        pending.add(next);
+        positions += next.positions;
+      }
+    } catch (RuntimeException | Error e) {
+      failure = e;
+      exhausted = true;
+    }
+  }
+
+  @Override
+  public boolean hasNext() {
+    fill();
+    return !pending.isEmpty() || failure != null;
+  }
+
+  @Override
+  public R next() {
+    if (!hasNext()) {
+      throw new NoSuchElementException();
+    }
+    Pending<R> first = pending.poll();
+    if (first == null) {
+      Throwable e = failure;
+      failure = null;
+      throw unchecked(e);
+    }
+    positions -= first.positions;
+    try {
+      return first.future.join();
+    } catch (CompletionException | CancellationException e) {
+      close();
+      throw unchecked(e.getCause() == null ? e : e.getCause());
+    }
+  }
+
+  private static RuntimeException unchecked(Throwable e) {
+    if (e instanceof Error error) {
+      throw error;
+    }
+    return (RuntimeException) e; // Neither sources nor runs can throw anything else.
+  }
+
+  /** Drops what was read ahead, and closes its results. Harmless when repeated. */
+  @Override
+  public void close() {
+    exhausted = true;
+    failure = null;
+    for (Pending<R> request; (request = pending.poll()) != null; ) {
+      // Cancelled, it is closed by whoever computes it.
+      if (!request.future.cancel(false) && !request.future.isCompletedExceptionally()) {
+        RequestBatcher.close(request.future.join());
+      }
+    }
+  }
+}

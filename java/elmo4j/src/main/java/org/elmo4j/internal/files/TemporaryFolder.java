@@ -1,0 +1,83 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.files;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import org.elmo4j.ElmoException;
+
+/**
+ * A folder that only this user can read, in {@code java.io.tmpdir}. It is deleted with all that is
+ * in it when it is closed or the JVM ends, by SIGINT or SIGTERM too; what a killed process left is
+ * deleted when the next one makes such a folder. Any thread may use it.
+ */
+public final class TemporaryFolder implements AutoCloseable {
+  private final Path whole;
+  private final Path path;
+  private final FileChannel lock;
+
+  private TemporaryFolder(Path whole, FileChannel lock, Path path) {
+    this.whole = whole;
+    this.lock = lock;
+    this.path = path;
+  }
+
+  /**
+   * Makes one.
+   *
+   * @throws ElmoException if that fails
+   */
+  public static TemporaryFolder create() {
+    Path parent = Path.of(System.getProperty("java.io.tmpdir"));
+    try {
+      parent = parent.toRealPath();
+      Leftovers.sweep(parent);
+      Path whole = parent.resolve(Leftovers.name());
+      boolean posix = Files.getFileStore(parent).supportsFileAttributeView("posix");
+      Leftovers.add(whole);
+      try {
+        if (posix) {
+          Files.createDirectory(
+              whole,
+              PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        } else {
+          Files.createDirectory(whole);
+        }
+        FileChannel lock = Leftovers.createLocked(whole.resolve(Leftovers.LOCK));
+        Path path = Files.createDirectory(whole.resolve("files"));
+        return new TemporaryFolder(whole, lock, path);
+      } catch (Throwable e) {
+        Leftovers.deleteTree(whole);
+        Leftovers.remove(whole);
+        throw e;
+      }
+    } catch (IOException e) {
+      throw new ElmoException(
+          parent + " (java.io.tmpdir): expected a folder to write to, found " + Json.line(e), e);
+    }
+  }
+
+  /** The folder, empty at first; its path has no links. */
+  public Path path() {
+    return path;
+  }
+
+  /**
+   * Deletes it. A second call does nothing.
+   *
+   * @throws ElmoException if something in it cannot be deleted
+   */
+  @Override
+  public void close() {
+    try {
+      Leftovers.deleteTree(whole);
+      lock.close();
+      Leftovers.remove(whole);
+    } catch (IOException e) {
+      throw new ElmoException(whole + ": expected to delete it, found " + Json.line(e), e);
+    }
+  }
+}

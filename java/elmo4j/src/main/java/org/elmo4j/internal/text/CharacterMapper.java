@@ -1,0 +1,149 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.text;
+
+import org.elmo4j.ElmoException;
+
+/**
+ * Turns a token into the character ids that the char-CNN reads: {@link #BOW}, the token's UTF-8
+ * bytes, {@link #EOW}, then {@link #PAD} up to a fixed count. Byte b has the id b + 1; 0 is left
+ * for masked positions. This is the mapping of bilm-tf's UnicodeCharsVocabulary and AllenNLP's
+ * ELMoCharacterMapper. Immutable; any thread may use it.
+ */
+public final class CharacterMapper implements TokenEncoder {
+  /** Stands for the beginning of a sentence, inside its boundary word. */
+  public static final short BOS = 257;
+
+  /** Stands for the end of a sentence, inside its boundary word. */
+  public static final short EOS = 258;
+
+  /** Begins each word. */
+  public static final short BOW = 259;
+
+  /** Ends each word. */
+  public static final short EOW = 260;
+
+  /** Fills the slots after a word. */
+  public static final short PAD = 261;
+
+  /** Ids there are, 0 for masked positions included: rows of the embedding table. */
+  public static final int ID_COUNT = 262;
+
+  /** The token that stands for the beginning of a sentence. */
+  public static final String BEGIN_SENTENCE = "<S>";
+
+  /** The token that stands for the end of a sentence. */
+  public static final String END_SENTENCE = "</S>";
+
+  private final int maxCharacters;
+
+  /**
+   * @param maxCharacters ids a token has, 3 or more; 50 in the published models
+   * @throws ElmoException if there are fewer
+   */
+  public CharacterMapper(int maxCharacters) {
+    if (maxCharacters < 3) {
+      throw new ElmoException("max characters: expected 3 or more, found " + maxCharacters);
+    }
+    this.maxCharacters = maxCharacters;
+  }
+
+  @Override
+  public String beginSentence() {
+    return BEGIN_SENTENCE;
+  }
+
+  @Override
+  public String endSentence() {
+    return END_SENTENCE;
+  }
+
+  @Override
+  public int maxCharacters() {
+    return maxCharacters;
+  }
+
+  @Override
+  public short pad() {
+    return PAD;
+  }
+
+  /**
+   * Writes the {@link #maxCharacters} ids of one token. Of a longer token the first {@code
+   * maxCharacters - 2} bytes are kept, even where that cuts a character in two. Lone surrogates are
+   * dropped. The empty token is a token. {@code <S>} and {@code </S>} are the boundary words, as in
+   * the original tools.
+   *
+   * @param ids where to
+   * @param offset index of the first id
+   * @return how many of the ids are not {@link #PAD}
+   * @throws IndexOutOfBoundsException if the ids do not fit there
+   */
+  @Override
+  public int map(CharSequence token, short[] ids, int offset) {
+    if (BEGIN_SENTENCE.contentEquals(token)) {
+      return mapBoundary(false, ids, offset);
+    }
+    if (END_SENTENCE.contentEquals(token)) {
+      return mapBoundary(true, ids, offset);
+    }
+    int end = offset + maxCharacters;
+    int at = offset;
+    ids[at++] = BOW;
+    int limit = end - 1;
+    int length = token.length();
+    for (int i = 0; i < length && at < limit; i++) {
+      char c = token.charAt(i);
+      if (c < 0x80) {
+        ids[at++] = (short) (c + 1);
+      } else if (c < 0x800) {
+        ids[at++] = (short) ((0xC0 | c >> 6) + 1);
+        at = continuation(c, ids, at, limit);
+      } else if (!Character.isSurrogate(c)) {
+        ids[at++] = (short) ((0xE0 | c >> 12) + 1);
+        at = continuation(c >> 6, ids, at, limit);
+        at = continuation(c, ids, at, limit);
+      } else if (Character.isHighSurrogate(c)
+          && i + 1 < length
+          && Character.isLowSurrogate(token.charAt(i + 1))) {
+        int codePoint = Character.toCodePoint(c, token.charAt(++i));
+        ids[at++] = (short) ((0xF0 | codePoint >> 18) + 1);
+        at = continuation(codePoint >> 12, ids, at, limit);
+        at = continuation(codePoint >> 6, ids, at, limit);
+        at = continuation(codePoint, ids, at, limit);
+      }
+    }
+    return finish(ids, offset, at, end);
+  }
+
+  /**
+   * Writes the {@link #maxCharacters} ids of a sentence's boundary word.
+   *
+   * @param end the word after the sentence ({@code </S>}) rather than the one before it ({@code
+   *     <S>})
+   * @param ids where to
+   * @param offset index of the first id
+   * @return how many of the ids are not {@link #PAD}: 3
+   * @throws IndexOutOfBoundsException if the ids do not fit there
+   */
+  public int mapBoundary(boolean end, short[] ids, int offset) {
+    ids[offset] = BOW;
+    ids[offset + 1] = end ? EOS : BOS;
+    return finish(ids, offset, offset + 2, offset + maxCharacters);
+  }
+
+  private static int continuation(int bits, short[] ids, int at, int limit) {
+    if (at < limit) {
+      ids[at++] = (short) ((0x80 | bits & 0x3F) + 1);
+    }
+    return at;
+  }
+
+  private static int finish(short[] ids, int offset, int at, int end) {
+    ids[at++] = EOW;
+    for (int i = at; i < end; i++) {
+      ids[i] = PAD;
+    }
+    return at - offset;
+  }
+}

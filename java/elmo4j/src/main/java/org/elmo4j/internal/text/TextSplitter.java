@@ -1,0 +1,149 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.text;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import opennlp.tools.sentdetect.SentenceDetector;
+import opennlp.tools.sentdetect.SentenceDetectorME;
+import opennlp.tools.sentdetect.SentenceModel;
+import opennlp.tools.tokenize.Tokenizer;
+import opennlp.tools.tokenize.TokenizerME;
+import opennlp.tools.tokenize.TokenizerModel;
+import org.elmo4j.ElmoException;
+
+/**
+ * Finds sentences and tokens in running English text with OpenNLP's models, which were trained on
+ * UD English EWT. Any thread may use it.
+ */
+public final class TextSplitter {
+  private static final String SENTENCES = "/opennlp-en-ud-ewt-sentence-1.3-2.5.4.bin";
+  private static final String TOKENS = "/opennlp-en-ud-ewt-tokens-1.3-2.5.4.bin";
+
+  /** OpenNLP's effort grows with the square of what stands between two white spaces. */
+  private static final int MAX_RUN = 1000;
+
+  /**
+   * A word that ends in a clitic, which the Penn treebank, and so ELMo's training text, sets apart;
+   * OpenNLP's model leaves most in place.
+   */
+  private static final Pattern CLITIC =
+      Pattern.compile("(?i)(.*\\p{L}|.*\\p{N})(n['\u2019]t|['\u2019](?:s|m|d|ll|re|ve))");
+
+  private TextSplitter() {}
+
+  /** Models can be shared by threads; loaded when first needed. */
+  private static final class Models {
+    static final SentenceModel SENTENCE = load(SENTENCES, SentenceModel::new);
+    static final TokenizerModel TOKEN = load(TOKENS, TokenizerModel::new);
+
+    private interface Reader<T> {
+      T read(InputStream in) throws IOException;
+    }
+
+    private static <T> T load(String resource, Reader<T> reader) {
+      try (InputStream in = TextSplitter.class.getResourceAsStream(resource)) {
+        if (in == null) {
+          throw new ElmoException(
+              "text splitter: expected OpenNLP's English models on the class path, found no"
+                  + " resource "
+                  + resource);
+        }
+        return reader.read(in);
+      } catch (IOException e) {
+        throw new ElmoException(
+            "text splitter: expected an OpenNLP model in " + resource + ", found damage", e);
+      }
+    }
+  }
+
+  /**
+   * The sentences of a text, each as its tokens. Clitics are tokens of their own: did n't, Ann 's.
+   * A blank line ends a sentence. More than 1000 characters without white space are one token, in a
+   * sentence of its own. No sentence and no token is empty.
+   *
+   * @param text any text; may be empty
+   */
+  public static List<List<String>> split(String text) {
+    List<List<String>> sentences = new ArrayList<>();
+    // Cheap to make, but each for one thread; their models are shared.
+    SentenceDetector detector = new SentenceDetectorME(Models.SENTENCE);
+    Tokenizer tokenizer = new TokenizerME(Models.TOKEN);
+    int start = 0;
+    int lineEnds = 0;
+    int runStart = 0;
+    for (int i = 0; i <= text.length(); i++) {
+      boolean end = i == text.length();
+      if (!end && !isSpace(text.charAt(i))) {
+        if (lineEnds > 1) {
+          addSentences(text.substring(start, i), detector, tokenizer, sentences);
+          start = i;
+        }
+        lineEnds = 0;
+        continue;
+      }
+      if (i - runStart > MAX_RUN) {
+        addSentences(text.substring(start, runStart), detector, tokenizer, sentences);
+        sentences.add(List.of(text.substring(runStart, i)));
+        start = i;
+      }
+      runStart = i + 1;
+      // Counts the line feed of CR LF alone.
+      if (!end && isLineEnd(text, i)) {
+        lineEnds++;
+      }
+    }
+    addSentences(text.substring(start), detector, tokenizer, sentences);
+    return sentences;
+  }
+
+  private static void addSentences(
+      String text, SentenceDetector detector, Tokenizer tokenizer, List<List<String>> sentences) {
+    if (text.isBlank()) {
+      return;
+    }
+    for (String sentence : detector.sentDetect(text)) {
+      List<String> tokens = new ArrayList<>();
+      for (String token : tokenizer.tokenize(sentence)) {
+        addWithoutClitics(token, tokens);
+      }
+      if (!tokens.isEmpty()) {
+        sentences.add(List.copyOf(tokens));
+      }
+    }
+  }
+
+  /** Adds a word and its clitics one by one: should n't 've. */
+  private static void addWithoutClitics(String token, List<String> tokens) {
+    Matcher clitic = CLITIC.matcher(token);
+    if (clitic.matches()) {
+      addWithoutClitics(clitic.group(1), tokens);
+      tokens.add(clitic.group(2));
+    } else {
+      tokens.add(token);
+    }
+  }
+
+  /** As OpenNLP sees it. */
+  private static boolean isSpace(char c) {
+    return Character.isWhitespace(c) || Character.getType(c) == Character.SPACE_SEPARATOR;
+  }
+
+  private static boolean isLineEnd(String text, int i) {
+    char c = text.charAt(i);
+    return c == '\n' || c == '\r' && !text.startsWith("\n", i + 1);
+  }
+
+  /**
+   * Splits at spaces alone (U+0020) and drops empty pieces, as TF-Hub's {@code default} signature
+   * does with its strings.
+   */
+  public static List<String> onSpaces(String text) {
+    return Arrays.stream(text.split(" ")).filter(piece -> !piece.isEmpty()).toList();
+  }
+}

@@ -1,0 +1,174 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.weights;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.Json;
+import org.elmo4j.weights.WeightStore;
+
+/**
+ * Bytes of a file, or of memory, read piece by piece. Files are read, not mapped: Java 17 has no
+ * way to end a mapping, so its pages stay the process's until the collector finds it, a file cut
+ * short under it raises a signal where a read throws, and reading is faster.
+ *
+ * <p>Pieces pass through one direct buffer, which the kernel writes into without a copy in between.
+ * This object owns it, makes it when first needed and uses it for all pieces; the collector frees
+ * it. So this is for one thread at a time, as stores are.
+ */
+final class DataFile implements AutoCloseable {
+  /** Small enough to stay in a processor's own cache until it is decoded. */
+  static final int PIECE = 128 << 10;
+
+  private final FileChannel channel;
+  private final ByteBuffer memory;
+  private final long size;
+
+  /** Holds one piece after another; null before the first. */
+  private ByteBuffer piece;
+
+  private DataFile(FileChannel channel, ByteBuffer memory, long size) {
+    this.channel = channel;
+    this.memory = memory;
+    this.size = size;
+  }
+
+  static DataFile open(Path path) throws IOException {
+    FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
+    try {
+      return new DataFile(channel, null, channel.size());
+    } catch (IOException e) {
+      channel.close();
+      throw e;
+    }
+  }
+
+  static DataFile of(ByteBuffer bytes) {
+    return new DataFile(null, bytes.slice(), bytes.remaining());
+  }
+
+  /** Null where the bytes are in memory. */
+  FileChannel channel() {
+    return channel;
+  }
+
+  long size() {
+    return size;
+  }
+
+  /** Fills {@code target} with the bytes from {@code position} on, and flips it. */
+  void read(long position, ByteBuffer target) throws IOException {
+    check(position, target.remaining());
+    if (memory != null) {
+      target.put(memory.slice((int) position, target.remaining()));
+    } else {
+      for (long at = position; target.hasRemaining(); ) {
+        int n = channel.read(target, at);
+        if (n < 0) {
+          throw new EOFException("the file ended at " + at + " of " + size);
+        }
+        at += n;
+      }
+    }
+    target.flip();
+  }
+
+  private void check(long position, long count) throws EOFException {
+    if (position < 0 || count > size - position) {
+      throw new EOFException("no " + count + " bytes at " + position + " of " + size);
+    }
+  }
+
+  /** The bytes from {@code position} on, one after another; closing it does nothing. */
+  InputStream stream(long position) {
+    return new InputStream() {
+      private long at = position;
+
+      @Override
+      public int read() throws IOException {
+        byte[] one = new byte[1];
+        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xFF;
+      }
+
+      @Override
+      public int read(byte[] target, int offset, int length) throws IOException {
+        int count = (int) Math.min(length, size - at);
+        if (count <= 0) {
+          return length == 0 ? 0 : -1;
+        }
+        DataFile.this.read(at, ByteBuffer.wrap(target, offset, count).slice());
+        at += count;
+        return count;
+      }
+    };
+  }
+
+  /**
+   * Does something to the bytes from {@code position} to {@code end}, a piece at a time. A piece is
+   * good until the action returns, and the action must not come back here.
+   */
+  void forEachPiece(long position, long end, Piece action) throws IOException {
+    check(position, end - position);
+    if (piece == null) {
+      piece = ByteBuffer.allocateDirect((int) Math.min(PIECE, size));
+    }
+    for (long at = position; at < end; at += piece.limit()) {
+      piece.clear().limit((int) Math.min(piece.capacity(), end - at));
+      read(at, piece);
+      action.take(piece);
+    }
+  }
+
+  /** What to do with a piece. */
+  interface Piece {
+    void take(ByteBuffer piece);
+  }
+
+  /** {@link WeightStore#read} for a tensor that lies here in one stretch, row-major. */
+  void readTensor(
+      WeightStore store,
+      String name,
+      long position,
+      Dtype dtype,
+      ByteOrder order,
+      FloatBuffer target) {
+    int count = Tensors.room(store, name, target);
+    int start = target.position();
+    try {
+      forEachPiece(
+          position,
+          position + (long) count * dtype.bytes(),
+          piece -> {
+            int from = target.position();
+            boolean finite = dtype.areFinite(piece.order(order));
+            dtype.decode(piece, target);
+            if (!finite) {
+              int n = target.position() - from;
+              Tensors.checkFinite(store, name, target, from, n, from - start);
+            }
+          });
+    } catch (IOException e) {
+      throw new ElmoException(
+          store.source() + ": tensor " + name + ": expected its values, found " + Json.line(e), e);
+    }
+  }
+
+  @Override
+  public void close() {
+    if (channel != null) {
+      try {
+        channel.close();
+      } catch (IOException e) {
+        // It was only read from: nothing is lost.
+      }
+    }
+  }
+}

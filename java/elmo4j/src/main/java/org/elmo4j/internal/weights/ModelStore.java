@@ -1,0 +1,58 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.weights;
+
+import java.util.Map;
+import org.elmo4j.ElmoException;
+import org.elmo4j.internal.text.CharacterMapper;
+import org.elmo4j.internal.text.TokenEncoder;
+import org.elmo4j.weights.ModelOptions;
+import org.elmo4j.weights.WeightStore;
+
+/** What all stores of elmo4j's own know of their model once they are made. */
+public abstract class ModelStore implements WeightStore {
+  final String source;
+  ModelOptions options;
+  Map<String, long[]> shapes;
+
+  ModelStore(String source) {
+    this.source = source;
+  }
+
+  @Override
+  public final String source() {
+    return source;
+  }
+
+  @Override
+  public final ModelOptions options() {
+    return options;
+  }
+
+  @Override
+  public final Map<String, long[]> shapes() {
+    return shapes;
+  }
+
+  /** How the model's tokens become ids. */
+  TokenEncoder encoder() {
+    return bytes(this);
+  }
+
+  /**
+   * How a model's tokens become ids: as bilm-tf does it, unless the model has dictionaries.
+   *
+   * @throws ElmoException if its options speak of dictionaries that the store has not
+   */
+  public static TokenEncoder encoder(WeightStore store) {
+    return store instanceof ModelStore own ? own.encoder() : bytes(store);
+  }
+
+  private static TokenEncoder bytes(WeightStore store) {
+    if (store.options().dictionary() != null) {
+      throw new ElmoException(
+          store.source() + ": expected the dictionaries that its options speak of, found none");
+    }
+    return new CharacterMapper(store.options().maxCharactersPerToken());
+  }
+}

@@ -1,0 +1,52 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.weights;
+
+import java.nio.FloatBuffer;
+import java.util.Collections;
+import java.util.SplittableRandom;
+import org.elmo4j.internal.model.TensorNames;
+import org.elmo4j.internal.model.TensorShapes;
+import org.elmo4j.weights.ModelOptions;
+
+/**
+ * An untrained model of any structure, for tests and measurements: the same structure and seed give
+ * the same numbers, everywhere. They are made when read, and spread such that activations neither
+ * vanish nor blow up. Any thread may use it.
+ */
+public final class RandomWeights extends ModelStore {
+  private final long seed;
+
+  /** Weights of that structure; each seed gives others. */
+  public RandomWeights(ModelOptions options, long seed) {
+    super("random weights of seed " + seed);
+    this.options = options;
+    this.seed = seed;
+    this.shapes = Collections.unmodifiableMap(TensorShapes.of(options));
+  }
+
+  @Override
+  public void read(String name, FloatBuffer target) {
+    int count = Tensors.room(this, name, target);
+    SplittableRandom random = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + name.hashCode());
+    double bound = bound(name, shapes.get(name));
+    for (int i = 0; i < count; i++) {
+      target.put((float) (bound * (2 * random.nextDouble() - 1)));
+    }
+  }
+
+  /** Matrices: variance 1 / inputs, which keeps the scale of what they multiply. */
+  private static double bound(String name, long[] shape) {
+    if (name.equals(TensorNames.CHAR_EMBED)) {
+      return 1;
+    }
+    if (shape.length == 1) {
+      return 0.1;
+    }
+    long inputs = TensorShapes.count(shape) / shape[shape.length - 1];
+    return Math.sqrt(3.0 / inputs);
+  }
+
+  @Override
+  public void close() {}
+}

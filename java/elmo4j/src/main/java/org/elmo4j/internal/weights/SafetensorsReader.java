@@ -1,0 +1,399 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.weights;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.elmo4j.ElmoException;
+import org.elmo4j.ScalarMix;
+import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.model.TensorShapes;
+import org.elmo4j.internal.text.CharacterMapper;
+import org.elmo4j.internal.text.DictionaryEncoder;
+import org.elmo4j.internal.text.TokenEncoder;
+import org.elmo4j.weights.ModelOptions;
+import org.elmo4j.weights.WeightStore;
+
+/**
+ * Reads elmo4j's own form, one file: safetensors (8 bytes with the header's length, little-endian;
+ * a header in JSON; the tensors' bytes) whose {@code __metadata__} says what the model is:
+ *
+ * <table>
+ *   <caption>metadata</caption>
+ *   <tr><td>{@code format}</td><td>{@code elmo4j}</td></tr>
+ *   <tr><td>{@code format_version}</td><td>{@code 1}</td></tr>
+ *   <tr><td>{@code options}</td><td>the structure, as {@link OptionsJson#write} gives it</td></tr>
+ *   <tr><td>{@code sha256}</td><td>of all tensors' bytes, in hexadecimal</td></tr>
+ *   <tr><td>{@code mix_weights}, {@code mix_gamma}</td><td>a list of numbers and a number; may be missing</td></tr>
+ *   <tr><td>{@code char_dic}, {@code word_dic}</td><td>the dictionaries of a model that has them, as
+ *       {@link DictionaryEncoder} reads them</td></tr>
+ *   <tr><td>{@code provenance}, {@code licence}</td><td>text; may be missing</td></tr>
+ * </table>
+ *
+ * <p>Tensors have the names of {@link WeightStore} and are F16, BF16, F32 or F64; more of them are
+ * ignored. For one thread at a time.
+ */
+public final class SafetensorsReader extends ModelStore {
+  /** Models whose tensors take less are verified when opened. */
+  private static final long SMALL = 64L << 20;
+
+  /** The limit of the safetensors library. */
+  private static final long MAX_HEADER = 100_000_000;
+
+  private record Entry(String name, String dtype, long[] shape, long begin, long end) {}
+
+  private final DataFile data;
+  private final long dataStart;
+  private final Map<String, String> metadata;
+  private final Map<String, Entry> entries = new LinkedHashMap<>();
+  private final TokenEncoder encoder;
+  private final ScalarMix mix;
+
+  private SafetensorsReader(String source, DataFile data) throws IOException {
+    super(source);
+    this.data = data;
+    long headerLength = headerLength(data);
+    if (headerLength < 0) {
+      throw new ElmoException(
+          source
+              + ": expected a safetensors file, found no header in its "
+              + data.size()
+              + " bytes");
+    }
+    this.dataStart = Long.BYTES + headerLength;
+    ByteBuffer bytes = ByteBuffer.allocate((int) headerLength);
+    data.read(Long.BYTES, bytes);
+    JsonNode header = Json.parse(bytes.array(), source + ": header");
+    this.metadata = readMetadata(header.path("__metadata__"));
+    expect("format", "elmo4j");
+    expect("format_version", "1");
+    header
+        .properties()
+        .forEach(
+            field -> {
+              if (!field.getKey().equals("__metadata__")) {
+                entries.put(field.getKey(), readEntry(field.getKey(), field.getValue()));
+              }
+            });
+    checkOffsets();
+    this.options = OptionsJson.parse(required("options"), source + ": options");
+    this.shapes =
+        Tensors.check(
+            source, options, name -> entries.containsKey(name) ? entries.get(name).shape : null);
+    shapes.keySet().forEach(this::dtype);
+    this.encoder = readEncoder();
+    this.mix = readMix();
+    required("sha256");
+    if (data.size() - dataStart < SMALL) {
+      verify();
+    }
+  }
+
+  /**
+   * Opens a file and checks its structure; that of small models (less than 64 MB) against its
+   * checksum as well.
+   *
+   * @throws ElmoException if it cannot be read or is no model of this form
+   */
+  public static SafetensorsReader open(Path file) {
+    try {
+      return open(file.toString(), DataFile.open(file));
+    } catch (IOException e) {
+      throw unreadable(file.toString(), e);
+    }
+  }
+
+  /**
+   * As {@link #open(Path)} for a file in memory.
+   *
+   * @param bytes the file, from the position to the limit; must not change afterwards
+   * @param source where it comes from, for messages
+   */
+  public static SafetensorsReader open(ByteBuffer bytes, String source) {
+    return open(source, DataFile.of(bytes));
+  }
+
+  private static SafetensorsReader open(String source, DataFile data) {
+    try {
+      return new SafetensorsReader(source, data);
+    } catch (IOException e) {
+      data.close();
+      throw unreadable(source, e);
+    } catch (Throwable e) {
+      data.close();
+      throw e;
+    }
+  }
+
+  private static ElmoException unreadable(String source, IOException e) {
+    return new ElmoException(
+        source + ": expected a readable safetensors file, found " + Json.line(e), e);
+  }
+
+  /** The length of the header if these are the bytes of a safetensors file, or -1. */
+  static long headerLength(DataFile data) throws IOException {
+    if (data.size() < Long.BYTES + 2) {
+      return -1;
+    }
+    ByteBuffer head = ByteBuffer.allocate(Long.BYTES + 1).order(ByteOrder.LITTLE_ENDIAN);
+    data.read(0, head);
+    long length = head.getLong();
+    boolean fits = length >= 2 && length <= Math.min(MAX_HEADER, data.size() - Long.BYTES);
+    return fits && head.get() == '{' ? length : -1;
+  }
+
+  private Map<String, String> readMetadata(JsonNode node) {
+    if (!node.isObject()) {
+      throw new ElmoException(
+          source
+              + ": __metadata__: expected an object, found "
+              + (node.isMissingNode() ? "no such key" : Json.brief(node)));
+    }
+    Map<String, String> map = new LinkedHashMap<>();
+    node.properties()
+        .forEach(
+            field -> {
+              if (!field.getValue().isTextual()) {
+                throw new ElmoException(
+                    source
+                        + ": __metadata__."
+                        + Json.brief(field.getKey())
+                        + ": expected a string, found "
+                        + Json.brief(field.getValue()));
+              }
+              map.put(field.getKey(), field.getValue().textValue());
+            });
+    return Collections.unmodifiableMap(map);
+  }
+
+  private String required(String key) {
+    String value = metadata.get(key);
+    if (value == null) {
+      throw new ElmoException(source + ": __metadata__." + key + ": found no such key");
+    }
+    return value;
+  }
+
+  private void expect(String key, String value) {
+    if (!required(key).equals(value)) {
+      throw new ElmoException(
+          source
+              + ": __metadata__."
+              + key
+              + ": expected "
+              + value
+              + ", found "
+              + Json.brief(required(key)));
+    }
+  }
+
+  private Entry readEntry(String name, JsonNode node) {
+    JsonNode dtype = node.path("dtype");
+    long[] shape = longs(node.path("shape"));
+    long[] offsets = longs(node.path("data_offsets"));
+    if (!dtype.isTextual() || shape == null || offsets == null || offsets.length != 2) {
+      throw new ElmoException(
+          source
+              + ": tensor "
+              + Json.brief(name)
+              + ": expected dtype, shape and two data_offsets, found "
+              + Json.brief(node));
+    }
+    return new Entry(name, dtype.textValue(), shape, offsets[0], offsets[1]);
+  }
+
+  /** A list of whole numbers from 0 on; null if it is none. */
+  private static long[] longs(JsonNode node) {
+    if (!node.isArray()) {
+      return null;
+    }
+    long[] values = new long[node.size()];
+    for (int i = 0; i < values.length; i++) {
+      JsonNode value = node.get(i);
+      if (!value.isIntegralNumber() || !value.canConvertToLong() || value.longValue() < 0) {
+        return null;
+      }
+      values[i] = value.longValue();
+    }
+    return values;
+  }
+
+  /**
+   * Tensors must follow each other and fill the file: no holes, no overlaps, nothing after them.
+   */
+  private void checkOffsets() {
+    long at = 0;
+    for (Entry entry :
+        entries.values().stream()
+            .sorted(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end))
+            .toList()) {
+      if (entry.begin != at || entry.end < at) {
+        throw new ElmoException(
+            source
+                + ": tensor "
+                + Json.brief(entry.name)
+                + ": expected data from "
+                + at
+                + " on, found "
+                + entry.begin
+                + " to "
+                + entry.end);
+      }
+      at = entry.end;
+    }
+    if (at != data.size() - dataStart) {
+      throw new ElmoException(
+          source
+              + ": expected "
+              + at
+              + " bytes of tensors after the header, found "
+              + (data.size() - dataStart));
+    }
+  }
+
+  /** The type of a tensor of the model, whose shape has been checked. */
+  private Dtype dtype(String name) {
+    Entry entry = entries.get(name);
+    Dtype dtype =
+        switch (entry.dtype) {
+          case "F16" -> Dtype.F16;
+          case "BF16" -> Dtype.BF16;
+          case "F32" -> Dtype.F32;
+          case "F64" -> Dtype.F64;
+          default ->
+              throw new ElmoException(
+                  source
+                      + ": tensor "
+                      + name
+                      + ": expected F16, BF16, F32 or F64, found "
+                      + Json.brief(entry.dtype));
+        };
+    long size = TensorShapes.count(entry.shape) * dtype.bytes();
+    if (entry.end - entry.begin != size) {
+      throw new ElmoException(
+          source
+              + ": tensor "
+              + name
+              + ": expected "
+              + size
+              + " bytes, found "
+              + (entry.end - entry.begin));
+    }
+    return dtype;
+  }
+
+  private TokenEncoder readEncoder() {
+    ModelOptions.Dictionary sizes = options.dictionary();
+    if (sizes == null) {
+      return new CharacterMapper(options.maxCharactersPerToken());
+    }
+    String characters = required("char_dic");
+    String words = sizes.words() == 0 ? null : required("word_dic");
+    try {
+      return new DictionaryEncoder(
+          options.maxCharactersPerToken(), characters, sizes.characters(), words, sizes.words());
+    } catch (ElmoException e) {
+      throw new ElmoException(source + ": __metadata__: " + e.getMessage(), e);
+    }
+  }
+
+  private ScalarMix readMix() {
+    String weights = metadata.get("mix_weights");
+    String gamma = metadata.get("mix_gamma");
+    if (weights == null && gamma == null) {
+      return null;
+    }
+    JsonNode list = Json.parse(required("mix_weights"), source + ": __metadata__.mix_weights");
+    JsonNode factor = Json.parse(required("mix_gamma"), source + ": __metadata__.mix_gamma");
+    float[] values = new float[options.lstmLayers() + 1];
+    boolean good = list.isArray() && list.size() == values.length && factor.isNumber();
+    for (int i = 0; good && i < values.length; i++) {
+      good = list.get(i).isNumber();
+      values[i] = list.get(i).floatValue();
+    }
+    if (!good) {
+      throw new ElmoException(
+          source
+              + ": __metadata__: expected "
+              + values.length
+              + " numbers as mix_weights and one as mix_gamma, found "
+              + Json.brief(weights)
+              + " and "
+              + Json.brief(gamma));
+    }
+    try {
+      return new ScalarMix(values, factor.floatValue());
+    } catch (ElmoException e) {
+      throw new ElmoException(source + ": __metadata__: " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Reads all tensors' bytes and compares them with the checksum in the metadata.
+   *
+   * @throws ElmoException if they differ
+   */
+  public void verify() {
+    MessageDigest digest = sha256();
+    try {
+      data.forEachPiece(dataStart, data.size(), digest::update);
+    } catch (IOException e) {
+      throw unreadable(source, e);
+    }
+    String found = HexFormat.of().formatHex(digest.digest());
+    if (!found.equals(required("sha256"))) {
+      throw new ElmoException(
+          source
+              + ": expected tensors of sha256 "
+              + Json.brief(required("sha256"))
+              + ", found "
+              + found);
+    }
+  }
+
+  static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    }
+  }
+
+  /** All of {@code __metadata__}. */
+  public Map<String, String> metadata() {
+    return metadata;
+  }
+
+  @Override
+  TokenEncoder encoder() {
+    return encoder;
+  }
+
+  @Override
+  public ScalarMix mix() {
+    return mix;
+  }
+
+  @Override
+  public void read(String name, FloatBuffer target) {
+    Tensors.room(this, name, target);
+    long at = dataStart + entries.get(name).begin;
+    data.readTensor(this, name, at, dtype(name), ByteOrder.LITTLE_ENDIAN, target);
+  }
+
+  @Override
+  public void close() {
+    data.close();
+  }
+}

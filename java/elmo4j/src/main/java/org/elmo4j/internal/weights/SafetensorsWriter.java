@@ -1,0 +1,125 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.weights;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.Map;
+import java.util.TreeMap;
+import org.elmo4j.ScalarMix;
+import org.elmo4j.internal.files.AtomicFile;
+import org.elmo4j.internal.model.TensorShapes;
+import org.elmo4j.internal.text.DictionaryEncoder;
+import org.elmo4j.weights.WeightStore;
+
+/** Writes the form that {@link SafetensorsReader} describes. */
+public final class SafetensorsWriter {
+  /** The tensors begin at a multiple of this many bytes. */
+  private static final int ALIGNMENT = 64;
+
+  private static final int PIECE = 1 << 20;
+
+  private SafetensorsWriter() {}
+
+  /**
+   * Writes a model into one file, a tensor at a time: memory is needed for the largest of them. The
+   * file appears whole or not at all; one that was there is replaced.
+   *
+   * @param store where the model comes from; stays open
+   * @param target the file
+   * @param dtype of all tensors
+   * @param metadata more of it, such as {@code provenance} and {@code licence}; may be empty
+   * @throws ElmoException if the file cannot be written, or a number is too large for {@code dtype}
+   */
+  public static void write(
+      WeightStore store, Path target, Dtype dtype, Map<String, String> metadata) {
+    AtomicFile.write(target, channel -> write(store, channel, dtype, metadata));
+  }
+
+  private static void write(
+      WeightStore store, FileChannel channel, Dtype dtype, Map<String, String> extra)
+      throws IOException {
+    Map<String, String> metadata = new TreeMap<>(extra);
+    metadata.put("format", "elmo4j");
+    metadata.put("format_version", "1");
+    metadata.put("options", OptionsJson.write(store.options()));
+    if (ModelStore.encoder(store) instanceof DictionaryEncoder dictionary) {
+      metadata.put("char_dic", dictionary.characters());
+      if (dictionary.words() != null) {
+        metadata.put("word_dic", dictionary.words());
+      }
+    }
+    ScalarMix mix = store.mix();
+    if (mix != null) {
+      metadata.put("mix_weights", Arrays.toString(mix.weights()));
+      metadata.put("mix_gamma", Float.toString(mix.gamma()));
+    }
+    // The header, whose length the checksum does not change, comes last: the tensors are read once.
+    metadata.put("sha256", "0".repeat(64));
+    int headerSize = header(store, dtype, metadata).remaining();
+    channel.position(headerSize);
+    MessageDigest digest = SafetensorsReader.sha256();
+    ByteBuffer piece = ByteBuffer.allocate(PIECE).order(ByteOrder.LITTLE_ENDIAN);
+    for (String name : store.names()) {
+      FloatBuffer values = FloatBuffer.allocate((int) TensorShapes.count(store.shape(name)));
+      store.read(name, values);
+      values.flip();
+      while (values.hasRemaining()) {
+        piece.clear();
+        while (values.hasRemaining() && piece.hasRemaining()) {
+          float value = values.get();
+          if (!dtype.encode(value, piece)) {
+            throw Tensors.badValue(
+                store, name, values.position() - 1, "a number that " + dtype + " can hold", value);
+          }
+        }
+        digest.update(piece.flip());
+        AtomicFile.writeAll(channel, piece.rewind());
+      }
+    }
+    metadata.put("sha256", HexFormat.of().formatHex(digest.digest()));
+    channel.position(0);
+    AtomicFile.writeAll(channel, header(store, dtype, metadata));
+  }
+
+  /** All that stands before the tensors. */
+  private static ByteBuffer header(WeightStore store, Dtype dtype, Map<String, String> metadata) {
+    ObjectNode root = JsonNodeFactory.instance.objectNode();
+    ObjectNode strings = root.putObject("__metadata__");
+    metadata.forEach(strings::put);
+    long at = 0;
+    for (String name : store.names()) {
+      long[] shape = store.shape(name);
+      ObjectNode entry = root.putObject(name).put("dtype", dtype.name());
+      for (long n : shape) {
+        entry.withArray("shape").add(n);
+      }
+      long end = at + TensorShapes.count(shape) * dtype.bytes();
+      entry.putArray("data_offsets").add(at).add(end);
+      at = end;
+    }
+    return ByteBuffer.wrap(padded(root));
+  }
+
+  /** The header's length and the header, ended by spaces so that the tensors are aligned. */
+  static byte[] padded(ObjectNode root) {
+    byte[] json = root.toString().getBytes(StandardCharsets.UTF_8);
+    int size = (Long.BYTES + json.length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    ByteBuffer header = ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
+    header.putLong(size - Long.BYTES).put(json);
+    while (header.hasRemaining()) {
+      header.put((byte) ' ');
+    }
+    return header.array();
+  }
+}

@@ -1,0 +1,193 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.weights;
+
+import com.google.protobuf.CodedInputStream;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.zip.CRC32C;
+import org.apache.commons.compress.compressors.snappy.SnappyCompressorInputStream;
+import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.Json;
+
+/**
+ * The sorted table that TensorFlow keeps a checkpoint's index in: LevelDB's file format
+ * (github.com/google/leveldb, doc/table_format.md), blocks raw or compressed with Snappy. Messages
+ * of its exceptions lack the file's name.
+ */
+final class TensorFlowTable {
+  private static final long MAGIC = 0xdb4775248b80fb57L;
+  private static final int FOOTER = 48;
+
+  /** After each block: a byte for its type, and a checksum. */
+  private static final int TRAILER = 5;
+
+  /** Far above the index of any ELMo checkpoint, which has a few thousand bytes. */
+  private static final long MAX_BYTES = 64L << 20;
+
+  private static final int MAX_ENTRIES = 1 << 20;
+  private static final int MAX_KEY = 1 << 12;
+
+  /** Snappy's longest copy makes 64 bytes of 3. */
+  private static final int MAX_SNAPPY_RATIO = 64;
+
+  private final DataFile data;
+  private int entries;
+  private byte[] lastKey;
+
+  private TensorFlowTable(DataFile data) {
+    this.data = data;
+  }
+
+  /** What to do with an entry. */
+  interface Visitor {
+    /** Takes a key and a value, which it may keep. */
+    void take(byte[] key, byte[] value) throws IOException;
+  }
+
+  /** Whether these bytes end as a table does. */
+  static boolean is(DataFile data) throws IOException {
+    if (data.size() < FOOTER) {
+      return false;
+    }
+    ByteBuffer magic = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    data.read(data.size() - Long.BYTES, magic);
+    return magic.getLong() == MAGIC;
+  }
+
+  /** Reads a table, which {@link #is} one, and checks it on the way; keys come in byte order. */
+  static void read(DataFile data, Visitor visitor) throws IOException {
+    if (data.size() > MAX_BYTES) {
+      throw damage("a table of at most " + MAX_BYTES + " bytes", data.size());
+    }
+    ByteBuffer footer = ByteBuffer.allocate(FOOTER);
+    data.read(data.size() - FOOTER, footer);
+    CodedInputStream in = CodedInputStream.newInstance(footer.array(), 0, FOOTER - Long.BYTES);
+    in.readRawVarint64(); // The metaindex block, which nothing is kept in.
+    in.readRawVarint64();
+    TensorFlowTable table = new TensorFlowTable(data);
+    byte[] index = table.block(in);
+    forEachEntry(
+        index,
+        (separator, handle) -> {
+          byte[] block = table.block(CodedInputStream.newInstance(handle));
+          forEachEntry(block, (key, value) -> table.take(key, value, visitor));
+        });
+  }
+
+  /** Strict order makes keys unique, and keeps a block from being read again and again. */
+  private void take(byte[] key, byte[] value, Visitor visitor) throws IOException {
+    if (lastKey != null && Arrays.compareUnsigned(lastKey, key) >= 0) {
+      throw damage("keys in ascending order", name(key) + " after " + name(lastKey));
+    }
+    if (++entries > MAX_ENTRIES) {
+      throw damage("at most " + MAX_ENTRIES + " entries", "more");
+    }
+    lastKey = key;
+    visitor.take(key, value);
+  }
+
+  private static String name(byte[] key) {
+    return Json.brief(new String(key, StandardCharsets.UTF_8));
+  }
+
+  /** The contents of the block at the place that comes next in {@code handle}. */
+  private byte[] block(CodedInputStream handle) throws IOException {
+    long offset = handle.readRawVarint64();
+    long size = handle.readRawVarint64();
+    long end = data.size() - FOOTER;
+    if (offset < 0 || size < 0 || offset > end || size > end - offset - TRAILER) {
+      throw damage("a block within " + end + " bytes", size + " bytes at " + offset);
+    }
+    ByteBuffer bytes = ByteBuffer.allocate((int) size + TRAILER).order(ByteOrder.LITTLE_ENDIAN);
+    data.read(offset, bytes);
+    CRC32C crc = new CRC32C();
+    crc.update(bytes.array(), 0, (int) size + 1);
+    checkCrc("the block at " + offset, bytes.getInt((int) size + 1), crc);
+    byte type = bytes.get((int) size);
+    byte[] block = Arrays.copyOf(bytes.array(), (int) size);
+    switch (type) {
+      case 0:
+        return block;
+      case 1:
+        return uncompress(block);
+      default:
+        throw damage("a block of type 0 or 1 at " + offset, type);
+    }
+  }
+
+  private static byte[] uncompress(byte[] block) throws IOException {
+    long size = CodedInputStream.newInstance(block).readRawVarint64();
+    if (size < 0 || size > (long) MAX_SNAPPY_RATIO * block.length) {
+      throw damage("at most " + MAX_SNAPPY_RATIO + " bytes for each compressed one", size);
+    }
+    // The second argument bounds how far back a copy may reach: anywhere in the block.
+    try (SnappyCompressorInputStream in =
+        new SnappyCompressorInputStream(
+            new ByteArrayInputStream(block), Math.max(1 << 16, (int) size))) {
+      byte[] bytes = in.readAllBytes();
+      if (bytes.length != size) {
+        throw damage(size + " bytes of a compressed block", bytes.length);
+      }
+      return bytes;
+    } catch (IOException | IllegalArgumentException | IndexOutOfBoundsException e) {
+      throw new ElmoException("expected a block compressed with Snappy, found " + Json.line(e), e);
+    }
+  }
+
+  /** Entries of a block; the restart points at its end are only there for searching. */
+  private static void forEachEntry(byte[] block, Visitor visitor) throws IOException {
+    long restarts =
+        block.length < Integer.BYTES
+            ? -1
+            : ByteBuffer.wrap(block)
+                    .order(ByteOrder.LITTLE_ENDIAN)
+                    .getInt(block.length - Integer.BYTES)
+                & 0xFFFFFFFFL;
+    long end = block.length - (restarts + 1) * Integer.BYTES;
+    if (restarts < 0 || end < 0) {
+      throw damage("a block with its restart points", block.length + " bytes, " + restarts);
+    }
+    CodedInputStream in = CodedInputStream.newInstance(block, 0, (int) end);
+    byte[] key = new byte[0];
+    while (!in.isAtEnd()) {
+      int shared = in.readRawVarint32();
+      int added = in.readRawVarint32();
+      int valueLength = in.readRawVarint32();
+      long left = end - in.getTotalBytesRead();
+      if (shared < 0
+          || shared > key.length
+          || added < 0
+          || valueLength < 0
+          || (long) shared + added > MAX_KEY
+          || (long) added + valueLength > left) {
+        throw damage(
+            "an entry within " + left + " bytes", shared + ", " + added + ", " + valueLength);
+      }
+      key = Arrays.copyOf(key, shared + added);
+      System.arraycopy(in.readRawBytes(added), 0, key, shared, added);
+      visitor.take(key, in.readRawBytes(valueLength));
+    }
+  }
+
+  /**
+   * Compares a checksum with the one stored, which is masked so that checksums of bytes with
+   * checksums in them stay good (leveldb's crc32c.h).
+   */
+  static void checkCrc(String what, int stored, CRC32C crc) {
+    int found = Integer.rotateRight((int) crc.getValue(), 15) + 0xa282ead8;
+    if (found != stored) {
+      throw damage(
+          String.format("checksum %08x of %s", stored, what), String.format("%08x", found));
+    }
+  }
+
+  /** To be prefixed with the file's name. */
+  static ElmoException damage(String expected, Object found) {
+    return new ElmoException("expected " + expected + ", found " + found);
+  }
+}

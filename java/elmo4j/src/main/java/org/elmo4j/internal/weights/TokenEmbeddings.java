@@ -1,0 +1,213 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.weights;
+
+import io.jhdf.HdfFile;
+import io.jhdf.api.Node;
+import io.jhdf.api.dataset.ContiguousDataset;
+import io.jhdf.object.datatype.FloatingPoint;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.Json;
+import org.elmo4j.weights.ModelOptions;
+
+/**
+ * Token representations computed ahead: the file of bilm-tf's {@code dump_token_embeddings} (HDF5,
+ * dataset {@code embedding} [tokens, P], 32-bit floats) and the vocabulary it was made from (UTF-8,
+ * a token a line). For one thread at a time.
+ */
+public final class TokenEmbeddings implements AutoCloseable {
+  private static final String DATASET = "embedding";
+  private static final long MAX_VOCABULARY_BYTES = 64L << 20;
+
+  /** bilm-tf passes over this line of old vocabularies. */
+  private static final String NO_TOKEN = "!!!MAXTERMID";
+
+  private final String source;
+  private final DataFile data;
+  private final List<String> tokens;
+  private final int dim;
+  private final ByteOrder order;
+  private final long start;
+
+  private TokenEmbeddings(Path vocabulary, Path embeddings, DataFile data, ModelOptions options) {
+    this.source = embeddings.toString();
+    this.data = data;
+    this.tokens = readVocabulary(vocabulary);
+    this.dim = options.projectionDim();
+    HdfFile hdf = AllenNlpReader.guard(source, "an HDF5 file", () -> new HdfFile(data.channel()));
+    ContiguousDataset dataset =
+        AllenNlpReader.guard(source, "dataset " + DATASET, () -> dataset(hdf));
+    long[] wanted = {tokens.size(), dim};
+    long[] shape = AllenNlpReader.guard(source, "dataset " + DATASET, dataset::getDimensionsAsLong);
+    if (!Arrays.equals(wanted, shape)) {
+      throw new ElmoException(
+          source
+              + ": dataset "
+              + DATASET
+              + ": expected shape "
+              + Arrays.toString(wanted)
+              + ", the tokens of "
+              + vocabulary
+              + " and the model's projection_dim, found "
+              + Arrays.toString(shape));
+    }
+    this.order = ((FloatingPoint) dataset.getDataType()).getByteOrder();
+    this.start = dataset.getDataAddress() + hdf.getUserBlockSize();
+    long size = Float.BYTES * tokens.size() * (long) dim;
+    if (dataset.getDataAddress() < 0 || start < 0 || start > data.size() - size) {
+      throw new ElmoException(
+          source
+              + ": dataset "
+              + DATASET
+              + ": expected "
+              + size
+              + " bytes at "
+              + start
+              + ", found a file of "
+              + data.size()
+              + " bytes");
+    }
+  }
+
+  /**
+   * Opens both files and checks that they fit each other and the model; rows are not read yet.
+   *
+   * @param options of the model that the rows are of
+   * @throws ElmoException if a file cannot be read, is damaged, or they do not fit
+   */
+  public static TokenEmbeddings open(Path vocabulary, Path embeddings, ModelOptions options) {
+    DataFile data = AllenNlpReader.openData(embeddings);
+    try {
+      return new TokenEmbeddings(vocabulary, embeddings, data, options);
+    } catch (Throwable e) {
+      data.close();
+      throw e;
+    }
+  }
+
+  private ContiguousDataset dataset(HdfFile hdf) {
+    Node node = hdf.getChildren().get(DATASET);
+    if (node instanceof ContiguousDataset) {
+      ContiguousDataset dataset = (ContiguousDataset) node;
+      if (dataset.getDataType() instanceof FloatingPoint) {
+        FloatingPoint type = (FloatingPoint) dataset.getDataType();
+        if (type.getSize() == Float.BYTES
+            && type.getBitPrecision() == 32
+            && type.getExponentSize() == 8
+            && type.getMantissaSize() == 23) {
+          return dataset;
+        }
+      }
+    }
+    throw new ElmoException(
+        source
+            + ": expected a dataset "
+            + DATASET
+            + " of 32-bit floats in one piece, found "
+            + (node == null ? "none of that name" : "another form"));
+  }
+
+  private static List<String> readVocabulary(Path file) {
+    List<String> tokens = new ArrayList<>();
+    try {
+      if (Files.size(file) > MAX_VOCABULARY_BYTES) {
+        throw new ElmoException(
+            file
+                + ": expected a vocabulary of at most "
+                + MAX_VOCABULARY_BYTES
+                + " bytes, found "
+                + Files.size(file));
+      }
+      try (BufferedReader lines = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
+        for (String line; (line = lines.readLine()) != null; ) {
+          if (!line.strip().equals(NO_TOKEN)) {
+            tokens.add(line.strip());
+          }
+        }
+      }
+    } catch (IOException e) {
+      throw new ElmoException(file + ": expected a vocabulary in UTF-8, found " + Json.line(e), e);
+    }
+    return Collections.unmodifiableList(tokens);
+  }
+
+  /**
+   * The tokens, row by row. {@code <S>} and {@code </S>} stand for the boundaries. A token may come
+   * twice, with the same numbers.
+   */
+  public List<String> tokens() {
+    return tokens;
+  }
+
+  /** P: the size of a row. */
+  public int dim() {
+    return dim;
+  }
+
+  /**
+   * Reads rows of consecutive tokens.
+   *
+   * @param first the first one's index
+   * @param count how many
+   * @param target filled from its position on with {@code count * dim()} numbers
+   * @throws ElmoException if there are no such rows, no such room, or the values are not finite
+   */
+  public void read(int first, int count, FloatBuffer target) {
+    long numbers = (long) count * dim;
+    if (first < 0 || count < 0 || first > tokens.size() - count) {
+      throw new ElmoException(
+          source
+              + ": expected rows of 0 to "
+              + tokens.size()
+              + ", found "
+              + count
+              + " from "
+              + first
+              + " on");
+    }
+    if (target.remaining() < numbers) {
+      throw new ElmoException(
+          source + ": expected room for " + numbers + " numbers, found " + target.remaining());
+    }
+    long at = start + (long) first * dim * Float.BYTES;
+    int from = target.position();
+    try {
+      data.forEachPiece(at, at + numbers * Float.BYTES, piece -> decode(piece, target));
+    } catch (IOException e) {
+      throw new ElmoException(source + ": expected its values, found " + Json.line(e), e);
+    }
+    for (int i = 0; i < numbers; i++) {
+      if (!Float.isFinite(target.get(from + i))) {
+        throw new ElmoException(
+            source
+                + ": row "
+                + (first + i / dim)
+                + " ["
+                + i % dim
+                + "]: expected a finite number, found "
+                + target.get(from + i));
+      }
+    }
+  }
+
+  private void decode(ByteBuffer piece, FloatBuffer target) {
+    Dtype.F32.decode(piece.order(order), target);
+  }
+
+  @Override
+  public void close() {
+    data.close();
+  }
+}

@@ -1,0 +1,259 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.backend.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.FloatBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.elmo4j.Cuda;
+import org.elmo4j.Device;
+import org.elmo4j.ElmoDeviceException;
+import org.elmo4j.ElmoException;
+import org.elmo4j.ElmoModel;
+import org.elmo4j.ElmoSession;
+import org.elmo4j.Embeddings;
+import org.elmo4j.Layer;
+import org.elmo4j.NoLeaks;
+import org.elmo4j.Tensor;
+import org.elmo4j.internal.backend.Memory;
+import org.elmo4j.oracle.GoldenCase;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What a CUDA device adds to a model: memory of its own, and its errors. */
+class CudaBackendTest {
+  private static final GoldenCase GOLDEN = GoldenCase.named("clips-bind");
+  private static final Layer[] LAYERS = {Layer.WORD_EMB, Layer.lstm(1), Layer.ELMO};
+  private static final int OUT_OF_MEMORY = 2;
+  private static final int ILLEGAL_ADDRESS = 700;
+
+  private Device device;
+
+  @BeforeEach
+  void requireDevice() {
+    NoLeaks.settle(0); // What the test before has left to the garbage collector.
+    device = Cuda.device();
+  }
+
+  @AfterEach
+  void mend() {
+    CudaDevice.FAULTS.clear();
+    if (device != null) {
+      CudaDevices.get(0).forget();
+    }
+  }
+
+  private ElmoModel model() {
+    return ElmoModel.builder().path(GOLDEN.folder()).device(device).load();
+  }
+
+  private static void fail(String call, int before, int status) {
+    CudaDevice.FAULTS.put(call, new CudaDevice.Fault(new AtomicInteger(before), status));
+  }
+
+  @Test
+  void resultsStayOnTheDeviceUntilTheyAreRead() {
+    try (ElmoModel model = model();
+        Embeddings embeddings = model.embed(GOLDEN.sentences(), LAYERS)) {
+      Tensor tensor = embeddings.get(Layer.ELMO);
+      assertEquals(device, tensor.device());
+      assertNotEquals(0, tensor.stream());
+      long row = tensor.shape(2) * Float.BYTES;
+      assertEquals(
+          tensor.devicePointer() + tensor.shape(1) * row + row,
+          tensor.slice(1).slice(1).devicePointer());
+      float[] values = tensor.toArray();
+      FloatBuffer buffer = tensor.floatBuffer();
+      float[] read = new float[values.length];
+      buffer.get(read);
+      assertArrayEquals(values, read);
+      assertTrue(buffer.isDirect());
+      assertEquals(values[values.length / 2], at(tensor, values.length / 2));
+    }
+  }
+
+  private static float at(Tensor tensor, long index) {
+    long row = index / tensor.shape(2);
+    return tensor.get(row / tensor.shape(1), row % tensor.shape(1), index % tensor.shape(2));
+  }
+
+  @Test
+  void aCopyOnTheHostOutlivesWhatItIsOf() {
+    long before;
+    Embeddings host;
+    float[] values;
+    try (ElmoModel model = model()) {
+      Embeddings embeddings = model.embed(GOLDEN.sentences(), LAYERS);
+      values = embeddings.get(Layer.lstm(1)).toArray();
+      CompletableFuture<Embeddings> copy = embeddings.toHostAsync();
+      embeddings.close();
+      host = copy.orTimeout(60, TimeUnit.SECONDS).join();
+      assertThrows(IllegalStateException.class, embeddings::toHost);
+      assertThrows(IllegalStateException.class, () -> embeddings.get(Layer.ELMO).devicePointer());
+      before = Memory.liveBytes();
+    }
+    try (host) {
+      assertTrue(Memory.liveBytes() < before);
+      assertEquals(Device.cpu(), host.get(Layer.lstm(1)).device());
+      assertArrayEquals(values, host.get(Layer.lstm(1)).toArray());
+      assertEquals(GOLDEN.sentences().get(1), host.tokens(1));
+    }
+  }
+
+  @Test
+  void aBatchForWhichThereIsNoRoomRunsInHalves() {
+    try (ElmoModel model = model();
+        Embeddings whole = model.embed(GOLDEN.sentences(), LAYERS)) {
+      // Outputs, token representations, ids and workspace come first.
+      for (int before = 0; before < 24; before++) {
+        fail("cudaMallocAsync", before, OUT_OF_MEMORY);
+        try (Embeddings again = model.embed(GOLDEN.sentences(), LAYERS)) {
+          for (Layer layer : LAYERS) {
+            assertArrayEquals(whole.get(layer).toArray(), again.get(layer).toArray());
+          }
+        } catch (ElmoException e) {
+          assertTrue(e.getMessage().matches(OUT_MESSAGE), e.getMessage());
+        }
+      }
+    }
+  }
+
+  @Test
+  void callsOfSeveralThreadsThatShareAWordCacheGetTheirOwn() throws Exception {
+    List<List<String>> sentences = GOLDEN.sentences();
+    ExecutorService executor = Executors.newFixedThreadPool(3);
+    // Room for a few words: each call overwrites what others have.
+    try (ElmoModel model =
+            ElmoModel.builder()
+                .path(GOLDEN.folder())
+                .device(device)
+                .wordCacheBytes(16 * (160 + 4 * 64))
+                .load();
+        Embeddings whole = model.embed(sentences, LAYERS)) {
+      List<Future<?>> calls = new ArrayList<>();
+      for (int thread = 0; thread < 3; thread++) {
+        int first = thread;
+        calls.add(
+            executor.submit(
+                () -> {
+                  for (int s = first; s < sentences.size(); s += 2) {
+                    try (Embeddings alone = model.embed(sentences.subList(s, s + 1), LAYERS)) {
+                      for (Layer layer : LAYERS) {
+                        assertArrayEquals(
+                            whole.get(layer, s).toArray(), alone.get(layer, 0).toArray(), 1e-5f);
+                      }
+                    }
+                  }
+                }));
+      }
+      for (Future<?> call : calls) {
+        call.get(10, TimeUnit.MINUTES);
+      }
+      assertTrue(model.statistics().wordHits() > 0);
+    } finally {
+      executor.shutdownNow();
+    }
+  }
+
+  private static final String OUT_MESSAGE =
+      "memory of cuda:0 .*: expected room for [0-9]+ bytes, found [0-9]+ free \\(cudaMallocAsync: "
+          + "error 2, cudaErrorMemoryAllocation \\(.+\\)\\)";
+
+  @Test
+  void aSentenceForWhichThereIsNoRoomIsRefusedAndNothingIsLost() {
+    try (ElmoModel model = model()) {
+      model.embed(GOLDEN.sentences(), LAYERS).close();
+      long before = Memory.liveBytes();
+      List<String> messages = new ArrayList<>();
+      for (int i = 0; i < 12; i++) {
+        fail("cudaMallocAsync", i, OUT_OF_MEMORY);
+        try {
+          model.embed(GOLDEN.sentences().subList(0, 1), LAYERS).close();
+        } catch (ElmoException e) {
+          messages.add(e.getMessage());
+        }
+        CudaDevice.FAULTS.clear();
+        assertEquals(before, Memory.liveBytes());
+      }
+      assertTrue(messages.size() >= LAYERS.length, messages::toString);
+      messages.forEach(message -> assertTrue(message.matches(OUT_MESSAGE), message));
+    }
+  }
+
+  @Test
+  void moreMemoryThanThereIsIsRefusedByItsBytes() {
+    CudaDevice found = CudaDevices.get(0);
+    found.enter();
+    ElmoException e = assertThrows(ElmoException.class, () -> found.allocate(1L << 50));
+    assertTrue(e.getMessage().contains("expected room for 1125899906842624 bytes"), e.getMessage());
+    found.allocate(1 << 20).close();
+  }
+
+  @Test
+  void aDeviceThatIsSpoiledSaysThatTheProcessMustBeRestarted() {
+    try (ElmoModel model = model();
+        ElmoSession session = model.session()) {
+      long before = Memory.liveBytes();
+      fail("cudaStreamSynchronize", 0, ILLEGAL_ADDRESS);
+      ElmoDeviceException first =
+          assertThrows(ElmoDeviceException.class, () -> model.embed(GOLDEN.sentences(), LAYERS));
+      assertTrue(
+          first
+              .getMessage()
+              .matches(
+                  "cudaStreamSynchronize on cuda:0 .*: expected it to succeed, found error 700,"
+                      + " .+ \\(.+\\); .* the process must be restarted"),
+          first.getMessage());
+      ElmoDeviceException later =
+          assertThrows(ElmoDeviceException.class, () -> model.embed(GOLDEN.sentences(), LAYERS));
+      assertEquals(first.getMessage(), later.getMessage());
+      assertThrows(ElmoDeviceException.class, () -> session.embed(GOLDEN.sentences(), LAYERS));
+      assertEquals(before, Memory.liveBytes());
+    }
+  }
+
+  @Test
+  void theBiLmOfCudnnIsThereOrOneSentenceSaysWhatIsMissing() {
+    System.setProperty("elmo4j.cuda.bilm", "cudnn");
+    try (ElmoModel model = model()) {
+      model.embed(GOLDEN.sentences(), LAYERS).close();
+      assertTrue(model.statistics().cudnnStepwiseRuns() > 0); // The clip binds.
+    } catch (ElmoException e) {
+      assertTrue(
+          e.getMessage()
+              .startsWith(
+                  "biLM by cuDNN: expected cuDNN 9 and org.bytedeco:cuda with its natives, found "),
+          e.getMessage());
+    } finally {
+      System.clearProperty("elmo4j.cuda.bilm");
+    }
+  }
+
+  @Test
+  void aLoadThatFailsLeavesNothing() {
+    long before = Memory.liveBytes();
+    for (int i = 0; i < 40; i += 3) {
+      fail("cudaMallocAsync", i, OUT_OF_MEMORY);
+      try {
+        model().close();
+      } catch (ElmoException e) {
+        assertTrue(e.getMessage().matches(OUT_MESSAGE), e.getMessage());
+      }
+      CudaDevice.FAULTS.clear();
+      assertEquals(before, Memory.liveBytes());
+    }
+  }
+}
