@@ -16,7 +16,7 @@ import org.bytedeco.javacpp.Pointer;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.ScalarMix.LayerNorm;
 import org.elmo4j.internal.backend.NativeMemory;
-import org.elmo4j.internal.backend.cpu.CpuKernels;
+import org.elmo4j.internal.kernels.CpuKernels;
 import org.elmo4j.internal.backend.cpu.CpuMix;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -23,6 +23,7 @@ import org.elmo4j.internal.backend.Memory;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.backend.Output;
 import org.elmo4j.internal.backend.WeightReader;
+import org.elmo4j.internal.kernels.CudaKernels;
 import org.elmo4j.internal.model.ModelWeights;
 import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.weights.ModelOptions;

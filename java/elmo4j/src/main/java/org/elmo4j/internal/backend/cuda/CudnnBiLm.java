@@ -24,6 +24,7 @@ import org.bytedeco.javacpp.PointerPointer;
 import org.bytedeco.javacpp.SizeTPointer;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.backend.WeightReader;
+import org.elmo4j.internal.kernels.CudaKernels;
 import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.weights.ModelOptions;
 
