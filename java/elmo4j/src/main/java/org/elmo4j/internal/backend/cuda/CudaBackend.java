@@ -5,6 +5,7 @@ package org.elmo4j.internal.backend.cuda;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
@@ -742,8 +743,8 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
-  public long[] biLmRuns() {
-    return new long[] {biLm.wholeRuns(), biLm.stepwiseRuns()};
+  public Map<String, Long> counts() {
+    return biLm.counts();
   }
 
   @Override
