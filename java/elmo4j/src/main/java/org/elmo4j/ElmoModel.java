@@ -252,7 +252,9 @@ public final class ElmoModel implements AutoCloseable {
 
   private List<Layer> checked(Layer... layers) {
     List<Layer> wanted = EmbedOptions.layers(layers).layers();
-    wanted.forEach(layer -> check(rows(layer)));
+    for (int i = 0; i < wanted.size(); i++) {
+      check(rows(wanted.get(i)));
+    }
     return wanted;
   }
 
@@ -358,7 +360,7 @@ public final class ElmoModel implements AutoCloseable {
       int n = sentences.size();
       try {
         for (int i = 0; i < n; i++) {
-          memories.add(new LinkedHashMap<>(2 * layers.size()));
+          memories.add(new LinkedHashMap<>(layers.size() == 1 ? 1 : 2 * layers.size()));
         }
         for (Layer layer : layers) {
           checkAlone(layer);
