@@ -20,6 +20,7 @@ import org.elmo4j.internal.backend.Backend;
 import org.elmo4j.internal.backend.Batch;
 import org.elmo4j.internal.backend.LstmState;
 import org.elmo4j.internal.backend.Memory;
+import org.elmo4j.internal.backend.NativeLibrary;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.backend.Output;
 import org.elmo4j.internal.backend.WeightReader;
@@ -127,7 +128,7 @@ public final class CudaBackend implements Backend {
     } catch (LinkageError e) {
       throw new ElmoException(
           "biLM by cuDNN: expected cuDNN 9 and org.bytedeco:cuda with its natives, found "
-              + CudaDevices.deepestCause(e),
+              + NativeLibrary.deepestCause(e),
           e);
     }
   }
