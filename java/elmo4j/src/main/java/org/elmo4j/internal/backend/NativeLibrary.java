@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.zip.CRC32;
 import org.bytedeco.javacpp.ClassProperties;
 import org.bytedeco.javacpp.Loader;
@@ -42,6 +43,7 @@ public final class NativeLibrary {
   private static final String CACHE = "org.bytedeco.javacpp.cachedir";
   private static final String HINT = "; -D" + CACHE + "=FOLDER names another folder";
   private static final int MOST_COPIES = 1000;
+  private static final AtomicInteger USERS = new AtomicInteger();
 
   private final String packageName; // below this package
   private final String name;
@@ -66,6 +68,29 @@ public final class NativeLibrary {
   public void require() {
     if (!loaded) {
       load();
+    }
+  }
+
+  /**
+   * A model opens. {@link #endUse} follows.
+   *
+   * @throws ElmoException as {@link #require}, and nothing has begun
+   */
+  public static void beginUse() {
+    CPU.require(); // Whatever the device, the host's memory comes from it.
+    USERS.incrementAndGet();
+  }
+
+  /**
+   * A model was closed. With the last one JavaCPP's thread ends, which would hold the class loader
+   * of an application that is taken out of its container. It frees what the garbage collector
+   * finds, and elmo4j leaves it nothing; it stays where somebody else may need it.
+   */
+  public static void endUse() {
+    if (USERS.decrementAndGet() == 0
+        && NativeLibrary.class.getClassLoader() != ClassLoader.getSystemClassLoader()
+        && Pointer.totalCount() == 0) {
+      Pointer.interruptDeallocatorThread();
     }
   }
 

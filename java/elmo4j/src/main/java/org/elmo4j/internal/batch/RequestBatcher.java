@@ -413,7 +413,7 @@ public final class RequestBatcher<K, R extends AutoCloseable> implements AutoClo
     K kind = queue.peek().kind;
     long positions = 0;
     for (Request request : queue) {
-      if (request.kind != kind && !request.kind.equals(kind)) {
+      if (!request.kind.equals(kind)) {
         continue;
       }
       if (run.size() == most
