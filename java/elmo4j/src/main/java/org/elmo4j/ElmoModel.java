@@ -151,7 +151,7 @@ public final class ElmoModel implements AutoCloseable {
 
   /** As {@link #embed(List, Layer...)}, with more choices. */
   public Embeddings embed(List<? extends List<String>> sentences, EmbedOptions options) {
-    return embed(sentences, options, null, null);
+    return embed(sentences, 0, options, null, null);
   }
 
   /**
@@ -173,7 +173,8 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * Embeds padded tokens, as TF-Hub's {@code tokens} signature takes them.
+   * Embeds padded tokens, as TF-Hub's {@code tokens} signature takes them: the result is as wide as
+   * the longest row, also where no sentence fills it.
    *
    * @param tokens a row a sentence; what lies past its length is not looked at
    * @param sequenceLengths how many tokens of each row count
@@ -190,10 +191,12 @@ public final class ElmoModel implements AutoCloseable {
               + sequenceLengths.length);
     }
     List<List<String>> sentences = new ArrayList<>(tokens.length);
+    int width = 0;
     for (int i = 0; i < tokens.length; i++) {
       if (tokens[i] == null) {
         throw new ElmoException("sentence " + i + ": expected a row of tokens, found null");
       }
+      width = Math.max(width, tokens[i].length);
       if (sequenceLengths[i] < 0 || sequenceLengths[i] > tokens[i].length) {
         throw new ElmoException(
             "sequence length of sentence "
@@ -205,7 +208,7 @@ public final class ElmoModel implements AutoCloseable {
       }
       sentences.add(Arrays.asList(tokens[i]).subList(0, sequenceLengths[i]));
     }
-    return embed(sentences, layers);
+    return embed(sentences, width, EmbedOptions.layers(layers), null, null);
   }
 
   /**
@@ -479,26 +482,36 @@ public final class ElmoModel implements AutoCloseable {
   /**
    * Embeds on one of the devices.
    *
+   * @param width tokens that the result has room for at least
    * @param on which; null for the one with the least to do
    * @param state there, carried on; null to start from zero
    */
   Embeddings embed(
-      List<? extends List<String>> input, EmbedOptions wanted, Embedder on, LstmState state) {
+      List<? extends List<String>> input,
+      int width,
+      EmbedOptions wanted,
+      Embedder on,
+      LstmState state) {
     require(wanted, "options");
     List<List<String>> sentences = copy(input);
     lock.readLock().lock();
     try {
       checkOpen();
-      return replicas.run(on, sentences, replica -> embed(replica, sentences, wanted, state));
+      return replicas.run(
+          on, sentences, replica -> embed(replica, sentences, width, wanted, state));
     } finally {
       lock.readLock().unlock();
     }
   }
 
   private Embeddings embed(
-      Embedder replica, List<List<String>> sentences, EmbedOptions wanted, LstmState state) {
+      Embedder replica,
+      List<List<String>> sentences,
+      int width,
+      EmbedOptions wanted,
+      LstmState state) {
     int[] lengths = new int[sentences.size()];
-    int maxLength = 0;
+    int maxLength = width;
     for (int i = 0; i < lengths.length; i++) {
       lengths[i] = sentences.get(i).size() + (wanted.boundaries() ? 2 : 0);
       maxLength = Math.max(maxLength, lengths[i]);

@@ -195,6 +195,20 @@ public final class NativeMemory extends Memory {
   }
 
   @Override
+  public void copyTo(long offset, FloatBuffer target) {
+    block().retain();
+    try {
+      int count = target.remaining();
+      checkRange(offset, count);
+      if (count > 0) {
+        target.put(floatPointer(offset).capacity(count).asBuffer());
+      }
+    } finally {
+      block().release();
+    }
+  }
+
+  @Override
   public CompletableFuture<NativeMemory> toHost() {
     block().retain();
     try {

@@ -120,6 +120,16 @@ final class CudaMemory extends Memory {
             new FloatPointer(from).get(target, (int) (at / Float.BYTES), (int) (n / Float.BYTES)));
   }
 
+  @Override
+  public void copyTo(long offset, FloatBuffer target) {
+    int count = target.remaining();
+    checkRange(offset, count);
+    read(
+        offset * Float.BYTES,
+        (long) count * Float.BYTES,
+        (from, at, n) -> target.put(new FloatPointer(from).capacity(n / Float.BYTES).asBuffer()));
+  }
+
   /** Takes bytes that have come to the host. */
   interface Sink {
     /**
