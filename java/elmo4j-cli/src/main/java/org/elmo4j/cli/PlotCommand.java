@@ -85,6 +85,9 @@ final class PlotCommand implements Callable<Integer> {
           "word_emb, lstm_outputs1 ... or elmo: whose vectors --word draws. Default: elmo.")
   private String layerName = "elmo";
 
+  @Option(names = "--dark", description = "Draw for a dark background.")
+  private boolean dark;
+
   @Option(
       names = "--output",
       required = true,
@@ -113,7 +116,7 @@ final class PlotCommand implements Callable<Integer> {
       throw usage("--layer: expected a layer with a vector a token, found " + layerName);
     }
     ScalarMix mix = mixFile == null ? null : WeightStores.mix(mixFile);
-    Figure figure = new Figure();
+    Figure figure = new Figure(dark);
     try (AtomicFile file = AtomicFile.create(output)) {
       if (mix != null) {
         drawMix(figure, mix);
