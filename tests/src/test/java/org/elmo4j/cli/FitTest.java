@@ -7,65 +7,38 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.stream.Stream;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.elmo4j.train.EnglishWebTreebank;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.w3c.dom.Document;
 
 /** The commands fit, predict and plot, from data to picture. */
-class FitTest {
-  @TempDir Path folder;
-
-  private record Result(int code, String out, String err) {}
-
-  private static Result run(String... args) {
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    ByteArrayOutputStream err = new ByteArrayOutputStream();
-    int code = Main.run(InputStream.nullInputStream(), out, err, args);
-    return new Result(
-        code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
-  }
-
-  private String file(String name) {
-    return folder.resolve(name).toString();
-  }
-
-  private List<String> left() throws IOException {
-    try (Stream<Path> files = Files.list(folder)) {
-      return files.map(path -> path.getFileName().toString()).sorted().toList();
-    }
-  }
-
+class FitTest extends ToolTest {
   @Test
   void tokensFromFileToLabelsAndPicture() throws Exception {
     String train = EnglishWebTreebank.head("dev", 100, folder).toString();
     Result fit =
         run("fit", "--task", "tokens", "--train", train, "--epochs", "4", "--output", file("pos"));
-    assertEquals(0, fit.code, fit.err);
+    assertEquals(0, fit.code(), fit.err());
     for (String name : List.of("word_emb", "lstm_outputs2", "even mix", "learned mix", "gamma")) {
-      assertTrue(fit.out.contains(name), fit.out);
+      assertTrue(fit.out().contains(name), fit.out());
     }
-    assertTrue(fit.err.contains("epoch   4  loss"), fit.err);
+    assertTrue(fit.err().contains("epoch   4  loss"), fit.err());
     assertEquals(List.of("dev.conllu", "pos"), left());
 
     Result predict = run("predict", file("pos"), "--tokenized", "The dog .");
-    assertEquals(0, predict.code, predict.err);
-    assertEquals("The\tDET\ndog\tNOUN\n.\tPUNCT\n\n", predict.out);
+    assertEquals(0, predict.code(), predict.err());
+    assertEquals("The\tDET\ndog\tNOUN\n.\tPUNCT\n\n", predict.out());
 
     String mix = folder.resolve("pos").resolve("mix.json").toString();
     Result embed = run("embed", "--mix", mix, "--format", "jsonl", "The dog");
     Result even = run("embed", "--format", "jsonl", "The dog");
-    assertEquals(0, embed.code, embed.err);
-    assertFalse(embed.out.equals(even.out));
+    assertEquals(0, embed.code(), embed.err());
+    assertFalse(embed.out().equals(even.out()));
 
     Result plot =
         run(
@@ -80,7 +53,7 @@ class FitTest {
             file("p.svg"),
             "The bank of the river.",
             "A bank lent money.");
-    assertEquals(0, plot.code, plot.err);
+    assertEquals(0, plot.code(), plot.err());
     Document svg =
         DocumentBuilderFactory.newInstance()
             .newDocumentBuilder()
@@ -115,7 +88,7 @@ class FitTest {
             "--layer-norm",
             "bilm-tf",
             "--no-comparison");
-    assertEquals(0, fit.code, fit.err);
+    assertEquals(0, fit.code(), fit.err());
     Path input =
         Files.writeString(
             folder.resolve("in.txt"),
@@ -123,7 +96,7 @@ class FitTest {
                 + "The queen wore her crowns in the palace.\n");
     Result predict =
         run("predict", file("c"), "--input", input.toString(), "--output", file("out.tsv"));
-    assertEquals(0, predict.code, predict.err);
+    assertEquals(0, predict.code(), predict.err());
     assertEquals(
         "sea\tThe ship, and its captain, sailed 99 miles.\n"
             + "court\tThe queen wore her crowns in the palace.\n",
@@ -135,19 +108,19 @@ class FitTest {
     Path ragged = Files.writeString(folder.resolve("a.txt"), "a B\nc\n");
     Result fit =
         run("fit", "--task", "tokens", "--train", ragged.toString(), "--output", file("x"));
-    assertEquals(1, fit.code);
-    assertEquals("elmo: " + ragged + ", line 2: expected 2 columns, found 1\n", fit.err);
+    assertEquals(1, fit.code());
+    assertEquals("elmo: " + ragged + ", line 2: expected 2 columns, found 1\n", fit.err());
     Result place =
         run("fit", "--task", "tokens", "--train", ragged.toString(), "--output", file("none/x"));
-    assertEquals(1, place.code);
-    assertTrue(place.err.contains("expected a place in a folder that exists"), place.err);
+    assertEquals(1, place.code());
+    assertTrue(place.err().contains("expected a place in a folder that exists"), place.err());
     Result few = run("plot", "--word", "bank", "--output", file("p.svg"), "No such word.");
-    assertEquals(1, few.code);
-    assertTrue(few.err.contains("found it 0 times"), few.err);
-    assertEquals(2, run("plot", "--output", file("p.svg")).code);
-    assertEquals(2, run("plot", "--mix", "m", "--output", file("p.png")).code);
-    assertEquals(2, run("embed", "--mix", "m", "--layers", "top", "x").code);
-    assertEquals(1, run("predict", file("none"), "x").code);
+    assertEquals(1, few.code());
+    assertTrue(few.err().contains("found it 0 times"), few.err());
+    assertEquals(2, run("plot", "--output", file("p.svg")).code());
+    assertEquals(2, run("plot", "--mix", "m", "--output", file("p.png")).code());
+    assertEquals(2, run("embed", "--mix", "m", "--layers", "top", "x").code());
+    assertEquals(1, run("predict", file("none"), "x").code());
     assertEquals(List.of("a.txt"), left());
   }
 

@@ -258,7 +258,7 @@ final class FitCommand implements Callable<Integer> {
   }
 
   private ParameterException usage(String message) {
-    return new ParameterException(command.commandLine(), message);
+    return Main.usage(command, message);
   }
 
   static void table(PrintWriter out, List<Score> scores, boolean test) {

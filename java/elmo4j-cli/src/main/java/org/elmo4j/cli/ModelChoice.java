@@ -109,7 +109,7 @@ final class ModelChoice {
   }
 
   private ParameterException usage(String message) {
-    return new ParameterException(command.commandLine(), message);
+    return Main.usage(command, message);
   }
 
   /** Whether a model was named. */

@@ -19,9 +19,7 @@ import org.elmo4j.train.LabeledData.Task;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
 /** {@code elmo predict}: a classifier and sentences in, labels out. */
@@ -39,12 +37,12 @@ import picocli.CommandLine.Spec;
       "  elmo predict pos --input book.txt --output tags.tsv"
     })
 final class PredictCommand implements Callable<Integer> {
-  private static final int CHUNK_LINES = 1024;
+  private static final int CHUNK_SENTENCES = 1024;
 
-  @ParentCommand private Main main;
   @Spec private CommandSpec command;
   @Mixin private ModelChoice modelChoice;
   @Mixin private TextInput textInput;
+  @Mixin private OutputFile output;
 
   @Parameters(index = "0", paramLabel = "FOLDER", description = "What elmo fit wrote.")
   private Path folder;
@@ -53,36 +51,24 @@ final class PredictCommand implements Callable<Integer> {
       index = "1..*",
       arity = "0..*",
       paramLabel = "SENTENCE",
-      description = "Text to label. Without one: --input, or standard input.")
-  private List<String> words = List.of();
-
-  @Option(
-      names = "--output",
-      paramLabel = "FILE",
-      description = "Where to write, in place of standard output.")
-  private Path output;
+      description =
+          "Text to label, each argument by itself. Without one, or with -: --input, or standard"
+              + " input.")
+  private List<String> texts = List.of();
 
   @Override
   public Integer call() throws IOException {
     modelChoice.check();
-    textInput.check(words);
+    textInput.check(texts);
     Classifier classifier = Classifier.load(folder);
-    try (LineReader lines = textInput.open(words, main.in);
-        AtomicFile file = output == null ? null : AtomicFile.create(output);
+    try (LineReader lines = textInput.open(texts);
+        AtomicFile file = output.isStandard() ? null : output.create();
         ElmoModel model = modelChoice.load()) {
       Writer writer =
           file == null
               ? command.commandLine().getOut()
               : new BufferedWriter(new OutputStreamWriter(file.stream(), StandardCharsets.UTF_8));
-      List<String> texts = new ArrayList<>();
-      for (String line; (line = lines.next()) != null; ) {
-        texts.add(line);
-        if (texts.size() == CHUNK_LINES) {
-          label(classifier, model, texts, writer);
-          texts.clear();
-        }
-      }
-      label(classifier, model, texts, writer);
+      new Run(classifier, model, writer).all(lines);
       writer.flush();
       if (file != null) {
         file.commit();
@@ -91,30 +77,82 @@ final class PredictCommand implements Callable<Integer> {
     return 0;
   }
 
-  private void label(Classifier classifier, ElmoModel model, List<String> texts, Writer out)
-      throws IOException {
-    boolean tokens = classifier.task() == Task.TOKENS;
-    List<List<String>> sentences = new ArrayList<>();
-    for (String text : texts) {
-      if (textInput.tokenized()) {
-        sentences.add(TextSplitter.onSpaces(text));
-      } else if (tokens) {
-        sentences.addAll(TextSplitter.split(text));
+  /** The way from lines to labels. */
+  private final class Run {
+    private final Classifier classifier;
+    private final boolean ofTokens;
+    private final ElmoModel model;
+    private final Writer out;
+    private final List<TokenReader.Sentence> waiting = new ArrayList<>();
+
+    Run(Classifier classifier, ElmoModel model, Writer out) {
+      this.classifier = classifier;
+      this.ofTokens = classifier.task() == Task.TOKENS;
+      this.model = model;
+      this.out = out;
+    }
+
+    void all(LineReader lines) throws IOException {
+      if (textInput.tokenized() || (ofTokens && TokenReader.isConll(lines))) {
+        TokenReader reader = textInput.tokens(lines);
+        for (TokenReader.Sentence sentence; (sentence = reader.next()) != null; ) {
+          add(sentence);
+        }
+      } else if (ofTokens) {
+        for (String text; (text = lines.nextText()) != null; ) {
+          for (List<String> tokens : TextSplitter.split(text)) {
+            add(sentence(tokens, text));
+          }
+        }
       } else {
         // As in training: a text of several sentences is labelled once.
-        sentences.add(TextSplitter.split(text).stream().flatMap(List::stream).toList());
+        for (String line; (line = lines.next()) != null; ) {
+          add(sentence(TextSplitter.split(line).stream().flatMap(List::stream).toList(), line));
+        }
+      }
+      label();
+    }
+
+    private TokenReader.Sentence sentence(List<String> tokens, String text) {
+      return new TokenReader.Sentence(tokens, text, List.of(), List.of());
+    }
+
+    private void add(TokenReader.Sentence sentence) throws IOException {
+      waiting.add(sentence);
+      if (waiting.size() == CHUNK_SENTENCES) {
+        label();
       }
     }
-    List<List<String>> labels = classifier.label(model, sentences);
-    for (int s = 0; s < labels.size(); s++) {
-      List<String> found = labels.get(s);
-      for (int i = 0; i < found.size(); i++) {
-        out.write(
-            tokens
-                ? sentences.get(s).get(i) + "\t" + found.get(i) + "\n"
-                : found.get(i) + "\t" + texts.get(s) + "\n");
+
+    private void label() throws IOException {
+      List<List<String>> labels =
+          classifier.label(model, waiting.stream().map(TokenReader.Sentence::tokens).toList());
+      for (int s = 0; s < labels.size(); s++) {
+        if (ofTokens) {
+          tokens(waiting.get(s), labels.get(s));
+        } else {
+          out.write(String.join(" ", labels.get(s)) + "\t" + waiting.get(s).text() + "\n");
+        }
       }
-      if (tokens) {
+      waiting.clear();
+    }
+
+    /** Columns as they came with one more, else a token and its label a line. */
+    private void tokens(TokenReader.Sentence sentence, List<String> labels) throws IOException {
+      if (sentence.lines().isEmpty()) {
+        for (int i = 0; i < labels.size(); i++) {
+          out.write(sentence.tokens().get(i) + "\t" + labels.get(i) + "\n");
+        }
+        out.write("\n");
+        return;
+      }
+      int token = 0;
+      for (int i = 0; i < sentence.lines().size(); i++) {
+        String line = sentence.lines().get(i);
+        boolean labelled = token < labels.size() && sentence.tokenLines().get(token) == i;
+        String label = labelled ? labels.get(token++) : "_";
+        boolean other = line.isBlank() || (!labelled && line.startsWith("#"));
+        out.write(other ? line : line + (line.contains("\t") ? "\t" : " ") + label);
         out.write("\n");
       }
     }
