@@ -143,8 +143,7 @@ final class EmbedCommand implements Callable<Integer> {
               : LayerChoice.of(layers, mix(), model);
       SentenceWriter writer =
           file != null ? file : new TableWriter(command.commandLine().getOut(), choice.blocks());
-      try (Progress progress =
-          new Progress(terminal(), textInput.file() == null ? 0 : Files.size(textInput.file()))) {
+      try (Progress progress = new Progress(terminal())) {
         new Run(lines, writer, model, choice, progress).all();
       }
       put(writer::finish);
@@ -281,19 +280,23 @@ final class EmbedCommand implements Callable<Integer> {
     private final ElmoModel model;
     private final LayerChoice choice;
     private final Progress progress;
+    private final long bytes;
     private long sentences;
+    private long tokens;
 
     Run(
         LineReader lines,
         SentenceWriter writer,
         ElmoModel model,
         LayerChoice choice,
-        Progress progress) {
+        Progress progress)
+        throws IOException {
       this.lines = lines;
       this.writer = writer;
       this.model = model;
       this.choice = choice;
       this.progress = progress;
+      this.bytes = textInput.file() == null ? 0 : Files.size(textInput.file());
     }
 
     void all() throws IOException {
@@ -342,14 +345,16 @@ final class EmbedCommand implements Callable<Integer> {
      */
     private void write(Embeddings embeddings, List<String> keys) throws IOException {
       try (embeddings) {
-        long tokens = 0;
         for (int row = 0; row < embeddings.batchSize(); row++) {
           String text = keys != null ? keys.get(row) : String.join(" ", embeddings.tokens(row));
           SentenceWriter.Sentence sentence = choice.sentence(embeddings, row, sentences++, text);
           put(() -> writer.write(sentence));
           tokens += embeddings.tokens(row).size();
         }
-        progress.add(tokens, lines.bytes());
+        progress.show(
+            bytes == 0 ? 0 : lines.bytes() / (double) bytes,
+            seconds ->
+                String.format(Locale.ROOT, "%,d tokens, %,.0f tokens/s", tokens, tokens / seconds));
       }
     }
   }

@@ -19,7 +19,6 @@ import org.elmo4j.train.Classifier;
 import org.elmo4j.train.LabeledData;
 import org.elmo4j.train.MixTrainer;
 import org.elmo4j.train.MixTrainer.Score;
-import org.elmo4j.train.Progress;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -289,7 +288,7 @@ final class FitCommand implements Callable<Integer> {
   }
 
   /** A line an epoch on standard error. */
-  private static final class Printed implements Progress {
+  private static final class Printed implements org.elmo4j.train.Progress {
     private final PrintWriter out;
     private long last = System.nanoTime();
     private int tenths;

@@ -182,7 +182,7 @@ final class ModelChoice {
   static ModelHub hub(CommandSpec command, String model, boolean offline) {
     PrintWriter err = command.commandLine().getErr();
     ModelHub.Builder hub =
-        ModelHub.builder().progress(new DownloadProgress(err, Main.status(command), model));
+        ModelHub.builder().progress(Progress.ofDownloads(err, Main.status(command), model));
     return (offline ? hub.offline(true) : hub).build();
   }
 }
