@@ -10,10 +10,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.elmo4j.train.EnglishWebTreebank;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.w3c.dom.Document;
 
 /** The commands fit, predict and plot, from data to picture. */
@@ -97,10 +100,141 @@ class FitTest extends ToolTest {
     Result predict =
         run("predict", file("c"), "--input", input.toString(), "--output", file("out.tsv"));
     assertEquals(0, predict.code(), predict.err());
+    assertTrue(fit.out().contains("is, found as"), fit.out());
+    assertTrue(fit.out().matches("(?s).*court +[\\d.]+ +[\\d.]+ +[\\d.]+ +[0-9]+\n.*"), fit.out());
+    assertEquals(
+        2,
+        run("fit", "--task", "sentences", "--head", "crf", "--train", "t", "--output", "o").code());
     assertEquals(
         "sea\tThe ship, and its captain, sailed 99 miles.\n"
             + "court\tThe queen wore her crowns in the palace.\n",
         Files.readString(folder.resolve("out.tsv")));
+  }
+
+  private static final String[] PEOPLE = {"Anna Smith", "John Brown", "Mary", "Peter Jones"};
+  private static final String[] PLACES = {"London", "New York", "Paris", "San Francisco"};
+
+  /** Sentences with names, in CoNLL-2003's columns. */
+  private static String names(int sentences, boolean labels) {
+    StringBuilder text = new StringBuilder("-DOCSTART- -X-" + (labels ? " O" : "") + "\n\n");
+    for (int i = 0; i < sentences; i++) {
+      name(text, PEOPLE[i % 4], "PER", labels);
+      text.append("went NN").append(labels ? " O\n" : "\n");
+      text.append("to NN").append(labels ? " O\n" : "\n");
+      name(text, PLACES[i / 4 % 4], "LOC", labels);
+      text.append("again NN").append(labels ? " O\n" : "\n");
+      text.append("\n");
+    }
+    return text.toString();
+  }
+
+  private static void name(StringBuilder text, String name, String type, boolean labels) {
+    String begin = "B-";
+    for (String word : name.split(" ")) {
+      text.append(word).append(" NN").append(labels ? " " + begin + type : "").append('\n');
+      begin = "I-";
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"linear", "crf"})
+  void namesFromColumnsToColumns(String head) throws IOException {
+    String train = Files.writeString(folder.resolve("names.txt"), names(80, true)).toString();
+    String test = Files.writeString(folder.resolve("test.txt"), names(16, true)).toString();
+    String[] args = {
+      "fit",
+      "--task",
+      "tokens",
+      "--head",
+      head,
+      "--train",
+      train,
+      "--test",
+      test,
+      "--no-comparison",
+      "--epochs",
+      "20",
+      "--output",
+      file("ner"),
+    };
+    Result fit = run(args);
+    assertEquals(0, fit.code(), fit.err());
+    assertTrue(fit.err().contains("development data is small (8 sentences"), fit.err());
+    assertTrue(fit.out().contains("(F1 of spans; development data chose the epoch)"), fit.out());
+    List<String> rows = fit.out().lines().map(line -> line.replaceAll(" +", " ")).toList();
+    for (String row : List.of("LOC 100.00 100.00 100.00 16", "PER 100.00 100.00 100.00 16")) {
+      assertTrue(rows.contains(row), fit.out());
+    }
+    assertTrue(rows.contains("all 100.00 100.00 100.00 32"), fit.out());
+    String json = Files.readString(folder.resolve("ner/model.json"));
+    assertTrue(json.contains("\"head\" : \"" + head + "\""), json);
+    assertTrue(json.contains("\"scheme\" : \"bio\""), json);
+
+    Result predict = run("predict", file("ner"), "--input", test);
+    assertEquals(0, predict.code(), predict.err());
+    String wanted = // the column behind is the one in front of it
+        names(16, true)
+            .replaceAll("(?m)^(\\S+ NN) (\\S+)$", "$1 $2 $2")
+            .replaceAll("(?m)^(-DOCSTART- .*)$", "$1 _");
+    assertEquals(wanted, predict.out());
+
+    String plain = text(names(4, false)); // no labels: nothing tells the form
+    Result scored =
+        run(
+            "predict",
+            file("ner"),
+            "--input-format",
+            "conll",
+            "--scores",
+            "--top",
+            "9",
+            "--input",
+            plain);
+    assertEquals(0, scored.code(), scored.err());
+    assertEquals("-DOCSTART- -X-" + " _".repeat(12), scored.out().lines().findFirst().get());
+    for (String line : scored.out().lines().skip(2).filter(each -> !each.isBlank()).toList()) {
+      String[] columns = line.split(" ");
+      assertEquals(2 + 2 + 2 * 5, columns.length, line);
+      assertEquals(columns[2], columns[4], line);
+      assertEquals(columns[3], columns[5], line);
+      double sum = 0;
+      for (int i = 5; i < columns.length; i += 2) {
+        sum += Double.parseDouble(columns[i]);
+      }
+      assertEquals(1, sum, 5e-4, line);
+    }
+
+    Result again = run(args);
+    assertEquals(1, again.code());
+    assertTrue(again.err().contains("ner: expected --overwrite to replace it"), again.err());
+    assertEquals(json, Files.readString(folder.resolve("ner/model.json")));
+    String[] over = Arrays.copyOf(args, args.length + 1);
+    over[args.length] = "--overwrite";
+    assertEquals(0, run(over).code());
+  }
+
+  @Test
+  void conlluComesBackWithOneMoreColumn() throws IOException {
+    String train = EnglishWebTreebank.head("dev", 60, folder).toString();
+    assertEquals(
+        0,
+        run("fit", "--task", "tokens", "--train", train, "--no-comparison", "--output", file("pos"))
+            .code());
+    String text =
+        "# text = I don't\n1\tI\ti\t_\t_\t_\t_\t_\t_\t_\n2-3\tdon't\t_\t_\t_\t_\t_\t_\t_\t_\n"
+            + "2\tdo\t_\t_\t_\t_\t_\t_\t_\t_\n3\tn't\t_\t_\t_\t_\t_\t_\t_\t_\n\n# the end\n";
+    Result predict = run("predict", file("pos"), "--input", text(text));
+    assertEquals(0, predict.code(), predict.err());
+    List<String> lines = predict.out().lines().toList();
+    assertEquals("# text = I don't", lines.get(0));
+    assertEquals("1\tI\ti\t_\t_\t_\t_\t_\t_\t_\tPRON", lines.get(1));
+    assertEquals("2-3\tdon't" + "\t_".repeat(9), lines.get(2));
+    assertTrue(lines.get(4).matches("3\tn't(\t_){8}\tPART"), lines.get(4));
+    assertEquals(List.of("", "# the end"), lines.subList(5, lines.size()));
+    // Running text: sentences go on over ends of lines.
+    assertEquals(
+        run("predict", file("pos"), "The dog ran.").out(),
+        run("predict", file("pos"), "--input", text("The dog\nran.\n")).out());
   }
 
   @Test

@@ -125,9 +125,7 @@ class CrfTest {
       if (tokens > 0) {
         int from = at;
         int[] wanted =
-            all.get(s).stream()
-                .max((a, b) -> Double.compare(score(a, from), score(b, from)))
-                .get();
+            all.get(s).stream().max((a, b) -> Double.compare(score(a, from), score(b, from))).get();
         assertArrayEquals(wanted, Arrays.copyOfRange(best, at, at + tokens));
         float[] own = floats(Arrays.copyOfRange(scores, at * CLASSES, (at + tokens) * CLASSES));
         double[][] probabilities = crf.probabilities(own, tokens, floats(transitions));

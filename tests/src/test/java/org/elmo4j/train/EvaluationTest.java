@@ -59,15 +59,16 @@ class EvaluationTest {
   }
 
   private static void counts(Counts counts, long right, long found, long wanted) {
-    assertEquals(right + " " + found + " " + wanted, counts.right() + " " + counts.found() + " " + counts.wanted());
+    assertEquals(
+        right + " " + found + " " + wanted,
+        counts.right() + " " + counts.found() + " " + counts.wanted());
   }
 
   /** The figures are conlleval's by its definition: 2PR / (P + R) of whole spans. */
   @Test
   void precisionRecallAndF1AreOfWholeSpans() {
     List<List<String>> wanted =
-        List.of(
-            labels("B-PER I-PER O B-LOC"), labels("B-ORG I-ORG I-ORG"), labels("O O B-LOC"));
+        List.of(labels("B-PER I-PER O B-LOC"), labels("B-ORG I-ORG I-ORG"), labels("O O B-LOC"));
     List<List<String>> found =
         List.of(labels("B-PER I-PER O B-ORG"), labels("B-ORG I-ORG O"), labels("B-LOC O B-LOC"));
     Evaluation evaluation = Evaluation.of(wanted, found);
@@ -77,7 +78,8 @@ class EvaluationTest {
     assertEquals(0.5, evaluation.all().recall());
     assertEquals(4 / 9.0, evaluation.all().f1(), 1e-15);
     assertEquals(7 / 10.0, evaluation.accuracy(), 1e-15);
-    assertEquals(List.of("LOC", "ORG", "PER"), evaluation.each().stream().map(Counts::name).toList());
+    assertEquals(
+        List.of("LOC", "ORG", "PER"), evaluation.each().stream().map(Counts::name).toList());
     counts(evaluation.each().get(0), 1, 2, 2);
     counts(evaluation.each().get(1), 0, 2, 1);
     counts(evaluation.each().get(2), 1, 1, 1);
@@ -116,8 +118,7 @@ class EvaluationTest {
   void numbersOfLabelsMustAgree() {
     ElmoException e =
         assertThrows(
-            ElmoException.class,
-            () -> Evaluation.of(List.of(labels("A B")), List.of(labels("A"))));
+            ElmoException.class, () -> Evaluation.of(List.of(labels("A B")), List.of(labels("A"))));
     assertEquals("labels of sentence 0: expected 2, found 1", e.getMessage());
     e = assertThrows(ElmoException.class, () -> Evaluation.of(List.of(labels("A")), List.of()));
     assertEquals("labels: expected those of 1 sentences, found 0", e.getMessage());

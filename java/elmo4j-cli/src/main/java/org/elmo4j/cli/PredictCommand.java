@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.internal.files.AtomicFile;
@@ -19,6 +20,7 @@ import org.elmo4j.train.LabeledData.Task;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -28,12 +30,14 @@ import picocli.CommandLine.Spec;
     description = {
       "Labels tokens or sentences with what elmo fit wrote.",
       "",
-      "Tokens: a token and its label a line, a blank line behind each sentence. Sentences: a line's"
+      "Tokens: a token and its label a line, a blank line behind each sentence; CoNLL columns, found"
+          + " by the input's first lines, come back as they are with one more. Sentences: a line's"
           + " label and its text. Columns are separated by tabs.",
       ""
     },
     footer = {
       "  elmo predict pos \"He went to the bank.\"",
+      "  elmo predict pos --top 3 \"He went to the bank.\"",
       "  elmo predict pos --input book.txt --output tags.tsv"
     })
 final class PredictCommand implements Callable<Integer> {
@@ -56,10 +60,23 @@ final class PredictCommand implements Callable<Integer> {
               + " input.")
   private List<String> texts = List.of();
 
+  @Option(names = "--scores", description = "Add each label's probability, in a column behind it.")
+  private boolean scores;
+
+  @Option(
+      names = "--top",
+      paramLabel = "K",
+      description =
+          "Add the K most probable labels and their probabilities, in columns behind the label.")
+  private int top;
+
   @Override
   public Integer call() throws IOException {
     modelChoice.check();
     textInput.check(texts);
+    if (top < 0) {
+      throw Main.usage(command, "--top: expected 1 or more, found " + top);
+    }
     Classifier classifier = Classifier.load(folder);
     try (LineReader lines = textInput.open(texts);
         AtomicFile file = output.isStandard() ? null : output.create();
@@ -83,6 +100,7 @@ final class PredictCommand implements Callable<Integer> {
     private final boolean ofTokens;
     private final ElmoModel model;
     private final Writer out;
+    private final int most; // of the labels that are there
     private final List<TokenReader.Sentence> waiting = new ArrayList<>();
 
     Run(Classifier classifier, ElmoModel model, Writer out) {
@@ -90,6 +108,7 @@ final class PredictCommand implements Callable<Integer> {
       this.ofTokens = classifier.task() == Task.TOKENS;
       this.model = model;
       this.out = out;
+      this.most = Math.min(top, classifier.labels().size());
     }
 
     void all(LineReader lines) throws IOException {
@@ -124,9 +143,33 @@ final class PredictCommand implements Callable<Integer> {
       }
     }
 
+    /** What is written of each label: itself, and what was asked for beside. */
+    private List<List<String>> labels() {
+      List<List<String>> sentences = waiting.stream().map(TokenReader.Sentence::tokens).toList();
+      if (!scores && top == 0) {
+        return classifier.label(model, sentences);
+      }
+      return classifier.predictWithScores(model, sentences).stream()
+          .map(found -> found.stream().map(this::columns).toList())
+          .toList();
+    }
+
+    private String columns(Classifier.Prediction prediction) {
+      StringBuilder columns = new StringBuilder(prediction.label());
+      if (scores) {
+        columns.append(String.format(Locale.ROOT, "\t%.4f", prediction.probability()));
+      }
+      prediction.probabilities().entrySet().stream()
+          .limit(most)
+          .forEach(
+              each ->
+                  columns.append(
+                      String.format(Locale.ROOT, "\t%s\t%.4f", each.getKey(), each.getValue())));
+      return columns.toString();
+    }
+
     private void label() throws IOException {
-      List<List<String>> labels =
-          classifier.label(model, waiting.stream().map(TokenReader.Sentence::tokens).toList());
+      List<List<String>> labels = labels();
       for (int s = 0; s < labels.size(); s++) {
         if (ofTokens) {
           tokens(waiting.get(s), labels.get(s));
@@ -150,9 +193,11 @@ final class PredictCommand implements Callable<Integer> {
       for (int i = 0; i < sentence.lines().size(); i++) {
         String line = sentence.lines().get(i);
         boolean labelled = token < labels.size() && sentence.tokenLines().get(token) == i;
-        String label = labelled ? labels.get(token++) : "_";
+        String label =
+            labelled ? labels.get(token++) : "_" + "\t_".repeat((scores ? 1 : 0) + 2 * most);
         boolean other = line.isBlank() || (!labelled && line.startsWith("#"));
-        out.write(other ? line : line + (line.contains("\t") ? "\t" : " ") + label);
+        boolean tabs = line.contains("\t");
+        out.write(other ? line : line + (tabs ? "\t" + label : " " + label.replace('\t', ' ')));
         out.write("\n");
       }
     }

@@ -493,6 +493,12 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
     return of(
         task.equals("tokens") ? Task.TOKENS : Task.SENTENCES,
         new Parts(
-            labels, mix, head, scheme, parameters, json.path("model").path("source").asText(), probe));
+            labels,
+            mix,
+            head,
+            scheme,
+            parameters,
+            json.path("model").path("source").asText(),
+            probe));
   }
 }
