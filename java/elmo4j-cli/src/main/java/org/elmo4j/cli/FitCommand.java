@@ -82,7 +82,7 @@ final class FitCommand implements Callable<Integer> {
       paramLabel = "FILE",
       description =
           "What to learn from. Tokens: a token a line, a blank line behind a sentence; CoNLL-U"
-              + " where the name ends in .conllu. Sentences: .csv, or tabs without quotes.")
+              + " where the name ends in .conllu. Sentences: columns with commas or tabs, or objects of JSON, one a line.")
   private Path train;
 
   @Option(
@@ -116,8 +116,8 @@ final class FitCommand implements Callable<Integer> {
       names = "--text-column",
       paramLabel = "NAME|N",
       description =
-          "Sentences: the text's column by the first line's name, or by number, from 1, where there"
-              + " is no such line. Default: text.")
+          "Sentences: the text's field of JSON, or column by the first line's name, or by number,"
+              + " from 1, where there is no such line. Default: text.")
   private String textColumn = "text";
 
   @Option(
