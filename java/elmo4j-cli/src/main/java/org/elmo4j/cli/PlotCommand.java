@@ -4,7 +4,6 @@ package org.elmo4j.cli;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -140,7 +139,7 @@ final class PlotCommand implements Callable<Integer> {
   }
 
   private ParameterException usage(String message) {
-    return new ParameterException(command.commandLine(), message);
+    return Main.usage(command, message);
   }
 
   private static void drawMix(Figure figure, ScalarMix mix) {
@@ -189,7 +188,7 @@ final class PlotCommand implements Callable<Integer> {
       sentences.addAll(TextSplitter.split(text));
     }
     if (input != null) {
-      try (LineReader lines = new LineReader(input.toString(), Files.newInputStream(input))) {
+      try (LineReader lines = Main.open(command, input)) {
         for (String line; (line = lines.next()) != null; ) {
           sentences.addAll(TextSplitter.split(line));
         }
