@@ -6,10 +6,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
@@ -94,7 +92,7 @@ public final class ScalarMix {
     for (float w : weights) {
       if (!Float.isFinite(w)) {
         throw new ElmoException(
-            "mix weights: expected finite numbers, found " + Arrays.toString(weights));
+            "mix weights: expected finite numbers, found " + w + " among " + weights.length);
       }
     }
     if (!Float.isFinite(gamma)) {
@@ -119,11 +117,7 @@ public final class ScalarMix {
    * @throws ElmoException if it cannot be read or is no mix
    */
   public static ScalarMix load(Path file) {
-    try {
-      return parse(Files.readString(file), file.toString());
-    } catch (IOException e) {
-      throw new ElmoException(file + ": expected a file, found " + Json.line(e), e);
-    }
+    return parse(Json.read(file), file.toString());
   }
 
   /**
@@ -133,7 +127,10 @@ public final class ScalarMix {
    * @throws ElmoException if it is no mix
    */
   public static ScalarMix parse(String text, String source) {
-    JsonNode json = Json.parse(text, source);
+    return parse(Json.parse(text, source), source);
+  }
+
+  private static ScalarMix parse(JsonNode json, String source) {
     JsonNode list = json.path("weights");
     JsonNode factor = json.path("gamma");
     JsonNode norm = json.path("layer_norm");
