@@ -5,7 +5,6 @@ package org.elmo4j.internal.weights;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import org.elmo4j.ElmoException;
-import org.elmo4j.ScalarMix;
 import org.elmo4j.train.Classifier;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
@@ -44,7 +43,7 @@ final class HostileFiles {
           TinyModel.readAll(store);
         }
       }
-      case "mix" -> ScalarMix.load(path);
+      case "mix" -> MixJson.read(path);
       case "classifier" -> Classifier.load(path);
       case "vocabulary" ->
           TokenEmbeddings.open(path, path.resolveSibling("rows.hdf5"), TinyModel.options(2))

@@ -7,6 +7,7 @@ import static org.bytedeco.cuda.global.cudnn.*;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.LongAdder;
@@ -264,13 +265,8 @@ final class CudnnBiLm implements BiLm {
   }
 
   @Override
-  public long wholeRuns() {
-    return whole.sum();
-  }
-
-  @Override
-  public long stepwiseRuns() {
-    return stepwise.sum();
+  public Map<String, Long> counts() {
+    return Map.of("cudnn_whole_runs", whole.sum(), "cudnn_stepwise_runs", stepwise.sum());
   }
 
   /** One layer after the other. */
