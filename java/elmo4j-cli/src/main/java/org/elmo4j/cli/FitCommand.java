@@ -4,6 +4,8 @@ package org.elmo4j.cli;
 
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -207,6 +209,8 @@ final class FitCommand implements Callable<Integer> {
       LabeledData trainData = read(train);
       LabeledData devData = development == null ? null : read(development);
       LabeledData testData = test == null ? null : read(test);
+      noteUnseen(trainData, devData);
+      noteUnseen(trainData, testData);
       try (ElmoModel model = modelChoice.load()) {
         result =
             settings(model)
@@ -229,6 +233,23 @@ final class FitCommand implements Callable<Integer> {
       }
     }
     return 0;
+  }
+
+  private void noteUnseen(LabeledData trained, LabeledData measured) {
+    if (measured == null) {
+      return;
+    }
+    List<String> unseen = new ArrayList<>(measured.labels());
+    unseen.removeAll(new HashSet<>(trained.labels()));
+    if (!unseen.isEmpty()) {
+      String names = String.join(", ", unseen.subList(0, Math.min(5, unseen.size())));
+      command
+          .commandLine()
+          .getErr()
+          .println(
+              "note: labels that the training data lack are scored as wrong: "
+                  + EscapedStream.escape(names + (unseen.size() > 5 ? ", ..." : "")));
+    }
   }
 
   private MixTrainer settings(ElmoModel model) {
@@ -263,7 +284,7 @@ final class FitCommand implements Callable<Integer> {
 
   static void table(PrintWriter out, List<Score> scores, boolean test) {
     out.println();
-    out.printf("%-15s %6s %s %5s%n", "", "dev", test ? "  test" : "", "epoch");
+    out.printf(Locale.ROOT, "%-15s %6s %s %5s%n", "", "dev", test ? "  test" : "", "epoch");
     for (Score score : scores) {
       StringBuilder weights = new StringBuilder();
       if (score.name().equals(MixTrainer.LEARNED)) {

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Locale;
 import org.elmo4j.ElmoException;
 
 /**
@@ -146,8 +147,11 @@ final class LineReader implements Closeable {
       int at = encoded.position();
       throw new ElmoException(
           String.format(
+              Locale.ROOT,
               "%s: expected UTF-8, found byte 0x%02x at byte %d of the line",
-              where(), line[at], at + 1),
+              where(),
+              line[at],
+              at + 1),
           e);
     }
   }

@@ -16,6 +16,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.elmo4j.ElmoException;
 
 /**
@@ -103,6 +105,14 @@ public final class Json {
     } catch (IOException | RuntimeException e) { // The latter for names that collide.
       throw new ElmoException(source + ": expected JSON, found " + line(e), e);
     }
+  }
+
+  /** An object's values by name, in the file's order; of anything else none. */
+  public static Map<String, JsonNode> fields(JsonNode node) {
+    Map<String, JsonNode> fields = new LinkedHashMap<>();
+    // JsonNode.properties is younger than what Spring Boot 3.0 brings.
+    node.fieldNames().forEachRemaining(name -> fields.put(name, node.get(name)));
+    return fields;
   }
 
   /** A value as JSON, cut to a length fit for a message. */

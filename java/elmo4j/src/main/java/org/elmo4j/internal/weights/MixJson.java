@@ -51,7 +51,7 @@ public final class MixJson {
             && list.isArray()
             && (factor.isNumber() || factor.isMissingNode())
             && (norm.isTextual() || norm.isMissingNode())
-            && json.properties().stream().allMatch(field -> known.contains(field.getKey()));
+            && known.containsAll(Json.fields(json).keySet());
     float[] values = new float[list.size()];
     for (int k = 0; good && k < values.length; k++) {
       good = list.get(k).isNumber();

@@ -79,12 +79,11 @@ public final class SafetensorsReader extends ModelStore {
     this.metadata = readMetadata(header.path("__metadata__"));
     expect("format", "elmo4j");
     expect("format_version", "1");
-    header
-        .properties()
+    Json.fields(header)
         .forEach(
-            field -> {
-              if (!field.getKey().equals("__metadata__")) {
-                entries.put(field.getKey(), readEntry(field.getKey(), field.getValue()));
+            (name, value) -> {
+              if (!name.equals("__metadata__")) {
+                entries.put(name, readEntry(name, value));
               }
             });
     checkOffsets();
@@ -168,18 +167,18 @@ public final class SafetensorsReader extends ModelStore {
               + (node.isMissingNode() ? "no such key" : Json.brief(node)));
     }
     Map<String, String> map = new LinkedHashMap<>();
-    node.properties()
+    Json.fields(node)
         .forEach(
-            field -> {
-              if (!field.getValue().isTextual()) {
+            (key, value) -> {
+              if (!value.isTextual()) {
                 throw new ElmoException(
                     source
                         + ": __metadata__."
-                        + Json.brief(field.getKey())
+                        + Json.brief(key)
                         + ": expected a string, found "
-                        + Json.brief(field.getValue()));
+                        + Json.brief(value));
               }
-              map.put(field.getKey(), field.getValue().textValue());
+              map.put(key, value.textValue());
             });
     return Collections.unmodifiableMap(map);
   }

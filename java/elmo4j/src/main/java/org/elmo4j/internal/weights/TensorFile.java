@@ -81,7 +81,7 @@ public final class TensorFile {
       JsonNode header = SafetensorsReader.header(data, length, path.toString());
       Map<String, Tensor> tensors = new LinkedHashMap<>();
       long at = 0; // Tensors follow each other: each byte is one's.
-      for (Map.Entry<String, JsonNode> entry : header.properties()) {
+      for (Map.Entry<String, JsonNode> entry : Json.fields(header).entrySet()) {
         if (!entry.getKey().equals("__metadata__")) {
           String source = path + ": tensor " + Json.brief(entry.getKey());
           Tensor tensor = tensor(source, entry.getValue(), data, start, at);
