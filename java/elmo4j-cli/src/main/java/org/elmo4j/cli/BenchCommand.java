@@ -422,7 +422,7 @@ final class BenchCommand implements Callable<Integer> {
         out,
         "text",
         String.format(Locale.ROOT, "%,d sentences, %,d tokens", sentences.size(), tokens));
-    line(out, "", String.format("%12s %12s %12s", "median", "lowest", "highest"));
+    line(out, "", String.format(Locale.ROOT, "%12s %12s %12s", "median", "lowest", "highest"));
     for (Map.Entry<Figure, List<Double>> entry : figures.entrySet()) {
       Figure figure = entry.getKey();
       List<Double> values = entry.getValue();
@@ -432,8 +432,11 @@ final class BenchCommand implements Callable<Integer> {
           out,
           figure.title,
           String.format(
+              Locale.ROOT,
               "%12s %12s %12s",
-              show(figure, median(values)), show(figure, low), show(figure, high)));
+              show(figure, median(values)),
+              show(figure, low),
+              show(figure, high)));
     }
   }
 
@@ -442,6 +445,6 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private static void line(PrintWriter out, String name, String value) {
-    out.println(String.format("%-31s %s", name, value).stripTrailing());
+    out.println(String.format(Locale.ROOT, "%-31s %s", name, value).stripTrailing());
   }
 }

@@ -9,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import org.elmo4j.ElmoException;
@@ -42,6 +43,9 @@ final class DataFile implements AutoCloseable {
   }
 
   static DataFile open(Path path) throws IOException {
+    if (Files.exists(path) && !Files.isRegularFile(path)) {
+      throw new IOException("no regular file"); // Opening a pipe would wait for its other end.
+    }
     FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
     try {
       return new DataFile(channel, null, channel.size());
@@ -89,6 +93,11 @@ final class DataFile implements AutoCloseable {
 
   /** The bytes from {@code position} on, one after another; closing it does nothing. */
   InputStream stream(long position) {
+    return stream(position, size);
+  }
+
+  /** As {@link #stream(long)}, up to {@code end}. */
+  InputStream stream(long position, long end) {
     return new InputStream() {
       private long at = position;
 
@@ -100,7 +109,7 @@ final class DataFile implements AutoCloseable {
 
       @Override
       public int read(byte[] target, int offset, int length) throws IOException {
-        int count = (int) Math.min(length, size - at);
+        int count = (int) Math.min(length, end - at);
         if (count <= 0) {
           return length == 0 ? 0 : -1;
         }

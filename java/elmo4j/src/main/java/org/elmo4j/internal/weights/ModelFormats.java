@@ -5,7 +5,6 @@ package org.elmo4j.internal.weights;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -17,8 +16,6 @@ import java.util.EnumMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.elmo4j.ElmoException;
@@ -40,8 +37,7 @@ public final class ModelFormats {
 
   private static final int MAX_FILES = 10_000;
   private static final int MAX_STATE = 1 << 20;
-  private static final Pattern LATEST =
-      Pattern.compile("^model_checkpoint_path: \"(?:.*/)?(.*)\"", Pattern.MULTILINE);
+  private static final String LATEST = "model_checkpoint_path: \"";
 
   private static final byte[] HDF5 = {(byte) 0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'};
 
@@ -49,29 +45,32 @@ public final class ModelFormats {
 
   /** As {@link org.elmo4j.weights.WeightStores#open(Path)}. */
   public static WeightStore open(Path path) {
-    return open(path, null, 0);
+    return open(path, null, 0, Long.MAX_VALUE);
   }
 
   /** As {@link org.elmo4j.weights.WeightStores#open(Path, Path)}. */
   public static WeightStore open(Path options, Path weights) {
-    return open(weights, options, 0);
+    return open(weights, options, 0, Long.MAX_VALUE);
   }
 
   /**
    * @param given an options file, or null
    * @param nesting archives that {@code path} lies in
+   * @param limit bytes that it may unpack to
    */
-  private static WeightStore open(Path path, Path given, int nesting) {
+  private static WeightStore open(Path path, Path given, int nesting, long limit) {
     try {
       if (Files.isDirectory(path)) {
-        return openFolder(path, given, nesting);
+        return openFolder(path, given, nesting, limit);
       }
       Path index = path.resolveSibling(path.getFileName() + ".index");
       Path file = Files.notExists(path) && Files.exists(index) ? index : path;
       Path folder = file.toAbsolutePath().getParent();
       boolean checkpoint = given == null && kind(file) == Kind.TENSORFLOW;
-      return open(file, given, checkpoint ? optionsIn(folder) : null, nesting);
-    } catch (IOException | UncheckedIOException e) {
+      return open(file, given, checkpoint ? optionsIn(folder) : null, nesting, limit);
+    } catch (ElmoException e) {
+      throw e;
+    } catch (IOException | RuntimeException e) { // Whatever a library or a file system throws.
       throw new ElmoException(path + ": expected a readable model, found " + Json.line(e), e);
     }
   }
@@ -79,7 +78,7 @@ public final class ModelFormats {
   /**
    * @param beside an options file for a form that has none of its own, or null
    */
-  private static WeightStore open(Path file, Path given, Path beside, int nesting)
+  private static WeightStore open(Path file, Path given, Path beside, int nesting, long limit)
       throws IOException {
     Path options = given == null ? beside : given;
     switch (kind(file)) {
@@ -104,7 +103,8 @@ public final class ModelFormats {
           throw new ElmoException(
               file + ": expected at most " + MAX_NESTING + " archives in each other, found more");
         }
-        return ArchiveReader.open(file, folder -> open(folder, options, nesting + 1));
+        return ArchiveReader.open(
+            file, limit, (folder, left) -> open(folder, options, nesting + 1, left));
       case JSON:
         throw new ElmoException(
             file
@@ -210,7 +210,8 @@ public final class ModelFormats {
   }
 
   /** The model that lies least deep in a folder. */
-  private static WeightStore openFolder(Path root, Path given, int nesting) throws IOException {
+  private static WeightStore openFolder(Path root, Path given, int nesting, long limit)
+      throws IOException {
     int looked = 0;
     List<Path> level = List.of(root);
     for (int depth = 0; depth <= MAX_DEPTH && !level.isEmpty(); depth++) {
@@ -261,7 +262,7 @@ public final class ModelFormats {
           at = at.getParent();
           beside = optionsIn(at);
         }
-        return open(found.get(0), given, beside, nesting);
+        return open(found.get(0), given, beside, nesting, limit);
       }
       level = below;
     }
@@ -285,10 +286,18 @@ public final class ModelFormats {
     if (indexes.size() < 2 || !Files.isRegularFile(state) || Files.size(state) > MAX_STATE) {
       return indexes;
     }
-    Matcher latest =
-        LATEST.matcher(new String(Files.readAllBytes(state), StandardCharsets.ISO_8859_1));
-    Path named = latest.find() ? folder.resolve(latest.group(1) + ".index") : null;
-    return indexes.contains(named) ? List.of(named) : indexes;
+    String text = new String(Files.readAllBytes(state), StandardCharsets.ISO_8859_1);
+    String path =
+        text.lines()
+            .filter(line -> line.startsWith(LATEST) && line.lastIndexOf('"') >= LATEST.length())
+            .findFirst()
+            .map(line -> line.substring(LATEST.length(), line.lastIndexOf('"')))
+            .orElse("");
+    // Compared as text, for a path may have what no path of this system has.
+    String name = path.substring(path.lastIndexOf('/') + 1) + ".index";
+    List<Path> named =
+        indexes.stream().filter(index -> index.getFileName().toString().equals(name)).toList();
+    return named.isEmpty() ? indexes : named;
   }
 
   /**

@@ -30,6 +30,7 @@ import org.elmo4j.weights.ModelOptions;
 public final class TokenEmbeddings implements AutoCloseable {
   private static final String DATASET = "embedding";
   private static final long MAX_VOCABULARY_BYTES = 64L << 20;
+  private static final int MAX_TOKEN = 1 << 16;
 
   /** bilm-tf passes over this line of old vocabularies. */
   private static final String NO_TOKEN = "!!!MAXTERMID";
@@ -44,11 +45,12 @@ public final class TokenEmbeddings implements AutoCloseable {
   private TokenEmbeddings(Path vocabulary, Path embeddings, DataFile data, ModelOptions options) {
     this.source = embeddings.toString();
     this.data = data;
-    this.tokens = readVocabulary(vocabulary);
     this.dim = options.projectionDim();
     HdfFile hdf = AllenNlpReader.guard(source, "an HDF5 file", () -> new HdfFile(data.channel()));
     ContiguousDataset dataset =
         AllenNlpReader.guard(source, "dataset " + DATASET, () -> dataset(hdf));
+    // Of a longer vocabulary no more than shows that it does not fit.
+    this.tokens = readVocabulary(vocabulary, data.size() / (Float.BYTES * (long) dim));
     long[] wanted = {tokens.size(), dim};
     long[] shape = AllenNlpReader.guard(source, "dataset " + DATASET, dataset::getDimensionsAsLong);
     if (!Arrays.equals(wanted, shape)) {
@@ -119,7 +121,8 @@ public final class TokenEmbeddings implements AutoCloseable {
             + (node == null ? "none of that name" : "another form"));
   }
 
-  private static List<String> readVocabulary(Path file) {
+  /** All tokens; of more than {@code most} the first, one too many. */
+  private static List<String> readVocabulary(Path file, long most) {
     List<String> tokens = new ArrayList<>();
     try {
       if (Files.size(file) > MAX_VOCABULARY_BYTES) {
@@ -131,7 +134,7 @@ public final class TokenEmbeddings implements AutoCloseable {
                 + Files.size(file));
       }
       try (BufferedReader lines = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
-        for (String line; (line = lines.readLine()) != null; ) {
+        for (String line; tokens.size() <= most && (line = line(lines, file)) != null; ) {
           if (!line.strip().equals(NO_TOKEN)) {
             tokens.add(line.strip());
           }
@@ -141,6 +144,29 @@ public final class TokenEmbeddings implements AutoCloseable {
       throw new ElmoException(file + ": expected a vocabulary in UTF-8, found " + Json.line(e), e);
     }
     return Collections.unmodifiableList(tokens);
+  }
+
+  /** As {@code readLine}, which would make a line of any length. */
+  private static String line(BufferedReader lines, Path file) throws IOException {
+    StringBuilder line = new StringBuilder();
+    int c = lines.read();
+    if (c < 0) {
+      return null;
+    }
+    for (; c >= 0 && c != '\n' && c != '\r'; c = lines.read()) {
+      if (line.length() == MAX_TOKEN) {
+        throw new ElmoException(
+            file + ": expected lines of at most " + MAX_TOKEN + " characters, found a longer one");
+      }
+      line.append((char) c);
+    }
+    if (c == '\r') {
+      lines.mark(1);
+      if (lines.read() != '\n') {
+        lines.reset();
+      }
+    }
+    return line.toString();
   }
 
   /**

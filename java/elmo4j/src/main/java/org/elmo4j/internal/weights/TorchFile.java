@@ -10,9 +10,12 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -71,6 +74,27 @@ final class TorchFile implements AutoCloseable {
         throw bad(source, "a dict of tensors alone", found + " in it");
       }
       tensors.put(name, tensor);
+    }
+    checkOverlaps();
+  }
+
+  /** Else a small file would hold a model of any size. */
+  private void checkOverlaps() {
+    List<Map.Entry<String, StoredTensor>> sorted = new ArrayList<>(tensors.entrySet());
+    sorted.sort(
+        Map.Entry.comparingByValue(
+            Comparator.comparing((StoredTensor tensor) -> tensor.storage().key())
+                .thenComparingLong(StoredTensor::offset)));
+    for (int i = 1; i < sorted.size(); i++) {
+      StoredTensor before = sorted.get(i - 1).getValue();
+      StoredTensor tensor = sorted.get(i).getValue();
+      if (tensor.storage().equals(before.storage())
+          && before.offset() + TensorShapes.count(before.shape()) > tensor.offset()) {
+        throw bad(
+            source + ": tensor " + Json.brief(sorted.get(i).getKey()),
+            "numbers of its own",
+            "some of " + Json.brief(sorted.get(i - 1).getKey()));
+      }
     }
   }
 
@@ -189,6 +213,7 @@ final class TorchFile implements AutoCloseable {
       }
       Pickle pickle = new Pickle(ByteBuffer.wrap(bytes(zip, entry, Pickle.MAX_BYTES)), source);
       Object dict = pickle.read();
+      long total = 0;
       for (Storage storage : pickle.storages().values()) {
         ZipEntry stored = zip.getEntry(folder + "data/" + storage.key());
         long size = storage.count() * storage.dtype().bytes();
@@ -200,6 +225,10 @@ final class TorchFile implements AutoCloseable {
               source,
               size + " bytes stored raw as " + Json.brief("data/" + storage.key()),
               stored == null ? "none" : "another size or method");
+        }
+        total += size;
+        if (total > Files.size(path)) { // The directory states sizes, and may lie.
+          throw bad(source, "storages within its " + Files.size(path) + " bytes", "larger ones");
         }
       }
       Storages storages =
