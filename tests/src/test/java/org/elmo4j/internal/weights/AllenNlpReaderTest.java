@@ -184,7 +184,7 @@ class AllenNlpReaderTest {
     tensors.remove("char_embed");
     tensors.put("char_embed/x", new float[1]);
     assertContains(
-        "tensor char_embed: expected a dataset, found GROUP",
+        "tensor char_embed: expected a dataset, found a group",
         failure(() -> open(TinyModel.options(2), tensors)));
   }
 
