@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assumptions.abort;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.List;
+import org.elmo4j.internal.devices.Devices;
 
 /** The CUDA devices that tests run on: real ones, or the emulated ones of the build. */
 public final class Cuda {
@@ -18,7 +19,7 @@ public final class Cuda {
    */
   public static Device device() {
     try {
-      return Device.cuda();
+      return Devices.resolve(Device.cuda());
     } catch (ElmoException e) {
       if ("cuda".equals(System.getProperty("elmo4j.require"))) {
         fail(e.getMessage());
@@ -30,7 +31,7 @@ public final class Cuda {
   /** Two of them; where there are fewer the test is skipped. */
   public static List<Device> two() {
     device();
-    List<Device> all = Device.parseAll("cuda:all");
+    List<Device> all = Devices.resolve(List.of(Device.allCuda()));
     assumeTrue(all.size() >= 2, "expected two CUDA devices, found one");
     return all.subList(0, 2);
   }

@@ -60,7 +60,7 @@ class CudaPrecisionTest {
       System.setProperty("elmo4j.cuda.products", "mma");
       layersOfHalfPrecisionStayClose(golden);
       System.setProperty("elmo4j.cuda.products", "fma");
-      ElmoModel.Builder builder = ElmoModel.builder().path(golden.folder()).device(Cuda.device());
+      ElmoModelBuilder builder = ElmoModel.builder().path(golden.folder()).device(Cuda.device());
       ElmoException e = assertThrows(ElmoException.class, builder::load);
       assertEquals("elmo4j.cuda.products: expected wgmma or mma, found \"fma\"", e.getMessage());
     } finally {

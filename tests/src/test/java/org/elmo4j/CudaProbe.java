@@ -5,6 +5,7 @@ package org.elmo4j;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.elmo4j.internal.devices.Devices;
 
 /** Run in a process of its own by {@link DeviceTest}: what of CUDA is in memory, and when. */
 final class CudaProbe {
@@ -20,11 +21,11 @@ final class CudaProbe {
         .forEach(line -> System.out.println("early " + line));
     for (int i = 0; i < 2; i++) {
       try {
-        System.out.println("device " + Device.cuda());
+        System.out.println("device " + Devices.resolve(Device.cuda()));
       } catch (ElmoException e) {
         System.out.println("reason " + e.getMessage());
       }
     }
-    System.out.println("auto " + Device.auto());
+    System.out.println("auto " + Devices.resolve(Device.auto()));
   }
 }

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.elmo4j.internal.backend.cuda.CudaBackend;
+import org.elmo4j.internal.devices.Devices;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -117,18 +118,22 @@ class DeviceTest {
     for (String names : List.of("cpu,", "", "cpu,tpu", "cpu cpu")) {
       assertThrows(ElmoException.class, () -> Device.parseAll(names), names);
     }
-    ElmoException e = assertThrows(ElmoException.class, () -> Device.parseAll("cpu,cuda:999"));
-    assertTrue(e.getMessage().startsWith("device cuda:999: expected "), e.getMessage());
+    assertEquals(
+        List.of(Device.cpu(), Device.cuda(999), Device.allCuda()),
+        Device.parseAll("cpu,cuda:999,cuda:all"));
+    assertEquals("cuda:all", Device.allCuda().toString());
   }
 
   @Test
   void allCudaDevicesAreThoseThatCanBeUsedOrTheReasonWhyNoneCan() {
     try {
-      List<Device> all = Device.parseAll("cuda:all");
+      List<Device> all = Devices.resolve(List.of(Device.allCuda()));
       assertEquals(Device.cuda(all.get(0).index()), all.get(0));
       assertEquals(all.size(), all.stream().distinct().count());
     } catch (ElmoException e) {
-      assertEquals(e.getMessage(), assertThrows(ElmoException.class, Device::cuda).getMessage());
+      assertEquals(
+          e.getMessage(),
+          assertThrows(ElmoException.class, () -> Devices.resolve(Device.cuda())).getMessage());
     }
   }
 
@@ -152,7 +157,8 @@ class DeviceTest {
 
   @Test
   void aDeviceThatIsNotThereIsRefused() {
-    ElmoException e = assertThrows(ElmoException.class, () -> Device.parse("cuda:999"));
+    ElmoModelBuilder builder = ElmoModel.builder().miniEnglish().device(Device.parse("cuda:999"));
+    ElmoException e = assertThrows(ElmoException.class, builder::load);
     assertTrue(e.getMessage().startsWith("device cuda:999: expected "), e.getMessage());
     assertThrows(ElmoException.class, () -> Device.cuda(-1));
   }

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import org.elmo4j.internal.devices.Devices;
 import org.elmo4j.internal.weights.RandomWeights;
 import org.elmo4j.oracle.ElmoOracle;
 import org.elmo4j.oracle.GoldenCase;
@@ -555,7 +556,7 @@ class ElmoModelTest {
   void aModelTellsItsStructure() {
     try (ElmoModel model = Models.random(Models.TINY, 1)) {
       assertEquals(Models.TINY, model.options());
-      assertEquals(Device.auto(), model.device());
+      assertEquals(Devices.resolve(Device.auto()), model.device());
       assertArrayEquals(new float[] {-0.4f, 0.1f, 0.6f}, model.mix().weights(), 1e-7f);
       assertEquals(1.25f, model.mix().gamma());
       assertEquals(5, model.dim(Layer.WORD_EMB));

@@ -57,7 +57,7 @@ final class Models {
     return builder(options, seed).threads(threads).load();
   }
 
-  private static ElmoModel.Builder builder(ModelOptions options, long seed) {
+  private static ElmoModelBuilder builder(ModelOptions options, long seed) {
     return ElmoModel.builder().weights(new RandomWeights(options, seed)).mix(mix(options));
   }
 

@@ -11,6 +11,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.elmo4j.ScalarMix.LayerNorm;
+import org.elmo4j.internal.weights.MixJson;
+import org.elmo4j.weights.WeightStores;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,8 +26,8 @@ class ScalarMixTest {
     Path file = folder.resolve("mix.json");
     for (LayerNorm norm : LayerNorm.values()) {
       ScalarMix mix = new ScalarMix(new float[] {0.1f, -3e-7f, 12345.678f}, 0.3f, norm);
-      mix.save(file);
-      assertEquals(mix, ScalarMix.load(file));
+      WeightStores.write(mix, file);
+      assertEquals(mix, WeightStores.mix(file));
     }
   }
 
@@ -33,7 +35,7 @@ class ScalarMixTest {
   void whatAFileLeavesOutHasItsDefault() {
     assertEquals(
         new ScalarMix(new float[] {1, 2}, 1),
-        ScalarMix.parse("{\"format\": \"elmo4j-mix\", \"weights\": [1, 2]}", "here"));
+        MixJson.parse("{\"format\": \"elmo4j-mix\", \"weights\": [1, 2]}", "here"));
   }
 
   @ParameterizedTest
@@ -51,7 +53,7 @@ class ScalarMixTest {
       })
   void whatIsNoMixIsRefused(String text) throws IOException {
     Path file = Files.writeString(folder.resolve("mix.json"), text);
-    ElmoException e = assertThrows(ElmoException.class, () -> ScalarMix.load(file));
+    ElmoException e = assertThrows(ElmoException.class, () -> WeightStores.mix(file));
     assertTrue(e.getMessage().startsWith(file.toString()), e.getMessage());
     assertEquals(1, e.getMessage().lines().count());
   }

@@ -38,7 +38,7 @@ class WordCacheTest {
 
   @TempDir Path folder;
 
-  private static ElmoModel.Builder builder() {
+  private static ElmoModelBuilder builder() {
     return ElmoModel.builder().weights(new RandomWeights(Models.SMALL, 3));
   }
 

@@ -5,16 +5,17 @@ package org.elmo4j;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
-import org.elmo4j.internal.backend.cuda.CudaDevices;
 
-/** Where a model lives and runs. Immutable; any thread may use it. */
+/**
+ * Where a model is to run. A name and no more: whether such a device is there is found out when a
+ * model is loaded onto it. Immutable; any thread may use it.
+ */
 public final class Device {
-  /** Names what {@link #auto} is, in place of the best that is there. */
-  private static final String AUTO = "elmo4j.device";
-
-  private static final String EXPECTED = "device: expected auto, cpu, cuda or cuda:N, found \"";
+  private static final String EXPECTED =
+      "device: expected auto, cpu, cuda, cuda:N or cuda:all, found \"";
+  private static final Device AUTO = new Device("auto", 0);
   private static final Device CPU = new Device("cpu", 0);
+  private static final Device ALL_CUDA = new Device("cuda", -1);
 
   private final String kind;
   private final int index;
@@ -35,103 +36,96 @@ public final class Device {
   }
 
   /**
-   * A CUDA device, by the number that CUDA gives it. The first use of this method loads the driver
-   * and CUDA's libraries into the process, where they are there.
+   * A CUDA device, by the number that CUDA gives it.
    *
-   * @throws ElmoException if it cannot be used, and why: there is no driver, it is too old, there
-   *     is no such device, this build has no kernels or none for that device
+   * @throws ElmoException if the number is negative
    */
   public static Device cuda(int index) {
-    CudaDevices.require(index);
+    if (index < 0) {
+      throw new ElmoException("device cuda: expected a number of 0 or more, found " + index);
+    }
     return new Device("cuda", index);
   }
 
   /**
-   * The fastest device of this machine that elmo4j can use: the first CUDA device, or else the CPU.
-   * The system property {@code elmo4j.device} names another, as {@link #parse} reads it.
+   * The fastest device of the machine that loads the model: its first CUDA device that can be used,
+   * or else the CPU. The system property {@code elmo4j.device} names another, as {@link #parse}
+   * reads it. {@link ElmoModel#device} tells which it was.
    */
   public static Device auto() {
-    String name = System.getProperty(AUTO, "auto");
-    if (!name.equalsIgnoreCase("auto")) {
-      return parse(name);
-    }
-    return CudaDevices.problem(0) == null ? cuda() : CPU;
+    return AUTO;
+  }
+
+  /** Every CUDA device that can be used, for {@link ElmoModelBuilder#devices}. */
+  public static Device allCuda() {
+    return ALL_CUDA;
   }
 
   /**
-   * Reads {@code auto}, {@code cpu}, {@code cuda} or {@code cuda:1}.
+   * Reads {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:1} or {@code cuda:all}.
    *
-   * @throws ElmoException if the name is another, or as {@link #cuda(int)}
+   * @throws ElmoException if the name is another
    */
   public static Device parse(String name) {
-    String lower = name.toLowerCase(Locale.ROOT);
-    switch (lower) {
-      case "auto":
-        return auto();
-      case "cpu":
-        return cpu();
-      case "cuda":
-        return cuda();
-      default:
-        if (!isName(name)) {
-          throw new ElmoException(EXPECTED + name + "\"");
-        }
-        return cuda(Integer.parseInt(lower.substring("cuda:".length())));
+    if (!isName(name)) {
+      throw new ElmoException(EXPECTED + name + "\"");
     }
+    String lower = name.toLowerCase(Locale.ROOT);
+    return switch (lower) {
+      case "auto" -> AUTO;
+      case "cpu" -> CPU;
+      case "cuda" -> cuda(0);
+      case "cuda:all" -> ALL_CUDA;
+      default -> cuda(Integer.parseInt(lower.substring("cuda:".length())));
+    };
   }
 
   /**
-   * Reads one or several for {@link ElmoModel.Builder#devices}: names as {@link #parse} takes them,
-   * with commas between; {@code cuda:all} is every CUDA device that can be used.
+   * Reads one or several for {@link ElmoModelBuilder#devices}: names as {@link #parse} takes them,
+   * with commas between.
    *
-   * @throws ElmoException as {@link #parse}; for {@code cuda:all} if there is none
+   * @throws ElmoException as {@link #parse}
    */
   public static List<Device> parseAll(String names) {
     List<Device> devices = new ArrayList<>();
     for (String name : names.split(",", -1)) {
-      if (name.equalsIgnoreCase("cuda:all")) {
-        CudaDevices.usable().forEach(index -> devices.add(cuda(index)));
-      } else {
-        devices.add(parse(name));
-      }
+      devices.add(parse(name));
     }
     return devices;
   }
 
-  /** Whether {@link #parse} knows such a name, wherever that device may be. */
+  /** Whether {@link #parse} knows such a name. */
   public static boolean isName(String name) {
-    return name.toLowerCase(Locale.ROOT).matches("auto|cpu|cuda(:[0-9]{1,4})?");
+    return name.toLowerCase(Locale.ROOT).matches("auto|cpu|cuda(:[0-9]{1,4}|:all)?");
   }
 
-  /** {@code cpu} or {@code cuda}. */
+  /** {@code auto}, {@code cpu} or {@code cuda}. */
   public String kind() {
     return kind;
   }
 
-  /** Whether it is a CUDA device. */
+  /** Whether it is a CUDA device, or all of them. */
   public boolean isCuda() {
     return kind.equals("cuda");
   }
 
-  /** The device's number among those of its kind, from 0. */
+  /** The device's number among those of its kind, from 0; -1 for {@link #allCuda}. */
   public int index() {
     return index;
   }
 
   @Override
   public boolean equals(Object other) {
-    return other instanceof Device
-        && ((Device) other).kind.equals(kind)
-        && ((Device) other).index == index;
+    return other instanceof Device device && device.kind.equals(kind) && device.index == index;
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(kind, index);
+    return 31 * kind.hashCode() + index;
   }
 
   @Override
   public String toString() {
-    return index == 0 ? kind : kind + ":" + index;
+    return index == 0 ? kind : kind + ":" + (index < 0 ? "all" : index);
   }
 }

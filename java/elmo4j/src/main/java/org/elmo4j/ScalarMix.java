@@ -2,28 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
-import java.util.Set;
-import org.elmo4j.internal.files.AtomicFile;
-import org.elmo4j.internal.files.Json;
 
 /**
  * The weights of the sum over layers that makes one {@code elmo} output: {@code gamma * sum_k
  * softmax(w)_k * layer_k}, layer 0 being the token representation twice over (Peters et al. 2018,
- * equation 1). {@link org.elmo4j.train.MixTrainer} learns them. Immutable; any thread may use it.
- *
- * <p>A file of it is JSON: {@code {"format": "elmo4j-mix", "weights": [0.1, 0.5, -0.3], "gamma":
- * 1.2, "layer_norm": "none"}}; {@code gamma} (1) and {@code layer_norm} may be missing.
+ * equation 1). {@link org.elmo4j.train.MixTrainer} learns them; {@link
+ * org.elmo4j.weights.WeightStores} reads and writes files of them. Immutable; any thread may use
+ * it.
  */
 public final class ScalarMix {
   /**
@@ -59,7 +46,7 @@ public final class ScalarMix {
         }
       }
       throw new ElmoException(
-          "layer norm: expected none, bilm-tf or allennlp, found " + Json.brief(name));
+          "layer norm: expected none, bilm-tf or allennlp, found \"" + name + "\"");
     }
   }
 
@@ -113,86 +100,13 @@ public final class ScalarMix {
     return new ScalarMix(new float[layers], 1);
   }
 
-  /**
-   * Reads a file.
-   *
-   * @throws ElmoException if it cannot be read or is no mix
-   */
-  public static ScalarMix load(Path file) {
-    try {
-      return parse(Files.readString(file), file.toString());
-    } catch (IOException e) {
-      throw new ElmoException(file + ": expected a file, found " + Json.line(e), e);
-    }
-  }
-
-  /**
-   * Reads what {@link #toJson} gave.
-   *
-   * @param source where it comes from, for messages
-   * @throws ElmoException if it is no mix
-   */
-  public static ScalarMix parse(String text, String source) {
-    JsonNode json = Json.parse(text, source);
-    JsonNode list = json.path("weights");
-    JsonNode factor = json.path("gamma");
-    JsonNode norm = json.path("layer_norm");
-    Set<String> known = Set.of("format", "weights", "gamma", "layer_norm");
-    boolean good =
-        json.path("format").asText().equals("elmo4j-mix")
-            && list.isArray()
-            && (factor.isNumber() || factor.isMissingNode())
-            && (norm.isTextual() || norm.isMissingNode())
-            && json.properties().stream().allMatch(field -> known.contains(field.getKey()));
-    float[] values = new float[list.size()];
-    for (int k = 0; good && k < values.length; k++) {
-      good = list.get(k).isNumber();
-      values[k] = list.get(k).floatValue();
-    }
-    if (!good) {
-      throw new ElmoException(
-          source
-              + ": expected format elmo4j-mix, a list of numbers as weights, gamma and layer_norm,"
-              + " found "
-              + Json.brief(json));
-    }
-    try {
-      return new ScalarMix(
-          values,
-          factor.isNumber() ? factor.floatValue() : 1,
-          norm.isTextual() ? LayerNorm.parse(norm.textValue()) : LayerNorm.NONE);
-    } catch (ElmoException e) {
-      throw new ElmoException(source + ": " + e.getMessage(), e);
-    }
-  }
-
-  /** Its form in files. */
-  public String toJson() {
-    ObjectNode json = JsonNodeFactory.instance.objectNode().put("format", "elmo4j-mix");
-    ArrayNode list = json.putArray("weights");
-    for (float w : weights) {
-      list.add(w);
-    }
-    return json.put("gamma", gamma).put("layer_norm", layerNorm.toString()).toPrettyString();
-  }
-
-  /**
-   * Writes a file, which appears whole or not at all.
-   *
-   * @throws ElmoException if it cannot be written
-   */
-  public void save(Path file) {
-    byte[] json = (toJson() + "\n").getBytes(StandardCharsets.UTF_8);
-    AtomicFile.write(file, channel -> AtomicFile.writeAll(channel, ByteBuffer.wrap(json)));
-  }
-
   /** The weights before the softmax, a copy. */
   public float[] weights() {
     return weights.clone();
   }
 
   /** How many layers it mixes. */
-  int layers() {
+  public int layers() {
     return weights.length;
   }
 

@@ -19,6 +19,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.elmo4j.ElmoModel;
+import org.elmo4j.ElmoModelBuilder;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.internal.text.TextSplitter;
@@ -69,7 +70,7 @@ public class EmbedBenchmark {
   /** Loads the model and the text, and fills the word cache. */
   @Setup
   public void setUp() throws IOException {
-    ElmoModel.Builder builder = ElmoModel.builder().wordCacheBytes(wordCacheBytes);
+    ElmoModelBuilder builder = ElmoModel.builder().wordCacheBytes(wordCacheBytes);
     elmo = (model.isEmpty() ? builder.miniEnglish() : builder.path(Path.of(model))).load();
     try (BufferedReader lines =
         new BufferedReader(

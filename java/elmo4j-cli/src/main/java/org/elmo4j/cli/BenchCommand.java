@@ -30,6 +30,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
+import org.elmo4j.ElmoModelBuilder;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.Precision;
@@ -206,13 +207,13 @@ final class BenchCommand implements Callable<Integer> {
     return sentences;
   }
 
-  private ElmoModel.Builder builder(Path made) {
-    ElmoModel.Builder builder = modelChoice.builder();
+  private ElmoModelBuilder builder(Path made) {
+    ElmoModelBuilder builder = modelChoice.builder();
     return made == null ? builder : builder.path(made.resolve(RandomModelCommand.FILE));
   }
 
   private ElmoModel load(Path made) {
-    ElmoModel.Builder builder = builder(made);
+    ElmoModelBuilder builder = builder(made);
     long before = System.nanoTime();
     ElmoModel model = builder.load();
     add(Figure.LOAD, seconds(before));

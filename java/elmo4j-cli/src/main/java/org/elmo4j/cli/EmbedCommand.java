@@ -18,6 +18,7 @@ import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.internal.text.TextSplitter;
+import org.elmo4j.weights.WeightStores;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -207,7 +208,7 @@ final class EmbedCommand implements Callable<Integer> {
 
   private ScalarMix mix() {
     if (mixFile != null) {
-      return ScalarMix.load(mixFile);
+      return WeightStores.mix(mixFile);
     }
     return mixWeights == null ? null : new ScalarMix(mixWeights, gamma == null ? 1 : gamma);
   }

@@ -11,7 +11,7 @@ import org.elmo4j.Device;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Layer;
 import org.elmo4j.internal.backend.cpu.CpuBackend;
-import org.elmo4j.internal.backend.cuda.CudaDevices;
+import org.elmo4j.internal.devices.Devices;
 import org.elmo4j.weights.ModelOptions;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -119,6 +119,6 @@ final class InfoCommand implements Callable<Integer> {
         "%s, %d processors",
         CpuBackend.describe(),
         Runtime.getRuntime().availableProcessors());
-    CudaDevices.describe().forEach(text -> line(out, "cuda", "%s", text));
+    Devices.describeCuda().forEach(text -> line(out, "cuda", "%s", text));
   }
 }

@@ -9,6 +9,7 @@ import java.util.Optional;
 import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
+import org.elmo4j.ElmoModelBuilder;
 import org.elmo4j.Precision;
 import org.elmo4j.hub.ModelEntry;
 import org.elmo4j.hub.ModelHub;
@@ -134,7 +135,7 @@ final class ModelChoice {
   }
 
   /** All choices, for more of them. */
-  ElmoModel.Builder builder() {
+  ElmoModelBuilder builder() {
     if (model != null
         && named().isEmpty()
         && !Files.exists(Path.of(model))
@@ -144,7 +145,7 @@ final class ModelChoice {
               + ": expected a model's name, folder or file, found none (elmo models lists the"
               + " names)");
     }
-    ElmoModel.Builder builder = ElmoModel.builder().devices(Device.parseAll(device));
+    ElmoModelBuilder builder = ElmoModel.builder().devices(Device.parseAll(device));
     if (precision != null) {
       builder.precision(Precision.parse(precision));
     }

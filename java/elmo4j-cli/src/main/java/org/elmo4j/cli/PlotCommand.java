@@ -18,6 +18,7 @@ import org.elmo4j.ScalarMix;
 import org.elmo4j.ScalarMix.LayerNorm;
 import org.elmo4j.internal.files.AtomicFile;
 import org.elmo4j.internal.text.TextSplitter;
+import org.elmo4j.weights.WeightStores;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -111,7 +112,7 @@ final class PlotCommand implements Callable<Integer> {
     if (layer.kind() == Layer.Kind.MEAN) {
       throw usage("--layer: expected a layer with a vector a token, found " + layerName);
     }
-    ScalarMix mix = mixFile == null ? null : ScalarMix.load(mixFile);
+    ScalarMix mix = mixFile == null ? null : WeightStores.mix(mixFile);
     Figure figure = new Figure();
     try (AtomicFile file = AtomicFile.create(output)) {
       if (mix != null) {

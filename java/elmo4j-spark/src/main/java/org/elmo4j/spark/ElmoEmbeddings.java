@@ -45,6 +45,7 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.Layer;
 import org.elmo4j.Precision;
 import org.elmo4j.ScalarMix;
+import org.elmo4j.internal.weights.MixJson;
 import org.elmo4j.weights.WeightStore;
 
 /**
@@ -500,7 +501,7 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
     Path file = new Path(path);
     try (InputStream in = file.getFileSystem(ModelFiles.configuration()).open(file)) {
       String json = new String(in.readAllBytes(), StandardCharsets.UTF_8);
-      return setScalarMix(ScalarMix.parse(json, path), path);
+      return setScalarMix(MixJson.parse(json, path), path);
     } catch (IOException e) {
       throw new ElmoException(path + ": expected a readable mix, found " + e, e);
     }

@@ -22,6 +22,7 @@ import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Layer;
+import org.elmo4j.internal.devices.Devices;
 
 /** Adds the output columns to the rows of a partition, in order. */
 final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
@@ -123,7 +124,7 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
     private ElmoModel model() {
       if (lease == null) {
         try {
-          boolean cuda = plan.device().equals("auto") && Device.auto().isCuda();
+          boolean cuda = plan.device().equals("auto") && Devices.resolve(Device.auto()).isCuda();
           String device = TaskResources.device(plan.device(), gpus, cuda);
           lease =
               SharedModels.acquire(

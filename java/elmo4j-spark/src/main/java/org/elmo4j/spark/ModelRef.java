@@ -19,6 +19,7 @@ import org.apache.spark.SparkFiles;
 import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
+import org.elmo4j.ElmoModelBuilder;
 import org.elmo4j.Precision;
 
 /**
@@ -66,7 +67,7 @@ record ModelRef(Kind kind, String place) implements Serializable {
    */
   ElmoModel open(Device device, Precision precision, int threads) {
     try {
-      ElmoModel.Builder builder =
+      ElmoModelBuilder builder =
           ElmoModel.builder().device(device).precision(precision).threads(threads);
       switch (kind) {
         case BOX -> builder.miniEnglish();

@@ -33,6 +33,7 @@ import org.elmo4j.Layer;
 import org.elmo4j.Precision;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.internal.text.TextSplitter;
+import org.elmo4j.weights.WeightStores;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -153,7 +154,7 @@ class PlainColumnsTest {
     Path file = folder.resolve("mix.json");
     List<List<String>> sentences = Spark.sentences(3);
     ScalarMix mix = new ScalarMix(new float[] {0.5f, -1, 2}, 0.7f);
-    mix.save(file);
+    WeightStores.write(mix, file);
     List<float[][]> expected = Spark.expected(sentences, Layer.elmo(mix));
     ElmoEmbeddings stage = stage().setScalarMix(file.toString());
     List<Row> rows = byId(stage.transform(Spark.tokens(session, 1, sentences)));
@@ -163,7 +164,7 @@ class PlainColumnsTest {
 
     Files.writeString(file, "{\"weights\": [0.5, -1, 2], \"gamma\": 0.7}");
     refusedMix(file, "expected format elmo4j-mix");
-    new ScalarMix(new float[3], 1, ScalarMix.LayerNorm.ALLENNLP).save(file);
+    WeightStores.write(new ScalarMix(new float[3], 1, ScalarMix.LayerNorm.ALLENNLP), file);
     refusedMix(file, "expected a mix without layer norm, found layer norm allennlp");
     refusedMix(folder.resolve("none.json"), "expected a readable mix, found ");
     Exception two =

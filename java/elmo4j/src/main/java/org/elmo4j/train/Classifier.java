@@ -28,6 +28,7 @@ import org.elmo4j.ScalarMix;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.files.AtomicFile;
 import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.weights.MixJson;
 import org.elmo4j.internal.weights.TensorFile;
 import org.elmo4j.train.LabeledData.Task;
 
@@ -243,7 +244,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
         Files.createDirectory(fresh);
         byte[] json = (toJson().toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8);
         TensorFile.write(fresh.resolve("weights.safetensors"), tensors());
-        mix.save(fresh.resolve("mix.json"));
+        MixJson.write(mix, fresh.resolve("mix.json"));
         AtomicFile.write(
             fresh.resolve("model.json"),
             channel -> AtomicFile.writeAll(channel, ByteBuffer.wrap(json)));
@@ -370,7 +371,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
       System.arraycopy(tensor.values(), 0, parameters, at, tensor.values().length);
       at += tensor.values().length;
     }
-    ScalarMix mix = ScalarMix.load(folder.resolve("mix.json"));
+    ScalarMix mix = MixJson.read(folder.resolve("mix.json"));
     return of(
         task.equals("tokens") ? Task.TOKENS : Task.SENTENCES,
         new Parts(

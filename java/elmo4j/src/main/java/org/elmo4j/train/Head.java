@@ -4,7 +4,7 @@ package org.elmo4j.train;
 
 import java.util.Random;
 import org.bytedeco.javacpp.FloatPointer;
-import org.elmo4j.internal.backend.cpu.CpuKernels;
+import org.elmo4j.internal.kernels.CpuKernels;
 
 /**
  * What turns vectors into scores of classes: {@code x W + b}, or with a hidden layer {@code relu(x

@@ -10,8 +10,8 @@ import org.bytedeco.javacpp.Pointer;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.ScalarMix.LayerNorm;
 import org.elmo4j.internal.backend.NativeMemory;
-import org.elmo4j.internal.backend.cpu.CpuKernels;
 import org.elmo4j.internal.backend.cpu.CpuMix;
+import org.elmo4j.internal.kernels.CpuKernels;
 
 /**
  * A mix of layers, dropout, and a head, learned together: parameters, passes and optimizer. For one

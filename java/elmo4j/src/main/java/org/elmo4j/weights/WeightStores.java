@@ -3,6 +3,8 @@
 package org.elmo4j.weights;
 
 import java.nio.file.Path;
+import org.elmo4j.ScalarMix;
+import org.elmo4j.internal.weights.MixJson;
 import org.elmo4j.internal.weights.ModelFormats;
 import org.elmo4j.internal.weights.OptionsJson;
 
@@ -61,5 +63,25 @@ public final class WeightStores {
    */
   public static ModelOptions options(Path file) {
     return OptionsJson.parse(file);
+  }
+
+  /**
+   * Reads a mix of layers from a file that {@link #write} wrote: {@code {"format": "elmo4j-mix",
+   * "weights": [0.1, 0.5, -0.3], "gamma": 1.2, "layer_norm": "none"}}; {@code gamma} (1) and {@code
+   * layer_norm} may be missing.
+   *
+   * @throws org.elmo4j.ElmoException if it cannot be read or is no mix
+   */
+  public static ScalarMix mix(Path file) {
+    return MixJson.read(file);
+  }
+
+  /**
+   * Writes a mix of layers to a file, which appears whole or not at all.
+   *
+   * @throws org.elmo4j.ElmoException if it cannot be written
+   */
+  public static void write(ScalarMix mix, Path file) {
+    MixJson.write(mix, file);
   }
 }

@@ -3,6 +3,7 @@
 package org.elmo4j.internal.backend;
 
 import java.util.List;
+import java.util.Map;
 import org.elmo4j.Device;
 import org.elmo4j.Precision;
 
@@ -108,12 +109,9 @@ public interface Backend extends AutoCloseable {
     return null;
   }
 
-  /**
-   * Layers and directions that cuDNN ran over all steps in one call, and those that it had to run
-   * one step a call for the projection's clip; zeros where it runs none.
-   */
-  default long[] biLmRuns() {
-    return new long[2];
+  /** What the device counts of its own: {@link org.elmo4j.Statistics#deviceCounts}. */
+  default Map<String, Long> counts() {
+    return Map.of();
   }
 
   @Override

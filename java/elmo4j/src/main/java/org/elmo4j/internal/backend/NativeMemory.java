@@ -10,7 +10,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.Pointer;
 import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
-import org.elmo4j.internal.backend.cpu.CpuKernels;
+import org.elmo4j.internal.kernels.CpuKernels;
 
 /**
  * Memory of the host. A buffer handed out by {@link #floats} that is still reachable puts the free

@@ -4,7 +4,7 @@ package org.elmo4j.internal.backend;
 
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
-import org.elmo4j.internal.backend.cpu.CpuKernels;
+import org.elmo4j.internal.kernels.CpuKernels;
 import org.elmo4j.internal.model.ModelWeights;
 import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.internal.model.TensorShapes;

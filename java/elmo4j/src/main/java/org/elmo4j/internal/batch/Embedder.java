@@ -421,22 +421,21 @@ public final class Embedder implements AutoCloseable {
 
   /** What was done so far. */
   public Statistics statistics() {
-    long[] runs = backend.biLmRuns();
-    return new Statistics(
-        calls.sum(),
-        sentenceCount.sum(),
-        tokens.sum(),
-        batchCount.sum(),
-        wordsComputed.sum(),
-        hits.sum(),
-        misses.sum(),
-        cache.size(),
-        Duration.ofNanos(wordNanos.sum()),
-        Duration.ofNanos(biLmNanos.sum()),
-        workspacePeak.get(),
-        Memory.liveBytes(),
-        runs[0],
-        runs[1]);
+    return new Statistics.Builder()
+        .calls(calls.sum())
+        .sentences(sentenceCount.sum())
+        .tokens(tokens.sum())
+        .batches(batchCount.sum())
+        .wordsComputed(wordsComputed.sum())
+        .wordHits(hits.sum())
+        .wordMisses(misses.sum())
+        .wordsCached(cache.size())
+        .wordTime(Duration.ofNanos(wordNanos.sum()))
+        .biLmTime(Duration.ofNanos(biLmNanos.sum()))
+        .peakWorkspaceBytes(workspacePeak.get())
+        .nativeBytes(Memory.liveBytes())
+        .deviceCounts(backend.counts())
+        .build();
   }
 
   /** Frees the word cache and closes the backend. No call may be under way. */

@@ -25,6 +25,7 @@ import org.elmo4j.Device;
 import org.elmo4j.ElmoDeviceException;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
+import org.elmo4j.ElmoModelBuilder;
 import org.elmo4j.ElmoSession;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
@@ -59,7 +60,7 @@ class SeveralCudaDevicesTest {
     }
   }
 
-  private ElmoModel.Builder builder() {
+  private ElmoModelBuilder builder() {
     return ElmoModel.builder().path(GOLDEN.folder()).devices(devices);
   }
 

@@ -17,6 +17,7 @@ import org.elmo4j.internal.backend.LstmState;
 import org.elmo4j.internal.backend.Memory;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.backend.Output;
+import org.elmo4j.internal.kernels.CpuKernels;
 import org.elmo4j.internal.model.ModelWeights;
 import org.elmo4j.weights.ModelOptions;
 

@@ -13,6 +13,7 @@ import org.elmo4j.internal.backend.LstmState;
 import org.elmo4j.internal.backend.Memory;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.backend.Output;
+import org.elmo4j.internal.kernels.CpuKernels;
 
 /** A batch while it is computed: its plan in native memory, and the outputs of its layers. */
 final class CpuBatchRun implements AutoCloseable {

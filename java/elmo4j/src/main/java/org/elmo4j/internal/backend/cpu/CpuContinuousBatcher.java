@@ -21,6 +21,7 @@ import org.elmo4j.internal.backend.ContinuousBatcher;
 import org.elmo4j.internal.backend.Memory;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.backend.Output;
+import org.elmo4j.internal.kernels.CpuKernels;
 import org.elmo4j.weights.ModelOptions;
 
 /**

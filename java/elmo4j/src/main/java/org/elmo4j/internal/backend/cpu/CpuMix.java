@@ -9,6 +9,7 @@ import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Loader;
 import org.elmo4j.internal.backend.NativeMemory;
+import org.elmo4j.internal.kernels.CpuKernels;
 
 /**
  * Sums of layers over rows that one chooses, with the optional layer norm, and their gradients

@@ -12,6 +12,7 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.Precision;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.backend.WeightReader;
+import org.elmo4j.internal.kernels.CpuKernels;
 import org.elmo4j.internal.model.ModelWeights;
 import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.weights.ModelOptions;

@@ -4,6 +4,7 @@ package org.elmo4j.internal.backend.cpu;
 
 import java.util.Locale;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.kernels.CpuKernels;
 
 /** The instruction sets that the kernels are compiled for. */
 final class Isa {

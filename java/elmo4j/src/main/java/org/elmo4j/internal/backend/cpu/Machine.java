@@ -5,6 +5,7 @@ package org.elmo4j.internal.backend.cpu;
 import java.util.function.IntConsumer;
 import org.bytedeco.javacpp.Pointer;
 import org.elmo4j.internal.backend.NativeMemory;
+import org.elmo4j.internal.kernels.CpuKernels;
 
 /**
  * What this machine can do, measured: the limits that the forward pass is compared with. Each call

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.internal.backend.cuda;
 
+import java.util.Map;
+
 /** A way to run the layers of the biLM on a device. Any number of threads may use it. */
 interface BiLm extends AutoCloseable {
   /** Bytes of {@link Run#workspace} for a batch. */
@@ -37,14 +39,9 @@ interface BiLm extends AutoCloseable {
     return true;
   }
 
-  /** How many layers and directions ran over all steps in one call. */
-  default long wholeRuns() {
-    return 0;
-  }
-
-  /** How many had to run one step a call. */
-  default long stepwiseRuns() {
-    return 0;
+  /** What it counts: {@link org.elmo4j.Statistics#deviceCounts}. */
+  default Map<String, Long> counts() {
+    return Map.of();
   }
 
   @Override

@@ -5,6 +5,7 @@ package org.elmo4j.internal.backend.cuda;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
@@ -23,6 +24,7 @@ import org.elmo4j.internal.backend.Memory;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.backend.Output;
 import org.elmo4j.internal.backend.WeightReader;
+import org.elmo4j.internal.kernels.CudaKernels;
 import org.elmo4j.internal.model.ModelWeights;
 import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.weights.ModelOptions;
@@ -741,8 +743,8 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
-  public long[] biLmRuns() {
-    return new long[] {biLm.wholeRuns(), biLm.stepwiseRuns()};
+  public Map<String, Long> counts() {
+    return biLm.counts();
   }
 
   @Override

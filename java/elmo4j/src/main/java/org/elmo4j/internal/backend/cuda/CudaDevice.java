@@ -12,6 +12,7 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.bytedeco.javacpp.Pointer;
 import org.elmo4j.ElmoDeviceException;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.kernels.CudaKernels;
 
 /**
  * One CUDA device: its streams, its memory, and what its errors mean. All statuses of CUDA come

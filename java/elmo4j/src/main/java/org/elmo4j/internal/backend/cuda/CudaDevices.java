@@ -7,8 +7,9 @@ import java.util.List;
 import java.util.Locale;
 import org.bytedeco.javacpp.Loader;
 import org.elmo4j.ElmoException;
-import org.elmo4j.internal.backend.cpu.CpuKernels;
-import org.elmo4j.internal.backend.cuda.presets.CudaKernelsConfig;
+import org.elmo4j.internal.kernels.CpuKernels;
+import org.elmo4j.internal.kernels.CudaKernels;
+import org.elmo4j.internal.kernels.presets.CudaKernelsConfig;
 
 /**
  * The CUDA devices of this machine, or why there are none. Nothing of CUDA is loaded before the

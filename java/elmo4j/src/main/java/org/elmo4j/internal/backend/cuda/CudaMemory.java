@@ -12,6 +12,7 @@ import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.backend.Memory;
 import org.elmo4j.internal.backend.NativeMemory;
+import org.elmo4j.internal.kernels.CudaKernels;
 
 /**
  * Memory of a CUDA device. It belongs to a stream: what that stream runs may use it, others wait

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.function.Consumer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerPointer;
+import org.elmo4j.internal.kernels.CudaKernels;
 
 /**
  * A CUDA stream: what is put on it runs in order, beside other streams. Those that results belong

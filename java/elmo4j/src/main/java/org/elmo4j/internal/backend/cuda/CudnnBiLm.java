@@ -7,6 +7,7 @@ import static org.bytedeco.cuda.global.cudnn.*;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.LongAdder;
@@ -24,6 +25,7 @@ import org.bytedeco.javacpp.PointerPointer;
 import org.bytedeco.javacpp.SizeTPointer;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.backend.WeightReader;
+import org.elmo4j.internal.kernels.CudaKernels;
 import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.weights.ModelOptions;
 
@@ -263,13 +265,8 @@ final class CudnnBiLm implements BiLm {
   }
 
   @Override
-  public long wholeRuns() {
-    return whole.sum();
-  }
-
-  @Override
-  public long stepwiseRuns() {
-    return stepwise.sum();
+  public Map<String, Long> counts() {
+    return Map.of("cudnn_whole_runs", whole.sum(), "cudnn_stepwise_runs", stepwise.sum());
   }
 
   /** One layer after the other. */

@@ -9,6 +9,7 @@ import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerPointer;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.backend.WeightReader;
+import org.elmo4j.internal.kernels.CudaKernels;
 import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.weights.ModelOptions;
 

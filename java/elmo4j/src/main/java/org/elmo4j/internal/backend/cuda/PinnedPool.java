@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.Map;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
+import org.elmo4j.internal.kernels.CudaKernels;
 
 /**
  * Pinned host memory, through which all copies to and from a device go. Getting it from CUDA takes

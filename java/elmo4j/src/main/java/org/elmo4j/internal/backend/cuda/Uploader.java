@@ -6,6 +6,7 @@ import java.util.List;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.elmo4j.internal.backend.NativeMemory;
+import org.elmo4j.internal.kernels.CudaKernels;
 
 /**
  * Brings weights to a device, in the form that its kernels read, while a model is loaded. What it

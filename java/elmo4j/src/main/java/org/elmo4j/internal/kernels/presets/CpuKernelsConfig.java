@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
-package org.elmo4j.internal.backend.cpu.presets;
+package org.elmo4j.internal.kernels.presets;
 
 import java.util.List;
 import org.bytedeco.javacpp.ClassProperties;
@@ -13,8 +13,8 @@ import org.bytedeco.javacpp.tools.InfoMapper;
 
 /**
  * How JavaCPP maps {@code native/include/elmo4j/kernels.h} to {@code
- * org.elmo4j.internal.backend.cpu.CpuKernels}. The kernels are linked statically into the JNI
- * library; OpenBLAS is loaded from the Bytedeco jar, without its own JNI library.
+ * org.elmo4j.internal.kernels.CpuKernels}. The kernels are linked statically into the JNI library;
+ * OpenBLAS is loaded from the Bytedeco jar, without its own JNI library.
  */
 @Properties(
     // JavaCPP gives these to the linker last one first.
@@ -22,7 +22,7 @@ import org.bytedeco.javacpp.tools.InfoMapper;
         @Platform(
             include = "elmo4j/kernels.h",
             link = {"openblas@.0", "elmo4j_cpu"}),
-    target = "org.elmo4j.internal.backend.cpu.CpuKernels")
+    target = "org.elmo4j.internal.kernels.CpuKernels")
 public class CpuKernelsConfig implements InfoMapper, LoadEnabled {
   @Override
   public void map(InfoMap infoMap) {

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
-package org.elmo4j.internal.backend.cuda.presets;
+package org.elmo4j.internal.kernels.presets;
 
 import org.bytedeco.javacpp.ClassProperties;
 import org.bytedeco.javacpp.LoadEnabled;
@@ -12,9 +12,9 @@ import org.bytedeco.javacpp.tools.InfoMapper;
 
 /**
  * How JavaCPP maps the CUDA half of {@code native/include/elmo4j/kernels.h} to {@code
- * org.elmo4j.internal.backend.cuda.CudaKernels}. The classes are always there; the JNI library is
- * where the build had the CUDA compiler. It loads {@code libelmo4j_cuda.so}, which lies beside it,
- * and that loads CUDA's own runtime.
+ * org.elmo4j.internal.kernels.CudaKernels}. The classes are always there; the JNI library is where
+ * the build had the CUDA compiler. It loads {@code libelmo4j_cuda.so}, which lies beside it, and
+ * that loads CUDA's own runtime.
  */
 @Properties(
     value =
@@ -22,7 +22,7 @@ import org.bytedeco.javacpp.tools.InfoMapper;
             include = "elmo4j/kernels.h",
             define = {"ELMO4J_WITH_CUDA", "ELMO4J_WITHOUT_CPU"},
             link = "elmo4j_cuda"),
-    target = "org.elmo4j.internal.backend.cuda.CudaKernels")
+    target = "org.elmo4j.internal.kernels.CudaKernels")
 public class CudaKernelsConfig implements InfoMapper, LoadEnabled {
   /** A file to load in place of the {@code libelmo4j_cuda.so} beside the JNI library. */
   public static final String LIBRARY = "elmo4j.cuda.library";

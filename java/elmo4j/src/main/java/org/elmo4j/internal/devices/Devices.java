@@ -1,0 +1,83 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.devices;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.elmo4j.Device;
+import org.elmo4j.Precision;
+import org.elmo4j.internal.backend.Backend;
+import org.elmo4j.internal.backend.cpu.CpuBackend;
+import org.elmo4j.internal.backend.cuda.CudaBackend;
+import org.elmo4j.internal.backend.cuda.CudaDevices;
+import org.elmo4j.internal.model.ModelWeights;
+
+/** From devices as callers name them to backends. Any thread may use it. */
+public final class Devices {
+  /** Names what {@link Device#auto} stands for, in place of the fastest that is there. */
+  private static final String AUTO = "elmo4j.device";
+
+  private Devices() {}
+
+  /**
+   * The devices of this machine that others stand for: {@link Device#auto} for the fastest, {@link
+   * Device#allCuda} for every CUDA device that can be used.
+   *
+   * @throws org.elmo4j.ElmoException if one of them cannot be used, and why
+   */
+  public static List<Device> resolve(List<Device> devices) {
+    List<Device> resolved = new ArrayList<>();
+    for (Device device : devices) {
+      if (device.equals(Device.auto())) {
+        resolved.addAll(best());
+      } else if (device.equals(Device.allCuda())) {
+        CudaDevices.usable().forEach(index -> resolved.add(Device.cuda(index)));
+      } else {
+        if (device.isCuda()) {
+          CudaDevices.require(device.index());
+        }
+        resolved.add(device);
+      }
+    }
+    return resolved;
+  }
+
+  /** As {@link #resolve(List)}, of one device that stands for one. */
+  public static Device resolve(Device device) {
+    return resolve(List.of(device)).get(0);
+  }
+
+  private static List<Device> best() {
+    Device named = Device.parse(System.getProperty(AUTO, "auto"));
+    if (!named.equals(Device.auto())) {
+      return resolve(List.of(named));
+    }
+    return List.of(CudaDevices.problem(0) == null ? Device.cuda() : Device.cpu());
+  }
+
+  /**
+   * Loads weights onto a device.
+   *
+   * @param device one that {@link #resolve} gave
+   * @param precision null for what the system property {@code elmo4j.precision} names, or else the
+   *     device's own
+   * @param threads of the CPU
+   */
+  public static Backend load(
+      ModelWeights weights, Device device, Precision precision, int threads) {
+    Precision held = precision;
+    if (held == null) {
+      String named = System.getProperty("elmo4j.precision");
+      Precision own = device.isCuda() ? Precision.FP16 : Precision.FP32;
+      held = named == null ? own : Precision.parse(named);
+    }
+    return device.isCuda()
+        ? new CudaBackend(weights, device, held)
+        : new CpuBackend(weights, held, threads);
+  }
+
+  /** A line about each CUDA device, or one that says why there is none. */
+  public static List<String> describeCuda() {
+    return CudaDevices.describe();
+  }
+}
