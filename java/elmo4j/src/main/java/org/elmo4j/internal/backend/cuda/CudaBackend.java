@@ -43,6 +43,10 @@ public final class CudaBackend implements Backend {
 
   private static final long MAX_WORKSPACE = 8L << 30;
 
+  /** Of an output, which of its terms is not finite; the last where only their sum is not. */
+  private static final int FLAGS = CudaKernels.ELMO4J_CUDA_MAX_TERMS + 1;
+
+  private final String source;
   private final ModelOptions options;
   private final CudaDevice device;
   private final int type;
@@ -66,6 +70,7 @@ public final class CudaBackend implements Backend {
    * @throws ElmoException if the device has not the memory, or the model does not fit the kernels
    */
   public CudaBackend(ModelWeights store, Device device, Precision precision) {
+    source = store.source();
     options = store.options();
     this.device = CudaDevices.get(device.index());
     if (precision == Precision.BF16) {
@@ -479,9 +484,43 @@ public final class CudaBackend implements Backend {
         stream(state.hidden(layer, direction), state.cell(layer, direction));
       }
     }
+    // The GPU writes there only what is wrong; read once all is done.
+    int flags = outputs.size() * FLAGS;
+    PinnedPool.Block notFinite = device.pinned().take((long) flags * Integer.BYTES);
+    try (notFinite) {
+      new IntPointer(notFinite.pointer(0)).put(new int[flags]);
+      run(batches, layers, words, state, outputs, notFinite, stream);
+      check(outputs, new IntPointer(notFinite.pointer(0)));
+    }
+  }
+
+  /** Fails if a number that was written is not finite, naming the lowest layer known to be so. */
+  private void check(List<Output> outputs, IntPointer notFinite) {
+    int lowest = Integer.MAX_VALUE;
+    for (int i = 0; i < outputs.size(); i++) {
+      int[] terms = outputs.get(i).terms();
+      for (int k = 0; k <= terms.length; k++) {
+        if (notFinite.get((long) i * FLAGS + k) != 0) {
+          lowest = Math.min(lowest, k < terms.length ? terms[k] : options.lstmLayers() + 1);
+        }
+      }
+    }
+    if (lowest < Integer.MAX_VALUE) {
+      throw Output.notFinite(source, lowest, options.lstmLayers());
+    }
+  }
+
+  private void run(
+      List<Batch> batches,
+      int layers,
+      Memory words,
+      LstmState state,
+      List<Output> outputs,
+      PinnedPool.Block notFinite,
+      CudaStream stream) {
     try {
       for (Batch batch : batches) {
-        run(batch, layers, words, state, outputs, stream);
+        run(batch, layers, words, state, outputs, notFinite, stream);
       }
     } catch (Throwable e) {
       try {
@@ -501,6 +540,7 @@ public final class CudaBackend implements Backend {
       Memory words,
       LstmState state,
       List<Output> outputs,
+      PinnedPool.Block notFinite,
       CudaStream stream) {
     int shared = (int) outputs.stream().filter(output -> output.targets().size() > 1).count();
     Layout layout =
@@ -508,15 +548,15 @@ public final class CudaBackend implements Backend {
     boolean begun = false;
     try (CudaMemory room = device.allocate(layout.bytes, stream)) {
       begun = true;
-      new Running(batch, layout, room, stream).run(layers, words, state, outputs);
+      new Running(batch, layout, room, stream).run(layers, words, state, outputs, notFinite);
     } catch (OutOfDeviceMemory e) {
       // Outputs may be written twice; state that has gone on must not go on again.
       if (batch.sentences() == 1 || (begun && state != null)) {
         throw e;
       }
       int middle = batch.sentences() / 2;
-      run(batch.part(0, middle), layers, words, state, outputs, stream);
-      run(batch.part(middle, batch.sentences()), layers, words, state, outputs, stream);
+      run(batch.part(0, middle), layers, words, state, outputs, notFinite, stream);
+      run(batch.part(middle, batch.sentences()), layers, words, state, outputs, notFinite, stream);
     }
   }
 
@@ -592,7 +632,12 @@ public final class CudaBackend implements Backend {
       address = room.bytePointer(0).address();
     }
 
-    void run(int layers, Memory words, LstmState state, List<Output> outputs) {
+    void run(
+        int layers,
+        Memory words,
+        LstmState state,
+        List<Output> outputs,
+        PinnedPool.Block notFinite) {
       upload(outputs);
       if (state == null) {
         clear(room.bytePointer(layout.states), layout.outputs - layout.states, stream);
@@ -617,8 +662,10 @@ public final class CudaBackend implements Backend {
         copyState(state, false);
       }
       int shared = 0;
-      for (Output output : outputs) {
-        write(words, output, output.targets().size() > 1 ? shared++ : -1);
+      for (int i = 0; i < outputs.size(); i++) {
+        Output output = outputs.get(i);
+        IntPointer flags = new IntPointer(notFinite.pointer((long) i * FLAGS * Integer.BYTES));
+        write(words, output, output.targets().size() > 1 ? shared++ : -1, flags);
       }
     }
 
@@ -696,8 +743,9 @@ public final class CudaBackend implements Backend {
      * Writes one output of all sentences.
      *
      * @param shared which row of {@link Layout#targets} it has; below 0 for one target
+     * @param notFinite {@link #FLAGS} of them
      */
-    private void write(Memory words, Output output, int shared) {
+    private void write(Memory words, Output output, int shared, IntPointer notFinite) {
       int[] terms = output.terms();
       int n = terms.length;
       try (NativeMemory memory = NativeMemory.allocate((2L * Long.BYTES + Float.BYTES) * n)) {
@@ -736,6 +784,7 @@ public final class CudaBackend implements Backend {
                     : new PointerPointer<>(
                         room.bytePointer(
                             layout.targets + (long) shared * batch.sentences() * Long.BYTES)),
+                notFinite,
                 stream.handle()),
             "elmo4j_cuda_scalar_mix");
       }
