@@ -96,7 +96,14 @@ class AllenNlpReaderTest {
         "gzip-shuffle",
         "latest",
         "user-block",
-        "one-layer-names"
+        "one-layer-names",
+        "compact",
+        "soft-links",
+        "resizable",
+        "resizable-latest",
+        "links-dense",
+        "lzf-fletcher",
+        "chunked-latest"
       })
   void everyWayToStoreThemGivesTheSameNumbers(String file) throws IOException {
     byte[] weights = TinyModel.resource(file + ".hdf5");

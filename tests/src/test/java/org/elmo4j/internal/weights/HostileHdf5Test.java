@@ -51,10 +51,11 @@ class HostileHdf5Test {
     return bytes.toByteArray();
   }
 
-  /** A node of a tree of version 1 whose entries all point to one place. */
+  /** A node of a tree of version 1, half full, whose entries all point to one place. */
   private static byte[] node(int type, int level, int entries, int keySize, long child) {
     ByteBuffer node =
-        ByteBuffer.allocate(24 + entries * (keySize + 8) + keySize).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer.allocate(24 + 2 * entries * (keySize + 8) + keySize)
+            .order(ByteOrder.LITTLE_ENDIAN);
     node.put("TREE".getBytes(StandardCharsets.US_ASCII)).put((byte) type).put((byte) level);
     node.putShort((short) entries).putLong(-1).putLong(-1);
     for (int i = 0; i < entries; i++) {

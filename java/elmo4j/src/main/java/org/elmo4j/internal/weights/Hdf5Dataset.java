@@ -14,7 +14,6 @@ import io.jhdf.dataset.chunked.indexing.ImplicitChunkIndex;
 import io.jhdf.dataset.chunked.indexing.SingleChunkIndex;
 import io.jhdf.exceptions.HdfException;
 import io.jhdf.filter.ByteShuffleFilter;
-import io.jhdf.filter.FletcherChecksumFilter;
 import io.jhdf.filter.LzfFilter;
 import io.jhdf.object.datatype.DataType;
 import io.jhdf.object.datatype.FloatingPoint;
@@ -348,7 +347,8 @@ final class Hdf5Dataset {
           switch (filter.getId()) {
             case DEFLATE -> inflate(decoded, inflater);
             case SHUFFLE -> new ByteShuffleFilter().decode(decoded, values);
-            case FLETCHER -> new FletcherChecksumFilter().decode(decoded, values);
+            // jHDF leaves the checksum where it is.
+            case FLETCHER -> Arrays.copyOf(decoded, decoded.length - Integer.BYTES);
             default -> {
               if (values[2] > chunkBytes + Integer.BYTES) {
                 throw new HdfException("a chunk of " + values[2] + " bytes, not " + chunkBytes);
