@@ -25,6 +25,7 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
+import org.elmo4j.internal.model.TensorShapes;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
@@ -81,6 +82,36 @@ class ModelCasesTest {
             assertArrayEquals(expected, row, 1e-5f, layers[k] + " " + t);
           }
         }
+      }
+    }
+  }
+
+  /** The same of a checkpoint, with and without options. */
+  @Test
+  void aCheckpointMayLackLstmProjections() throws IOException {
+    ModelOptions options = TinyModel.options(2).toBuilder().lstmDim(2).build();
+    CheckpointWriter writer = new CheckpointWriter(1);
+    TensorShapes.of(options)
+        .forEach(
+            (name, shape) -> {
+              if (!name.endsWith("W_P_0")) {
+                float[] values = new float[(int) TensorShapes.count(shape)];
+                Arrays.fill(values, 0.5f);
+                String stored = "bilm/" + CheckpointWriter.tensorFlowName(name, "bilm/");
+                writer.add(stored, CheckpointWriter.FLOAT, values, shape);
+              }
+            });
+    writer.write(dir.resolve("variables"));
+    Path file = dir.resolve("o");
+    Files.writeString(file, OptionsJson.write(options));
+    for (Path given : new Path[] {null, file}) {
+      try (WeightStore store =
+          given == null ? WeightStores.open(dir) : WeightStores.open(given, dir)) {
+        assertEquals(2, store.options().lstmDim());
+        assertEquals(0, store.options().projectionClip());
+        String projection = "RNN_1/RNN/MultiRNNCell/Cell0/LSTMCell/W_P_0";
+        assertArrayEquals(new float[] {1, 0, 0, 1}, TinyModel.read(store, projection));
+        assertEquals(0.5f, TinyModel.read(store, "char_embed")[7]);
       }
     }
   }

@@ -28,16 +28,15 @@ public final class AllenNlpReader extends ModelStore {
 
   private final Hdf5File file;
 
-  /** Whether the model has no projections of its LSTM layers, so that identities stand for them. */
+  /** Whether identities stand for the projections of the LSTM layers. */
   private final boolean identity;
 
   private AllenNlpReader(Path optionsFile, ModelOptions options, Hdf5File file) {
     super(file.source);
     this.file = file;
     this.options = options;
-    this.identity = lacksLstmProjections();
+    this.identity = Tensors.lackLstmProjections(options, name -> find(name) != null);
     if (identity) {
-      // bilm-tf clips what it projects, so here nothing.
       this.options = options.toBuilder().projectionClip(0).build();
     }
     this.shapes = Tensors.check(source, options, this::shapeOf);
@@ -102,21 +101,10 @@ public final class AllenNlpReader extends ModelStore {
 
   private long[] shapeOf(String name) {
     Hdf5Dataset dataset = find(name);
-    if (dataset == null && identity && isLstmProjection(name)) {
+    if (dataset == null && identity && TensorNames.isLstmProjection(name)) {
       return new long[] {options.lstmDim(), options.projectionDim()};
     }
     return dataset == null ? null : dataset.shape();
-  }
-
-  private static boolean isLstmProjection(String name) {
-    return name.endsWith("/W_P_0");
-  }
-
-  /** Whether the cells are as many as the projection's size and no layer has a projection. */
-  private boolean lacksLstmProjections() {
-    return options.lstmDim() == options.projectionDim()
-        && TensorShapes.of(options).keySet().stream()
-            .noneMatch(name -> isLstmProjection(name) && find(name) != null);
   }
 
   /** The options, with what the file has beyond them. */
@@ -146,15 +134,11 @@ public final class AllenNlpReader extends ModelStore {
 
   @Override
   public void read(String name, FloatBuffer target) {
-    int count = Tensors.room(this, name, target);
-    Hdf5Dataset dataset = find(name);
-    if (dataset != null) {
+    Hdf5Dataset dataset = shapes.containsKey(name) ? find(name) : null;
+    if (dataset == null) {
+      Tensors.readIdentity(this, name, target);
+    } else {
       dataset.read(this, name, target);
-      return;
-    }
-    int size = options.projectionDim();
-    for (int i = 0; i < count; i++) {
-      target.put(i / size == i % size ? 1 : 0);
     }
   }
 
