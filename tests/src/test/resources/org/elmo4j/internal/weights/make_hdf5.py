@@ -101,7 +101,17 @@ def sparse(f, name, values):
         f.create_dataset(name, data=values)
 
 
+def wide(f, name, values):
+    """Chunks that reach far beyond their dataset: 78 MB of zeros for 2 KB of numbers."""
+    if name == "char_embed":
+        f.create_dataset(name, data=values, chunks=(9, 75000), maxshape=(None, None), compression="gzip",
+                         compression_opts=9)
+    else:
+        f.create_dataset(name, data=values)
+
+
 rewrite("compact.hdf5", compact)
+rewrite("wide-chunks.hdf5", wide)
 rewrite("soft-links.hdf5", soft)
 rewrite("resizable.hdf5", resizable)
 rewrite("resizable-latest.hdf5", resizable, libver=("v110", "v110"))

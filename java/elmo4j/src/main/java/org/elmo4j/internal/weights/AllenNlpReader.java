@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.function.IntFunction;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.model.TensorNames;
-import org.elmo4j.internal.model.TensorShapes;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.ModelOptions.Filter;
 
@@ -46,7 +45,7 @@ public final class AllenNlpReader extends ModelStore {
       Hdf5Dataset dataset = find(name);
       if (dataset != null) {
         dataset.locate("tensor " + name);
-        total += TensorShapes.count(shape(name)) * dataset.dtype().bytes();
+        total += dataset.decodedBytes();
       }
     }
     if (total > MIN_BYTES + MAX_RATIO * file.data.size()) {

@@ -94,6 +94,13 @@ final class Hdf5Dataset {
     return dtype;
   }
 
+  /** Bytes that reading makes of what is stored: chunks may reach beyond the dataset. */
+  long decodedBytes() {
+    return chunks == null
+        ? TensorShapes.count(shape) * dtype.bytes()
+        : (long) chunks.length * chunkBytes;
+  }
+
   ByteOrder order() {
     return ((FloatingPoint) type).getByteOrder();
   }
