@@ -82,7 +82,7 @@ final class Hdf5Bytes {
   List<Integer> find(String signature) {
     byte[] wanted = signature.getBytes(StandardCharsets.US_ASCII);
     List<Integer> found = new ArrayList<>();
-    for (int at = 0; at + 8 <= bytes.length; at++) {
+    for (int at = 0; at + Math.max(8, wanted.length) <= bytes.length; at++) {
       if (Arrays.equals(bytes, at, at + wanted.length, wanted, 0, wanted.length)) {
         found.add(at);
       }

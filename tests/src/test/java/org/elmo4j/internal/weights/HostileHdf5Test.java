@@ -134,6 +134,12 @@ class HostileHdf5Test {
         new Case(of("external-link"), "found a link to the file \"outside.hdf5\""));
     cases.put("circular-links", new Case(of("circular-links"), "expected at most 64 soft links"));
     cases.put("sparse", new Case(of("sparse"), "expected all its 3 chunks stored, found 1"));
+    file = of("gzip-shuffle");
+    // The filter of number 2, of no name, flags 1 and one value: the size of a number.
+    int shuffle = file.find("\2\0\10\0\1\0\1\0shuffle").get(0);
+    file.put(shuffle + 16, 4, Integer.MAX_VALUE);
+    cases.put("shuffle", new Case(file, "expected numbers of 8 bytes shuffled"));
+
     cases.put("wide-chunks", new Case(of("wide-chunks"), "expected tensors of at most"));
     return cases;
   }

@@ -183,7 +183,7 @@ final class Hdf5Dataset {
   }
 
   private void locateChunks(String what, long count, int bytes) {
-    checkFilters(what);
+    checkFilters(what, bytes);
     if (layout instanceof ChunkedDataLayoutMessageV4 latest) {
       // The element's size comes last.
       int[] dimensions = latest.getChunkDimensions();
@@ -241,7 +241,7 @@ final class Hdf5Dataset {
     chunks = places;
   }
 
-  private void checkFilters(String what) {
+  private void checkFilters(String what, int bytes) {
     long known =
         filters.stream()
             .mapToInt(FilterInfo::getId)
@@ -253,6 +253,13 @@ final class Hdf5Dataset {
           what,
           "chunks compressed with gzip or lzf, shuffled or not",
           "filters " + filters.stream().map(filter -> String.valueOf(filter.getId())).toList());
+    }
+    for (FilterInfo filter : filters) {
+      int[] values = filter.getData();
+      // jHDF loops as often as this says.
+      if (filter.getId() == SHUFFLE && (values.length == 0 || values[0] != bytes)) {
+        throw bad(what, "numbers of " + bytes + " bytes shuffled", Arrays.toString(values));
+      }
     }
   }
 
