@@ -5,6 +5,7 @@ package org.elmo4j.internal.backend.cpu;
 import java.util.Locale;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.kernels.CpuKernels;
+import org.elmo4j.internal.kernels.NativeLibrary;
 
 /** The instruction sets that the kernels are compiled for. */
 final class Isa {
@@ -14,6 +15,7 @@ final class Isa {
 
   /** The best one of this processor, or the one that the property {@code elmo4j.cpu.isa} names. */
   static int choose() {
+    NativeLibrary.CPU.require();
     int best = CpuKernels.elmo4j_cpu_best_isa();
     String wanted = System.getProperty(PROPERTY);
     if (wanted == null) {
