@@ -10,6 +10,7 @@ import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
@@ -70,6 +71,9 @@ final class DataFile implements AutoCloseable {
 
   /** Whether a file is what Git LFS leaves in the place of one that it did not fetch. */
   static boolean isPointer(Path path) throws IOException {
+    if (!Files.isRegularFile(path)) {
+      return false; // Opening a pipe would wait for its other end.
+    }
     try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
       return new DataFile(channel, null, channel.size()).isPointer();
     }
