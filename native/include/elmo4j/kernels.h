@@ -238,7 +238,8 @@ typedef struct elmo4j_sum {
 
 //   target       [., max_length, halves * dim], rows past a sentence's end are set to zero; or
 //                [., halves * dim] for a mean
-void elmo4j_cpu_scalar_mix(const elmo4j_sum* sum, const elmo4j_batch* batch, float* target);
+// Returns 1 if all numbers written are finite, else 0.
+int elmo4j_cpu_scalar_mix(const elmo4j_sum* sum, const elmo4j_batch* batch, float* target);
 
 // ---------------------------------------------------------------------------------------------
 // Training: gradients of the sums of layers, and what stands behind them.
@@ -516,13 +517,17 @@ int elmo4j_cuda_clip(int type, int64_t count, float clip, void* values, elmo4j_s
 //   offset            [steps]: of the packed order
 //   targets           [sentences]: a target for each sentence, of its own length; max_length is
 //                     then the longest of them and place is not read. NULL: `target`, shared
+//   not_finite        [terms + 1], pinned or on the device; one becomes 1 where a number that is
+//                     written is not finite: of the first term that is not, or the last where only
+//                     the sum is not. NULL: not looked for
 #define ELMO4J_CUDA_MAX_TERMS 8
 int elmo4j_cuda_scalar_mix(int type, int64_t dim, int halves, int64_t terms,
                            const void* const* forward, const void* const* backward,
                            const int32_t* word, const float* scale, int64_t sentences,
                            const int32_t* start, const int32_t* length, const int32_t* offset,
                            const int32_t* place, int skip_ends, int64_t max_length, int mean,
-                           float* target, float* const* targets, elmo4j_stream stream);
+                           float* target, float* const* targets, int32_t* not_finite,
+                           elmo4j_stream stream);
 
 // Training, from positions in reading order.
 

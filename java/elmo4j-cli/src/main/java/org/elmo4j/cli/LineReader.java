@@ -229,7 +229,7 @@ final class LineReader implements Closeable {
           String.format(
               Locale.ROOT,
               "%s: expected UTF-8, found byte 0x%02x at byte %d of the line",
-              where(),
+              source + ", line " + (lines + 1),
               line[at],
               at + 1),
           e);

@@ -11,10 +11,10 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -39,7 +39,10 @@ public final class ModelFormats {
   private static final int MAX_STATE = 1 << 20;
   private static final String LATEST = "model_checkpoint_path: \"";
 
-  private static final byte[] HDF5 = {(byte) 0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'};
+  /** Bytes that tell a form, and how many of them a message shows. */
+  private static final int HEAD = 256;
+
+  private static final int SHOWN = 8;
 
   private ModelFormats() {}
 
@@ -110,6 +113,8 @@ public final class ModelFormats {
             file
                 + ": expected a model, found a JSON file: name its weights as well, or the folder"
                 + " of both");
+      case POINTER:
+        throw DataFile.pointer(file);
       case TORCH:
         throw new ElmoException(
             file
@@ -160,42 +165,43 @@ public final class ModelFormats {
     ARCHIVE,
     JSON,
     TORCH,
+    POINTER,
     OTHER
   }
 
   private static Kind kind(Path file) throws IOException {
+    if (DataFile.isPointer(file)) {
+      return Kind.POINTER;
+    }
     try (DataFile data = DataFile.open(file)) {
       if (SafetensorsReader.headerLength(data) > 0) {
         return Kind.SAFETENSORS;
       }
-      // A block of the user's own may come first (HDF5 format specification, II.A).
-      for (long at = 0; at <= data.size() - HDF5.length; at = at == 0 ? 512 : 2 * at) {
-        byte[] signature = new byte[HDF5.length];
-        data.read(at, ByteBuffer.wrap(signature));
-        if (Arrays.equals(signature, HDF5)) {
-          return Kind.HDF5;
-        }
+      if (Hdf5File.signatureAt(data) >= 0) {
+        return Kind.HDF5;
       }
       if (TensorFlowTable.is(data)) {
         return Kind.TENSORFLOW;
       }
-      if (ArchiveReader.is(data)) {
-        return Kind.ARCHIVE;
-      }
       byte[] head = head(data);
+      if (ArchiveReader.is(data)) {
+        return TorchFile.isZip(head) ? Kind.TORCH : Kind.ARCHIVE;
+      }
       if (TorchFile.isTorch(head)) {
         return Kind.TORCH;
       }
-      // Only a name tells JSON from other text.
-      boolean json = file.getFileName().toString().endsWith(".json");
-      return json && new String(head, StandardCharsets.ISO_8859_1).strip().startsWith("{")
+      // Only a name tells JSON from other text; AllenNLP's archives name files by their use.
+      String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
+      String text = new String(head, StandardCharsets.UTF_8);
+      return (name.endsWith(".json") || name.endsWith("options_file"))
+              && text.substring(text.startsWith("\uFEFF") ? 1 : 0).strip().startsWith("{")
           ? Kind.JSON
           : Kind.OTHER;
     }
   }
 
   private static byte[] head(DataFile data) throws IOException {
-    byte[] head = new byte[(int) Math.min(data.size(), HDF5.length)];
+    byte[] head = new byte[(int) Math.min(data.size(), HEAD)];
     data.read(0, ByteBuffer.wrap(head));
     return head;
   }
@@ -205,7 +211,8 @@ public final class ModelFormats {
       byte[] head = head(data);
       return head.length == 0
           ? "of no bytes"
-          : "that begins with the bytes " + HexFormat.ofDelimiter(" ").formatHex(head);
+          : "that begins with the bytes "
+              + HexFormat.ofDelimiter(" ").formatHex(head, 0, Math.min(SHOWN, head.length));
     }
   }
 
@@ -213,6 +220,7 @@ public final class ModelFormats {
   private static WeightStore openFolder(Path root, Path given, int nesting, long limit)
       throws IOException {
     int looked = 0;
+    List<Path> pointers = new ArrayList<>();
     List<Path> level = List.of(root);
     for (int depth = 0; depth <= MAX_DEPTH && !level.isEmpty(); depth++) {
       List<Path> models = new ArrayList<>();
@@ -238,10 +246,17 @@ public final class ModelFormats {
           models.add(folder);
         }
         models.addAll(kinds.getOrDefault(Kind.SAFETENSORS, List.of()));
+        boolean weights = false;
         for (Path file : kinds.getOrDefault(Kind.HDF5, List.of())) {
-          (AllenNlpReader.holdsModel(file) ? models : strange).add(file);
+          boolean model = AllenNlpReader.holdsModel(file);
+          (model ? models : strange).add(file);
+          weights |= model;
         }
-        models.addAll(latest(folder, kinds.getOrDefault(Kind.TENSORFLOW, List.of())));
+        // bilm-tf dumps a checkpoint's weights into its folder: they are the same model.
+        if (!weights) {
+          models.addAll(latest(folder, kinds.getOrDefault(Kind.TENSORFLOW, List.of())));
+        }
+        pointers.addAll(kinds.getOrDefault(Kind.POINTER, List.of()));
         archives.addAll(kinds.getOrDefault(Kind.ARCHIVE, List.of()));
       }
       List<Path> found = !models.isEmpty() ? models : !archives.isEmpty() ? archives : strange;
@@ -265,6 +280,9 @@ public final class ModelFormats {
         return open(found.get(0), given, beside, nesting, limit);
       }
       level = below;
+    }
+    if (!pointers.isEmpty()) {
+      return open(pointers.get(0), given, null, nesting);
     }
     List<Path> files = list(root);
     throw new ElmoException(
@@ -308,10 +326,12 @@ public final class ModelFormats {
   private static Path optionsIn(Path folder) throws IOException {
     List<Path> options = new ArrayList<>();
     for (Path file : list(folder)) {
-      if (Files.isRegularFile(file) && kind(file) == Kind.JSON) {
-        if (file.endsWith("options.json")) {
-          return file;
-        }
+      Kind kind = Files.isRegularFile(file) ? kind(file) : Kind.OTHER;
+      boolean named = file.getFileName().toString().equalsIgnoreCase("options.json");
+      if (named && (kind == Kind.JSON || kind == Kind.POINTER)) {
+        return file;
+      }
+      if (kind == Kind.JSON) {
         if (isOptions(file)) {
           options.add(file);
         }

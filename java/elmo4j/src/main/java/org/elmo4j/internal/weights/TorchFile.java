@@ -46,6 +46,11 @@ final class TorchFile implements AutoCloseable {
   };
 
   private static final byte[] ZIP = {'P', 'K', 3, 4};
+
+  /** Where a zip file's first entry has the length of its name, and its name. */
+  private static final int NAME_LENGTH = 26;
+
+  private static final int NAME = 30;
   private static final int PIECE = 1 << 20;
 
   /** Where a format keeps its storages. */
@@ -131,6 +136,16 @@ final class TorchFile implements AutoCloseable {
   /** Whether a file that begins so may be one of torch's: a zip file may be another's, too. */
   static boolean isTorch(byte[] head) {
     return startsWith(head, OLDER) || startsWith(head, ZIP);
+  }
+
+  /** Whether a file that begins so is a zip file of torch's, whose pickle comes first. */
+  static boolean isZip(byte[] head) {
+    if (!startsWith(head, ZIP) || head.length < NAME) {
+      return false;
+    }
+    String rest = new String(head, NAME, head.length - NAME, StandardCharsets.ISO_8859_1);
+    int length = head[NAME_LENGTH] & 0xFF;
+    return length <= rest.length() && rest.substring(0, length).endsWith("/data.pkl");
   }
 
   private static boolean startsWith(byte[] head, byte[] magic) {

@@ -22,6 +22,7 @@ import org.elmo4j.weights.ModelOptions;
  * of them. Immutable once made; any number of threads may read it.
  */
 final class CpuWeights implements AutoCloseable {
+  final String source; // for messages
   final int isa;
   final int type; // of the packed matrices; biases are always 32-bit floats
   final CpuKernels.CharCnn charCnn;
@@ -40,6 +41,7 @@ final class CpuWeights implements AutoCloseable {
    *     cannot be had
    */
   CpuWeights(ModelWeights store, Precision precision) {
+    source = store.source();
     options = store.options();
     isa = Isa.choose();
     type = type(precision);

@@ -20,6 +20,7 @@ import org.elmo4j.weights.ModelOptions;
 
 /** A model's weights on a CUDA device, packed as the kernels want them. */
 final class CudaWeights implements AutoCloseable {
+  final String source; // for messages
   final ModelOptions options;
   final CudaDevice device;
   final int type;
@@ -43,6 +44,7 @@ final class CudaWeights implements AutoCloseable {
    * @throws ElmoException if the device has not the memory, or the model does not fit the kernels
    */
   CudaWeights(ModelWeights store, CudaDevice device, Precision precision) {
+    source = store.source();
     options = store.options();
     this.device = device;
     if (precision == Precision.BF16) {
