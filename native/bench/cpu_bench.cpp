@@ -73,6 +73,28 @@ void yardstick_sgemm(benchmark::State& state) {
 }
 BENCHMARK(yardstick_sgemm)->Unit(benchmark::kMillisecond)->UseRealTime();
 
+// Multiply-adds on registers alone: no product is faster.
+void yardstick_peak(benchmark::State& state) {
+  const int isa = static_cast<int>(state.range(0));
+  const int type = static_cast<int>(state.range(1));
+  if (isa > elmo4j_cpu_best_isa() || (isa == ELMO4J_PORTABLE && type == ELMO4J_BF16)) {
+    state.SkipWithError("not on this processor");
+    return;
+  }
+  const elmo4j_matrix matrix = {isa, type, 1, 1, 1, nullptr, nullptr};
+  int64_t operations = 0;
+  for (auto _ : state) {
+    operations = elmo4j_cpu_peak(&matrix, 1 << 20);
+  }
+  rate(state, "FLOP/s", static_cast<double>(operations));
+}
+BENCHMARK(yardstick_peak)
+    ->ArgNames({"isa", "type"})
+    ->ArgsProduct({{ELMO4J_AVX2, ELMO4J_AVX512, ELMO4J_AVX512VNNI, ELMO4J_AVX512BF16, ELMO4J_AMX},
+                   {ELMO4J_F32, ELMO4J_BF16, ELMO4J_INT8}})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
 // Reading 512 MB, more than the caches hold on most machines.
 void yardstick_read(benchmark::State& state) {
   const int64_t count = int64_t{1} << 27;
@@ -148,9 +170,10 @@ void lstm(benchmark::State& state) {
 }
 BENCHMARK(lstm)
     ->ArgNames({"isa", "sentences", "type"})
-    ->ArgsProduct({{ELMO4J_PORTABLE, ELMO4J_AVX2, ELMO4J_AVX512, ELMO4J_AVX512BF16, ELMO4J_AMX},
+    ->ArgsProduct({{ELMO4J_PORTABLE, ELMO4J_AVX2, ELMO4J_AVX512, ELMO4J_AVX512VNNI,
+                    ELMO4J_AVX512BF16, ELMO4J_AMX},
                    {1, 2, 4, 8, 16, 32, 128, 256},
-                   {ELMO4J_F32, ELMO4J_BF16}})
+                   {ELMO4J_F32, ELMO4J_BF16, ELMO4J_INT8}})
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
@@ -178,10 +201,10 @@ void lstm_steps(benchmark::State& state) {
 }
 BENCHMARK(lstm_steps)
     ->ArgNames({"isa", "sentences", "steps", "type"})
-    ->ArgsProduct({{ELMO4J_AVX2, ELMO4J_AVX512, ELMO4J_AVX512BF16, ELMO4J_AMX},
+    ->ArgsProduct({{ELMO4J_AVX2, ELMO4J_AVX512, ELMO4J_AVX512VNNI, ELMO4J_AVX512BF16, ELMO4J_AMX},
                    {1, 4, 8, 16, 24, 32, 128},
                    {1, 2, 4},
-                   {ELMO4J_F32, ELMO4J_BF16}})
+                   {ELMO4J_F32, ELMO4J_BF16, ELMO4J_INT8}})
     ->Threads(1)
     ->Threads(2)
     ->Unit(benchmark::kMillisecond)

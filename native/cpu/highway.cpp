@@ -95,6 +95,9 @@ void run_projection(const elmo4j_matrix& matrix, int64_t rows, const float* x, f
 
 int64_t packed_size(const elmo4j_matrix* matrix) {
   const int64_t width = panels(matrix->columns, matrix->groups) * kPanel;
+  if (matrix->type == ELMO4J_INT8) {
+    return packed_size_int8(matrix->depth, panels(matrix->columns, matrix->groups));
+  }
   return width * (matrix->type == ELMO4J_BF16
                       ? Packing<Bf16>::depth(matrix->depth) * int64_t{sizeof(Bf16)}
                       : matrix->depth * int64_t{sizeof(float)});

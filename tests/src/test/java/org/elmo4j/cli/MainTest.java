@@ -622,7 +622,7 @@ class MainTest {
     assertTrue(
         devices
             .lines()
-            .anyMatch(line -> line.matches("cpu +(portable|avx2|avx512|avx512bf16|amx).*")));
+            .anyMatch(line -> line.matches("cpu +(portable|avx2|avx512|avx512vnni|avx512bf16|amx).*")));
     assertTrue(devices.lines().anyMatch(line -> line.startsWith("cuda")), devices);
   }
 
@@ -694,7 +694,7 @@ class MainTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"fp32,0", "fp16,2e-2", "bf16,2e-1"})
+  @CsvSource({"fp32,0", "fp16,2e-2", "bf16,2e-1", "int8,1e-1"})
   void aConvertedModelGivesTheSameUpToItsRounding(String dtype, double tolerance)
       throws IOException {
     Path model = folder.resolve("model.safetensors");

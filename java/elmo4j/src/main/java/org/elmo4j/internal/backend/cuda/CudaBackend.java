@@ -4,6 +4,7 @@ package org.elmo4j.internal.backend.cuda;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -68,8 +69,9 @@ public final class CudaBackend implements Backend {
   public CudaBackend(ModelWeights store, Device device, Precision precision) {
     options = store.options();
     this.device = CudaDevices.get(device.index());
-    if (precision == Precision.BF16) {
-      throw new ElmoException("precision bf16: expected fp16 or fp32 on " + device);
+    if (precision == Precision.BF16 || precision == Precision.INT8) {
+      String found = precision.name().toLowerCase(Locale.ROOT);
+      throw new ElmoException("precision " + found + ": expected fp16 or fp32 on " + device);
     }
     limit(store, "LSTM layers", options.lstmLayers(), CudaKernels.ELMO4J_CUDA_MAX_TERMS - 1);
     limit(
