@@ -278,10 +278,10 @@ ELMO4J_INLINE void accumulate(const Quantised* const* a, int64_t depth, const In
   }
 }
 
-// Adds one operand's part of a tile.
+// Adds one operand's part of a tile: sums of floats are in memory before and after.
 template <int R>
-ELMO4J_INLINE void add(const QuantisedOperand& operand, int64_t row, int64_t panel, int64_t quarter,
-                       Vec (*sums)[4]) {
+ELMO4J_ONCE void add(const QuantisedOperand& operand, int64_t row, int64_t panel, int64_t quarter,
+                     Vec (*sums)[4]) {
   const Quantised* a[R];
   for (int r = 0; r < R; r++) {
     a[r] = operand.row(row + r);
@@ -314,7 +314,8 @@ ELMO4J_INLINE void add(const QuantisedOperand& operand, int64_t row, int64_t pan
 
 // sums [R, kPanel] += left times a panel.
 template <int R>
-void strips(const Quantised* left, const QuantisedOperand& operand, int64_t panel, float* sums) {
+ELMO4J_ONCE void strips(const Quantised* left, const QuantisedOperand& operand, int64_t panel,
+                        float* sums) {
   const int64_t depth = operand.depth;
   const int64_t strip_size = depth * kLanes;
   for (int64_t j = 0; j < 4; j++) {

@@ -111,8 +111,7 @@ class Int8Test {
       layers.add(Layer.lstm(k));
     }
     try (ElmoModel model = builder(Precision.INT8).path(golden.folder()).load();
-        Embeddings embeddings =
-            model.embed(golden.sentences(), layers.toArray(Layer[]::new))) {
+        Embeddings embeddings = model.embed(golden.sentences(), layers.toArray(Layer[]::new))) {
       double worst = 1;
       double largest = 0;
       int clipped = 0;
@@ -198,8 +197,7 @@ class Int8Test {
     Path floats = folder.resolve("floats");
     Path integers = folder.resolve("integers");
     try (WeightStore store = WeightStores.open(GoldenCase.named("relu-skip").folder())) {
-      SafetensorsWriter.write(
-          store, floats, Dtype.F32, Map.of());
+      SafetensorsWriter.write(store, floats, Dtype.F32, Map.of());
       SafetensorsWriter.writeInt8(store, integers, Map.of());
     }
     try (WeightStore wanted = WeightStores.open(floats);

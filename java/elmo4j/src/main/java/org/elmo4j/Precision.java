@@ -48,7 +48,8 @@ public enum Precision {
       case "fp16":
         return FP16;
       default:
-        throw new ElmoException("precision: expected fp32, bf16, int8 or fp16, found \"" + name + "\"");
+        throw new ElmoException(
+            "precision: expected fp32, bf16, int8 or fp16, found \"" + name + "\"");
     }
   }
 }

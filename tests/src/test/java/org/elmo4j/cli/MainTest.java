@@ -622,7 +622,8 @@ class MainTest {
     assertTrue(
         devices
             .lines()
-            .anyMatch(line -> line.matches("cpu +(portable|avx2|avx512|avx512vnni|avx512bf16|amx).*")));
+            .anyMatch(
+                line -> line.matches("cpu +(portable|avx2|avx512|avx512vnni|avx512bf16|amx).*")));
     assertTrue(devices.lines().anyMatch(line -> line.startsWith("cuda")), devices);
   }
 

@@ -50,7 +50,8 @@ final class ConvertCommand implements Callable<Integer> {
   @Option(
       names = "--dtype",
       paramLabel = "TYPE",
-      description = "fp32, fp16, bf16 or int8. Default: fp32; the next two halve the file, and round; int8 holds"
+      description =
+          "fp32, fp16, bf16 or int8. Default: fp32; the next two halve the file, and round; int8 holds"
               + " what --precision int8 computes with.")
   private Stored stored = Stored.FP32;
 

@@ -42,8 +42,9 @@ import org.elmo4j.weights.WeightStore;
  *   <tr><td>{@code provenance}, {@code licence}</td><td>text; may be missing</td></tr>
  * </table>
  *
- * <p>Tensors have the names of {@link WeightStore} and are F16, BF16, F32 or F64, or, where they are
- * matrices, I8 with scales beside them ({@link Int8}); more of them are ignored. For one thread at a time.
+ * <p>Tensors have the names of {@link WeightStore} and are F16, BF16, F32 or F64, or, where they
+ * are matrices, I8 with scales beside them ({@link Int8}); more of them are ignored. For one thread
+ * at a time.
  */
 public final class SafetensorsReader extends ModelStore {
   /** Models whose tensors take less are verified when opened. */

@@ -58,7 +58,8 @@ public final class SafetensorsWriter {
    */
   public static void write(
       WeightStore store, Path target, Dtype dtype, Map<String, String> metadata) {
-    AtomicFile.write(target, channel -> new SafetensorsWriter(store, dtype, false).write(channel, metadata));
+    AtomicFile.write(
+        target, channel -> new SafetensorsWriter(store, dtype, false).write(channel, metadata));
   }
 
   /**

@@ -66,7 +66,8 @@ final class CpuWeights implements AutoCloseable {
   }
 
   private int type(Precision precision) {
-    if (precision == Precision.INT8 && Math.max(options.lstmDim(), options.projectionDim()) > MOST_DEPTH) {
+    if (precision == Precision.INT8
+        && Math.max(options.lstmDim(), options.projectionDim()) > MOST_DEPTH) {
       throw new ElmoException(
           "precision int8: expected lstm.dim and lstm.projection_dim up to "
               + MOST_DEPTH
@@ -183,7 +184,8 @@ final class CpuWeights implements AutoCloseable {
   }
 
   /** Describes a matrix and allocates its packed form. */
-  private void fill(CpuKernels.Matrix matrix, int type, long depth, long columns, int groups, boolean bias) {
+  private void fill(
+      CpuKernels.Matrix matrix, int type, long depth, long columns, int groups, boolean bias) {
     matrix.isa(isa).type(type).groups(groups).depth(depth).columns(columns);
     matrix.weights(keep(CpuKernels.elmo4j_cpu_packed_size(matrix)).floatPointer(0));
     matrix.bias(bias ? keep(CpuKernels.elmo4j_cpu_packed_bias_size(matrix)).floatPointer(0) : null);

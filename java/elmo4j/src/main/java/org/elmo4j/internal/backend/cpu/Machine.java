@@ -54,11 +54,12 @@ public final class Machine {
     try (Workers workers = new Workers(threads);
         NativeMemory memory = NativeMemory.allocate(Loader.sizeof(CpuKernels.Matrix.class))) {
       CpuKernels.Matrix matrix =
-          new CpuKernels.Matrix(memory.bytePointer(0)).isa(Isa.choose()).type(CpuWeights.typeOf(precision));
+          new CpuKernels.Matrix(memory.bytePointer(0))
+              .isa(Isa.choose())
+              .type(CpuWeights.typeOf(precision));
       long operations = CpuKernels.elmo4j_cpu_peak(matrix, 1);
       long rounds = 1L << 22;
-      double seconds =
-          seconds(workers, threads, i -> CpuKernels.elmo4j_cpu_peak(matrix, rounds));
+      double seconds = seconds(workers, threads, i -> CpuKernels.elmo4j_cpu_peak(matrix, rounds));
       return (double) operations * rounds * threads / seconds;
     }
   }
