@@ -12,11 +12,20 @@ namespace elmo4j {
 namespace ELMO4J_ISA {
 namespace {
 
-// The compiler may know nothing of a vector, so that it computes it anew.
+// The compiler may know nothing of a vector, so that it computes with it anew.
+template <class V>
+ELMO4J_INLINE void forget(V& v) {
 #if defined(__x86_64__)
-#define ELMO4J_UNKNOWN(v) asm volatile("" : "+x"(v))
+  asm volatile("" : "+x"(v));
 #else
-#define ELMO4J_UNKNOWN(v) asm volatile("" : "+w"(v))
+  asm volatile("" : "+w"(v));
+#endif
+}
+#if !defined(__x86_64__) && !defined(__aarch64__)
+ELMO4J_INLINE void forget(Weights8& w) {
+  forget(w.first);
+  forget(w.second);
+}
 #endif
 
 #define ELMO4J_INLINE_LAMBDA __attribute__((always_inline))
@@ -28,22 +37,22 @@ int64_t repeat(int64_t rounds, int64_t operations, Step step) {
   Sum sums[kSums] = {};
 #pragma GCC unroll 12
   for (int i = 0; i < kSums; i++) {
-    ELMO4J_UNKNOWN(sums[i]);
+    forget(sums[i]);
   }
   for (int64_t n = 0; n < rounds; n++) {
     step(sums);
   }
 #pragma GCC unroll 12
   for (int i = 0; i < kSums; i++) {
-    ELMO4J_UNKNOWN(sums[i]);
+    forget(sums[i]);
   }
   return rounds * kSums * operations;
 }
 
 int64_t run(int64_t rounds, const float*) {
   Vec x = splat(0.5f), y = splat(0.5f);
-  ELMO4J_UNKNOWN(x);
-  ELMO4J_UNKNOWN(y);
+  forget(x);
+  forget(y);
   return repeat<Vec>(rounds, 2 * kLanes, [&](Vec* sums) ELMO4J_INLINE_LAMBDA {
 #pragma GCC unroll 12
     for (int i = 0; i < kSums; i++) {
@@ -57,7 +66,7 @@ int64_t run(int64_t rounds, const Int8*) {
   return repeat<IntVec>(rounds, 2 * kPair8 * kLanes, [&](IntVec* sums) ELMO4J_INLINE_LAMBDA {
 #pragma GCC unroll 12
     for (int i = 0; i < kSums; i++) {
-      ELMO4J_UNKNOWN(x);
+      forget(x);
       sums[i] = dot(sums[i], x, w);
     }
   });
@@ -90,11 +99,11 @@ int64_t run(int64_t rounds, const Bf16*) {
 
 int64_t run(int64_t rounds, const Bf16*) {
   __m512i x = _mm512_setzero_si512(), w = _mm512_setzero_si512();
-  ELMO4J_UNKNOWN(w);
+  forget(w);
   return repeat<Vec>(rounds, 4 * kLanes, [&](Vec* sums) ELMO4J_INLINE_LAMBDA {
 #pragma GCC unroll 12
     for (int i = 0; i < kSums; i++) {
-      ELMO4J_UNKNOWN(x);
+      forget(x);
       sums[i] = (Vec)_mm512_dpbf16_ps((__m512)sums[i], (__m512bh)x, (__m512bh)w);
     }
   });

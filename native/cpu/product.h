@@ -115,7 +115,7 @@ struct Packing<Bf16> {
 
 template <>
 struct Packing<Int8> {
-#if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
+#if defined(__AVX512VNNI__) || defined(__AVXVNNI__) || defined(__ARM_FEATURE_DOTPROD)
   static constexpr int64_t kPair = 4;
 #else
   static constexpr int64_t kPair = 2;

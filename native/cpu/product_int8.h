@@ -10,8 +10,8 @@
 // sets.
 //
 // With VNNI four neighbours in depth are multiplied at once, those of rows as numbers from 0 to
-// 255, which is 128 too much: each column's sum begins with what that adds. Elsewhere both sides
-// are widened to 16 bits, and two are multiplied at once.
+// 255, which is 128 too much: each column's sum begins with what that adds. Arm's dot products take
+// four, signed. Elsewhere both sides are widened to 16 bits, and two are multiplied at once.
 
 #ifndef ELMO4J_CPU_PRODUCT_INT8_H_
 #define ELMO4J_CPU_PRODUCT_INT8_H_
@@ -76,6 +76,23 @@ ELMO4J_INLINE Weights8 spread(int32_t pair) { return _mm_set1_epi32(pair); }
 ELMO4J_INLINE IntVec dot(IntVec sum, Weights8 x, Weights8 w) {
   return sum + (IntVec)_mm_madd_epi16(x, w);
 }
+#elif defined(__ARM_FEATURE_DOTPROD)
+using Quantised = int8_t;
+using Weights8 = int8x16_t;
+ELMO4J_INLINE Weights8 load(const Int8* p) { return vld1q_s8(&p->value); }
+ELMO4J_INLINE Weights8 spread(int32_t pair) { return vreinterpretq_s8_s32(vdupq_n_s32(pair)); }
+ELMO4J_INLINE IntVec dot(IntVec sum, Weights8 x, Weights8 w) {
+  return (IntVec)vdotq_s32((int32x4_t)sum, x, w);
+}
+#elif defined(__aarch64__)
+using Quantised = int16_t;
+using Weights8 = int16x8_t;
+ELMO4J_INLINE Weights8 load(const Int8* p) { return vmovl_s8(vld1_s8(&p->value)); }
+ELMO4J_INLINE Weights8 spread(int32_t pair) { return vreinterpretq_s16_s32(vdupq_n_s32(pair)); }
+ELMO4J_INLINE IntVec dot(IntVec sum, Weights8 x, Weights8 w) {
+  const int32x4_t low = vmull_s16(vget_low_s16(x), vget_low_s16(w));
+  return sum + (IntVec)vpaddq_s32(low, vmull_high_s16(x, w));
+}
 #else
 using Quantised = int16_t;
 struct Weights8 {
@@ -101,8 +118,8 @@ ELMO4J_INLINE IntVec dot(IntVec sum, const Weights8& x, const Weights8& w) {
 
 constexpr int64_t kPair8 = Packing<Int8>::kPair;
 static_assert(kPair8 * sizeof(Quantised) == 4, "a pair is spread as 32 bits");
-constexpr int32_t kOffset = kPair8 == 4 ? 128 : 0;  // of rows' numbers
-constexpr int64_t kDepth8 = 4;                      // depth is padded to a multiple
+constexpr int32_t kOffset = std::is_same_v<Quantised, uint8_t> ? 128 : 0;  // of rows' numbers
+constexpr int64_t kDepth8 = 4;  // depth is padded to a multiple
 
 // Behind the panels of a packed matrix: every column's scale and what its sum begins with.
 inline int64_t panel_bytes(int64_t depth, int64_t panel_count) {
