@@ -20,9 +20,6 @@
 #include <immintrin.h>
 #endif
 
-#include <cmath>
-#include <vector>
-
 namespace elmo4j {
 namespace ELMO4J_ISA {
 
@@ -143,43 +140,6 @@ inline float weight_scale(float most) {
   float rounded;
   std::memcpy(&rounded, &bits, sizeof bits);
   return rounded;
-}
-
-// Packs one group, as elmo4j_cpu_pack.
-inline void pack_group(const elmo4j_matrix& matrix, const float* weights, int64_t stride, int group,
-                       int64_t depth, Int8* packed) {
-  const int64_t width = panel_columns(matrix.groups);
-  const int64_t panel_count = panels(matrix.columns, matrix.groups);
-  float* scales = reinterpret_cast<float*>(packed + panel_bytes(depth, panel_count));
-  int32_t* begins = reinterpret_cast<int32_t*>(scales + panel_count * kPanel);
-  const int64_t all = panel_count * width;
-  std::vector<float> most(all), scale(all);
-  std::vector<int32_t> sum(all);
-  for (int64_t k = 0; k < depth; k++) {
-    for (int64_t column = 0; column < matrix.columns; column++) {
-      most[column] = std::max(most[column], std::abs(weights[k * stride + column]));
-    }
-  }
-  for (int64_t column = 0; column < all; column++) {
-    scale[column] = weight_scale(most[column]);
-  }
-  for (int64_t k = 0; k < Packing<Int8>::depth(depth); k++) {
-    for (int64_t column = 0; column < all; column++) {
-      int32_t q = 0;
-      if (k < depth && scale[column] > 0) {
-        q = static_cast<int32_t>(std::nearbyint(weights[k * stride + column] / scale[column]));
-      }
-      sum[column] += q;
-      const int64_t at = group * width + column % width;  // in the panel
-      packed_at(packed, depth, panel_count, column / width, k, at / kLanes)[at % kLanes * kPair8]
-          .value = static_cast<int8_t>(q);
-    }
-  }
-  for (int64_t column = 0; column < all; column++) {
-    const int64_t at = column / width * kPanel + group * width + column % width;
-    scales[at] = scale[column];
-    begins[at] = -kOffset * sum[column];
-  }
 }
 
 // An Operand's rows in scratch, quantised: `stride` numbers apart, with kOffset.
