@@ -49,7 +49,8 @@ struct Kernels {
 const Kernels kKernels[] = {
     ELMO4J_TABLE(portable),
 #if defined(__x86_64__)
-    ELMO4J_TABLE(avx2),     ELMO4J_TABLE(avx512), ELMO4J_TABLE(avx512bf16), ELMO4J_TABLE(amx),
+    ELMO4J_TABLE(avx2),       ELMO4J_TABLE(avx512), ELMO4J_TABLE(avx512vnni),
+    ELMO4J_TABLE(avx512bf16), ELMO4J_TABLE(amx),
 #endif
 };
 
@@ -69,10 +70,11 @@ ELMO4J_KERNEL_LIST(ELMO4J_WRAPPER)
 #if defined(__x86_64__)
 namespace {
 
-// AVX512-BF16 in the processor (CPUID 7.1, EAX bit 5).
+// AVX512-BF16 in the processor (CPUID 7.1, EAX bit 5). All that have it have AVX512-VNNI.
 bool has_avx512bf16() {
   unsigned a = 0, b = 0, c = 0, d = 0;
-  return __get_cpuid_count(7, 1, &a, &b, &c, &d) && a & 1u << 5;
+  return __builtin_cpu_supports("avx512vnni") && __get_cpuid_count(7, 1, &a, &b, &c, &d) &&
+         a & 1u << 5;
 }
 
 // AMX-TILE and AMX-BF16 in the processor (CPUID 7.0, EDX bits 24 and 22), and Linux's leave for
@@ -98,9 +100,10 @@ int elmo4j_cpu_best_isa(void) {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    static const int best = !has_avx512bf16() ? ELMO4J_AVX512
-                            : has_amx()       ? ELMO4J_AMX
-                                              : ELMO4J_AVX512BF16;
+    static const int best = !__builtin_cpu_supports("avx512vnni") ? ELMO4J_AVX512
+                            : !has_avx512bf16()                   ? ELMO4J_AVX512VNNI
+                            : has_amx()                           ? ELMO4J_AMX
+                                                                  : ELMO4J_AVX512BF16;
     return best;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
@@ -174,7 +177,7 @@ void elmo4j_cpu_char_cnn_table(const float* embedding, int64_t ids, int64_t embe
 }
 
 int elmo4j_cpu_can_share(int isa, int type) {
-  return isa != ELMO4J_PORTABLE && (isa != ELMO4J_AMX || type != ELMO4J_BF16);
+  return isa == ELMO4J_PORTABLE ? type == ELMO4J_INT8 : isa != ELMO4J_AMX || type != ELMO4J_BF16;
 }
 
 int64_t elmo4j_cpu_sharing_size(void) { return sizeof(elmo4j::WorkSharing); }

@@ -21,6 +21,7 @@
     (self, weights, stride, group))                                                           \
   X(void, pack_bias, (const elmo4j_matrix* self, const float* bias, int group),               \
     (self, bias, group))                                                                      \
+  X(int64_t, peak, (const elmo4j_matrix* self, int64_t rounds), (self, rounds))               \
   X(int64_t, product_scratch, (const elmo4j_matrix* self, int64_t rows), (self, rows))        \
   X(void, highway,                                                                            \
     (const elmo4j_matrix* self, int64_t rows, const float* x, float* y, float* scratch),      \

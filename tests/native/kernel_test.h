@@ -24,6 +24,7 @@ namespace elmo4j {
 inline std::string isa_name(int isa) {
   return isa == ELMO4J_AMX          ? "amx"
          : isa == ELMO4J_AVX512BF16 ? "avx512bf16"
+         : isa == ELMO4J_AVX512VNNI ? "avx512vnni"
          : isa == ELMO4J_AVX512     ? "avx512"
          : isa == ELMO4J_AVX2       ? "avx2"
                                     : "portable";
@@ -67,7 +68,12 @@ class KernelTest : public testing::TestWithParam<int> {
   // bias [groups * columns], where there is one.
   Packed pack(const float* weights, const float* bias, int64_t depth, int64_t columns, int groups,
               int type = ELMO4J_F32) const {
-    elmo4j_matrix matrix = {isa(), type, groups, depth, columns, nullptr, nullptr};
+    return pack(weights, bias, depth, columns, groups, type, isa());
+  }
+
+  Packed pack(const float* weights, const float* bias, int64_t depth, int64_t columns, int groups,
+              int type, int isa) const {
+    elmo4j_matrix matrix = {isa, type, groups, depth, columns, nullptr, nullptr};
     Packed packed = {matrix, Aligned(elmo4j_cpu_packed_size(&matrix) / sizeof(float)),
                      Aligned(elmo4j_cpu_packed_bias_size(&matrix) / sizeof(float))};
     packed.matrix.weights = packed.weights.get();
@@ -83,8 +89,8 @@ class KernelTest : public testing::TestWithParam<int> {
 
   // The types of weights that this instruction set has.
   std::vector<int> types() const {
-    return isa() == ELMO4J_PORTABLE ? std::vector<int>{ELMO4J_F32}
-                                    : std::vector<int>{ELMO4J_F32, ELMO4J_BF16};
+    return isa() == ELMO4J_PORTABLE ? std::vector<int>{ELMO4J_F32, ELMO4J_INT8}
+                                    : std::vector<int>{ELMO4J_F32, ELMO4J_BF16, ELMO4J_INT8};
   }
 
   // To the nearest bfloat16, as weights are packed: what is left of an exact comparison is then the
@@ -105,9 +111,12 @@ class KernelTest : public testing::TestWithParam<int> {
     return values;
   }
 
-  // What a sum of products of magnitude 1 may be off by.
+  // What a sum of products of magnitude 1 may be off by. Weights of 8 bits too are rounded here:
+  // int8_test.cpp compares them exactly.
   double tolerance(int type, double exact) const {
-    return type == ELMO4J_BF16 && isa() >= ELMO4J_AVX512BF16 ? 2e-2 : exact;
+    return type == ELMO4J_INT8                                 ? 0.1
+           : type == ELMO4J_BF16 && isa() >= ELMO4J_AVX512BF16 ? 2e-2
+                                                               : exact;
   }
 
   std::mt19937 engine_{20180610};

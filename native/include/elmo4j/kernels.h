@@ -23,8 +23,9 @@ enum elmo4j_isa {
   ELMO4J_PORTABLE = 0,    // any processor; products by OpenBLAS
   ELMO4J_AVX2 = 1,        // AVX2 and FMA
   ELMO4J_AVX512 = 2,      // AVX-512 F, BW, DQ, VL
-  ELMO4J_AVX512BF16 = 3,  // the same and AVX512-BF16: bfloat16 products of pairs
-  ELMO4J_AMX = 4          // the same and AMX-BF16: bfloat16 products in tiles
+  ELMO4J_AVX512VNNI = 3,  // the same and AVX512-VNNI: 8-bit products of fours
+  ELMO4J_AVX512BF16 = 4,  // the same and AVX512-BF16: bfloat16 products of pairs
+  ELMO4J_AMX = 5          // the same and AMX-BF16: bfloat16 products in tiles
 };
 
 // How packed weights are held.
@@ -35,7 +36,12 @@ enum elmo4j_type {
   // not; ELMO4J_PORTABLE has none.
   ELMO4J_BF16 = 1,
   // IEEE half precision, CUDA alone: products of halves accumulate in 32-bit floats.
-  ELMO4J_F16 = 2
+  ELMO4J_F16 = 2,
+  // 8-bit integers, a scale for each column: a quarter of the memory; the processor alone. The
+  // left-hand side's rows are quantised too, each by itself, symmetrically. Sums of integers are
+  // exact, and all that is around them is rounded in the same way everywhere: results are the same
+  // bits on all instruction sets.
+  ELMO4J_INT8 = 3
 };
 
 enum elmo4j_activation { ELMO4J_RELU = 0, ELMO4J_TANH = 1 };
@@ -307,6 +313,10 @@ void elmo4j_cpu_adam(int64_t count, int64_t step, float rate, const float* gradi
 
 // OpenBLAS: c [m, n] = a [m, k] b [k, n].
 void elmo4j_sgemm(int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c);
+
+// Multiply-adds on registers alone, as products with the matrix's instruction set and type have
+// them; nothing else of it is looked at. Returns how many operations that were.
+int64_t elmo4j_cpu_peak(const elmo4j_matrix* matrix, int64_t rounds);
 
 // Reads memory once from front to back; returns the sum of its 64-bit words. bytes: a multiple of
 // 64.

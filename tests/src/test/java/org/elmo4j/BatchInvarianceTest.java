@@ -33,7 +33,7 @@ class BatchInvarianceTest {
 
   @Tag("long")
   @ParameterizedTest
-  @ValueSource(strings = {"avx2", "avx512", "avx512bf16", "amx"})
+  @ValueSource(strings = {"avx2", "avx512", "avx512vnni", "avx512bf16", "amx"})
   void batchesOfAnySizeAndOrderGiveTheSameBits(String isa) {
     Isa.with(isa, () -> assertBatchesGiveTheSame(Expected::assertSameBits));
   }

@@ -30,7 +30,7 @@ class ModelCommandsTest extends ToolTest {
     assertTrue(
         devices
             .lines()
-            .anyMatch(line -> line.matches("cpu +(portable|avx2|avx512|avx512bf16|amx).*")));
+            .anyMatch(line -> line.matches("cpu +(portable|avx2|avx512|avx512vnni|avx512bf16|amx).*")));
     assertTrue(devices.lines().anyMatch(line -> line.startsWith("cuda")), devices);
   }
 

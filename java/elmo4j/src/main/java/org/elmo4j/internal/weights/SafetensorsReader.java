@@ -11,6 +11,7 @@ import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.HexFormat;
@@ -42,8 +43,9 @@ import org.elmo4j.weights.WeightStore;
  *   <tr><td>{@code provenance}, {@code licence}</td><td>text; may be missing</td></tr>
  * </table>
  *
- * <p>Tensors have the names of {@link WeightStore} and are F16, BF16, F32 or F64; more of them are
- * ignored. For one thread at a time.
+ * <p>Tensors have the names of {@link WeightStore} and are F16, BF16, F32 or F64, or, where they
+ * are matrices, I8 with scales beside them ({@link Int8}); more of them are ignored. For one thread
+ * at a time.
  */
 public final class SafetensorsReader extends ModelStore {
   /** Models whose tensors take less are verified when opened. */
@@ -91,7 +93,14 @@ public final class SafetensorsReader extends ModelStore {
     this.shapes =
         Tensors.check(
             source, options, name -> entries.containsKey(name) ? entries.get(name).shape : null);
-    shapes.keySet().forEach(this::dtype);
+    for (String name : shapes.keySet()) {
+      if (isQuantised(name)) {
+        checkSize(entries.get(name), 1);
+        checkScales(name);
+      } else {
+        dtype(name);
+      }
+    }
     this.encoder = readEncoder();
     this.mix = readMix();
     required("sha256");
@@ -285,18 +294,98 @@ public final class SafetensorsReader extends ModelStore {
                       + ": expected F16, BF16, F32 or F64, found "
                       + Json.brief(entry.dtype));
         };
-    long size = TensorShapes.count(entry.shape) * dtype.bytes();
+    checkSize(entry, dtype.bytes());
+    return dtype;
+  }
+
+  private void checkSize(Entry entry, int bytes) {
+    long size = TensorShapes.count(entry.shape) * bytes;
     if (entry.end - entry.begin != size) {
       throw new ElmoException(
           source
               + ": tensor "
-              + name
+              + entry.name
               + ": expected "
               + size
               + " bytes, found "
               + (entry.end - entry.begin));
     }
-    return dtype;
+  }
+
+  /** Whether a tensor of the model is a matrix of {@link Int8}. */
+  private boolean isQuantised(String name) {
+    Entry entry = entries.get(name);
+    return entry.dtype.equals("I8") && entry.shape.length == 2;
+  }
+
+  /** Scales are [blocks, columns], where the blocks divide the matrix's rows. */
+  private void checkScales(String name) {
+    long[] shape = entries.get(name).shape;
+    Entry scales = entries.get(name + Int8.SCALE);
+    boolean good =
+        scales != null
+            && scales.dtype.equals("F32")
+            && scales.shape.length == 2
+            && scales.shape[0] > 0
+            && shape[0] % scales.shape[0] == 0
+            && scales.shape[1] == shape[1];
+    if (!good) {
+      throw new ElmoException(
+          source
+              + ": tensor "
+              + name
+              + Int8.SCALE
+              + ": expected F32 of shape [blocks of rows, "
+              + shape[1]
+              + "], found "
+              + (scales == null
+                  ? "no such tensor"
+                  : Json.brief(scales.dtype) + " " + Arrays.toString(scales.shape)));
+    }
+    checkSize(scales, Float.BYTES);
+  }
+
+  /** Reads a matrix of {@link Int8} as the floats that it stands for. */
+  private void readQuantised(String name, FloatBuffer target) {
+    int count = Tensors.room(this, name, target);
+    Entry scaleEntry = entries.get(name + Int8.SCALE);
+    int columns = (int) scaleEntry.shape[1];
+    int block = count / (int) scaleEntry.shape[0];
+    FloatBuffer scales = FloatBuffer.allocate((int) TensorShapes.count(scaleEntry.shape));
+    long begin = dataStart + entries.get(name).begin;
+    int start = target.position();
+    try {
+      data.forEachPiece(
+          dataStart + scaleEntry.begin,
+          dataStart + scaleEntry.end,
+          piece -> Dtype.F32.decode(piece.order(ByteOrder.LITTLE_ENDIAN), scales));
+      for (int i = 0; i < scales.limit(); i++) {
+        float scale = scales.get(i);
+        if (!(scale >= 0 && Float.isFinite(scale * -Byte.MIN_VALUE))) {
+          throw new ElmoException(
+              source
+                  + ": tensor "
+                  + scaleEntry.name
+                  + " ["
+                  + i / columns
+                  + ", "
+                  + i % columns
+                  + "]: expected a scale of 0 or more, found "
+                  + scale);
+        }
+      }
+      data.forEachPiece(
+          begin,
+          begin + count,
+          piece -> {
+            while (piece.hasRemaining()) {
+              int i = target.position() - start;
+              target.put(piece.get() * scales.get(i / block * columns + i % columns));
+            }
+          });
+    } catch (IOException e) {
+      throw unreadable(source, e);
+    }
   }
 
   private TokenEncoder readEncoder() {
@@ -394,6 +483,10 @@ public final class SafetensorsReader extends ModelStore {
   @Override
   public void read(String name, FloatBuffer target) {
     Tensors.room(this, name, target);
+    if (isQuantised(name)) {
+      readQuantised(name, target);
+      return;
+    }
     long at = dataStart + entries.get(name).begin;
     data.readTensor(this, name, at, dtype(name), ByteOrder.LITTLE_ENDIAN, target);
   }

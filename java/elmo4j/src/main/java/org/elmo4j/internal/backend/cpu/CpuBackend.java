@@ -60,6 +60,11 @@ public final class CpuBackend implements Backend {
     return Isa.name(Isa.choose()) + ", " + CpuKernels.elmo4j_openblas_config().getString().trim();
   }
 
+  /** Whether models here may be in bfloat16. */
+  public static boolean hasBf16() {
+    return Isa.choose() != CpuKernels.ELMO4J_PORTABLE;
+  }
+
   @Override
   public Device device() {
     return Device.cpu();
@@ -67,7 +72,11 @@ public final class CpuBackend implements Backend {
 
   @Override
   public Precision precision() {
-    return weights.type == CpuKernels.ELMO4J_BF16 ? Precision.BF16 : Precision.FP32;
+    return switch (weights.type) {
+      case CpuKernels.ELMO4J_BF16 -> Precision.BF16;
+      case CpuKernels.ELMO4J_INT8 -> Precision.INT8;
+      default -> Precision.FP32;
+    };
   }
 
   @Override

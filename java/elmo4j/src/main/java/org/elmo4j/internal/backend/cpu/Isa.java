@@ -28,7 +28,7 @@ final class Isa {
     }
     throw new ElmoException(
         PROPERTY
-            + ": expected portable, avx2, avx512, avx512bf16 or amx, at most "
+            + ": expected portable, avx2, avx512, avx512vnni, avx512bf16 or amx, at most "
             + name(best)
             + " here, found \""
             + wanted
@@ -41,6 +41,8 @@ final class Isa {
         return "amx";
       case CpuKernels.ELMO4J_AVX512BF16:
         return "avx512bf16";
+      case CpuKernels.ELMO4J_AVX512VNNI:
+        return "avx512vnni";
       case CpuKernels.ELMO4J_AVX512:
         return "avx512";
       case CpuKernels.ELMO4J_AVX2:

@@ -3,7 +3,9 @@
 package org.elmo4j.internal.backend.cpu;
 
 import java.util.function.IntConsumer;
+import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
+import org.elmo4j.Precision;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.kernels.CpuKernels;
 
@@ -41,6 +43,24 @@ public final class Machine {
                       memory.floatPointer((3 * i + 1) * floats),
                       memory.floatPointer((3 * i + 2) * floats)));
       return 2.0 * SIZE * SIZE * SIZE * threads / seconds;
+    }
+  }
+
+  /**
+   * Operations a second of multiply-adds on registers alone, by the instructions that a model of
+   * that precision uses here: what no product exceeds.
+   */
+  public static double peakFlops(Precision precision, int threads) {
+    try (Workers workers = new Workers(threads);
+        NativeMemory memory = NativeMemory.allocate(Loader.sizeof(CpuKernels.Matrix.class))) {
+      CpuKernels.Matrix matrix =
+          new CpuKernels.Matrix(memory.bytePointer(0))
+              .isa(Isa.choose())
+              .type(CpuWeights.typeOf(precision));
+      long operations = CpuKernels.elmo4j_cpu_peak(matrix, 1);
+      long rounds = 1L << 22;
+      double seconds = seconds(workers, threads, i -> CpuKernels.elmo4j_cpu_peak(matrix, rounds));
+      return (double) operations * rounds * threads / seconds;
     }
   }
 

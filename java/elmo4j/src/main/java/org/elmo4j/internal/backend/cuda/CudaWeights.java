@@ -4,6 +4,7 @@ package org.elmo4j.internal.backend.cuda;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
@@ -47,8 +48,9 @@ final class CudaWeights implements AutoCloseable {
     source = store.source();
     options = store.options();
     this.device = device;
-    if (precision == Precision.BF16) {
-      throw new ElmoException("precision bf16: expected fp16 or fp32 on " + device);
+    if (precision == Precision.BF16 || precision == Precision.INT8) {
+      String found = precision.name().toLowerCase(Locale.ROOT);
+      throw new ElmoException("precision " + found + ": expected fp16 or fp32 on " + device);
     }
     limit(store, "LSTM layers", options.lstmLayers(), CudaKernels.ELMO4J_CUDA_MAX_TERMS - 1);
     limit(
