@@ -83,7 +83,8 @@ record InputColumns(
     if (names.length != 2) {
       throw wrong(
           uid,
-          "expected one column of text or tokens, or two of annotations: document or sentence, and token",
+          "expected one column of text or tokens, or two of annotations: document or sentence, and"
+              + " token",
           Arrays.toString(names));
     }
     String first = annotatorType(uid, schema.apply(names[0]));

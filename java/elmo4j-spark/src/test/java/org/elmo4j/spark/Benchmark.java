@@ -43,7 +43,7 @@ public final class Benchmark {
     long tokens = sentences.stream().mapToLong(List::size).sum();
     System.out.printf("%d rows, %d tokens, %d cores%n", rows, tokens, cores);
 
-    SparkSession session = Spark.local("local[" + cores + "]");
+    SparkSession session = Spark.start("local[" + cores + "]", Map.of());
     Path folder = Files.createTempDirectory("elmo4j-benchmark");
     String in = folder.resolve("in").toString();
     String out = folder.resolve("out").toString();

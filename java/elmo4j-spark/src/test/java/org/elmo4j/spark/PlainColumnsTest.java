@@ -43,12 +43,12 @@ class PlainColumnsTest {
 
   @BeforeAll
   static void start() {
-    session = Spark.local("local[2]");
+    session = Spark.local();
   }
 
   @AfterAll
   static void stop() {
-    Spark.stop(session);
+    Spark.check();
   }
 
   private static ElmoEmbeddings stage() {

@@ -49,12 +49,12 @@ class SparkNlpTest {
 
   @BeforeAll
   static void start() {
-    session = Spark.cluster(Map.of());
+    session = Spark.cluster();
   }
 
   @AfterAll
   static void stop() {
-    Spark.stop(session);
+    Spark.check();
   }
 
   private static List<PipelineStage> stages(ElmoEmbeddings embeddings) {
