@@ -6,33 +6,19 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.ObjectInputStream;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.HashSet;
-import java.util.List;
-import java.util.Set;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.SparkContext;
-import org.apache.spark.ml.linalg.SQLDataTypes;
 import org.apache.spark.ml.param.ParamMap;
 import org.apache.spark.ml.util.Identifiable;
 import org.apache.spark.ml.util.MLReader;
 import org.apache.spark.ml.util.MLWritable;
 import org.apache.spark.ml.util.MLWriter;
-import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.functions;
-import org.apache.spark.sql.types.DataType;
-import org.apache.spark.sql.types.DataTypes;
-import org.apache.spark.sql.types.Metadata;
-import org.apache.spark.sql.types.MetadataBuilder;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.elmo4j.ElmoException;
-import org.elmo4j.Layer;
 import org.elmo4j.Precision;
 import org.elmo4j.ScalarMix;
 
@@ -393,7 +379,7 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
 
   /** Numbers in a vector of the first column. */
   public int getDimension() {
-    return dimension(getPoolingLayers()[0]);
+    return StageColumns.dimension(OutputColumn.parse(getPoolingLayers()[0]), known());
   }
 
   /**
@@ -412,88 +398,6 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
     return known;
   }
 
-  private int dimension(String layer) {
-    Layer parsed = OutputColumn.parse(layer);
-    Layer rows = parsed.kind() == Layer.Kind.MEAN ? parsed.of() : parsed;
-    return known().projectionDim() * (rows.kind() == Layer.Kind.WORD_EMB ? 1 : 2);
-  }
-
-  /** The columns to add, checked against each other and the model. */
-  private List<OutputColumn> outputs(StructType schema) {
-    String[] columns = getOutputCols();
-    String[] layers = getPoolingLayers();
-    if (columns.length != layers.length || columns.length == 0) {
-      throw new IllegalArgumentException(
-          uid()
-              + ": outputCols: expected one a pooling layer, "
-              + Arrays.toString(layers)
-              + ", found "
-              + Arrays.toString(columns));
-    }
-    float[] weights = null;
-    if (isDefined(scalarMixWeights())) {
-      double[] wide = getOrDefault(scalarMixWeights());
-      weights = new float[wide.length];
-      for (int i = 0; i < wide.length; i++) {
-        weights[i] = (float) wide[i];
-      }
-      if (wide.length != known().layers()) {
-        throw new IllegalArgumentException(
-            uid()
-                + ": scalarMixWeights: expected one a layer, "
-                + known().layers()
-                + ", found "
-                + wide.length);
-      }
-    }
-    Set<String> taken = new HashSet<>(Arrays.asList(schema.fieldNames()));
-    List<OutputColumn> outputs = new ArrayList<>();
-    for (int k = 0; k < columns.length; k++) {
-      checkNew(taken, "outputCols", columns[k]);
-      OutputColumn output =
-          new OutputColumn(
-              columns[k],
-              layers[k],
-              weights,
-              ((Double) getOrDefault(scalarMixGamma())).floatValue());
-      Layer layer = output.toLayer();
-      Layer rows = layer.kind() == Layer.Kind.MEAN ? layer.of() : layer;
-      if (rows.index() >= known().layers()) {
-        throw new IllegalArgumentException(
-            uid()
-                + ": poolingLayers: expected at most lstm_outputs"
-                + (known().layers() - 1)
-                + " in "
-                + getModel()
-                + ", found "
-                + layers[k]);
-      }
-      outputs.add(output);
-    }
-    if (isDefined(tokensCol())) {
-      checkNew(taken, "tokensCol", getOrDefault(tokensCol()));
-    }
-    return outputs;
-  }
-
-  private void checkNew(Set<String> taken, String param, String column) {
-    if (!taken.add(column)) {
-      throw new IllegalArgumentException(
-          uid() + ": " + param + ": expected a new column, found " + column + " there already");
-    }
-  }
-
-  private InputColumns inputs(StructType schema) {
-    InputColumns inputs = InputColumns.of(uid(), schema, getInputCols(), !getCaseSensitive());
-    if (isDefined(tokensCol()) && inputs.kind() != InputColumns.Kind.TEXT) {
-      throw new IllegalArgumentException(
-          uid()
-              + ": tokensCol: expected a column of text to read, found "
-              + String.join(", ", getInputCols()));
-    }
-    return inputs;
-  }
-
   /**
    * The columns that come out.
    *
@@ -501,34 +405,11 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
    */
   @Override
   public StructType transformSchema(StructType schema) {
-    boolean annotations = inputs(schema).kind() == InputColumns.Kind.ANNOTATIONS;
     StructType result = schema;
-    for (OutputColumn output : outputs(schema)) {
-      DataType type =
-          annotations
-              ? Annotations.TYPE
-              : output.isMean() ? SQLDataTypes.VectorType() : VectorsUdt.TYPE;
-      result =
-          result.add(new StructField(output.name(), type, true, metadata(output, annotations)));
-    }
-    if (isDefined(tokensCol())) {
-      result =
-          result.add(getOrDefault(tokensCol()), DataTypes.createArrayType(DataTypes.StringType));
+    for (StructField field : StageColumns.of(this, schema).added()) {
+      result = result.add(field);
     }
     return result;
-  }
-
-  private Metadata metadata(OutputColumn output, boolean annotations) {
-    if (!annotations) {
-      return Metadata.empty();
-    }
-    return new MetadataBuilder()
-        .putString(
-            "annotatorType",
-            output.isMean() ? Annotations.SENTENCE_EMBEDDINGS : Annotations.WORD_EMBEDDINGS)
-        .putLong("dimension", dimension(output.layer()))
-        .putString("ref", getStorageRef())
-        .build();
   }
 
   /**
@@ -540,9 +421,7 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
    */
   @Override
   public Dataset<Row> transform(Dataset<?> dataset) {
-    StructType before = dataset.schema();
-    StructType after = transformSchema(before);
-    List<OutputColumn> outputs = outputs(before);
+    StageColumns columns = StageColumns.of(this, dataset.schema());
     SparkContext context = dataset.sparkSession().sparkContext();
     Plan plan =
         new Plan(
@@ -555,36 +434,11 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
             getKeepAlive(),
             getBatchTokens(),
             getBatchSize(),
-            inputs(before),
-            outputs,
+            columns.inputs(),
+            columns.outputs(),
             isDefined(tokensCol()),
             metrics.get(context, uid()));
-
-    StructType raw = new StructType();
-    for (int i = 0; i < after.length(); i++) {
-      StructField field = after.apply(i);
-      DataType type = field.dataType();
-      if (i >= before.length() && type.equals(Annotations.TYPE)) {
-        type = new AnnotationsUdt();
-      } else if (i >= before.length() && type.equals(VectorsUdt.TYPE)) {
-        type = new VectorsUdt();
-      }
-      raw = raw.add(field.name(), type, field.nullable());
-    }
-    Dataset<Row> embedded =
-        dataset.toDF().mapPartitions(new EmbedPartition(plan), Encoders.row(raw));
-
-    // The columns' metadata went missing on the way: Spark NLP's stages need it.
-    Column[] columns = new Column[after.length()];
-    for (int i = 0; i < columns.length; i++) {
-      StructField field = after.apply(i);
-      Column column = embedded.col("`" + field.name().replace("`", "``") + "`");
-      boolean wrapped =
-          raw.apply(i).dataType() instanceof AnnotationsUdt
-              || raw.apply(i).dataType() instanceof VectorsUdt;
-      columns[i] =
-          (wrapped ? functions.unwrap_udt(column) : column).as(field.name(), field.metadata());
-    }
-    return embedded.select(columns);
+    return RowsThrough.partitions(
+        dataset, columns.inputs(), columns.added(), new EmbedPartition(plan));
   }
 }

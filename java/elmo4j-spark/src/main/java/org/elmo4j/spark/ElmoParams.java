@@ -136,7 +136,8 @@ abstract class ElmoParams extends Transformer {
       parser.apply(value);
       return true;
     } catch (ElmoException e) {
-      throw new IllegalArgumentException(stage + ": " + name + ": " + e.getMessage(), e);
+      String message = e.getMessage().substring(e.getMessage().indexOf("expected"));
+      throw new IllegalArgumentException(stage + ": " + name + ": " + message, e);
     }
   }
 

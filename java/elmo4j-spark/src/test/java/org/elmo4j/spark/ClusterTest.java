@@ -17,7 +17,6 @@ import java.util.Map;
 import java.util.Set;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.SparkFiles;
-import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.ml.param.ParamMap;
@@ -25,7 +24,6 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.util.LongAccumulator;
 import org.elmo4j.Layer;
 import org.elmo4j.hub.ModelHub;
 import org.elmo4j.internal.backend.NativeMemory;
@@ -191,40 +189,6 @@ class ClusterTest {
     for (int i = 0; i < 20; i++) {
       assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
     }
-  }
-
-  @Test
-  void ofATaskAndItsSpeculativeCopyOneSetOfRowsComes() {
-    List<List<String>> sentences = Spark.sentences(200);
-    List<float[][]> expected = Spark.expected(sentences, Layer.ELMO);
-    Dataset<Row> embedded =
-        stage(model(folder, "copied").toString())
-            .setBatchTokens(100)
-            .transform(Spark.tokens(session, 4, sentences));
-    LongAccumulator copies = session.sparkContext().longAccumulator("copies");
-    Dataset<Row> slow =
-        embedded.map(
-            (MapFunction<Row, Row>)
-                row -> {
-                  if (row.getInt(0) == 100) {
-                    TaskContext task = TaskContext.get();
-                    // In the midst of its rows; the copy wins.
-                    while (task.attemptNumber() == 0 && !task.isInterrupted()) {
-                      Thread.sleep(50);
-                    }
-                    copies.add(1);
-                  }
-                  return row;
-                },
-            Encoders.row(embedded.schema()));
-    List<Row> rows = new ArrayList<>(slow.collectAsList());
-    rows.sort((a, b) -> Integer.compare(a.getInt(0), b.getInt(0)));
-    assertEquals(200, rows.size());
-    for (int i = 0; i < 200; i++) {
-      assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
-    }
-    assertEquals(1, copies.value());
-    assertEquals(Set.of("0 0", "1 0"), liveBytes());
   }
 
   @Test

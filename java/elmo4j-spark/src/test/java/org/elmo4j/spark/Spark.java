@@ -44,7 +44,7 @@ public final class Spark {
 
   /**
    * A master, and two executors of two cores in JVMs of their own, shared by all tests: tasks may
-   * fail once, slow ones get a copy, and each executor has two GPUs that no machine has.
+   * fail once, and each executor has two GPUs that no machine has.
    */
   public static synchronized SparkSession cluster() {
     Path gpus = Path.of("target", "gpus").toAbsolutePath();
@@ -66,10 +66,7 @@ public final class Spark {
                 "spark.worker.resource.gpu.amount", "2",
                 "spark.worker.resource.gpu.discoveryScript", gpus.toString(),
                 "spark.executor.resource.gpu.amount", "2",
-                "spark.task.resource.gpu.amount", "1",
-                "spark.speculation", "true",
-                "spark.speculation.interval", "100ms",
-                "spark.speculation.minTaskRuntime", "100ms"));
+                "spark.task.resource.gpu.amount", "1"));
     // Or the first tasks might all go to one of them.
     SparkStatusTracker tracker = session.sparkContext().statusTracker();
     long deadline = System.nanoTime() + PATIENCE.toNanos();
