@@ -69,7 +69,7 @@ public final class Spark {
                 "spark.task.resource.gpu.amount", "1"));
     // Or the first tasks might all go to one of them.
     SparkStatusTracker tracker = session.sparkContext().statusTracker();
-    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    long deadline = System.nanoTime() + 3 * PATIENCE.toNanos();
     while (tracker.getExecutorInfos().length < 3 && System.nanoTime() < deadline) {
       pause();
     }
