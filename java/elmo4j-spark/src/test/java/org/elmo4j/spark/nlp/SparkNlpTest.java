@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.apache.spark.ml.Pipeline;
 import org.apache.spark.ml.PipelineModel;
 import org.apache.spark.ml.PipelineStage;
@@ -42,10 +43,12 @@ import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The pipeline of Spark NLP's documentation, its own stages before and after, on two executors. */
+@Order(1)
 class SparkNlpTest {
   private static final String[] TEXTS = {
     "I love NLP. You do too, don't you? Its models have vectors.",
@@ -207,6 +210,7 @@ class SparkNlpTest {
                 functions
                     .expr("filter(sentence, s -> s.metadata['sentence'] in ('1', '3'))")
                     .as("sentence", type("document")));
+    // It counts the sentences of a row, which it sorts by their numbers.
     ChunkEmbeddings chunks = new ChunkEmbeddings();
     chunks.setInputCols(new String[] {"chunk", "embeddings"});
     chunks.setOutputCol("chunk_embeddings");
@@ -217,12 +221,17 @@ class SparkNlpTest {
                 "chunk",
                 functions
                     .expr(
-                        "transform(sentence, s -> named_struct('annotatorType', 'chunk', 'begin',"
-                            + " s.begin, 'end', s.end, 'result', s.result, 'metadata',"
-                            + " map('sentence', s.metadata['sentence'], 'chunk', '0'),"
-                            + " 'embeddings', s.embeddings))")
+                        "transform(sentence, (s, i) -> named_struct('annotatorType', 'chunk',"
+                            + " 'begin', s.begin, 'end', s.end, 'result', s.result, 'metadata',"
+                            + " map('sentence', string(i), 'chunk', '0'), 'embeddings',"
+                            + " s.embeddings))")
                     .as("chunk", type("chunk")));
     Row row = chunks.transform(embedded).head();
+    assertEquals(
+        Set.of("1", "3"),
+        annotations(row, "embeddings").stream()
+            .map(token -> (String) token.getJavaMap(4).get("sentence"))
+            .collect(Collectors.toSet()));
     Map<String, List<String>> words = new TreeMap<>();
     for (Row token : annotations(row, "token")) {
       String number = (String) token.getJavaMap(4).get("sentence");
