@@ -228,7 +228,7 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private void machine() {
-    add(Figure.SGEMM, Machine.sgemmFlops(modelChoice.threads()));
+    Machine.sgemmFlops(modelChoice.threads()).ifPresent(flops -> add(Figure.SGEMM, flops));
     add(Figure.MEMORY, Machine.readBytes(modelChoice.threads()));
   }
 
@@ -243,7 +243,9 @@ final class BenchCommand implements Callable<Integer> {
     double flops = lstmOperations(model.options()) * (tokens + 2.0 * sentences.size()) / warm;
     add(Figure.LSTM, flops);
     List<Double> sgemm = figures.get(Figure.SGEMM);
-    add(Figure.SHARE, flops / sgemm.get(sgemm.size() - 1));
+    if (sgemm != null) {
+      add(Figure.SHARE, flops / sgemm.get(sgemm.size() - 1));
+    }
     List<List<String>> some = sentences.subList(0, Math.min(sentences.size(), CALLER_SENTENCES));
     add(Figure.CALLS, some.stream().mapToLong(List::size).sum() / calls(model, some));
     add(Figure.CALLERS, callers(model, some));
