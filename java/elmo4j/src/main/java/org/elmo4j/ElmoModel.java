@@ -207,7 +207,9 @@ public final class ElmoModel implements AutoCloseable {
 
   private List<Layer> checked(Layer... layers) {
     List<Layer> wanted = EmbedOptions.layers(layers).layers();
-    wanted.forEach(layer -> plan.check(LayerPlan.rows(layer)));
+    for (int i = 0; i < wanted.size(); i++) {
+      plan.check(LayerPlan.rows(wanted.get(i)));
+    }
     return wanted;
   }
 

@@ -187,4 +187,9 @@ final class CudaMemory extends Memory {
       throw e;
     }
   }
+
+  /** Rounds a size up, so that what comes behind it is aligned. */
+  static long align(long bytes) {
+    return (bytes + 255) / 256 * 256;
+  }
 }
