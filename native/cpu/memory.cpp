@@ -10,7 +10,6 @@
 
 #ifdef _WIN32
 #define WIN32_LEAN_AND_MEAN
-#define NOMINMAX
 #include <malloc.h>
 #include <windows.h>
 #else
