@@ -41,7 +41,7 @@ class ArchitectureTest {
   private static final Map<String, Set<String>> MAY_USE =
       Map.ofEntries(
           Map.entry("values", Set.of()),
-          Map.entry("internal.kernels", Set.of()),
+          Map.entry("internal.kernels", Set.of("values", "internal.files")),
           Map.entry("internal.files", Set.of("values")),
           Map.entry("internal.model", Set.of("values")),
           Map.entry("internal.text", Set.of("values")),
@@ -69,7 +69,12 @@ class ArchitectureTest {
                   "internal.backend.cuda")),
           Map.entry(
               "internal.batch",
-              Set.of("values", "internal.model", "internal.text", "internal.backend")),
+              Set.of(
+                  "values",
+                  "internal.kernels",
+                  "internal.model",
+                  "internal.text",
+                  "internal.backend")),
           Map.entry(
               "face",
               Set.of(

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.kernels.CpuKernels;
+import org.elmo4j.internal.kernels.NativeLibrary;
 
 /** The instruction sets that the kernels are compiled for. */
 final class Isa {
@@ -16,6 +17,7 @@ final class Isa {
 
   /** The best one of this processor, or the one that the property {@code elmo4j.cpu.isa} names. */
   static int choose() {
+    NativeLibrary.CPU.require();
     int best = CpuKernels.elmo4j_cpu_best_isa();
     String wanted = System.getProperty(PROPERTY);
     if (wanted == null) {

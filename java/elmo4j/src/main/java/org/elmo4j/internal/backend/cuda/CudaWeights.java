@@ -13,6 +13,7 @@ import org.elmo4j.internal.backend.Memory;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.backend.WeightReader;
 import org.elmo4j.internal.kernels.CudaKernels;
+import org.elmo4j.internal.kernels.NativeLibrary;
 import org.elmo4j.internal.model.ModelWeights;
 import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.weights.ModelOptions;
@@ -105,7 +106,7 @@ final class CudaWeights implements AutoCloseable {
     } catch (LinkageError e) {
       throw new ElmoException(
           "biLM by cuDNN: expected cuDNN 9 and org.bytedeco:cuda with its natives, found "
-              + CudaDevices.deepestCause(e),
+              + NativeLibrary.deepestCause(e),
           e);
     }
   }
