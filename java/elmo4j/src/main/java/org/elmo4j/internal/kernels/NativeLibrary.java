@@ -50,6 +50,7 @@ public final class NativeLibrary {
           "macosx-x86_64", "lib%s.dylib",
           "macosx-arm64", "lib%s.dylib",
           "windows-x86_64", "%s.dll");
+
   private static final AtomicInteger USERS = new AtomicInteger();
 
   private final String name;
