@@ -41,7 +41,8 @@ class BenchCommandTest {
     JsonNode json = new ObjectMapper().readTree(out.toString(StandardCharsets.UTF_8));
     assertEquals(2, json.get("sentences").asInt());
     assertEquals(9, json.get("tokens").asInt());
-    assertEquals(0, json.get("word_cache_hit_rate").asDouble()); // one call
+    // 13 with boundaries, 7 different ones, whether or not both sentences came together.
+    assertEquals(6 / 13.0, json.get("words_reused_share").asDouble(), 1e-12);
     for (String key :
         new String[] {
           "tokens_per_second",

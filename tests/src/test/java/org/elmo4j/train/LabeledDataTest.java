@@ -4,6 +4,7 @@ package org.elmo4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -124,6 +125,28 @@ class LabeledDataTest {
             .sentences());
     assertEquals(
         wanted, sentences("a.tsv", "pos\tgood, \"very\" good\nneg\tbad\n", "2", "1").sentences());
+  }
+
+  @Test
+  void theFormOfSentencesIsFoundByContent() throws IOException {
+    List<LabeledSentence> wanted =
+        List.of(sentence("good, \"very\" good", "1"), sentence("bad", "0"));
+    for (String text :
+        List.of(
+            "{\"label\": 1, \"text\": \"good, \\\"very\\\" good\"}\n\n{\"text\":\"bad\",\"label\":\"0\"}\n",
+            "label,text\n1,\"good, \"\"very\"\" good\"\n0,bad\n",
+            "label\ttext\n1\tgood, \"very\" good\n0\tbad\n")) {
+      assertEquals(wanted, sentences("data", text, "text", "label").sentences());
+    }
+    ElmoException e =
+        assertThrows(
+            ElmoException.class, () -> sentences("a", "{\"text\": \"x\"}\n", "text", "label"));
+    assertEquals(
+        folder.resolve("a")
+            + ", line 1: expected fields \"text\" and \"label\", found {\"text\":\"x\"}",
+        e.getMessage());
+    e = assertThrows(ElmoException.class, () -> sentences("a", "{\"text\"\n", "text", "label"));
+    assertTrue(e.getMessage().startsWith(folder.resolve("a") + ", line 1: "), e.getMessage());
   }
 
   @Test

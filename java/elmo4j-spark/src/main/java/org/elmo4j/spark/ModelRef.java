@@ -74,9 +74,7 @@ record ModelRef(Kind kind, String place) implements Serializable {
         case PATH -> builder.path(Path.of(place));
         case SENT -> builder.path(received());
       }
-      ElmoModel model = builder.load();
-      Netlib.useOurOpenBlas();
-      return model;
+      return builder.load();
     } catch (ElmoException e) {
       throw new ElmoException("executor " + SparkEnv.get().executorId() + ": " + e.getMessage(), e);
     }

@@ -10,7 +10,6 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.ludovic.netlib.blas.NativeBLAS;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -65,18 +64,6 @@ class LifetimeTest {
     }
     assertThrows(IllegalStateException.class, () -> model.embed(List.of(List.of("closed"))));
     assertEquals(0, NativeMemory.liveBytes());
-  }
-
-  @Test
-  void sparksLinearAlgebraWorksBesideTheModels() {
-    try (SharedModels.Lease lease = acquire(BOX, 0)) {
-      String path = System.getProperty("dev.ludovic.netlib.blas.nativeLibPath");
-      assertTrue(path.endsWith("/libopenblas.so.0"), path);
-      double[] sum = {1, 2};
-      NativeBLAS.getInstance().daxpy(2, 10, new double[] {3, 4}, 1, sum, 1);
-      assertArrayEquals(new double[] {31, 42}, sum);
-      lease.model().embed(List.of(List.of("still"))).close();
-    }
   }
 
   @Test

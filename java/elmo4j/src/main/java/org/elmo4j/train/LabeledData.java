@@ -3,6 +3,7 @@
 package org.elmo4j.train;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MappingIterator;
 import com.fasterxml.jackson.dataformat.csv.CsvMapper;
 import com.fasterxml.jackson.dataformat.csv.CsvParser;
@@ -167,11 +168,12 @@ public final class LabeledData {
   }
 
   /**
-   * Reads labelled sentences from columns: a name that ends in {@code .csv} has commas and RFC
-   * 4180's quotes, any other one tabs and no quotes.
+   * Reads labelled sentences: objects of JSON, one a line, where the file begins with a brace; else
+   * columns, with commas and RFC 4180's quotes where the first line has commas and no tabs or the
+   * name ends in {@code .csv}, or with tabs and no quotes.
    *
-   * @param text the text's column: its name in the first line, or its number from 1 where the file
-   *     has no such line
+   * @param text the text's field of JSON or column: its name in the first line, or its number from
+   *     1 where the file has no such line
    * @param label the label's column, likewise
    * @param tokenizer splits a text into tokens
    * @throws ElmoException if the file cannot be read, has no sentences or no such columns, or a row
@@ -179,7 +181,13 @@ public final class LabeledData {
    */
   public static LabeledData readSentences(
       Path file, String text, String label, Function<String, List<String>> tokenizer) {
-    boolean csv = file.toString().toLowerCase(Locale.ROOT).endsWith(".csv");
+    String first = firstLine(file);
+    if (first.startsWith("{")) {
+      return readJsonLines(file, text, label, tokenizer);
+    }
+    boolean csv =
+        file.toString().toLowerCase(Locale.ROOT).endsWith(".csv")
+            || (first.contains(",") && !first.contains("\t"));
     CsvSchema schema = CsvSchema.emptySchema();
     schema = csv ? schema : schema.withColumnSeparator('\t').withoutQuoteChar();
     boolean numbers = isNumber(text) && isNumber(label);
@@ -238,6 +246,50 @@ public final class LabeledData {
           e);
     } catch (IOException e) {
       throw unreadable(file, line, e);
+    }
+    return new LabeledData(file.toString(), Task.SENTENCES, sentences);
+  }
+
+  /** The first line that is not blank; empty where there is none. */
+  private static String firstLine(Path file) {
+    try (BufferedReader lines = open(file)) {
+      String line = lines.readLine();
+      while (line != null && line.isBlank()) {
+        line = lines.readLine();
+      }
+      return line == null ? "" : line.strip();
+    } catch (IOException e) {
+      throw unreadable(file, 1, e);
+    }
+  }
+
+  private static LabeledData readJsonLines(
+      Path file, String text, String label, Function<String, List<String>> tokenizer) {
+    List<LabeledSentence> sentences = new ArrayList<>();
+    long number = 0;
+    try (BufferedReader lines = open(file)) {
+      for (String line; (line = lines.readLine()) != null; ) {
+        String where = file + ", line " + ++number;
+        if (line.isBlank()) {
+          continue;
+        }
+        JsonNode json = Json.parse(line.getBytes(StandardCharsets.UTF_8), where);
+        JsonNode words = json.path(text);
+        JsonNode name = json.path(label);
+        if (!words.isTextual() || !name.isValueNode() || name.isNull()) {
+          throw new ElmoException(
+              where
+                  + ": expected fields "
+                  + Json.brief(text)
+                  + " and "
+                  + Json.brief(label)
+                  + ", found "
+                  + Json.brief(json));
+        }
+        sentences.add(new LabeledSentence(tokenizer.apply(words.asText()), List.of(name.asText())));
+      }
+    } catch (IOException e) {
+      throw unreadable(file, number + 1, e);
     }
     return new LabeledData(file.toString(), Task.SENTENCES, sentences);
   }
