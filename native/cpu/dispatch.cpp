@@ -50,6 +50,7 @@ const struct {
 #if defined(__x86_64__)
     {"avx2", ELMO4J_TABLE(avx2)},
     {"avx512", ELMO4J_TABLE(avx512)},
+    {"avx512vnni", ELMO4J_TABLE(avx512vnni)},
     {"avx512bf16", ELMO4J_TABLE(avx512bf16)},
 #if defined(__linux__)
     {"amx", ELMO4J_TABLE(amx)},
@@ -112,7 +113,10 @@ bool has_avx(bool avx512) {
   return kept512 && (b & kBits) == kBits;
 }
 
-// AVX512-BF16 in the processor (CPUID 7.1, EAX bit 5).
+// AVX512-VNNI in the processor (CPUID 7.0, ECX bit 11).
+bool has_avx512vnni() { return cpuid(7, 0).c & 1u << 11; }
+
+// AVX512-BF16 in the processor (CPUID 7.1, EAX bit 5). All that have it have AVX512-VNNI.
 bool has_avx512bf16() { return cpuid(7, 1).a & 1u << 5; }
 
 // AMX-TILE and AMX-BF16 in the processor (CPUID 7.0, EDX bits 24 and 22), and Linux's leave for
@@ -156,7 +160,8 @@ bool has_bf16() {
 int elmo4j_cpu_best_isa(void) {
 #if defined(__x86_64__)
   static const int best = !has_avx(true)      ? has_avx(false) ? ELMO4J_AVX2 : ELMO4J_PORTABLE
-                          : !has_avx512bf16() ? ELMO4J_AVX512
+                          : !has_avx512vnni() ? ELMO4J_AVX512
+                          : !has_avx512bf16() ? ELMO4J_AVX512VNNI
                           : has_amx()         ? ELMO4J_AMX
                                               : ELMO4J_AVX512BF16;
   return best;

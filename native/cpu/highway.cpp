@@ -3,6 +3,9 @@
 //
 // Packed weights, highway layers and the linear projection of the token representation.
 
+#include <cmath>
+#include <vector>
+
 #include "elmo4j/kernels.h"
 #include "isa.h"
 #include "product.h"
@@ -31,6 +34,49 @@ void pack_group(const elmo4j_matrix& matrix, const float* weights, int64_t strid
               Packing<W>::convert(first + lane < valid ? row[p * width + first + lane] : 0.0f);
         }
       }
+    }
+  }
+}
+
+// The same for 8 bits, whose columns have scales and sums behind the panels.
+void pack_group(const elmo4j_matrix& matrix, const float* weights, int64_t stride, int group,
+                int64_t depth, Int8* packed) {
+  const int64_t columns = matrix.columns;
+  const int64_t width = panel_columns(matrix.groups);
+  const int64_t panel_count = panels(columns, matrix.groups);
+  float* scales = reinterpret_cast<float*>(packed + panel_bytes(depth, panel_count));
+  int32_t* begins = reinterpret_cast<int32_t*>(scales + panel_count * kPanel);
+  const int64_t all = panel_count * width;
+  std::vector<float> most(all), scale(all), row(all);
+  std::vector<int32_t> sum(all);
+  for (int64_t k = 0; k < depth; k++) {
+    for (int64_t column = 0; column < columns; column++) {
+      most[column] = std::max(most[column], std::abs(weights[k * stride + column]));
+    }
+  }
+  for (int64_t column = 0; column < all; column++) {
+    scale[column] = weight_scale(most[column]);
+  }
+  for (int64_t k = 0; k < Packing<Int8>::depth(depth); k++) {
+    for (int64_t column = 0; column < columns; column++) {
+      const float x = k < depth ? weights[k * stride + column] : 0.0f;
+      row[column] = std::nearbyint(x / (scale[column] > 0 ? scale[column] : 1.0f));
+    }
+    for (int64_t p = 0; p < panel_count; p++) {
+      for (int64_t first = 0; first < width; first += kLanes) {
+        Int8* to = packed_at(packed, depth, panel_count, p, k, (group * width + first) / kLanes);
+        for (int64_t lane = 0; lane < kLanes; lane++) {
+          const int32_t q = static_cast<int32_t>(row[p * width + first + lane]);
+          sum[p * width + first + lane] += q;
+          to[lane * kPair8].value = static_cast<int8_t>(q);
+        }
+      }
+    }
+  }
+  for (int64_t p = 0; p < panel_count; p++) {
+    for (int64_t i = 0; i < width; i++) {
+      scales[p * kPanel + group * width + i] = scale[p * width + i];
+      begins[p * kPanel + group * width + i] = -kOffset * sum[p * width + i];
     }
   }
 }
@@ -95,6 +141,9 @@ void run_projection(const elmo4j_matrix& matrix, int64_t rows, const float* x, f
 
 int64_t packed_size(const elmo4j_matrix* matrix) {
   const int64_t width = panels(matrix->columns, matrix->groups) * kPanel;
+  if (matrix->type == ELMO4J_INT8) {
+    return packed_size_int8(matrix->depth, panels(matrix->columns, matrix->groups));
+  }
   return width * (matrix->type == ELMO4J_BF16
                       ? Packing<Bf16>::depth(matrix->depth) * int64_t{sizeof(Bf16)}
                       : matrix->depth * int64_t{sizeof(float)});

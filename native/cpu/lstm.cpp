@@ -84,6 +84,7 @@ struct Steps {
 template <class W, class Rows>
 void run(const elmo4j_lstm& lstm, const Rows& all, float* h, float* c, float* scratch,
          WorkSharing* sharing) {
+  constexpr bool kShort = !std::is_same_v<W, float>;
   const int64_t projection = lstm.x.depth;
   const int64_t cells = lstm.x.columns;
   const W* kernel_x = static_cast<const W*>(lstm.x.weights);
@@ -116,12 +117,15 @@ void run(const elmo4j_lstm& lstm, const Rows& all, float* h, float* c, float* sc
   const auto cell = [&](int64_t r, int64_t p, Vec* v) {
     const int64_t first = p * kLanes;
     float* c_row = c + r * cells + first;
-    Vec state = sigmoid(v[2] + 1.0f) * load(c_row, cells - first) + sigmoid_tanh(v[0], v[1]);
+    const Vec before = load(c_row, cells - first);
+    Vec state =
+        kShort ? cell_state_short(v[0], v[1], v[2], before) : cell_state(v[0], v[1], v[2], before);
     if (cell_clip > 0) {
       state = clip(state, cell_bound);
     }
     store(c_row, state, cells - first);
-    store(m + r * cells + first, sigmoid_tanh(v[3], state), cells - first);
+    store(m + r * cells + first, kShort ? cell_output_short(v[3], state) : cell_output(v[3], state),
+          cells - first);
   };
 
   int64_t rows = sentences;  // alive at this step

@@ -15,6 +15,7 @@
 //   in a hurry and the others read it again. The price is a broadcast for each multiply-add.
 // - bfloat16: the same two, with weights widened as they are loaded, two of a column from one word;
 //   with AVX512-BF16 or Armv8.6's bfdot, each multiply-add takes two of a column at once.
+// - 8 bits: the same two, sums of integers (product_int8.h).
 // - AMX, bfloat16: 32 rows by 32 columns in four tiles, 4 tile products for 4 tile loads.
 //
 // In all of them each number is accumulated in one place in the order of depth, whatever the
@@ -56,10 +57,19 @@ struct Bf16 {
   uint16_t bits;
 };
 
+// An integer from -127 to 127; each column has a scale.
+struct Int8 {
+  int8_t value;
+};
+
 // Returns `call` with Weight as the C++ type of one of elmo4j_type.
 #define ELMO4J_FOR_TYPE(type, call) \
   if ((type) == ELMO4J_BF16) {      \
     using Weight = Bf16;            \
+    return call;                    \
+  }                                 \
+  if ((type) == ELMO4J_INT8) {      \
+    using Weight = Int8;            \
     return call;                    \
   }                                 \
   using Weight = float;             \
@@ -89,6 +99,16 @@ struct Packing<Bf16> {
     std::memcpy(&bits, &x, sizeof bits);
     return {static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16)};
   }
+};
+
+template <>
+struct Packing<Int8> {
+#if defined(__AVX512VNNI__) || defined(__AVXVNNI__) || defined(__ARM_FEATURE_DOTPROD)
+  static constexpr int64_t kPair = 4;
+#else
+  static constexpr int64_t kPair = 2;
+#endif
+  static int64_t depth(int64_t depth) { return round_up(depth, 4); }
 };
 
 // Part of the left-hand side and what it meets: several stand side by side ([x; h]).
@@ -283,41 +303,50 @@ void give_after(int64_t first, int64_t rows, int64_t panel, const float* sums, A
   }
 }
 
-#if defined(ELMO4J_BF16_PAIRS)
 }  // namespace ELMO4J_ISA
 }  // namespace elmo4j
+#include "product_int8.h"
+#if defined(ELMO4J_BF16_PAIRS)
 #include "product_bf16.h"
+#endif
 namespace elmo4j {
 namespace ELMO4J_ISA {
-#endif
+
+// Adds one operand's part of a tile. Where `quarter` is not negative, that one of the operand's
+// next panel is fetched.
+template <int R, class Left>
+ELMO4J_INLINE void add(const Left& operand, int64_t row, int64_t panel, int64_t quarter,
+                       Vec (*sums)[4]) {
+  using W = typename Left::Weight;
+  typename Left::Row a[R];
+  for (int r = 0; r < R; r++) {
+    a[r] = operand.row(row + r);
+  }
+  const int64_t strip = Packing<W>::depth(operand.depth) * kLanes;
+  const W* weights = operand.packed + panel * 4 * strip;
+  // Copies that nothing else can refer to: they stay in registers whether or not the callers'
+  // functions are inlined.
+  Vec acc[R][4];
+  copy<R>(sums, acc);
+  if (quarter < 0) {
+    accumulate<R, false>(a, operand.depth, weights, strip, nullptr, acc);
+  } else {
+    const char* soon = reinterpret_cast<const char*>(weights + (4 + quarter) * strip);
+    accumulate<R, true>(a, operand.depth, weights, strip, soon, acc);
+  }
+  copy<R>(acc, sums);
+}
 
 // R rows of a panel. Where `quarter` is not negative, that one of the next panel is fetched.
 template <int R, class Left, class Before, class After>
 void tile(int64_t row, int64_t panel, const Left* operands, int operand_count, int64_t quarter,
           Before& before, After& after) {
-  using W = typename Left::Weight;
   Vec sums[R][4];
   for (int r = 0; r < R; r++) {
     before(row + r, panel, sums[r]);
   }
   for (int i = 0; i < operand_count; i++) {
-    typename Left::Row a[R];
-    for (int r = 0; r < R; r++) {
-      a[r] = operands[i].row(row + r);
-    }
-    const int64_t strip = Packing<W>::depth(operands[i].depth) * kLanes;
-    const W* weights = operands[i].packed + panel * 4 * strip;
-    // Copies that nothing else can refer to: they stay in registers whether or not the callers'
-    // functions are inlined.
-    Vec acc[R][4];
-    copy<R>(sums, acc);
-    if (quarter < 0) {
-      accumulate<R, false>(a, operands[i].depth, weights, strip, nullptr, acc);
-    } else {
-      const char* soon = reinterpret_cast<const char*>(weights + (4 + quarter) * strip);
-      accumulate<R, true>(a, operands[i].depth, weights, strip, soon, acc);
-    }
-    copy<R>(acc, sums);
+    add<R>(operands[i], row, panel, quarter, sums);
   }
   for (int r = 0; r < R; r++) {
     after(row + r, panel, sums[r]);
@@ -364,16 +393,19 @@ void product_in_tiles(int64_t rows, const Left* operands, int operand_count, int
 }
 
 // sums [R, kPanel] += left times a panel.
-template <int R, class X, class W>
-void strips(const X* left, int64_t depth, const W* panel, float* sums) {
+template <int R, class X, class Left>
+void strips(const X* left, const Left& operand, int64_t panel, float* sums) {
+  using W = typename Left::Weight;
+  const int64_t depth = operand.depth;
   const int64_t strip = Packing<W>::depth(depth) * kLanes;
+  const W* weights = operand.packed + panel * 4 * strip;
   for (int64_t j = 0; j < 4; j++) {
     Vec acc[R];
     for (int r = 0; r < R; r++) {
       acc[r] = load(sums + r * kPanel + j * kLanes);
     }
     for (int64_t k = 0; k < depth; k += kPiece<X>) {
-      accumulate<R>(left + k * R, std::min(kPiece<X>, depth - k), panel + j * strip + k * kLanes,
+      accumulate<R>(left + k * R, std::min(kPiece<X>, depth - k), weights + j * strip + k * kLanes,
                     acc);
     }
     for (int r = 0; r < R; r++) {
@@ -383,12 +415,12 @@ void strips(const X* left, int64_t depth, const W* panel, float* sums) {
 }
 
 // The same for `rows` rows, R at most.
-template <int R, class X, class W>
-void strips_of(int64_t rows, const X* left, int64_t depth, const W* panel, float* sums) {
+template <int R, class X, class Left>
+void strips_of(int64_t rows, const X* left, const Left& operand, int64_t panel, float* sums) {
   if (rows == R) {
-    strips<R>(left, depth, panel, sums);
+    strips<R>(left, operand, panel, sums);
   } else if constexpr (R > kRows + 1) {
-    strips_of<R - 1>(rows, left, depth, panel, sums);
+    strips_of<R - 1>(rows, left, operand, panel, sums);
   }
 }
 
@@ -401,7 +433,6 @@ inline int64_t strips_scratch(int64_t rows, int64_t depth) {
 template <class Left, class Before, class After>
 void product_in_strips(int64_t rows, const Left* operands, int operand_count, int64_t panel_count,
                        float* scratch, Before& before, After& after, WorkSharing* sharing) {
-  using W = typename Left::Weight;
   using X = std::remove_const_t<std::remove_pointer_t<typename Left::Row> >;
   X* left[2] = {reinterpret_cast<X*>(scratch), nullptr};
   for (int i = 0; i < operand_count; i++) {
@@ -421,9 +452,7 @@ void product_in_strips(int64_t rows, const Left* operands, int operand_count, in
     for (int64_t p = first; p < last; p++) {
       put_before(0, rows, p, before, sums);
       for (int i = 0; i < operand_count; i++) {
-        const int64_t depth = operands[i].depth;
-        const W* panel = operands[i].packed + p * Packing<W>::depth(depth) * kPanel;
-        strips_of<kStripRows>(rows, left[i], depth, panel, sums);
+        strips_of<kStripRows>(rows, left[i], operands[i], p, sums);
       }
       give_after(0, rows, p, sums, after);
     }
@@ -440,6 +469,9 @@ namespace ELMO4J_ISA {
 
 template <class W>
 int64_t product_scratch(int64_t rows, int64_t depth, int64_t panel_count) {
+  if (sizeof(W) == sizeof(Int8)) {
+    return quantised_scratch(rows, depth) + strips_scratch(rows, depth);
+  }
   (void)panel_count;
 #if defined(ELMO4J_BF16_PAIRS)
   if (sizeof(W) == sizeof(Bf16)) {
@@ -484,6 +516,15 @@ void product(int64_t rows, const Operand<W>* operands, int operand_count, int64_
   }
 #endif
   product_in_vectors(rows, operands, operand_count, panel_count, scratch, before, after, sharing);
+}
+
+// The same for quantised rows.
+template <class Before, class After>
+void product(int64_t rows, const Operand<Int8>* operands, int operand_count, int64_t panel_count,
+             float* scratch, Before before, After after, WorkSharing* sharing = nullptr) {
+  QuantisedOperand quantised[2];
+  float* room = quantise_operands(rows, operands, operand_count, panel_count, scratch, quantised);
+  product_in_vectors(rows, quantised, operand_count, panel_count, room, before, after, sharing);
 }
 
 }  // namespace ELMO4J_ISA

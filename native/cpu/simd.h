@@ -12,6 +12,12 @@
 
 #include <cstring>
 
+#if defined(__FMA__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
 namespace elmo4j {
 namespace ELMO4J_ISA {
 
@@ -94,6 +100,75 @@ inline Vec tanh(Vec x) {
 inline Vec sigmoid_tanh(Vec x, Vec y) {
   const Vec e = exp(-2.0f * y);
   return (1.0f - e) / ((1.0f + exp(-x)) * (1.0f + e));
+}
+
+// a * b + c, rounded once on every processor.
+inline Vec fma(Vec a, Vec b, Vec c) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+  return (Vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__aarch64__)
+  return (Vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+  // In doubles the product is exact. The sum is rounded to odd: that leaves room for the one
+  // rounding to a float.
+  typedef double Wide __attribute__((vector_size(kLanes * sizeof(double))));
+  typedef int64_t Bits __attribute__((vector_size(kLanes * sizeof(int64_t))));
+  const Wide product = __builtin_convertvector(a, Wide) * __builtin_convertvector(b, Wide);
+  const Wide addend = __builtin_convertvector(c, Wide);
+  Wide sum = product + addend;
+  const Wide added = sum - product;
+  const Wide error = (product - (sum - added)) + (addend - added);
+  Bits bits;
+  std::memcpy(&bits, &sum, sizeof bits);
+  const Bits away = (error > 0) == (sum > 0);  // -1 where what is lost makes the sum larger
+  bits += (error != 0) & ((bits & 1) == 0) & (-2 * away - 1);
+  std::memcpy(&sum, &bits, sizeof bits);
+  return __builtin_convertvector(sum, Vec);
+#endif
+}
+
+// 2^x to 3e-6; x is first brought into [-40, 40]. The same bits on every processor: where a product
+// and a sum meet, fma() says how they are rounded.
+inline Vec exp2_short(Vec x) {
+  x = clip(x, splat(40.0f));
+  constexpr float kRound = 12582912.0f;
+  const Vec shifted = x + kRound;
+  const Vec f = x - (shifted - kRound);
+  Vec p = fma(f, splat(0x1.3a02ccp-7f), splat(0x1.c9fc46p-5f));
+  p = fma(p, f, splat(0x1.ec0378p-3f));
+  p = fma(p, f, splat(0x1.62e12cp-1f));
+  p = fma(p, f, splat(1.0f));
+  IntVec bits, exponent;
+  std::memcpy(&bits, &p, sizeof bits);
+  std::memcpy(&exponent, &shifted, sizeof exponent);
+  bits += exponent << 23;  // the rounding constant's own bits are shifted out
+  std::memcpy(&p, &bits, sizeof p);
+  return p;
+}
+
+// One cell of an LSTM: its new state from the gates i, j, f, the latter before its 1 is added, and
+// what is left of that by gate o. In 32-bit floats:
+inline Vec cell_state(Vec i, Vec j, Vec f, Vec c) {
+  return sigmoid(f + 1.0f) * c + sigmoid_tanh(i, j);
+}
+inline Vec cell_output(Vec o, Vec c) { return sigmoid_tanh(o, c); }
+
+// The same for weights that are rounded more than this is: sigmoid to 3e-6, tanh to 6e-6, with two
+// divisions instead of three, and the same bits on every processor.
+constexpr float kLog2E = 1.44269504088896341f;
+
+inline Vec cell_state_short(Vec i, Vec j, Vec f, Vec c) {
+  const Vec forget = 1.0f + exp2_short((f + 1.0f) * -kLog2E);
+  const Vec e = exp2_short(j * (-2 * kLog2E));
+  const Vec input = (1.0f + exp2_short(i * -kLog2E)) * (1.0f + e);
+  return fma(c, input, (1.0f - e) * forget) / (input * forget);
+}
+
+inline Vec cell_output_short(Vec o, Vec c) {
+  const Vec e = exp2_short(c * (-2 * kLog2E));
+  return (1.0f - e) / ((1.0f + exp2_short(o * -kLog2E)) * (1.0f + e));
 }
 
 }  // namespace ELMO4J_ISA

@@ -57,7 +57,12 @@ class KernelTest : public testing::TestWithParam<int> {
   // bias [groups * columns], where there is one.
   Packed pack(const float* weights, const float* bias, int64_t depth, int64_t columns, int groups,
               int type = ELMO4J_F32) const {
-    elmo4j_matrix matrix = {isa(), type, groups, depth, columns, nullptr, nullptr};
+    return pack(weights, bias, depth, columns, groups, type, isa());
+  }
+
+  Packed pack(const float* weights, const float* bias, int64_t depth, int64_t columns, int groups,
+              int type, int isa) const {
+    elmo4j_matrix matrix = {isa, type, groups, depth, columns, nullptr, nullptr};
     Packed packed = {matrix, Aligned(elmo4j_cpu_packed_size(&matrix) / sizeof(float)),
                      Aligned(elmo4j_cpu_packed_bias_size(&matrix) / sizeof(float))};
     packed.matrix.weights = packed.weights.get();
@@ -72,7 +77,7 @@ class KernelTest : public testing::TestWithParam<int> {
   }
 
   // The types of weights that there are.
-  static std::vector<int> types() { return {ELMO4J_F32, ELMO4J_BF16}; }
+  static std::vector<int> types() { return {ELMO4J_F32, ELMO4J_BF16, ELMO4J_INT8}; }
 
   // To the nearest bfloat16, as weights are packed: what is left of an exact comparison is then the
   // rounding of the left-hand side.
@@ -98,9 +103,10 @@ class KernelTest : public testing::TestWithParam<int> {
     return name == "amx" || name.find("bf16") != std::string::npos;
   }
 
-  // What a sum of products of magnitude 1 may be off by.
+  // What a sum of products of magnitude 1 may be off by. Weights of 8 bits too are rounded here:
+  // int8_test.cpp compares them exactly.
   double tolerance(int type, double exact) const {
-    return type == ELMO4J_BF16 && rounds_left() ? 2e-2 : exact;
+    return type == ELMO4J_INT8 ? 0.1 : type == ELMO4J_BF16 && rounds_left() ? 2e-2 : exact;
   }
 
   std::mt19937 engine_{20180610};

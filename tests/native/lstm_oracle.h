@@ -12,6 +12,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "elmo4j/kernels.h"
+#include "int8_oracle.h"
+
 namespace elmo4j {
 
 struct LstmLayer {
@@ -41,6 +44,19 @@ inline double clipped(double x, float limit, int64_t* count) {
   return x < 0 ? -limit : limit;
 }
 
+// A row as products with weights of that type see it.
+template <class T>
+std::vector<double> used(int type, const T* row, int64_t depth) {
+  std::vector<double> result(row, row + depth);
+  if (type == ELMO4J_INT8) {
+    const Quantised8 q = quantised_row(row, depth);
+    for (int64_t k = 0; k < depth; k++) {
+      result[k] = static_cast<double>(q.scale) * q.integers[k];
+    }
+  }
+  return result;
+}
+
 // Sentence r's positions stand behind those of the sentences before it. Position p reads row
 // input_rows[p] of the input, or row p where input_rows is null.
 inline LstmOracle lstm_oracle(const LstmLayer& layer, const LstmWeights& w,
@@ -59,10 +75,12 @@ inline LstmOracle lstm_oracle(const LstmLayer& layer, const LstmWeights& w,
       const int64_t position = start + (layer.backward ? lengths[s] - 1 - t : t);
       const float* x = input.data() + (input_rows ? input_rows[position] : position) * p;
       std::vector<double> gates(w.bias.begin(), w.bias.end());
+      const std::vector<double> used_x = used(layer.type, x, p);
+      const std::vector<double> used_h = used(layer.type, h.data(), p);
       for (int64_t k = 0; k < p; k++) {
         for (int64_t g = 0; g < 4 * d; g++) {
-          gates[g] += static_cast<double>(x[k]) * w.kernel[k * 4 * d + g] +
-                      h[k] * w.kernel[(p + k) * 4 * d + g];
+          gates[g] +=
+              used_x[k] * w.kernel[k * 4 * d + g] + used_h[k] * w.kernel[(p + k) * 4 * d + g];
         }
       }
       std::vector<double> m(d);
@@ -71,6 +89,7 @@ inline LstmOracle lstm_oracle(const LstmLayer& layer, const LstmWeights& w,
         c[j] = clipped(c[j], layer.cell_clip, &result.cell_clips);
         m[j] = sigmoid(gates[3 * d + j]) * std::tanh(c[j]);
       }
+      m = used(layer.type, m.data(), d);
       for (int64_t k = 0; k < p; k++) {
         h[k] = 0;
         for (int64_t j = 0; j < d; j++) {

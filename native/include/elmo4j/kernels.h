@@ -25,8 +25,9 @@ enum elmo4j_isa {
   // x86-64
   ELMO4J_AVX2 = 1,        // AVX2 and FMA
   ELMO4J_AVX512 = 2,      // AVX-512 F, BW, DQ, VL
-  ELMO4J_AVX512BF16 = 3,  // the same and AVX512-BF16: bfloat16 products of pairs
-  ELMO4J_AMX = 4,         // the same and AMX-BF16: bfloat16 products in tiles; Linux alone
+  ELMO4J_AVX512VNNI = 3,  // the same and AVX512-VNNI: 8-bit products of fours
+  ELMO4J_AVX512BF16 = 4,  // the same and AVX512-BF16: bfloat16 products of pairs
+  ELMO4J_AMX = 5,         // the same and AMX-BF16: bfloat16 products in tiles; Linux alone
   // arm64
   ELMO4J_NEON = 1,
   ELMO4J_NEONBF16 = 2  // the same and Armv8.6's bfloat16 products of pairs
@@ -40,7 +41,12 @@ enum elmo4j_type {
   // too.
   ELMO4J_BF16 = 1,
   // IEEE half precision, CUDA alone: products of halves accumulate in 32-bit floats.
-  ELMO4J_F16 = 2
+  ELMO4J_F16 = 2,
+  // 8-bit integers, a scale for each column: a quarter of the memory; the processor alone. The
+  // left-hand side's rows are quantised too, each by itself, symmetrically. Sums of integers are
+  // exact, and all that is around them is rounded in the same way everywhere: results are the same
+  // bits on all instruction sets.
+  ELMO4J_INT8 = 3
 };
 
 enum elmo4j_activation { ELMO4J_RELU = 0, ELMO4J_TANH = 1 };
@@ -241,7 +247,8 @@ typedef struct elmo4j_sum {
 
 //   target       [., max_length, halves * dim], rows past a sentence's end are set to zero; or
 //                [., halves * dim] for a mean
-void elmo4j_cpu_scalar_mix(const elmo4j_sum* sum, const elmo4j_batch* batch, float* target);
+// Returns 1 if all numbers written are finite, else 0.
+int elmo4j_cpu_scalar_mix(const elmo4j_sum* sum, const elmo4j_batch* batch, float* target);
 
 // ---------------------------------------------------------------------------------------------
 // Training: gradients of the sums of layers, and what stands behind them.
@@ -316,6 +323,10 @@ const char* elmo4j_openblas_config(void);
 
 // OpenBLAS, once opened: c [m, n] = a [m, k] b [k, n].
 void elmo4j_sgemm(int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c);
+
+// Multiply-adds on registers alone, as products with the matrix's instruction set and type have
+// them; nothing else of it is looked at. Returns how many operations that were.
+int64_t elmo4j_cpu_peak(const elmo4j_matrix* matrix, int64_t rounds);
 
 // Reads memory once from front to back; returns the sum of its 64-bit words. bytes: a multiple of
 // 64.
@@ -526,13 +537,17 @@ int elmo4j_cuda_clip(int type, int64_t count, float clip, void* values, elmo4j_s
 //   offset            [steps]: of the packed order
 //   targets           [sentences]: a target for each sentence, of its own length; max_length is
 //                     then the longest of them and place is not read. NULL: `target`, shared
+//   not_finite        [terms + 1], pinned or on the device; one becomes 1 where a number that is
+//                     written is not finite: of the first term that is not, or the last where only
+//                     the sum is not. NULL: not looked for
 #define ELMO4J_CUDA_MAX_TERMS 8
 int elmo4j_cuda_scalar_mix(int type, int64_t dim, int halves, int64_t terms,
                            const void* const* forward, const void* const* backward,
                            const int32_t* word, const float* scale, int64_t sentences,
                            const int32_t* start, const int32_t* length, const int32_t* offset,
                            const int32_t* place, int skip_ends, int64_t max_length, int mean,
-                           float* target, float* const* targets, elmo4j_stream stream);
+                           float* target, float* const* targets, int32_t* not_finite,
+                           elmo4j_stream stream);
 
 // Training, from positions in reading order.
 

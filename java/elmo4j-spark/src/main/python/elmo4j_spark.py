@@ -151,7 +151,7 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
         return self._through_java("setDevice", value)
 
     def setPrecision(self, value):
-        """fp32 or bf16."""
+        """fp32, bf16 or int8."""
         return self._through_java("setPrecision", value)
 
     def setThreads(self, value):

@@ -70,6 +70,30 @@ class FitTest extends ToolTest {
   }
 
   @Test
+  void labelsThatTrainingLacksAreNoted() throws IOException {
+    Path train = Files.writeString(folder.resolve("train.conll"), "a O\nb X\n\nc O\nd X\n\n");
+    Path test = Files.writeString(folder.resolve("test.conll"), "a O\nb NEW\n\n");
+    Result fit =
+        run(
+            "fit",
+            "--task",
+            "tokens",
+            "--train",
+            train.toString(),
+            "--test",
+            test.toString(),
+            "--output",
+            file("c"),
+            "--epochs",
+            "2",
+            "--no-comparison");
+    assertEquals(0, fit.code, fit.err);
+    assertTrue(
+        fit.err.contains("note: labels that the training data lack are scored as wrong: NEW\n"),
+        fit.err);
+  }
+
+  @Test
   void sentencesFromFileToLabels() throws IOException {
     StringBuilder text = new StringBuilder("label,text\n");
     for (int i = 0; i < 20; i++) {

@@ -108,9 +108,13 @@ final class BenchCommand implements Callable<Integer> {
     PEAK("peak memory of the process, MB", "peak_memory_bytes", "%,.0f", 1e-6),
     WORKSPACE("peak workspace, MB", "peak_workspace_bytes", "%,.1f", 1e-6),
     SGEMM("machine: sgemm 2048^3, GFLOP/s", "sgemm_flops", "%,.1f", 1e-9),
+    PEAK_FP32("machine: peak, fp32, GFLOP/s", "peak_fp32_flops", "%,.1f", 1e-9),
+    PEAK_BF16("machine: peak, bf16, GFLOP/s", "peak_bf16_flops", "%,.1f", 1e-9),
+    PEAK_INT8("machine: peak, int8, GOP/s", "peak_int8_flops", "%,.1f", 1e-9),
     MEMORY("machine: memory read, GB/s", "memory_read_bytes_per_second", "%,.1f", 1e-9),
     LSTM("LSTM, GFLOP/s, word cache full", "lstm_flops", "%,.1f", 1e-9),
     SHARE("LSTM, share of sgemm", "lstm_share_of_sgemm", "%.3f", 1),
+    SHARE_OF_PEAK("LSTM, share of its peak", "lstm_share_of_peak", "%.3f", 1), // on the CPU
     COSINE("worst cosine to fp32", "worst_cosine_to_fp32", "%.6f", 1); // not with fp32
 
     final String title;
@@ -229,6 +233,9 @@ final class BenchCommand implements Callable<Integer> {
 
   private void machine() {
     Machine.sgemmFlops(modelChoice.threads()).ifPresent(flops -> add(Figure.SGEMM, flops));
+    add(Figure.PEAK_FP32, Machine.peakFlops(Precision.FP32, modelChoice.threads()));
+    add(Figure.PEAK_BF16, Machine.peakFlops(Precision.BF16, modelChoice.threads()));
+    add(Figure.PEAK_INT8, Machine.peakFlops(Precision.INT8, modelChoice.threads()));
     add(Figure.MEMORY, Machine.readBytes(modelChoice.threads()));
   }
 
@@ -244,9 +251,17 @@ final class BenchCommand implements Callable<Integer> {
     add(Figure.WARM_TOKENS, tokens / warm);
     double flops = lstmOperations(model.options()) * (tokens + 2.0 * sentences.size()) / warm;
     add(Figure.LSTM, flops);
-    List<Double> sgemm = figures.get(Figure.SGEMM);
-    if (sgemm != null) {
-      add(Figure.SHARE, flops / sgemm.get(sgemm.size() - 1));
+    if (figures.containsKey(Figure.SGEMM)) {
+      add(Figure.SHARE, flops / last(Figure.SGEMM));
+    }
+    if (!model.device().isCuda()) {
+      Figure peak =
+          switch (model.precision()) {
+            case BF16 -> Figure.PEAK_BF16;
+            case INT8 -> Figure.PEAK_INT8;
+            default -> Figure.PEAK_FP32;
+          };
+      add(Figure.SHARE_OF_PEAK, flops / last(peak));
     }
     List<List<String>> some = sentences.subList(0, Math.min(sentences.size(), CALLER_SENTENCES));
     add(Figure.CALLS, some.stream().mapToLong(List::size).sum() / calls(model, some));
@@ -254,6 +269,11 @@ final class BenchCommand implements Callable<Integer> {
     latency(model, sentences);
     add(Figure.WORKSPACE, model.statistics().peakWorkspaceBytes());
     add(Figure.PEAK, peakBytes());
+  }
+
+  private double last(Figure figure) {
+    List<Double> values = figures.get(figure);
+    return values.get(values.size() - 1);
   }
 
   /** Seconds to embed all sentences, each result closed at once. */
@@ -424,7 +444,7 @@ final class BenchCommand implements Callable<Integer> {
         out,
         "text",
         String.format(Locale.ROOT, "%,d sentences, %,d tokens", sentences.size(), tokens));
-    line(out, "", String.format("%12s %12s %12s", "median", "lowest", "highest"));
+    line(out, "", String.format(Locale.ROOT, "%12s %12s %12s", "median", "lowest", "highest"));
     for (Map.Entry<Figure, List<Double>> entry : figures.entrySet()) {
       Figure figure = entry.getKey();
       List<Double> values = entry.getValue();
@@ -434,8 +454,11 @@ final class BenchCommand implements Callable<Integer> {
           out,
           figure.title,
           String.format(
+              Locale.ROOT,
               "%12s %12s %12s",
-              show(figure, median(values)), show(figure, low), show(figure, high)));
+              show(figure, median(values)),
+              show(figure, low),
+              show(figure, high)));
     }
   }
 
@@ -444,6 +467,6 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private static void line(PrintWriter out, String name, String value) {
-    out.println(String.format("%-31s %s", name, value).stripTrailing());
+    out.println(String.format(Locale.ROOT, "%-31s %s", name, value).stripTrailing());
   }
 }

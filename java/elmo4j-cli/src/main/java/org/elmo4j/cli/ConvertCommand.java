@@ -29,9 +29,10 @@ final class ConvertCommand implements Callable<Integer> {
   enum Stored {
     FP32(Dtype.F32),
     FP16(Dtype.F16),
-    BF16(Dtype.BF16);
+    BF16(Dtype.BF16),
+    INT8(null);
 
-    private final Dtype dtype;
+    private final Dtype dtype; // null for quantised matrices
 
     Stored(Dtype dtype) {
       this.dtype = dtype;
@@ -49,7 +50,9 @@ final class ConvertCommand implements Callable<Integer> {
   @Option(
       names = "--dtype",
       paramLabel = "TYPE",
-      description = "fp32, fp16 or bf16. Default: fp32; the others halve the file, and round.")
+      description =
+          "fp32, fp16, bf16 or int8. Default: fp32; the next two halve the file, and round; int8 holds"
+              + " what --precision int8 computes with.")
   private Stored stored = Stored.FP32;
 
   @Option(
@@ -63,8 +66,12 @@ final class ConvertCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     try (WeightStore store = open()) {
-      SafetensorsWriter.write(
-          store, target, stored.dtype, Map.of("provenance", "converted from " + store.source()));
+      Map<String, String> metadata = Map.of("provenance", "converted from " + store.source());
+      if (stored == Stored.INT8) {
+        SafetensorsWriter.writeInt8(store, target, metadata);
+      } else {
+        SafetensorsWriter.write(store, target, stored.dtype, metadata);
+      }
     }
     return 0;
   }

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -255,6 +256,8 @@ final class FitCommand implements Callable<Integer> {
                     + SMALL
                     + " or more tell something): scores may be chance");
       }
+      noteUnseen(trainData, devData);
+      noteUnseen(trainData, testData);
       try (ElmoModel model = modelChoice.load()) {
         result =
             settings(model)
@@ -279,6 +282,23 @@ final class FitCommand implements Callable<Integer> {
       }
     }
     return 0;
+  }
+
+  private void noteUnseen(LabeledData trained, LabeledData measured) {
+    if (measured == null) {
+      return;
+    }
+    List<String> unseen = new ArrayList<>(measured.labels());
+    unseen.removeAll(new HashSet<>(trained.labels()));
+    if (!unseen.isEmpty()) {
+      String names = String.join(", ", unseen.subList(0, Math.min(5, unseen.size())));
+      command
+          .commandLine()
+          .getErr()
+          .println(
+              "note: labels that the training data lack are scored as wrong: "
+                  + EscapedStream.escape(names + (unseen.size() > 5 ? ", ..." : "")));
+    }
   }
 
   private MixTrainer settings(ElmoModel model) {
@@ -314,7 +334,7 @@ final class FitCommand implements Callable<Integer> {
 
   static void table(PrintWriter out, List<Score> scores, boolean test, boolean spans) {
     out.println();
-    out.printf("%-15s %6s %s %5s%n", "", "dev", test ? "  test" : "", "epoch");
+    out.printf(Locale.ROOT, "%-15s %6s %s %5s%n", "", "dev", test ? "  test" : "", "epoch");
     for (Score score : scores) {
       StringBuilder weights = new StringBuilder();
       if (score.name().equals(MixTrainer.LEARNED)) {

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
+import java.util.Locale;
 import org.elmo4j.ElmoException;
 
 /**
@@ -226,8 +227,11 @@ final class LineReader implements Closeable {
       int at = encoded.position();
       throw new ElmoException(
           String.format(
+              Locale.ROOT,
               "%s: expected UTF-8, found byte 0x%02x at byte %d of the line",
-              source + ", line " + (lines + 1), line[at], at + 1),
+              source + ", line " + (lines + 1),
+              line[at],
+              at + 1),
           e);
     }
   }

@@ -161,7 +161,7 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
     batchTokens = number("batchTokens", "tokens gathered across rows for one batch", 1);
     batchSize = number("batchSize", "most sentences in one batch", 1);
     device = StringParam.of(this, "device", "auto, cpu, cuda or cuda:N");
-    precision = StringParam.of(this, "precision", "fp32 or bf16");
+    precision = StringParam.of(this, "precision", "fp32, bf16 or int8");
     threads = number("threads", "CPU threads an executor; 0: as many as its tasks have CPUs", 0);
     keepAlive =
         number("keepAlive", "seconds that an executor keeps the model after its last task", 0);
@@ -552,8 +552,8 @@ public final class ElmoEmbeddings extends Transformer implements MLWritable {
   }
 
   /**
-   * How executors hold the weights: {@code fp32} (the default) or {@code bf16}, see {@link
-   * Precision}.
+   * How executors hold the weights: {@code fp32} (the default), {@code bf16} or {@code int8}, see
+   * {@link Precision}.
    *
    * @throws IllegalArgumentException if it is another
    */

@@ -431,12 +431,10 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
    */
   public static Classifier load(Path folder) {
     Path file = folder.resolve("model.json");
-    JsonNode json;
-    try {
-      json = Json.parse(Files.readAllBytes(file), file.toString());
-    } catch (IOException e) {
-      throw new ElmoException(folder + ": expected a classifier, found no readable model.json", e);
+    if (!Files.isRegularFile(file)) {
+      throw new ElmoException(folder + ": expected a classifier, found no readable model.json");
     }
+    JsonNode json = Json.read(file);
     String task = json.path("task").asText();
     List<String> labels = new ArrayList<>();
     json.path("labels").forEach(label -> labels.add(label.asText()));
@@ -473,8 +471,6 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
     Head head = new Head(inputs, hidden, labels.size(), kind.equals("crf"));
     Path weights = folder.resolve("weights.safetensors");
     Map<String, TensorFile.Tensor> tensors = TensorFile.read(weights);
-    float[] parameters = new float[head.size()];
-    int at = 0;
     for (Map.Entry<String, long[]> entry : shapes(head).entrySet()) {
       TensorFile.Tensor tensor = tensors.get(entry.getKey());
       if (tensor == null || !Arrays.equals(tensor.shape(), entry.getValue())) {
@@ -487,6 +483,11 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
                 + ", found "
                 + (tensor == null ? "none" : Arrays.toString(tensor.shape())));
       }
+    }
+    float[] parameters = new float[head.size()];
+    int at = 0;
+    for (String name : shapes(head).keySet()) {
+      TensorFile.Tensor tensor = tensors.get(name);
       System.arraycopy(tensor.values(), 0, parameters, at, tensor.values().length);
       at += tensor.values().length;
     }

@@ -185,9 +185,10 @@ public final class MixTrainer {
    * @param train what to learn from
    * @param development decides when to stop and which epoch is kept; null to hold back every tenth
    *     sentence of {@code train}, in an order that the seed decides
-   * @param test measured at the end; null for none
-   * @throws ElmoException if the data are of different tasks, there is only one label, a label is
-   *     not among those of {@code train}, the cache has no room, or the loss is no number
+   * @param test measured at the end; null for none (labels that {@code train} lacks are scored as
+   *     wrong, as no classifier could find them)
+   * @throws ElmoException if the data are of different tasks, there is only one label, the cache
+   *     has no room, or the loss is no number
    */
   public Result fit(LabeledData train, LabeledData development, LabeledData test) {
     List<String> labels = train.labels();
@@ -229,7 +230,9 @@ public final class MixTrainer {
         sentences.add(sentence.tokens());
         wanted.add(sentence.labels());
         targets.add(
-            numbers(part, sentences.size() - (i == 0 ? 0 : ends[i - 1]), sentence, numbers));
+            sentence.labels().stream()
+                .mapToInt(label -> numbers.getOrDefault(label, Network.UNSEEN))
+                .toArray());
       }
       ends[i] = sentences.size();
     }
@@ -237,24 +240,6 @@ public final class MixTrainer {
         new LayerCache(model, sentences, cacheFolder, cacheLimit, progress, stop)) {
       return new Fit(train.task(), labels, cache, wanted, targets, ends).all();
     }
-  }
-
-  private static int[] numbers(
-      LabeledData part, int sentence, LabeledSentence labeled, Map<String, Integer> numbers) {
-    int[] found = new int[labeled.labels().size()];
-    for (int i = 0; i < found.length; i++) {
-      Integer number = numbers.get(labeled.labels().get(i));
-      if (number == null) {
-        throw new ElmoException(
-            part.source()
-                + ", sentence "
-                + sentence
-                + ": expected a label of the training data, found "
-                + labeled.labels().get(i));
-      }
-      found[i] = number;
-    }
-    return found;
   }
 
   /** One call of {@link #fit}: its runs share layers, sentences and settings. */

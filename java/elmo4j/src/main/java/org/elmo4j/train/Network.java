@@ -19,13 +19,16 @@ import org.elmo4j.internal.kernels.CpuKernels;
  * thread, whose order of operations is fixed: the same calls give the same bits.
  */
 final class Network implements AutoCloseable {
+  /** In place of a label that is none of the classes: measured as wrong, not to be learned. */
+  static final int UNSEEN = -1;
+
   /**
    * A mini-batch.
    *
    * @param rows of the layers
    * @param lengths rows of each sentence
    * @param normRows rows for layer norm; null without it
-   * @param labels one a row or, for means, one a sentence
+   * @param labels one a row or, for means, one a sentence; {@link #UNSEEN} only to be measured
    * @param mean whether each sentence's mean is classified rather than its rows
    */
   record Batch(int[] rows, int[] lengths, int[] normRows, int[] labels, boolean mean) {
@@ -133,7 +136,8 @@ final class Network implements AutoCloseable {
       CpuKernels.elmo4j_cpu_dropout((long) batch.outputs() * head.inputs(), x, dropout, seed);
     }
     head.forward(headValues(), batch.outputs(), x, units, logits);
-    labels.put(batch.labels);
+    // A loss needs some class: the first stands in for unseen labels, which training has none of.
+    labels.put(Arrays.stream(batch.labels).map(label -> Math.max(label, 0)).toArray());
   }
 
   /**

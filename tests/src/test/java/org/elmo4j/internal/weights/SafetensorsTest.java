@@ -235,6 +235,25 @@ class SafetensorsTest {
   }
 
   @Test
+  void matricesOfIntegersNeedTheirScales() throws IOException {
+    Path file = dir.resolve("integers");
+    SafetensorsWriter.writeInt8(TinyModel.store(TinyModel.values(), null), file, Map.of());
+    String good = Files.readString(file, StandardCharsets.ISO_8859_1);
+    String name = "RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/W_0";
+    for (String[] change :
+        new String[][] {
+          {name + ".scale\":", name + ".scalf\":", "no such tensor"},
+          {".scale\":{\"dtype\":\"F32\"", ".scale\":{\"dtype\":\"I32\"", "\"I32\""}
+        }) {
+      assertEquals(true, good.contains(change[0]), good);
+      byte[] bad = good.replace(change[0], change[1]).getBytes(StandardCharsets.ISO_8859_1);
+      String message = failure(() -> open(bad));
+      assertContains("m: tensor " + name + ".scale: expected F32 of shape [blocks", message);
+      assertContains(change[2], message);
+    }
+  }
+
+  @Test
   void holesOverlapsAndOffsetsOutOfRangeAreRefused() {
     long[][] offsets = {
       {2095, 2100}, {2100, 2104}, {2096, 2096}, {2096, 1L << 62}, {5000, 2}, {0, 4}

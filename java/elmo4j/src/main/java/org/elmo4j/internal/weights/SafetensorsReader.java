@@ -4,12 +4,14 @@ package org.elmo4j.internal.weights;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.HexFormat;
@@ -41,8 +43,9 @@ import org.elmo4j.weights.WeightStore;
  *   <tr><td>{@code provenance}, {@code licence}</td><td>text; may be missing</td></tr>
  * </table>
  *
- * <p>Tensors have the names of {@link WeightStore} and are F16, BF16, F32 or F64; more of them are
- * ignored. For one thread at a time.
+ * <p>Tensors have the names of {@link WeightStore} and are F16, BF16, F32 or F64, or, where they
+ * are matrices, I8 with scales beside them ({@link Int8}); more of them are ignored. For one thread
+ * at a time.
  */
 public final class SafetensorsReader extends ModelStore {
   /** Models whose tensors take less are verified when opened. */
@@ -50,6 +53,8 @@ public final class SafetensorsReader extends ModelStore {
 
   /** The limit of the safetensors library. */
   private static final long MAX_HEADER = 100_000_000;
+
+  private static final int MAX_DIMS = 8;
 
   private record Entry(String name, String dtype, long[] shape, long begin, long end) {}
 
@@ -72,18 +77,15 @@ public final class SafetensorsReader extends ModelStore {
               + " bytes");
     }
     this.dataStart = Long.BYTES + headerLength;
-    ByteBuffer bytes = ByteBuffer.allocate((int) headerLength);
-    data.read(Long.BYTES, bytes);
-    JsonNode header = Json.parse(bytes.array(), source + ": header");
+    JsonNode header = header(data, headerLength, source);
     this.metadata = readMetadata(header.path("__metadata__"));
     expect("format", "elmo4j");
     expect("format_version", "1");
-    header
-        .properties()
+    Json.fields(header)
         .forEach(
-            field -> {
-              if (!field.getKey().equals("__metadata__")) {
-                entries.put(field.getKey(), readEntry(field.getKey(), field.getValue()));
+            (name, value) -> {
+              if (!name.equals("__metadata__")) {
+                entries.put(name, readEntry(name, value));
               }
             });
     checkOffsets();
@@ -91,7 +93,14 @@ public final class SafetensorsReader extends ModelStore {
     this.shapes =
         Tensors.check(
             source, options, name -> entries.containsKey(name) ? entries.get(name).shape : null);
-    shapes.keySet().forEach(this::dtype);
+    for (String name : shapes.keySet()) {
+      if (isQuantised(name)) {
+        checkSize(entries.get(name), 1);
+        checkScales(name);
+      } else {
+        dtype(name);
+      }
+    }
     this.encoder = readEncoder();
     this.mix = readMix();
     required("sha256");
@@ -153,6 +162,12 @@ public final class SafetensorsReader extends ModelStore {
     return fits && head.get() == '{' ? length : -1;
   }
 
+  /** Parsed as it is read: it may be long, but must not hold much. */
+  static JsonNode header(DataFile data, long length, String source) {
+    InputStream bytes = data.stream(Long.BYTES, Long.BYTES + length);
+    return Json.parse(bytes, source + ": header");
+  }
+
   private Map<String, String> readMetadata(JsonNode node) {
     if (!node.isObject()) {
       throw new ElmoException(
@@ -161,18 +176,18 @@ public final class SafetensorsReader extends ModelStore {
               + (node.isMissingNode() ? "no such key" : Json.brief(node)));
     }
     Map<String, String> map = new LinkedHashMap<>();
-    node.properties()
+    Json.fields(node)
         .forEach(
-            field -> {
-              if (!field.getValue().isTextual()) {
+            (key, value) -> {
+              if (!value.isTextual()) {
                 throw new ElmoException(
                     source
                         + ": __metadata__."
-                        + Json.brief(field.getKey())
+                        + Json.brief(key)
                         + ": expected a string, found "
-                        + Json.brief(field.getValue()));
+                        + Json.brief(value));
               }
-              map.put(field.getKey(), field.getValue().textValue());
+              map.put(key, value.textValue());
             });
     return Collections.unmodifiableMap(map);
   }
@@ -213,9 +228,9 @@ public final class SafetensorsReader extends ModelStore {
     return new Entry(name, dtype.textValue(), shape, offsets[0], offsets[1]);
   }
 
-  /** A list of whole numbers from 0 on; null if it is none. */
+  /** A short list of whole numbers from 0 on; null if it is none. */
   private static long[] longs(JsonNode node) {
-    if (!node.isArray()) {
+    if (!node.isArray() || node.size() > MAX_DIMS) {
       return null;
     }
     long[] values = new long[node.size()];
@@ -279,18 +294,98 @@ public final class SafetensorsReader extends ModelStore {
                       + ": expected F16, BF16, F32 or F64, found "
                       + Json.brief(entry.dtype));
         };
-    long size = TensorShapes.count(entry.shape) * dtype.bytes();
+    checkSize(entry, dtype.bytes());
+    return dtype;
+  }
+
+  private void checkSize(Entry entry, int bytes) {
+    long size = TensorShapes.count(entry.shape) * bytes;
     if (entry.end - entry.begin != size) {
       throw new ElmoException(
           source
               + ": tensor "
-              + name
+              + entry.name
               + ": expected "
               + size
               + " bytes, found "
               + (entry.end - entry.begin));
     }
-    return dtype;
+  }
+
+  /** Whether a tensor of the model is a matrix of {@link Int8}. */
+  private boolean isQuantised(String name) {
+    Entry entry = entries.get(name);
+    return entry.dtype.equals("I8") && entry.shape.length == 2;
+  }
+
+  /** Scales are [blocks, columns], where the blocks divide the matrix's rows. */
+  private void checkScales(String name) {
+    long[] shape = entries.get(name).shape;
+    Entry scales = entries.get(name + Int8.SCALE);
+    boolean good =
+        scales != null
+            && scales.dtype.equals("F32")
+            && scales.shape.length == 2
+            && scales.shape[0] > 0
+            && shape[0] % scales.shape[0] == 0
+            && scales.shape[1] == shape[1];
+    if (!good) {
+      throw new ElmoException(
+          source
+              + ": tensor "
+              + name
+              + Int8.SCALE
+              + ": expected F32 of shape [blocks of rows, "
+              + shape[1]
+              + "], found "
+              + (scales == null
+                  ? "no such tensor"
+                  : Json.brief(scales.dtype) + " " + Arrays.toString(scales.shape)));
+    }
+    checkSize(scales, Float.BYTES);
+  }
+
+  /** Reads a matrix of {@link Int8} as the floats that it stands for. */
+  private void readQuantised(String name, FloatBuffer target) {
+    int count = Tensors.room(this, name, target);
+    Entry scaleEntry = entries.get(name + Int8.SCALE);
+    int columns = (int) scaleEntry.shape[1];
+    int block = count / (int) scaleEntry.shape[0];
+    FloatBuffer scales = FloatBuffer.allocate((int) TensorShapes.count(scaleEntry.shape));
+    long begin = dataStart + entries.get(name).begin;
+    int start = target.position();
+    try {
+      data.forEachPiece(
+          dataStart + scaleEntry.begin,
+          dataStart + scaleEntry.end,
+          piece -> Dtype.F32.decode(piece.order(ByteOrder.LITTLE_ENDIAN), scales));
+      for (int i = 0; i < scales.limit(); i++) {
+        float scale = scales.get(i);
+        if (!(scale >= 0 && Float.isFinite(scale * -Byte.MIN_VALUE))) {
+          throw new ElmoException(
+              source
+                  + ": tensor "
+                  + scaleEntry.name
+                  + " ["
+                  + i / columns
+                  + ", "
+                  + i % columns
+                  + "]: expected a scale of 0 or more, found "
+                  + scale);
+        }
+      }
+      data.forEachPiece(
+          begin,
+          begin + count,
+          piece -> {
+            while (piece.hasRemaining()) {
+              int i = target.position() - start;
+              target.put(piece.get() * scales.get(i / block * columns + i % columns));
+            }
+          });
+    } catch (IOException e) {
+      throw unreadable(source, e);
+    }
   }
 
   private TokenEncoder readEncoder() {
@@ -388,6 +483,10 @@ public final class SafetensorsReader extends ModelStore {
   @Override
   public void read(String name, FloatBuffer target) {
     Tensors.room(this, name, target);
+    if (isQuantised(name)) {
+      readQuantised(name, target);
+      return;
+    }
     long at = dataStart + entries.get(name).begin;
     data.readTensor(this, name, at, dtype(name), ByteOrder.LITTLE_ENDIAN, target);
   }

@@ -12,8 +12,10 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.elmo4j.ScalarMix;
@@ -29,7 +31,20 @@ public final class SafetensorsWriter {
 
   private static final int PIECE = 1 << 20;
 
-  private SafetensorsWriter() {}
+  /** A tensor of the file. */
+  private record Part(String name, String dtype, long[] shape, long bytes) {}
+
+  private final WeightStore store;
+  private final Dtype dtype;
+  private final boolean int8;
+  private final MessageDigest digest = SafetensorsReader.sha256();
+  private final ByteBuffer piece = ByteBuffer.allocate(PIECE).order(ByteOrder.LITTLE_ENDIAN);
+
+  private SafetensorsWriter(WeightStore store, Dtype dtype, boolean int8) {
+    this.store = store;
+    this.dtype = dtype;
+    this.int8 = int8;
+  }
 
   /**
    * Writes a model into one file, a tensor at a time: memory is needed for the largest of them. The
@@ -43,12 +58,20 @@ public final class SafetensorsWriter {
    */
   public static void write(
       WeightStore store, Path target, Dtype dtype, Map<String, String> metadata) {
-    AtomicFile.write(target, channel -> write(store, channel, dtype, metadata));
+    AtomicFile.write(
+        target, channel -> new SafetensorsWriter(store, dtype, false).write(channel, metadata));
   }
 
-  private static void write(
-      WeightStore store, FileChannel channel, Dtype dtype, Map<String, String> extra)
-      throws IOException {
+  /**
+   * As {@link #write(WeightStore, Path, Dtype, Map)}, the LSTM's matrices as 8-bit integers ({@link
+   * Int8}), each with its scales in a tensor beside it, all else as 32-bit floats.
+   */
+  public static void writeInt8(WeightStore store, Path target, Map<String, String> metadata) {
+    AtomicFile.write(
+        target, channel -> new SafetensorsWriter(store, Dtype.F32, true).write(channel, metadata));
+  }
+
+  private void write(FileChannel channel, Map<String, String> extra) throws IOException {
     Map<String, String> metadata = new TreeMap<>(extra);
     metadata.put("format", "elmo4j");
     metadata.put("format_version", "1");
@@ -66,45 +89,87 @@ public final class SafetensorsWriter {
     }
     // The header, whose length the checksum does not change, comes last: the tensors are read once.
     metadata.put("sha256", "0".repeat(64));
-    int headerSize = header(store, dtype, metadata).remaining();
+    int headerSize = header(metadata).remaining();
     channel.position(headerSize);
-    MessageDigest digest = SafetensorsReader.sha256();
-    ByteBuffer piece = ByteBuffer.allocate(PIECE).order(ByteOrder.LITTLE_ENDIAN);
     for (String name : store.names()) {
       FloatBuffer values = FloatBuffer.allocate((int) TensorShapes.count(store.shape(name)));
       store.read(name, values);
       values.flip();
-      while (values.hasRemaining()) {
-        piece.clear();
-        while (values.hasRemaining() && piece.hasRemaining()) {
-          float value = values.get();
-          if (!dtype.encode(value, piece)) {
-            throw Tensors.badValue(
-                store, name, values.position() - 1, "a number that " + dtype + " can hold", value);
+      int blocks = blocks(name);
+      if (blocks == 0) {
+        writeNumbers(channel, name, dtype, values);
+      } else {
+        int columns = (int) store.shape(name)[1];
+        float[] scales = Int8.scales(values, columns, blocks);
+        int block = values.limit() / blocks;
+        for (int i = 0; i < values.limit(); ) {
+          piece.clear();
+          for (; i < values.limit() && piece.hasRemaining(); i++) {
+            piece.put(Int8.quantise(values.get(i), scales[i / block * columns + i % columns]));
           }
+          writePiece(channel);
         }
-        digest.update(piece.flip());
-        AtomicFile.writeAll(channel, piece.rewind());
+        writeNumbers(channel, name + Int8.SCALE, Dtype.F32, FloatBuffer.wrap(scales));
       }
     }
     metadata.put("sha256", HexFormat.of().formatHex(digest.digest()));
     channel.position(0);
-    AtomicFile.writeAll(channel, header(store, dtype, metadata));
+    AtomicFile.writeAll(channel, header(metadata));
+  }
+
+  private void writeNumbers(FileChannel channel, String name, Dtype dtype, FloatBuffer values)
+      throws IOException {
+    while (values.hasRemaining()) {
+      piece.clear();
+      while (values.hasRemaining() && piece.hasRemaining()) {
+        float value = values.get();
+        if (!dtype.encode(value, piece)) {
+          throw Tensors.badValue(
+              store, name, values.position() - 1, "a number that " + dtype + " can hold", value);
+        }
+      }
+      writePiece(channel);
+    }
+  }
+
+  private void writePiece(FileChannel channel) throws IOException {
+    digest.update(piece.flip());
+    AtomicFile.writeAll(channel, piece.rewind());
+  }
+
+  private int blocks(String name) {
+    return int8 ? Int8.blocks(store.options(), name) : 0;
+  }
+
+  private List<Part> parts() {
+    List<Part> parts = new ArrayList<>();
+    for (String name : store.names()) {
+      long[] shape = store.shape(name);
+      long count = TensorShapes.count(shape);
+      long blocks = blocks(name);
+      if (blocks == 0) {
+        parts.add(new Part(name, dtype.name(), shape, count * dtype.bytes()));
+      } else {
+        long[] scales = {blocks, shape[1]};
+        parts.add(new Part(name, "I8", shape, count));
+        parts.add(new Part(name + Int8.SCALE, "F32", scales, blocks * shape[1] * Float.BYTES));
+      }
+    }
+    return parts;
   }
 
   /** All that stands before the tensors. */
-  private static ByteBuffer header(WeightStore store, Dtype dtype, Map<String, String> metadata) {
+  private ByteBuffer header(Map<String, String> metadata) {
     ObjectNode root = JsonNodeFactory.instance.objectNode();
     ObjectNode strings = root.putObject("__metadata__");
     metadata.forEach(strings::put);
     long at = 0;
-    for (String name : store.names()) {
-      long[] shape = store.shape(name);
-      ObjectNode entry = root.putObject(name).put("dtype", dtype.name());
-      for (long n : shape) {
+    for (Part part : parts()) {
+      ObjectNode entry = root.putObject(part.name).put("dtype", part.dtype);
+      for (long n : part.shape) {
         entry.withArray("shape").add(n);
       }
-      long end = at + TensorShapes.count(shape) * dtype.bytes();
+      long end = at + part.bytes;
       entry.putArray("data_offsets").add(at).add(end);
       at = end;
     }

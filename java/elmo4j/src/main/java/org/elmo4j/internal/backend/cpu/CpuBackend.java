@@ -64,7 +64,11 @@ public final class CpuBackend implements Backend {
 
   @Override
   public Precision precision() {
-    return weights.type == CpuKernels.ELMO4J_BF16 ? Precision.BF16 : Precision.FP32;
+    return switch (weights.type) {
+      case CpuKernels.ELMO4J_BF16 -> Precision.BF16;
+      case CpuKernels.ELMO4J_INT8 -> Precision.INT8;
+      default -> Precision.FP32;
+    };
   }
 
   @Override

@@ -22,8 +22,12 @@ import org.elmo4j.weights.ModelOptions;
  * of them. Immutable once made; any number of threads may read it.
  */
 final class CpuWeights implements AutoCloseable {
+  /** Up to here a sum of products of 8-bit integers is a 32-bit one. */
+  private static final int MOST_DEPTH = 1 << 17;
+
+  final String source; // for messages
   final int isa;
-  final int type; // of the packed matrices; biases are always 32-bit floats
+  final int type; // of the LSTM's packed matrices; biases are always 32-bit floats
   final CpuKernels.CharCnn charCnn;
   final FloatPointer wordTable; // [words, wordDim], or null
   final List<CpuKernels.Matrix> highways = new ArrayList<>();
@@ -39,6 +43,7 @@ final class CpuWeights implements AutoCloseable {
    * @throws ElmoException if a weight is not finite, the precision is fp16, or memory cannot be had
    */
   CpuWeights(ModelWeights store, Precision precision) {
+    source = store.source();
     options = store.options();
     isa = Isa.choose();
     type = type(precision);
@@ -62,10 +67,29 @@ final class CpuWeights implements AutoCloseable {
   }
 
   private int type(Precision precision) {
+    if (precision == Precision.INT8
+        && Math.max(options.lstmDim(), options.projectionDim()) > MOST_DEPTH) {
+      throw new ElmoException(
+          "precision int8: expected lstm.dim and lstm.projection_dim up to "
+              + MOST_DEPTH
+              + ", found "
+              + options.lstmDim()
+              + " and "
+              + options.projectionDim());
+    }
     if (precision == Precision.FP16) {
       throw new ElmoException("precision fp16: expected a CUDA device, found cpu");
     }
-    return precision == Precision.BF16 ? CpuKernels.ELMO4J_BF16 : CpuKernels.ELMO4J_F32;
+    return typeOf(precision);
+  }
+
+  /** The elmo4j_type of the LSTM's matrices. */
+  static int typeOf(Precision precision) {
+    return switch (precision) {
+      case BF16 -> CpuKernels.ELMO4J_BF16;
+      case INT8 -> CpuKernels.ELMO4J_INT8;
+      default -> CpuKernels.ELMO4J_F32;
+    };
   }
 
   private FloatPointer readWords(ModelWeights store) {
@@ -128,9 +152,9 @@ final class CpuWeights implements AutoCloseable {
             .projection_clip(options.projectionClip())
             .skip(layer > 0 && options.skipConnections() ? 1 : 0)
             .backward(direction);
-    fill(weights.x(), p, cells, 4, true);
-    fill(weights.h(), p, cells, 4, false);
-    fill(weights.projector(), cells, p, 1, false);
+    fill(weights.x(), type, p, cells, 4, true);
+    fill(weights.h(), type, p, cells, 4, false);
+    fill(weights.projector(), type, cells, p, 1, false);
     // The file's rows are those of x and then h, its columns the gates i, j, f, o.
     FloatPointer kernel = reader.read(TensorNames.gates(direction, layer));
     for (int gate = 0; gate < 4; gate++) {
@@ -148,14 +172,17 @@ final class CpuWeights implements AutoCloseable {
     return weights;
   }
 
+  /** A matrix outside of the LSTM: one of 8-bit integers would cost more accuracy than time. */
   private CpuKernels.Matrix matrix(long depth, long columns, int groups, boolean bias) {
     CpuKernels.Matrix matrix = new CpuKernels.Matrix(struct(CpuKernels.Matrix.class));
-    fill(matrix, depth, columns, groups, bias);
+    boolean floats = type == CpuKernels.ELMO4J_INT8;
+    fill(matrix, floats ? CpuKernels.ELMO4J_F32 : type, depth, columns, groups, bias);
     return matrix;
   }
 
   /** Describes a matrix and allocates its packed form. */
-  private void fill(CpuKernels.Matrix matrix, long depth, long columns, int groups, boolean bias) {
+  private void fill(
+      CpuKernels.Matrix matrix, int type, long depth, long columns, int groups, boolean bias) {
     matrix.isa(isa).type(type).groups(groups).depth(depth).columns(columns);
     matrix.weights(keep(CpuKernels.elmo4j_cpu_packed_size(matrix)).floatPointer(0));
     matrix.bias(bias ? keep(CpuKernels.elmo4j_cpu_packed_bias_size(matrix)).floatPointer(0) : null);

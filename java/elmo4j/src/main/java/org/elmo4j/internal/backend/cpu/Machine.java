@@ -10,6 +10,7 @@ import java.util.OptionalDouble;
 import java.util.function.IntConsumer;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
+import org.elmo4j.Precision;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.kernels.CpuKernels;
 
@@ -90,6 +91,24 @@ public final class Machine {
       return false;
     }
     return openBlas != null && CpuKernels.elmo4j_openblas_open(openBlas.getPath()) != 0;
+  }
+
+  /**
+   * Operations a second of multiply-adds on registers alone, by the instructions that a model of
+   * that precision uses here: what no product exceeds.
+   */
+  public static double peakFlops(Precision precision, int threads) {
+    try (Workers workers = new Workers(threads);
+        NativeMemory memory = NativeMemory.allocate(Loader.sizeof(CpuKernels.Matrix.class))) {
+      CpuKernels.Matrix matrix =
+          new CpuKernels.Matrix(memory.bytePointer(0))
+              .isa(Isa.choose())
+              .type(CpuWeights.typeOf(precision));
+      long operations = CpuKernels.elmo4j_cpu_peak(matrix, 1);
+      long rounds = 1L << 22;
+      double seconds = seconds(workers, threads, i -> CpuKernels.elmo4j_cpu_peak(matrix, rounds));
+      return (double) operations * rounds * threads / seconds;
+    }
   }
 
   /** Bytes a second that the threads read together, each its share of 1 GiB. */

@@ -332,9 +332,43 @@ public final class CudaBackend implements Backend {
         stream(state.hidden(layer, direction), state.cell(layer, direction));
       }
     }
+    // The GPU writes there only what is wrong; read once all is done.
+    int flags = outputs.size() * CudaBatchRun.FLAGS;
+    PinnedPool.Block notFinite = device.pinned().take((long) flags * Integer.BYTES);
+    try (notFinite) {
+      new IntPointer(notFinite.pointer(0)).put(new int[flags]);
+      run(batches, layers, words, state, outputs, notFinite, stream);
+      check(outputs, new IntPointer(notFinite.pointer(0)));
+    }
+  }
+
+  /** Fails if a number that was written is not finite, naming the lowest layer known to be so. */
+  private void check(List<Output> outputs, IntPointer notFinite) {
+    int lowest = Integer.MAX_VALUE;
+    for (int i = 0; i < outputs.size(); i++) {
+      int[] terms = outputs.get(i).terms();
+      for (int k = 0; k <= terms.length; k++) {
+        if (notFinite.get((long) i * CudaBatchRun.FLAGS + k) != 0) {
+          lowest = Math.min(lowest, k < terms.length ? terms[k] : options.lstmLayers() + 1);
+        }
+      }
+    }
+    if (lowest < Integer.MAX_VALUE) {
+      throw Output.notFinite(weights.source, lowest, options.lstmLayers());
+    }
+  }
+
+  private void run(
+      List<Batch> batches,
+      int layers,
+      Memory words,
+      LstmState state,
+      List<Output> outputs,
+      PinnedPool.Block notFinite,
+      CudaStream stream) {
     try {
       for (Batch batch : batches) {
-        run(batch, layers, words, state, outputs, stream);
+        run(batch, layers, words, state, outputs, notFinite, stream);
       }
     } catch (Throwable e) {
       try {
@@ -354,6 +388,7 @@ public final class CudaBackend implements Backend {
       Memory words,
       LstmState state,
       List<Output> outputs,
+      PinnedPool.Block notFinite,
       CudaStream stream) {
     int shared = (int) outputs.stream().filter(output -> output.targets().size() > 1).count();
     CudaBatchRun.Layout layout =
@@ -362,15 +397,16 @@ public final class CudaBackend implements Backend {
     boolean begun = false;
     try (CudaMemory memory = device.allocate(layout.bytes, stream)) {
       begun = true;
-      new CudaBatchRun(weights, batch, layout, memory, stream).run(layers, words, state, outputs);
+      new CudaBatchRun(weights, batch, layout, memory, stream)
+          .run(layers, words, state, outputs, notFinite);
     } catch (OutOfDeviceMemory e) {
       // Outputs may be written twice; state that has gone on must not go on again.
       if (batch.sentences() == 1 || (begun && state != null)) {
         throw e;
       }
       int middle = batch.sentences() / 2;
-      run(batch.part(0, middle), layers, words, state, outputs, stream);
-      run(batch.part(middle, batch.sentences()), layers, words, state, outputs, stream);
+      run(batch.part(0, middle), layers, words, state, outputs, notFinite, stream);
+      run(batch.part(middle, batch.sentences()), layers, words, state, outputs, notFinite, stream);
     }
   }
 

@@ -74,6 +74,9 @@ final class CudaBatchRun {
     }
   }
 
+  /** Of an output, which of its terms is not finite; the last where only their sum is not. */
+  static final int FLAGS = CudaKernels.ELMO4J_CUDA_MAX_TERMS + 1;
+
   private final CudaWeights weights;
   private final Batch batch;
   private final PackedOrder order;
@@ -93,7 +96,13 @@ final class CudaBatchRun {
     address = memory.bytePointer(0).address();
   }
 
-  void run(int layers, Memory words, LstmState state, List<Output> outputs) {
+  /**
+   * Puts all on the stream.
+   *
+   * @param notFinite {@link #FLAGS} an output
+   */
+  void run(
+      int layers, Memory words, LstmState state, List<Output> outputs, PinnedPool.Block notFinite) {
     upload(outputs);
     if (state == null) {
       weights.device.clear(
@@ -119,8 +128,10 @@ final class CudaBatchRun {
       copyState(state, false);
     }
     int shared = 0;
-    for (Output output : outputs) {
-      write(words, output, output.targets().size() > 1 ? shared++ : -1);
+    for (int i = 0; i < outputs.size(); i++) {
+      Output output = outputs.get(i);
+      IntPointer flags = new IntPointer(notFinite.pointer((long) i * FLAGS * Integer.BYTES));
+      write(words, output, output.targets().size() > 1 ? shared++ : -1, flags);
     }
   }
 
@@ -199,8 +210,9 @@ final class CudaBatchRun {
    * Writes one output of all sentences.
    *
    * @param shared which row of {@link Layout#targets} it has; below 0 for one target
+   * @param notFinite {@link #FLAGS} of them
    */
-  private void write(Memory words, Output output, int shared) {
+  private void write(Memory words, Output output, int shared, IntPointer notFinite) {
     int[] terms = output.terms();
     int n = terms.length;
     try (NativeMemory sum = NativeMemory.allocate((2L * Long.BYTES + Float.BYTES) * n)) {
@@ -239,6 +251,7 @@ final class CudaBatchRun {
                   : new PointerPointer<>(
                       memory.bytePointer(
                           layout.targets + (long) shared * batch.sentences() * Long.BYTES)),
+              notFinite,
               stream.handle()),
           "elmo4j_cuda_scalar_mix");
     }

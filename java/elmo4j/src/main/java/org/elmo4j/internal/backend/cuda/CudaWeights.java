@@ -4,6 +4,7 @@ package org.elmo4j.internal.backend.cuda;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
@@ -20,6 +21,7 @@ import org.elmo4j.weights.ModelOptions;
 
 /** A model's weights on a CUDA device, packed as the kernels want them. */
 final class CudaWeights implements AutoCloseable {
+  final String source; // for messages
   final ModelOptions options;
   final CudaDevice device;
   final int type;
@@ -43,10 +45,12 @@ final class CudaWeights implements AutoCloseable {
    * @throws ElmoException if the device has not the memory, or the model does not fit the kernels
    */
   CudaWeights(ModelWeights store, CudaDevice device, Precision precision) {
+    source = store.source();
     options = store.options();
     this.device = device;
-    if (precision == Precision.BF16) {
-      throw new ElmoException("precision bf16: expected fp16 or fp32 on " + device);
+    if (precision == Precision.BF16 || precision == Precision.INT8) {
+      String found = precision.name().toLowerCase(Locale.ROOT);
+      throw new ElmoException("precision " + found + ": expected fp16 or fp32 on " + device);
     }
     limit(store, "LSTM layers", options.lstmLayers(), CudaKernels.ELMO4J_CUDA_MAX_TERMS - 1);
     limit(

@@ -1,0 +1,64 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.weights;
+
+import java.nio.FloatBuffer;
+import org.elmo4j.internal.model.TensorNames;
+import org.elmo4j.weights.ModelOptions;
+
+/**
+ * Matrices as integers from -127 to 127 with a scale for each column, of each block of rows: what
+ * the CPU kernels' 8-bit weights are (native/cpu/product_int8.h), to the bit. A scale has 16 bits,
+ * so that an integer times its scale is a float, which is quantised to the same integer and scale.
+ */
+final class Int8 {
+  static final int MOST = 127;
+
+  /** What the scales of a tensor are called, behind its name. */
+  static final String SCALE = ".scale";
+
+  private Int8() {}
+
+  /**
+   * Blocks of rows that have scales of their own: an LSTM's gates have two, what meets the input
+   * and what meets the state before; its projection one. 0 for tensors that are not quantised.
+   */
+  static int blocks(ModelOptions options, String name) {
+    for (int layer = 0; layer < options.lstmLayers(); layer++) {
+      for (int direction = 0; direction < 2; direction++) {
+        if (name.equals(TensorNames.gates(direction, layer))) {
+          return 2;
+        }
+        if (name.equals(TensorNames.lstmProjection(direction, layer))) {
+          return 1;
+        }
+      }
+    }
+    return 0;
+  }
+
+  /** The scales [blocks, columns] of values [rows, columns]. */
+  static float[] scales(FloatBuffer values, int columns, int blocks) {
+    int block = values.remaining() / columns / blocks * columns;
+    float[] scales = new float[blocks * columns];
+    for (int i = 0; i < values.remaining(); i++) {
+      int at = i / block * columns + i % columns;
+      scales[at] = Math.max(scales[at], Math.abs(values.get(values.position() + i)));
+    }
+    for (int i = 0; i < scales.length; i++) {
+      scales[i] = scale(scales[i]);
+    }
+    return scales;
+  }
+
+  /** Of numbers of that magnitude at most. */
+  static float scale(float most) {
+    return most < 1e-30f
+        ? 0
+        : Float.intBitsToFloat(Float.floatToRawIntBits(most / MOST) + 0xFF & 0xFFFFFF00);
+  }
+
+  static byte quantise(float value, float scale) {
+    return scale == 0 ? 0 : (byte) Math.rint(value / scale);
+  }
+}
