@@ -232,11 +232,9 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private void machine() {
-    add(Figure.SGEMM, Machine.sgemmFlops(modelChoice.threads()));
+    Machine.sgemmFlops(modelChoice.threads()).ifPresent(flops -> add(Figure.SGEMM, flops));
     add(Figure.PEAK_FP32, Machine.peakFlops(Precision.FP32, modelChoice.threads()));
-    if (CpuBackend.hasBf16()) {
-      add(Figure.PEAK_BF16, Machine.peakFlops(Precision.BF16, modelChoice.threads()));
-    }
+    add(Figure.PEAK_BF16, Machine.peakFlops(Precision.BF16, modelChoice.threads()));
     add(Figure.PEAK_INT8, Machine.peakFlops(Precision.INT8, modelChoice.threads()));
     add(Figure.MEMORY, Machine.readBytes(modelChoice.threads()));
   }
@@ -253,7 +251,9 @@ final class BenchCommand implements Callable<Integer> {
     add(Figure.WARM_TOKENS, tokens / warm);
     double flops = lstmOperations(model.options()) * (tokens + 2.0 * sentences.size()) / warm;
     add(Figure.LSTM, flops);
-    add(Figure.SHARE, flops / last(Figure.SGEMM));
+    if (figures.containsKey(Figure.SGEMM)) {
+      add(Figure.SHARE, flops / last(Figure.SGEMM));
+    }
     if (!model.device().isCuda()) {
       Figure peak =
           switch (model.precision()) {

@@ -117,9 +117,7 @@ record ModelRef(
         case SENT -> builder.path(received());
         case REFERENCE -> builder.path(referred(content));
       }
-      ElmoModel model = builder.load();
-      Netlib.useOurOpenBlas();
-      return model;
+      return builder.load();
     } catch (ElmoException e) {
       throw onExecutor(e);
     }

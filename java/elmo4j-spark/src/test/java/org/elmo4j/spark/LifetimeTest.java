@@ -79,18 +79,6 @@ class LifetimeTest {
   }
 
   @Test
-  void sparksLinearAlgebraWorksBesideTheModels() {
-    try (SharedModels.Lease lease = acquire(BOX, 0)) {
-      String path = System.getProperty("dev.ludovic.netlib.blas.nativeLibPath");
-      assertTrue(path.endsWith("/libopenblas.so.0"), path);
-      double[] sum = {1, 2};
-      NativeBLAS.getInstance().daxpy(2, 10, new double[] {3, 4}, 1, sum, 1);
-      assertArrayEquals(new double[] {31, 42}, sum);
-      lease.model().embed(List.of(List.of("still"))).close();
-    }
-  }
-
-  @Test
   void eachPrecisionHasAModelOfItsOwn() {
     try (SharedModels.Lease full = acquire(BOX, 0);
         SharedModels.Lease half = SharedModels.acquire(BOX, Device.auto(), Precision.BF16, 1, 0)) {

@@ -2,10 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.internal.kernels;
 
-import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
-import java.net.JarURLConnection;
 import java.net.URL;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -43,6 +41,16 @@ public final class NativeLibrary {
   private static final String CACHE = "org.bytedeco.javacpp.cachedir";
   private static final String HINT = "; -D" + CACHE + "=FOLDER names another folder";
   private static final int MOST_COPIES = 1000;
+
+  /** What a library's file is called on each platform that there can be a build for. */
+  private static final Map<String, String> PLATFORMS =
+      Map.of(
+          "linux-x86_64", "lib%s.so",
+          "linux-arm64", "lib%s.so",
+          "macosx-x86_64", "lib%s.dylib",
+          "macosx-arm64", "lib%s.dylib",
+          "windows-x86_64", "%s.dll");
+
   private static final AtomicInteger USERS = new AtomicInteger();
 
   private final String name;
@@ -111,6 +119,18 @@ public final class NativeLibrary {
         Loader.getPlatform() + "/" + System.mapLibraryName(library));
   }
 
+  /** Those that the build has it for. */
+  private List<String> platforms() {
+    return PLATFORMS.keySet().stream()
+        .filter(
+            platform ->
+                NativeLibrary.class.getResource(
+                        platform + "/" + String.format(PLATFORMS.get(platform), name))
+                    != null)
+        .sorted()
+        .toList();
+  }
+
   private synchronized void load() {
     if (problem != null) {
       throw new ElmoException(problem.getMessage(), problem);
@@ -121,15 +141,12 @@ public final class NativeLibrary {
     try {
       if (!exists()) {
         throw new ElmoException(
-            "native library: expected one for "
-                + Loader.getPlatform()
-                + ", found none in this build of elmo4j ("
-                + System.mapLibraryName(name)
-                + "); it runs where it was built for");
-      }
-      loadJavaCpp();
-      if (this == CPU) {
-        loadOpenBlas();
+            "native library "
+                + name
+                + ": expected a platform that this build of elmo4j has ("
+                + String.join(", ", platforms())
+                + "), found "
+                + Loader.getPlatform());
       }
       loadOurs();
       loaded = true;
@@ -251,52 +268,5 @@ public final class NativeLibrary {
     Files.createDirectories(file.getParent());
     // Moved into place: a process that has the old file mapped keeps it.
     AtomicFile.write(file, channel -> AtomicFile.writeAll(channel, ByteBuffer.wrap(content)));
-  }
-
-  /** JavaCPP's own half, which the class does not miss before it is called. */
-  private static void loadJavaCpp() throws IOException {
-    ClassProperties properties =
-        Loader.loadProperties(Pointer.class, Loader.loadProperties(), true);
-    repair(Loader.findLibrary(Pointer.class, properties, "jnijavacpp"));
-    Loader.load(Pointer.class);
-  }
-
-  private static void loadOpenBlas() throws IOException {
-    ClassProperties properties =
-        Loader.loadProperties(NativeLibrary.class, Loader.loadProperties(), false);
-    properties.get("platform.preloadresource").add("/org/bytedeco/openblas/");
-    for (String library : List.of("gcc_s@.1", "quadmath@.0", "gfortran@.5", "openblas@.0")) {
-      URL[] urls = Loader.findLibrary(NativeLibrary.class, properties, library);
-      repair(urls);
-      try {
-        Loader.loadLibrary(NativeLibrary.class, urls, library);
-      } catch (UnsatisfiedLinkError e) {
-        // The system's own may do; or it is loaded by another class loader, which does too.
-      }
-    }
-  }
-
-  /** JavaCPP extracts other libraries; one that is not what its jar says is extracted again. */
-  private static void repair(URL[] libraries) throws IOException {
-    for (URL library : libraries) {
-      if (library.openConnection() instanceof JarURLConnection jar) {
-        File file = Loader.cacheResource(library);
-        if (file != null && crc(file.toPath()) != jar.getJarEntry().getCrc()) {
-          Files.delete(file.toPath());
-          Loader.cacheResource(library);
-        }
-      }
-    }
-  }
-
-  private static long crc(Path file) throws IOException {
-    CRC32 crc = new CRC32();
-    byte[] piece = new byte[1 << 16];
-    try (InputStream in = Files.newInputStream(file)) {
-      for (int n; (n = in.read(piece)) > 0; ) {
-        crc.update(piece, 0, n);
-      }
-    }
-    return crc.getValue();
   }
 }

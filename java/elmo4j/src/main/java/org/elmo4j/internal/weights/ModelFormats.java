@@ -20,6 +20,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.files.Resources;
 import org.elmo4j.weights.WeightStore;
 
 /**
@@ -27,7 +28,7 @@ import org.elmo4j.weights.WeightStore;
  * face.
  */
 public final class ModelFormats {
-  private static final String MINI_ENGLISH = "/org/elmo4j/models/mini-en.safetensors";
+  private static final String MINI_ENGLISH = "org/elmo4j/models/mini-en.safetensors";
 
   /** A zip of a folder of Spark NLP's holds a zip. */
   private static final int MAX_NESTING = 2;
@@ -135,14 +136,14 @@ public final class ModelFormats {
    * @throws ElmoException if that is not on the class path
    */
   public static WeightStore miniEnglish() {
-    try (InputStream in = ModelFormats.class.getResourceAsStream(MINI_ENGLISH)) {
+    try (InputStream in = Resources.open(MINI_ENGLISH)) {
       if (in == null) {
         throw new ElmoException(
             "model mini-en: expected the artifact org.elmo4j:elmo4j-model-mini-en on the class"
                 + " path, found no resource "
                 + MINI_ENGLISH);
       }
-      return SafetensorsReader.open(ByteBuffer.wrap(in.readAllBytes()), MINI_ENGLISH.substring(1));
+      return SafetensorsReader.open(ByteBuffer.wrap(in.readAllBytes()), MINI_ENGLISH);
     } catch (IOException e) {
       throw new ElmoException(
           "model mini-en: expected " + MINI_ENGLISH + ", found " + Json.line(e), e);
@@ -151,7 +152,7 @@ public final class ModelFormats {
 
   /** Bytes that {@link #miniEnglish} takes on the class path; 0 where it is not there. */
   public static long miniEnglishBytes() {
-    try (InputStream in = ModelFormats.class.getResourceAsStream(MINI_ENGLISH)) {
+    try (InputStream in = Resources.open(MINI_ENGLISH)) {
       return in == null ? 0 : in.transferTo(OutputStream.nullOutputStream());
     } catch (IOException e) {
       return 0;

@@ -15,14 +15,10 @@ import org.elmo4j.internal.kernels.NativeLibrary;
 /**
  * How JavaCPP maps {@code native/include/elmo4j/kernels.h} to {@code
  * org.elmo4j.internal.kernels.CpuKernels}. The kernels are linked statically into the JNI library;
- * {@link NativeLibrary} loads it, and OpenBLAS from the Bytedeco jar.
+ * {@link NativeLibrary} loads it.
  */
 @Properties(
-    // JavaCPP gives these to the linker last one first.
-    value =
-        @Platform(
-            include = "elmo4j/kernels.h",
-            link = {"openblas@.0", "elmo4j_cpu"}),
+    value = @Platform(include = "elmo4j/kernels.h", link = "elmo4j_cpu"),
     target = "org.elmo4j.internal.kernels.CpuKernels")
 public class CpuKernelsConfig implements InfoMapper, LoadEnabled {
   @Override
