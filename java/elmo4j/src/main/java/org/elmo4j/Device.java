@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.backend.cuda.CudaDevices;
 
 /** Where a model lives and runs. Immutable; any thread may use it. */
@@ -64,6 +65,7 @@ public final class Device {
    * @throws ElmoException if the name is another, or as {@link #cuda(int)}
    */
   public static Device parse(String name) {
+    Arguments.require(name, "name");
     String lower = name.toLowerCase(Locale.ROOT);
     switch (lower) {
       case "auto":
@@ -87,6 +89,7 @@ public final class Device {
    * @throws ElmoException as {@link #parse}; for {@code cuda:all} if there is none
    */
   public static List<Device> parseAll(String names) {
+    Arguments.require(names, "names");
     List<Device> devices = new ArrayList<>();
     for (String name : names.split(",", -1)) {
       if (name.equalsIgnoreCase("cuda:all")) {
@@ -100,6 +103,7 @@ public final class Device {
 
   /** Whether {@link #parse} knows such a name, wherever that device may be. */
   public static boolean isName(String name) {
+    Arguments.require(name, "name");
     return name.toLowerCase(Locale.ROOT).matches("auto|cpu|cuda(:[0-9]{1,4})?");
   }
 

@@ -27,6 +27,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.elmo4j.hub.ModelHub;
+import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.backend.Backend;
 import org.elmo4j.internal.backend.ContinuousBatcher;
 import org.elmo4j.internal.backend.LstmState;
@@ -125,7 +126,7 @@ public final class ElmoModel implements AutoCloseable {
    * @throws ElmoException as {@link #pretrained(String)}
    */
   public static ElmoModel pretrained(String name, String language) {
-    require(language, "language");
+    Arguments.require(language, "language");
     return builder().pretrained(ModelHub.standard(), name, language).load();
   }
 
@@ -161,7 +162,7 @@ public final class ElmoModel implements AutoCloseable {
    * @throws ElmoException as {@link #embed(List, Layer...)}
    */
   public Embeddings embedSentences(List<String> sentences, Layer... layers) {
-    require(sentences, "sentences");
+    Arguments.require(sentences, "sentences");
     List<List<String>> tokens = new ArrayList<>(sentences.size());
     for (int i = 0; i < sentences.size(); i++) {
       if (sentences.get(i) == null) {
@@ -181,8 +182,9 @@ public final class ElmoModel implements AutoCloseable {
    * @throws ElmoException if the two do not fit, and as {@link #embed(List, Layer...)}
    */
   public Embeddings embedPadded(String[][] tokens, int[] sequenceLengths, Layer... layers) {
-    require(tokens, "tokens");
-    require(sequenceLengths, "sequence lengths");
+    Arguments.require(tokens, "tokens");
+    Arguments.require(sequenceLengths, "sequence lengths");
+    EmbedOptions wanted = EmbedOptions.layers(layers);
     if (tokens.length != sequenceLengths.length) {
       throw new ElmoException(
           "sequence lengths: expected one a row, "
@@ -208,7 +210,7 @@ public final class ElmoModel implements AutoCloseable {
       }
       sentences.add(Arrays.asList(tokens[i]).subList(0, sequenceLengths[i]));
     }
-    return embed(sentences, width, EmbedOptions.layers(layers), null, null);
+    return embed(sentences, width, wanted, null, null);
   }
 
   /**
@@ -218,7 +220,7 @@ public final class ElmoModel implements AutoCloseable {
    * @throws ElmoException as {@link #embed(List, Layer...)}
    */
   public Embeddings embedText(String text, Layer... layers) {
-    require(text, "text");
+    Arguments.require(text, "text");
     return embed(TextSplitter.split(text), layers);
   }
 
@@ -271,7 +273,8 @@ public final class ElmoModel implements AutoCloseable {
    * @param layers as {@link #embed(List, Layer...)}, whose exceptions come from the stream
    */
   public Stream<Embeddings> embedAll(Iterator<? extends List<String>> sentences, Layer... layers) {
-    require(sentences, "sentences");
+    Arguments.require(sentences, "sentences");
+    Arguments.require(layers, "layers");
     Layer[] named = layers.clone();
     Function<List<String>, CompletableFuture<Embeddings>> submit =
         new Function<>() {
@@ -297,7 +300,8 @@ public final class ElmoModel implements AutoCloseable {
 
   /** As {@link #embedAll(Iterator, Layer...)}; closing the result closes {@code sentences} too. */
   public Stream<Embeddings> embedAll(Stream<? extends List<String>> sentences, Layer... layers) {
-    require(sentences, "sentences");
+    Arguments.require(sentences, "sentences");
+    Arguments.require(layers, "layers");
     return embedAll(sentences.iterator(), layers).onClose(sentences::close);
   }
 
@@ -445,7 +449,7 @@ public final class ElmoModel implements AutoCloseable {
    * @throws IllegalStateException after {@link #close}
    */
   public void warm(Collection<String> words) {
-    require(words, "words");
+    Arguments.require(words, "words");
     List<String> copy = new ArrayList<>(words);
     for (int i = 0; i < copy.size(); i++) {
       if (copy.get(i) == null) {
@@ -492,7 +496,7 @@ public final class ElmoModel implements AutoCloseable {
       EmbedOptions wanted,
       Embedder on,
       LstmState state) {
-    require(wanted, "options");
+    Arguments.require(wanted, "options");
     List<List<String>> sentences = copy(input);
     lock.readLock().lock();
     try {
@@ -558,7 +562,7 @@ public final class ElmoModel implements AutoCloseable {
 
   /** A copy, so that what the caller does to the lists meanwhile changes nothing. */
   private static List<List<String>> copy(List<? extends List<String>> sentences) {
-    require(sentences, "sentences");
+    Arguments.require(sentences, "sentences");
     List<List<String>> copy = new ArrayList<>(sentences.size());
     for (List<String> sentence : sentences) {
       copy.add(copy(sentence, copy.size()));
@@ -578,12 +582,6 @@ public final class ElmoModel implements AutoCloseable {
       }
     }
     return Collections.unmodifiableList(Arrays.asList(tokens));
-  }
-
-  private static void require(Object value, String name) {
-    if (value == null) {
-      throw new ElmoException(name + ": expected a value, found null");
-    }
   }
 
   /** Refuses a layer that this model does not have. */
@@ -777,6 +775,7 @@ public final class ElmoModel implements AutoCloseable {
 
   /** Numbers in one row of a layer: P for {@code word_emb} and its mean, 2P for the others. */
   public int dim(Layer layer) {
+    Arguments.require(layer, "layer");
     return options.projectionDim() * (rows(layer).kind() == Layer.Kind.WORD_EMB ? 1 : 2);
   }
 
@@ -835,7 +834,7 @@ public final class ElmoModel implements AutoCloseable {
 
     /** From a folder or file; its content tells what it is. */
     public Builder path(Path path) {
-      require(path, "path");
+      Arguments.require(path, "path");
       opener =
           options -> options == null ? WeightStores.open(path) : WeightStores.open(options, path);
       return this;
@@ -846,14 +845,14 @@ public final class ElmoModel implements AutoCloseable {
      * place of what must be assumed of a TensorFlow checkpoint, or of the file beside the weights.
      */
     public Builder options(Path optionsFile) {
-      require(optionsFile, "options file");
+      Arguments.require(optionsFile, "options file");
       this.optionsFile = optionsFile;
       return this;
     }
 
     /** From options.json and HDF5 weights in places of their own. */
     public Builder files(Path options, Path weights) {
-      require(weights, "weight file");
+      Arguments.require(weights, "weight file");
       return options(options).path(weights);
     }
 
@@ -874,8 +873,8 @@ public final class ElmoModel implements AutoCloseable {
 
     /** A model that a hub knows, by name and language; null for any language. */
     public Builder pretrained(ModelHub hub, String name, String language) {
-      require(hub, "hub");
-      require(name, "name");
+      Arguments.require(hub, "hub");
+      Arguments.require(name, "name");
       opener =
           options -> {
             requireNone(options, "the model " + name);
@@ -886,7 +885,7 @@ public final class ElmoModel implements AutoCloseable {
 
     /** From weights that are open already; {@link #load} closes them. */
     public Builder weights(WeightStore weights) {
-      require(weights, "weights");
+      Arguments.require(weights, "weights");
       opener =
           options -> {
             requireNone(options, "open weights");
@@ -904,7 +903,7 @@ public final class ElmoModel implements AutoCloseable {
 
     /** Where to run; {@link Device#auto} by default. */
     public Builder device(Device device) {
-      require(device, "device");
+      Arguments.require(device, "device");
       return devices(List.of(device));
     }
 
@@ -923,9 +922,9 @@ public final class ElmoModel implements AutoCloseable {
      *     are CUDA devices
      */
     public Builder devices(List<Device> devices) {
-      require(devices, "devices");
+      Arguments.require(devices, "devices");
       List<Device> copy = new ArrayList<>(devices);
-      copy.forEach(device -> require(device, "device"));
+      copy.forEach(device -> Arguments.require(device, "device"));
       if (copy.isEmpty() || new HashSet<>(copy).size() < copy.size()) {
         throw new ElmoException("devices: expected one or more, each once, found " + copy);
       }
@@ -946,7 +945,7 @@ public final class ElmoModel implements AutoCloseable {
      * or else {@link Precision#FP32} on the CPU and {@link Precision#FP16} on a CUDA device.
      */
     public Builder precision(Precision precision) {
-      require(precision, "precision");
+      Arguments.require(precision, "precision");
       this.precision = precision;
       return this;
     }
@@ -966,7 +965,7 @@ public final class ElmoModel implements AutoCloseable {
 
     /** The mix behind {@link Layer#ELMO}, in place of the file's. */
     public Builder mix(ScalarMix mix) {
-      require(mix, "mix");
+      Arguments.require(mix, "mix");
       this.mix = mix;
       return this;
     }
@@ -995,7 +994,7 @@ public final class ElmoModel implements AutoCloseable {
      * over.
      */
     public Builder vocabulary(Path file) {
-      require(file, "vocabulary");
+      Arguments.require(file, "vocabulary");
       vocabulary = file;
       return this;
     }
@@ -1008,8 +1007,8 @@ public final class ElmoModel implements AutoCloseable {
      * @param embeddings HDF5, dataset {@code embedding} [tokens, P]
      */
     public Builder tokenEmbeddings(Path vocabulary, Path embeddings) {
-      require(vocabulary, "vocabulary");
-      require(embeddings, "token embeddings");
+      Arguments.require(vocabulary, "vocabulary");
+      Arguments.require(embeddings, "token embeddings");
       tokens = vocabulary;
       tokenRows = embeddings;
       return this;
@@ -1050,7 +1049,7 @@ public final class ElmoModel implements AutoCloseable {
      * @throws ElmoException if the delay is negative or longer than a day, or there are no tokens
      */
     public Builder dynamicBatching(Duration maxDelay, int maxTokens) {
-      require(maxDelay, "batching delay");
+      Arguments.require(maxDelay, "batching delay");
       if (maxDelay.isNegative() || maxDelay.compareTo(Duration.ofDays(1)) > 0) {
         throw new ElmoException("batching delay: expected 0 to one day, found " + maxDelay);
       }

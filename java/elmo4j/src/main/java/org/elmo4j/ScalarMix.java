@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Set;
+import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.files.AtomicFile;
 import org.elmo4j.internal.files.Json;
 
@@ -53,6 +54,7 @@ public final class ScalarMix {
      * @throws ElmoException if it is another
      */
     public static LayerNorm parse(String name) {
+      Arguments.require(name, "name");
       for (LayerNorm norm : values()) {
         if (norm.toString().equals(name)) {
           return norm;
@@ -88,6 +90,8 @@ public final class ScalarMix {
 
   /** As {@link #ScalarMix(float[], float)}, with layer norm. */
   public ScalarMix(float[] weights, float gamma, LayerNorm layerNorm) {
+    Arguments.require(weights, "mix weights");
+    Arguments.require(layerNorm, "mix layer norm");
     if (weights.length == 0) {
       throw new ElmoException("mix weights: expected one a layer, found none");
     }
@@ -99,9 +103,6 @@ public final class ScalarMix {
     }
     if (!Float.isFinite(gamma)) {
       throw new ElmoException("mix gamma: expected a finite number, found " + gamma);
-    }
-    if (layerNorm == null) {
-      throw new ElmoException("mix layer norm: expected a value, found null");
     }
     this.weights = weights.clone();
     this.gamma = gamma;
@@ -119,6 +120,7 @@ public final class ScalarMix {
    * @throws ElmoException if it cannot be read or is no mix
    */
   public static ScalarMix load(Path file) {
+    Arguments.require(file, "file");
     try {
       return parse(Files.readString(file), file.toString());
     } catch (IOException e) {
@@ -133,6 +135,8 @@ public final class ScalarMix {
    * @throws ElmoException if it is no mix
    */
   public static ScalarMix parse(String text, String source) {
+    Arguments.require(text, "text");
+    Arguments.require(source, "source");
     JsonNode json = Json.parse(text, source);
     JsonNode list = json.path("weights");
     JsonNode factor = json.path("gamma");
@@ -182,6 +186,7 @@ public final class ScalarMix {
    * @throws ElmoException if it cannot be written
    */
   public void save(Path file) {
+    Arguments.require(file, "file");
     byte[] json = (toJson() + "\n").getBytes(StandardCharsets.UTF_8);
     AtomicFile.write(file, channel -> AtomicFile.writeAll(channel, ByteBuffer.wrap(json)));
   }
@@ -240,6 +245,7 @@ public final class ScalarMix {
    * @param scales one a layer
    */
   public Gradient gradient(double[] scales) {
+    Arguments.require(scales, "scales");
     double[] shares = shares();
     double toGamma = 0;
     for (int k = 0; k < shares.length; k++) {

@@ -25,6 +25,7 @@ import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.ScalarMix;
+import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.files.AtomicFile;
 import org.elmo4j.internal.files.Json;
@@ -114,9 +115,9 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
    *     ElmoModel#embed(List, Layer...)}
    */
   public List<List<String>> label(ElmoModel model, List<? extends List<String>> sentences) {
-    if (sentences == null) {
-      throw new ElmoException("sentences: expected a value, found null");
-    }
+    Arguments.require(model, "model");
+    Arguments.require(sentences, "sentences");
+    Arguments.require(sentences, "sentences");
     checkModel(model);
     boolean mean = task() == Task.SENTENCES;
     Layer layer = mean ? Layer.mean(Layer.elmo(mix)) : Layer.elmo(mix);
@@ -164,6 +165,8 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
    * @throws ElmoException if the data is for another task, and as {@link #label}
    */
   public double score(ElmoModel model, LabeledData data) {
+    Arguments.require(model, "model");
+    Arguments.require(data, "data");
     if (data.task() != task()) {
       throw new ElmoException(
           data.source() + ": expected labels of " + task() + ", found those of " + data.task());
@@ -208,6 +211,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
    *     there
    */
   public static void checkTarget(Path folder) {
+    Arguments.require(folder, "folder");
     Path full = folder.toAbsolutePath().normalize();
     if (full.getParent() == null || !Files.isDirectory(full.getParent())) {
       throw new ElmoException(folder + ": expected a place in a folder that exists, found none");
@@ -233,6 +237,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
    * @throws ElmoException if it cannot be written, or something else is there
    */
   public void save(Path folder) {
+    Arguments.require(folder, "folder");
     checkTarget(folder);
     Path full = folder.toAbsolutePath().normalize();
     String name = full.getFileName() + "." + UUID.randomUUID();
@@ -319,6 +324,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
    * @throws ElmoException if the folder holds no classifier, or a damaged one
    */
   public static Classifier load(Path folder) {
+    Arguments.require(folder, "folder");
     Path file = folder.resolve("model.json");
     JsonNode json;
     try {

@@ -26,6 +26,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.files.Json;
 
 /**
@@ -66,6 +67,9 @@ public final class LabeledData {
    *     for
    */
   public static LabeledData of(String source, Task task, List<LabeledSentence> sentences) {
+    Arguments.require(source, "source");
+    Arguments.require(task, "task");
+    Arguments.require(sentences, "sentences");
     for (int i = 0; i < sentences.size(); i++) {
       int labels = sentences.get(i).labels().size();
       int wanted = task == Task.TOKENS ? sentences.get(i).tokens().size() : 1;
@@ -90,6 +94,7 @@ public final class LabeledData {
    */
   // OpenNLP's ConlluStream joins contracted words, and its failures name no line.
   public static LabeledData readTokens(Path file, String column) {
+    Arguments.require(file, "file");
     boolean conllu = file.toString().toLowerCase(Locale.ROOT).endsWith(".conllu");
     int named = column == null || !conllu ? -1 : CONLLU.indexOf(column.toLowerCase(Locale.ROOT));
     int wanted;
@@ -179,6 +184,10 @@ public final class LabeledData {
    */
   public static LabeledData readSentences(
       Path file, String text, String label, Function<String, List<String>> tokenizer) {
+    Arguments.require(file, "file");
+    Arguments.require(text, "text");
+    Arguments.require(label, "label");
+    Arguments.require(tokenizer, "tokenizer");
     boolean csv = file.toString().toLowerCase(Locale.ROOT).endsWith(".csv");
     CsvSchema schema = CsvSchema.emptySchema();
     schema = csv ? schema : schema.withColumnSeparator('\t').withoutQuoteChar();

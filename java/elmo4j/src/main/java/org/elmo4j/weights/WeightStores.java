@@ -3,6 +3,7 @@
 package org.elmo4j.weights;
 
 import java.nio.file.Path;
+import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.weights.ModelFormats;
 import org.elmo4j.internal.weights.OptionsJson;
 
@@ -29,6 +30,7 @@ public final class WeightStores {
    * @throws ElmoException if there is no model, or more than one, or it is damaged
    */
   public static WeightStore open(Path path) {
+    Arguments.require(path, "path");
     return ModelFormats.open(path);
   }
 
@@ -41,6 +43,8 @@ public final class WeightStores {
    * @throws ElmoException as {@link #open(Path)}, and if the options contradict the shapes
    */
   public static WeightStore open(Path options, Path weights) {
+    Arguments.require(options, "options");
+    Arguments.require(weights, "weights");
     return ModelFormats.open(options, weights);
   }
 
@@ -60,6 +64,7 @@ public final class WeightStores {
    *     of the wrong type or out of range
    */
   public static ModelOptions options(Path file) {
+    Arguments.require(file, "file");
     return OptionsJson.parse(file);
   }
 }
