@@ -32,6 +32,7 @@ class ArchitectureTest {
           "Precision",
           "ScalarMix",
           "Statistics",
+          "internal.Arguments",
           "weights.ModelOptions",
           "weights.WeightStore");
 

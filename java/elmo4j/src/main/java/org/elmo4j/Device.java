@@ -5,6 +5,7 @@ package org.elmo4j;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import org.elmo4j.internal.Arguments;
 
 /**
  * Where a model is to run. A name and no more: whether such a device is there is found out when a
@@ -67,6 +68,7 @@ public final class Device {
    * @throws ElmoException if the name is another
    */
   public static Device parse(String name) {
+    Arguments.require(name, "name");
     if (!isName(name)) {
       throw new ElmoException(EXPECTED + name + "\"");
     }
@@ -87,6 +89,7 @@ public final class Device {
    * @throws ElmoException as {@link #parse}
    */
   public static List<Device> parseAll(String names) {
+    Arguments.require(names, "names");
     List<Device> devices = new ArrayList<>();
     for (String name : names.split(",", -1)) {
       devices.add(parse(name));
@@ -96,6 +99,7 @@ public final class Device {
 
   /** Whether {@link #parse} knows such a name. */
   public static boolean isName(String name) {
+    Arguments.require(name, "name");
     return name.toLowerCase(Locale.ROOT).matches("auto|cpu|cuda(:[0-9]{1,4}|:all)?");
   }
 

@@ -20,6 +20,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.elmo4j.hub.ModelHub;
+import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.backend.Backend;
 import org.elmo4j.internal.backend.ContinuousBatcher;
 import org.elmo4j.internal.backend.LstmState;
@@ -149,7 +150,7 @@ public final class ElmoModel implements AutoCloseable {
    * @throws ElmoException as {@link #embed(List, Layer...)}
    */
   public Embeddings embedSentences(List<String> sentences, Layer... layers) {
-    return embed(Arguments.splitOnSpaces(sentences), layers);
+    return embed(Inputs.splitOnSpaces(sentences), layers);
   }
 
   /**
@@ -161,7 +162,7 @@ public final class ElmoModel implements AutoCloseable {
    * @throws ElmoException if the two do not fit, and as {@link #embed(List, Layer...)}
    */
   public Embeddings embedPadded(String[][] tokens, int[] sequenceLengths, Layer... layers) {
-    List<List<String>> sentences = Arguments.padded(tokens, sequenceLengths);
+    List<List<String>> sentences = Inputs.padded(tokens, sequenceLengths);
     int width = 0;
     for (String[] row : tokens) {
       width = Math.max(width, row.length);
@@ -208,7 +209,7 @@ public final class ElmoModel implements AutoCloseable {
    * @throws IllegalStateException after {@link #close}
    */
   public CompletableFuture<Embeddings> submit(List<String> sentence, Layer... layers) {
-    return requestBatcher.submit(checked(layers), Arguments.sentence(sentence, 0));
+    return requestBatcher.submit(checked(layers), Inputs.sentence(sentence, 0));
   }
 
   private List<Layer> checked(Layer... layers) {
@@ -230,6 +231,7 @@ public final class ElmoModel implements AutoCloseable {
    */
   public Stream<Embeddings> embedAll(Iterator<? extends List<String>> sentences, Layer... layers) {
     Arguments.require(sentences, "sentences");
+    Arguments.require(layers, "layers");
     Layer[] named = layers.clone();
     Function<List<String>, CompletableFuture<Embeddings>> submit =
         new Function<>() {
@@ -240,7 +242,7 @@ public final class ElmoModel implements AutoCloseable {
             if (wanted == null) {
               wanted = checked(named);
             }
-            return requestBatcher.submit(wanted, Arguments.sentence(sentence, 0));
+            return requestBatcher.submit(wanted, Inputs.sentence(sentence, 0));
           }
         };
     ReadAhead<Embeddings> results =
@@ -256,6 +258,7 @@ public final class ElmoModel implements AutoCloseable {
   /** As {@link #embedAll(Iterator, Layer...)}; closing the result closes {@code sentences} too. */
   public Stream<Embeddings> embedAll(Stream<? extends List<String>> sentences, Layer... layers) {
     Arguments.require(sentences, "sentences");
+    Arguments.require(layers, "layers");
     return embedAll(sentences.iterator(), layers).onClose(sentences::close);
   }
 
@@ -318,7 +321,7 @@ public final class ElmoModel implements AutoCloseable {
    * @throws IllegalStateException after {@link #close}
    */
   public void warm(Collection<String> words) {
-    List<String> copy = Arguments.words(words);
+    List<String> copy = Inputs.words(words);
     lock.readLock().lock();
     try {
       checkOpen();
@@ -360,7 +363,7 @@ public final class ElmoModel implements AutoCloseable {
       Embedder on,
       LstmState state) {
     Arguments.require(wanted, "options");
-    List<List<String>> sentences = Arguments.sentences(input);
+    List<List<String>> sentences = Inputs.sentences(input);
     lock.readLock().lock();
     try {
       checkOpen();
@@ -466,6 +469,7 @@ public final class ElmoModel implements AutoCloseable {
 
   /** Numbers in one row of a layer: P for {@code word_emb} and its mean, 2P for the others. */
   public int dim(Layer layer) {
+    Arguments.require(layer, "layer");
     return plan.dim(layer);
   }
 

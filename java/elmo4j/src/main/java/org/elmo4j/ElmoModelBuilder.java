@@ -12,6 +12,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import org.elmo4j.hub.ModelHub;
+import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.backend.Backend;
 import org.elmo4j.internal.batch.Embedder;
 import org.elmo4j.internal.batch.ReplicaPool;

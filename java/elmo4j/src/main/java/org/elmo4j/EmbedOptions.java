@@ -4,6 +4,7 @@ package org.elmo4j;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.elmo4j.internal.Arguments;
 
 /** What to compute for a batch. Immutable; any thread may use it. */
 public final class EmbedOptions {
@@ -21,9 +22,7 @@ public final class EmbedOptions {
    * @throws ElmoException if the list or a layer is null
    */
   public static EmbedOptions layers(Layer... layers) {
-    if (layers == null) {
-      throw new ElmoException("layers: expected a list of layers, found null");
-    }
+    Arguments.require(layers, "layers");
     if (layers.length == 1 && layers[0] != null) { // Each of many sentences comes this way.
       return new EmbedOptions(List.of(layers[0]), false);
     }

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.ToIntFunction;
+import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.backend.Memory;
 import org.elmo4j.internal.backend.NativeMemory;
 
@@ -57,6 +58,7 @@ public final class Embeddings implements AutoCloseable {
    * @throws ElmoException if the layer was not asked for
    */
   public Tensor get(Layer layer) {
+    Arguments.require(layer, "layer");
     Tensor tensor = tensors.get(layer);
     if (tensor == null) {
       throw new ElmoException(
@@ -72,6 +74,7 @@ public final class Embeddings implements AutoCloseable {
    * @throws ElmoException if the layer was not asked for
    */
   public Tensor get(Layer layer, int sentence) {
+    Arguments.require(layer, "layer");
     Tensor slice = get(layer).slice(sentence);
     return layer.kind() == Layer.Kind.MEAN ? slice : slice.head(lengths[sentence]);
   }

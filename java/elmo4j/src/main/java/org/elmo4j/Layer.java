@@ -3,6 +3,7 @@
 package org.elmo4j;
 
 import java.util.Objects;
+import org.elmo4j.internal.Arguments;
 
 /**
  * One output of the model. With P the projection dimension (512 in the published models) a layer
@@ -74,7 +75,7 @@ public final class Layer {
 
   /** All layers summed with these weights. Several in one call cost one run of the model. */
   public static Layer elmo(ScalarMix mix) {
-    return new Layer(Kind.ELMO, 0, Objects.requireNonNull(mix, "mix"), null);
+    return new Layer(Kind.ELMO, 0, Arguments.require(mix, "mix"), null);
   }
 
   /**
@@ -83,6 +84,7 @@ public final class Layer {
    * @throws ElmoException if that layer is itself a mean
    */
   public static Layer mean(Layer of) {
+    Arguments.require(of, "layer");
     if (of.kind == Kind.MEAN) {
       throw new ElmoException("mean: expected a layer with one row a token, found " + of);
     }
@@ -96,6 +98,7 @@ public final class Layer {
    * @throws ElmoException if the name is another
    */
   public static Layer parse(String name) {
+    Arguments.require(name, "name");
     switch (name) {
       case "word_emb":
         return WORD_EMB;

@@ -3,6 +3,7 @@
 package org.elmo4j;
 
 import java.util.Locale;
+import org.elmo4j.internal.Arguments;
 
 /** How a backend holds weights and multiplies. Results are always 32-bit floats. */
 public enum Precision {
@@ -38,6 +39,7 @@ public enum Precision {
    * @throws ElmoException if the name is another
    */
   public static Precision parse(String name) {
+    Arguments.require(name, "name");
     switch (name.toLowerCase(Locale.ROOT)) {
       case "fp32":
         return FP32;

@@ -4,6 +4,7 @@ package org.elmo4j;
 
 import java.util.Arrays;
 import java.util.Locale;
+import org.elmo4j.internal.Arguments;
 
 /**
  * The weights of the sum over layers that makes one {@code elmo} output: {@code gamma * sum_k
@@ -40,6 +41,7 @@ public final class ScalarMix {
      * @throws ElmoException if it is another
      */
     public static LayerNorm parse(String name) {
+      Arguments.require(name, "name");
       for (LayerNorm norm : values()) {
         if (norm.toString().equals(name)) {
           return norm;
@@ -75,6 +77,8 @@ public final class ScalarMix {
 
   /** As {@link #ScalarMix(float[], float)}, with layer norm. */
   public ScalarMix(float[] weights, float gamma, LayerNorm layerNorm) {
+    Arguments.require(weights, "mix weights");
+    Arguments.require(layerNorm, "mix layer norm");
     if (weights.length == 0) {
       throw new ElmoException("mix weights: expected one a layer, found none");
     }
@@ -86,9 +90,6 @@ public final class ScalarMix {
     }
     if (!Float.isFinite(gamma)) {
       throw new ElmoException("mix gamma: expected a finite number, found " + gamma);
-    }
-    if (layerNorm == null) {
-      throw new ElmoException("mix layer norm: expected a value, found null");
     }
     this.weights = weights.clone();
     this.gamma = gamma;
@@ -154,6 +155,7 @@ public final class ScalarMix {
    * @param scales one a layer
    */
   public Gradient gradient(double[] scales) {
+    Arguments.require(scales, "scales");
     double[] shares = shares();
     double toGamma = 0;
     for (int k = 0; k < shares.length; k++) {

@@ -4,6 +4,7 @@ package org.elmo4j;
 
 import java.nio.FloatBuffer;
 import java.util.Arrays;
+import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.backend.Memory;
 
 /**
@@ -76,9 +77,7 @@ public final class Tensor {
    * @throws IllegalStateException after the embeddings were closed
    */
   public void copyTo(FloatBuffer target) {
-    if (target == null) {
-      throw new ElmoException("target: expected a value, found null");
-    }
+    Arguments.require(target, "target");
     if (target.isReadOnly()) {
       throw new ElmoException("target: expected a buffer to write to, found a read-only one");
     }
@@ -126,6 +125,7 @@ public final class Tensor {
    * @throws IndexOutOfBoundsException if an index is out of its dimension
    */
   public float get(long... index) {
+    Arguments.require(index, "index");
     if (index.length != shape.length) {
       throw new IndexOutOfBoundsException(
           "expected "

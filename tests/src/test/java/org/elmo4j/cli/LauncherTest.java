@@ -90,6 +90,7 @@ class LauncherTest {
     environment.put("JAVA_HOME", folder.resolve("jdk").toString());
     environment.put("ELMO", checkout.resolve("elmo").toString());
     environment.remove("CI");
+    environment.remove("JAVA_TOOL_OPTIONS"); // Each JVM would say that it picked it up.
     environment.remove("BASH_ENV");
     return builder
         .directory(folder.toFile())

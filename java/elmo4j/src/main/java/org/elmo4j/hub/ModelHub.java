@@ -28,6 +28,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Collectors;
 import org.elmo4j.ElmoException;
 import org.elmo4j.hub.ModelEntry.RemoteFile;
+import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.weights.ModelFormats;
 import org.elmo4j.weights.WeightStore;
@@ -122,16 +123,20 @@ public final class ModelHub {
 
   /** Where a model lies, or would lie, in the cache. */
   public Path folder(ModelEntry model) {
+    Arguments.require(model, "model");
     return home.resolve(model.name());
   }
 
   /** The model of that name in any language, in upper or lower case. */
   public Optional<ModelEntry> find(String name) {
+    Arguments.require(name, "name");
     return models.stream().filter(model -> model.isCalled(name)).findFirst();
   }
 
   /** The model of that name in a language. */
   public Optional<ModelEntry> find(String name, String language) {
+    Arguments.require(name, "name");
+    Arguments.require(language, "language");
     return models.stream()
         .filter(model -> model.isCalled(name) && model.language().equalsIgnoreCase(language))
         .findFirst();
@@ -162,6 +167,7 @@ public final class ModelHub {
    * they were stored. Files that somebody else put there are verified now.
    */
   public boolean isCached(ModelEntry model) {
+    Arguments.require(model, "model");
     return model.files().isEmpty()
         ? ModelFormats.miniEnglishBytes() > 0
         : CacheRecord.problem(model, folder(model)) == null;
@@ -169,6 +175,7 @@ public final class ModelHub {
 
   /** Bytes that a model takes in the cache, or in the box; 0 where it is in neither. */
   public long cachedBytes(ModelEntry model) {
+    Arguments.require(model, "model");
     if (!isCached(model)) {
       return 0;
     }
@@ -190,6 +197,7 @@ public final class ModelHub {
    * @throws ElmoException if there is no such model, it cannot be fetched, or it is damaged
    */
   public WeightStore open(String name, String language) {
+    Arguments.require(name, "name");
     ModelEntry model = require(name, language);
     return model.files().isEmpty()
         ? WeightStores.miniEnglish()
@@ -205,6 +213,7 @@ public final class ModelHub {
    *     interrupted
    */
   public Path fetch(ModelEntry model) {
+    Arguments.require(model, "model");
     Path folder = folder(model);
     if (model.files().isEmpty()) {
       if (isCached(model)) {
@@ -265,6 +274,7 @@ public final class ModelHub {
    * @throws IOException if it cannot be read
    */
   public static String sha256(Path file) throws IOException {
+    Arguments.require(file, "file");
     return Downloader.sha256(file);
   }
 
@@ -421,6 +431,7 @@ public final class ModelHub {
      * {@code XDG_CACHE_HOME} or in {@code ~/.cache}.
      */
     public Builder home(Path home) {
+      Arguments.require(home, "home");
       this.home = home;
       return this;
     }
@@ -432,6 +443,7 @@ public final class ModelHub {
      * @throws ElmoException if it is no address of HTTP or HTTPS
      */
     public Builder mirror(String address) {
+      Arguments.require(address, "address");
       URI uri;
       try {
         uri = URI.create(String.valueOf(address).strip());
@@ -467,6 +479,7 @@ public final class ModelHub {
 
     /** Who is told how a download goes; by default nobody. */
     public Builder progress(Progress progress) {
+      Arguments.require(progress, "progress");
       this.progress = progress;
       return this;
     }

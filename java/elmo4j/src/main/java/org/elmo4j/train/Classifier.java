@@ -29,6 +29,7 @@ import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.ScalarMix;
+import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.files.AtomicFile;
 import org.elmo4j.internal.files.Json;
@@ -213,6 +214,8 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
    *     ElmoModel#embed(List, Layer...)}
    */
   public List<List<String>> label(ElmoModel model, List<? extends List<String>> sentences) {
+    Arguments.require(model, "model");
+    Arguments.require(sentences, "sentences");
     List<List<String>> result = new ArrayList<>();
     scores(
         model,
@@ -224,9 +227,6 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
   /** Hands over the scores [rows, classes] of each sentence in turn. */
   private void scores(
       ElmoModel model, List<? extends List<String>> sentences, Consumer<float[]> taker) {
-    if (sentences == null) {
-      throw new ElmoException("sentences: expected a value, found null");
-    }
     checkModel(model);
     boolean mean = task() == Task.SENTENCES;
     Layer layer = mean ? Layer.mean(Layer.elmo(mix)) : Layer.elmo(mix);
@@ -276,6 +276,8 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
    * @throws ElmoException if the data is for another task, and as {@link #label}
    */
   public Evaluation evaluate(ElmoModel model, LabeledData data) {
+    Arguments.require(model, "model");
+    Arguments.require(data, "data");
     if (data.task() != task()) {
       throw new ElmoException(
           data.source() + ": expected labels of " + task() + ", found those of " + data.task());
@@ -312,6 +314,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
    *     there
    */
   public static void checkTarget(Path folder) {
+    Arguments.require(folder, "folder");
     Path full = folder.toAbsolutePath().normalize();
     if (full.getParent() == null || !Files.isDirectory(full.getParent())) {
       throw new ElmoException(folder + ": expected a place in a folder that exists, found none");
@@ -337,6 +340,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
    * @throws ElmoException if it cannot be written, or something else is there
    */
   public void save(Path folder) {
+    Arguments.require(folder, "folder");
     checkTarget(folder);
     Path full = folder.toAbsolutePath().normalize();
     String name = full.getFileName() + "." + UUID.randomUUID();
@@ -430,6 +434,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
    * @throws ElmoException if the folder holds no classifier, or a damaged one
    */
   public static Classifier load(Path folder) {
+    Arguments.require(folder, "folder");
     Path file = folder.resolve("model.json");
     if (!Files.isRegularFile(file)) {
       throw new ElmoException(folder + ": expected a classifier, found no readable model.json");

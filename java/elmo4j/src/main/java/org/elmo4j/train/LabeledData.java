@@ -28,6 +28,7 @@ import org.apache.commons.csv.CSVFormat;
 import org.apache.commons.csv.CSVParser;
 import org.apache.commons.csv.CSVRecord;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.files.Json;
 
 /**
@@ -71,6 +72,9 @@ public final class LabeledData {
    *     for
    */
   public static LabeledData of(String source, Task task, List<LabeledSentence> sentences) {
+    Arguments.require(source, "source");
+    Arguments.require(task, "task");
+    Arguments.require(sentences, "sentences");
     for (int i = 0; i < sentences.size(); i++) {
       int labels = sentences.get(i).labels().size();
       int wanted = task == Task.TOKENS ? sentences.get(i).tokens().size() : 1;
@@ -256,6 +260,10 @@ public final class LabeledData {
    */
   public static LabeledData readSentences(
       Path file, String text, String label, Function<String, List<String>> tokenizer) {
+    Arguments.require(file, "file");
+    Arguments.require(text, "text");
+    Arguments.require(label, "label");
+    Arguments.require(tokenizer, "tokenizer");
     String first = firstLine(file);
     if (first.startsWith("{")) {
       return readJsonLines(file, text, label, tokenizer);

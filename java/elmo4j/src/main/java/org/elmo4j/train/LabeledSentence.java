@@ -4,6 +4,7 @@ package org.elmo4j.train;
 
 import java.util.List;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.Arguments;
 
 /**
  * A sentence and what it is labelled with. Immutable; any thread may use it.
@@ -23,6 +24,7 @@ public record LabeledSentence(List<String> tokens, List<String> labels) {
   }
 
   private static List<String> copy(List<String> list, String name) {
+    Arguments.require(list, name + " of a sentence");
     try {
       return List.copyOf(list);
     } catch (NullPointerException e) {

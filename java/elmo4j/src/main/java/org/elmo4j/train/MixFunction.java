@@ -13,6 +13,7 @@ import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.ScalarMix.LayerNorm;
+import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.backend.cpu.CpuMix;
 
 /**
@@ -34,6 +35,7 @@ public final class MixFunction implements AutoCloseable {
    * @throws ElmoException if a layer is missing, or one has 2^29 numbers or more
    */
   public MixFunction(Embeddings layers) {
+    Arguments.require(layers, "layers");
     this.layers = layers;
     this.dim = (int) layers.get(Layer.WORD_EMB).shape(2);
     List<CpuMix.Rows> rows = new ArrayList<>();
@@ -80,6 +82,8 @@ public final class MixFunction implements AutoCloseable {
    * @throws ElmoException if the mix or the buffer does not fit
    */
   public void forward(ScalarMix mix, FloatBuffer target) {
+    Arguments.require(mix, "mix");
+    Arguments.require(target, "target");
     FloatPointer to = pointer("target", target, size());
     select(mix);
     if (size() > 0) {
@@ -96,6 +100,9 @@ public final class MixFunction implements AutoCloseable {
    */
   public ScalarMix.Gradient backward(
       ScalarMix mix, FloatBuffer gradient, List<FloatBuffer> toLayers) {
+    Arguments.require(mix, "mix");
+    Arguments.require(gradient, "gradient");
+    Arguments.require(toLayers, "to layers");
     FloatPointer from = pointer("gradient", gradient, size());
     List<FloatPointer> to = null;
     if (toLayers != null) {

@@ -15,6 +15,7 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.ScalarMix.LayerNorm;
+import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.backend.cpu.CpuMix;
 import org.elmo4j.train.LabeledData.Task;
 
@@ -48,9 +49,7 @@ public final class MixTrainer {
 
   /** With the defaults that each method names. */
   public MixTrainer(ElmoModel model) {
-    if (model == null) {
-      throw new ElmoException("model: expected a value, found null");
-    }
+    Arguments.require(model, "model");
     this.model = model;
   }
 
@@ -78,6 +77,7 @@ public final class MixTrainer {
 
   /** Layer norm in the mix: none by default. Its mean and variance are a mini-batch's. */
   public MixTrainer layerNorm(LayerNorm norm) {
+    Arguments.require(norm, "norm");
     layerNorm = norm == null ? LayerNorm.NONE : norm;
     return this;
   }
@@ -126,7 +126,8 @@ public final class MixTrainer {
 
   /** Where the layers lie meanwhile, and the bytes they may take: the system's folder, 8 GiB. */
   public MixTrainer cache(Path folder, long limit) {
-    if (folder == null || limit < 1) {
+    Arguments.require(folder, "folder");
+    if (limit < 1) {
       throw new ElmoException("cache: expected a folder and a limit of 1 or more, found " + limit);
     }
     cacheFolder = folder;
@@ -136,12 +137,14 @@ public final class MixTrainer {
 
   /** Who is told how it goes. */
   public MixTrainer progress(Progress progress) {
+    Arguments.require(progress, "progress");
     this.progress = progress;
     return this;
   }
 
   /** Asked after each mini-batch whether to end with the best so far. */
   public MixTrainer stopWhen(BooleanSupplier stop) {
+    Arguments.require(stop, "stop");
     this.stop = stop;
     return this;
   }
@@ -173,8 +176,13 @@ public final class MixTrainer {
    */
   public record Result(Classifier classifier, List<Score> scores, Evaluation evaluation) {}
 
-  /** As {@link #fit(LabeledData, LabeledData, LabeledData)} without test data. */
+  /**
+   * As {@link #fit(LabeledData, LabeledData, LabeledData)} without test data.
+   *
+   * @param development null to hold back every tenth sentence
+   */
   public Result fit(LabeledData train, LabeledData development) {
+    Arguments.require(train, "train");
     return fit(train, development, null);
   }
 
@@ -191,6 +199,7 @@ public final class MixTrainer {
    *     has no room, or the loss is no number
    */
   public Result fit(LabeledData train, LabeledData development, LabeledData test) {
+    Arguments.require(train, "train");
     List<String> labels = train.labels();
     if (labels.size() < 2) {
       throw new ElmoException(

@@ -5,6 +5,7 @@ package org.elmo4j.weights;
 import java.util.List;
 import java.util.Objects;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.Arguments;
 
 /**
  * The structure of a model: what {@code options.json} of AllenNLP and bilm-tf states, and what
@@ -390,12 +391,14 @@ public final class ModelOptions {
     }
 
     public Builder filters(List<Filter> filters) {
+      Arguments.require(filters, "filters");
       this.filters = List.copyOf(filters);
       return this;
     }
 
     /** {@link Activation#RELU} where it is not called. */
     public Builder activation(Activation activation) {
+      Arguments.require(activation, "activation");
       this.activation = activation;
       return this;
     }
@@ -439,7 +442,7 @@ public final class ModelOptions {
       return this;
     }
 
-    /** Null where it is not called. */
+    /** Null for the form that has none, as where it is not called. */
     public Builder dictionary(Dictionary dictionary) {
       this.dictionary = dictionary;
       return this;

@@ -4,6 +4,7 @@ package org.elmo4j.weights;
 
 import java.nio.file.Path;
 import org.elmo4j.ScalarMix;
+import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.weights.MixJson;
 import org.elmo4j.internal.weights.ModelFormats;
 import org.elmo4j.internal.weights.OptionsJson;
@@ -32,6 +33,7 @@ public final class WeightStores {
    * @throws ElmoException if there is no model, or more than one, or it is damaged
    */
   public static WeightStore open(Path path) {
+    Arguments.require(path, "path");
     return ModelFormats.open(path);
   }
 
@@ -44,6 +46,8 @@ public final class WeightStores {
    * @throws ElmoException as {@link #open(Path)}, and if the options contradict the shapes
    */
   public static WeightStore open(Path options, Path weights) {
+    Arguments.require(options, "options");
+    Arguments.require(weights, "weights");
     return ModelFormats.open(options, weights);
   }
 
@@ -63,6 +67,8 @@ public final class WeightStores {
    *     of the wrong type or out of range
    */
   public static ModelOptions options(Path file) {
+    Arguments.require(file, "file");
+    Arguments.require(file, "file");
     return OptionsJson.parse(file);
   }
 
@@ -74,6 +80,7 @@ public final class WeightStores {
    * @throws org.elmo4j.ElmoException if it cannot be read or is no mix
    */
   public static ScalarMix mix(Path file) {
+    Arguments.require(file, "file");
     return MixJson.read(file);
   }
 
@@ -83,6 +90,8 @@ public final class WeightStores {
    * @throws org.elmo4j.ElmoException if it cannot be written
    */
   public static void write(ScalarMix mix, Path file) {
+    Arguments.require(mix, "mix");
+    Arguments.require(file, "file");
     MixJson.write(mix, file);
   }
 }

@@ -28,6 +28,7 @@ public abstract class Memory implements AutoCloseable {
   static final Cleaner CLEANER = Cleaner.create();
 
   private final Block block;
+  private final Object reachable = new Object(); // as long as this; it is not half made as this is
   private final Cleaner.Cleanable cleanable;
 
   /**
@@ -157,7 +158,7 @@ public abstract class Memory implements AutoCloseable {
 
   protected Memory(Block block) {
     this.block = block;
-    this.cleanable = CLEANER.register(this, block);
+    this.cleanable = CLEANER.register(reachable, block);
   }
 
   /**

@@ -7,15 +7,16 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
+import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.text.TextSplitter;
 
 /** Checks of what callers give, and copies of it. Any thread may use it. */
-final class Arguments {
-  private Arguments() {}
+final class Inputs {
+  private Inputs() {}
 
   /** A copy, so that what the caller does to the lists meanwhile changes nothing. */
   static List<List<String>> sentences(List<? extends List<String>> sentences) {
-    require(sentences, "sentences");
+    Arguments.require(sentences, "sentences");
     List<List<String>> copy = new ArrayList<>(sentences.size());
     for (List<String> sentence : sentences) {
       copy.add(sentence(sentence, copy.size()));
@@ -37,16 +38,10 @@ final class Arguments {
     return Collections.unmodifiableList(Arrays.asList(tokens));
   }
 
-  static void require(Object value, String name) {
-    if (value == null) {
-      throw new ElmoException(name + ": expected a value, found null");
-    }
-  }
-
   /** The tokens of padded rows. */
   static List<List<String>> padded(String[][] tokens, int[] sequenceLengths) {
-    require(tokens, "tokens");
-    require(sequenceLengths, "sequence lengths");
+    Arguments.require(tokens, "tokens");
+    Arguments.require(sequenceLengths, "sequence lengths");
     if (tokens.length != sequenceLengths.length) {
       throw new ElmoException(
           "sequence lengths: expected one a row, "
@@ -75,7 +70,7 @@ final class Arguments {
 
   /** Sentences that {@link TextSplitter#onSpaces} cuts into tokens. */
   static List<List<String>> splitOnSpaces(List<String> sentences) {
-    require(sentences, "sentences");
+    Arguments.require(sentences, "sentences");
     List<List<String>> tokens = new ArrayList<>(sentences.size());
     for (int i = 0; i < sentences.size(); i++) {
       if (sentences.get(i) == null) {
@@ -88,7 +83,7 @@ final class Arguments {
 
   /** A copy of words. */
   static List<String> words(Collection<String> words) {
-    require(words, "words");
+    Arguments.require(words, "words");
     List<String> copy = new ArrayList<>(words);
     for (int i = 0; i < copy.size(); i++) {
       if (copy.get(i) == null) {
