@@ -18,8 +18,6 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
-import org.elmo4j.internal.backend.NativeMemory;
-import org.elmo4j.internal.backend.cpu.CpuKernels;
 import org.elmo4j.internal.text.TextSplitter;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -39,7 +37,7 @@ import picocli.CommandLine.Spec;
     },
     footer = {
       "  elmo similar --input corpus.txt --query \"She sat by the river.\"",
-      "  elmo similar --input corpus.txt --word bank --query \"The bank of the river.\" --top 5",
+      "  elmo similar --input corpus.txt --word bank --query \"A river bank.\"",
     })
 final class SimilarCommand implements Callable<Integer> {
   /** How a sentence's vectors become one. */
@@ -121,8 +119,8 @@ final class SimilarCommand implements Callable<Integer> {
       throw Main.usage(command, "--top: expected 1 or more, found " + top);
     }
     try (LineReader lines = textInput.open(List.of());
-        ElmoModel model = modelChoice.load();
-        Search search = new Search(model, layer)) {
+        ElmoModel model = modelChoice.load()) {
+      Search search = new Search(model, layer);
       if (textInput.tokenized()) {
         TokenReader reader = textInput.tokens(lines);
         for (TokenReader.Sentence each; (each = reader.next()) != null; ) {
@@ -176,11 +174,11 @@ final class SimilarCommand implements Callable<Integer> {
   }
 
   /** The queries' vectors, and the nearest of what was read so far. */
-  private final class Search implements AutoCloseable {
+  private final class Search {
     private final ElmoModel model;
     private final Layer layer;
     private final int dim;
-    private final NativeMemory columns; // of the queries: [dim, queries], and a bias of zeros
+    private final List<float[]> wanted = new ArrayList<>();
     private final List<PriorityQueue<Hit>> best = new ArrayList<>();
     private final List<List<String>> waiting = new ArrayList<>();
     private int tokens;
@@ -190,41 +188,38 @@ final class SimilarCommand implements Callable<Integer> {
       this.model = model;
       this.layer = layer;
       this.dim = model.dim(layer);
-      int n = queries.size();
-      float[] all = new float[(dim + 1) * n];
-      for (int q = 0; q < n; q++) {
+      for (String text : queries) {
         List<String> query =
             textInput.tokenized()
-                ? TextSplitter.onSpaces(queries.get(q))
-                : TextSplitter.split(queries.get(q)).stream().flatMap(List::stream).toList();
+                ? TextSplitter.onSpaces(text)
+                : TextSplitter.split(text).stream().flatMap(List::stream).toList();
         List<float[]> vectors = new ArrayList<>();
-        List<Hit> places = new ArrayList<>();
-        embed(List.of(query), vectors, places);
+        embed(List.of(query), vectors, new ArrayList<>());
         if (vectors.isEmpty()) {
           throw new ElmoException(
               "--query: expected "
                   + (word == null ? "a sentence" : "one with \"" + word + "\"")
                   + ", found \""
-                  + queries.get(q)
+                  + text
                   + "\"");
         }
-        double norm = norm(vectors.get(0));
-        for (int i = 0; i < dim; i++) {
-          all[i * n + q] = (float) (vectors.get(0)[i] / norm);
-        }
+        wanted.add(vectors.get(0));
         best.add(new PriorityQueue<>(WORST));
       }
       sentences = 0;
-      columns = NativeMemory.allocate((long) all.length * Float.BYTES);
-      columns.floatPointer(0).put(all);
     }
 
-    private static double norm(float[] vector) {
-      double squares = 0;
-      for (float x : vector) {
-        squares += (double) x * x;
+    // In double, so that equal vectors are equally near; next to embedding this costs nothing.
+    private static double cosine(float[] a, float[] b) {
+      double ab = 0;
+      double aa = 0;
+      double bb = 0;
+      for (int i = 0; i < a.length; i++) {
+        ab += (double) a[i] * b[i];
+        aa += (double) a[i] * a[i];
+        bb += (double) b[i] * b[i];
       }
-      return squares == 0 ? 1 : Math.sqrt(squares);
+      return aa == 0 || bb == 0 ? 0 : ab / Math.sqrt(aa * bb);
     }
 
     void add(List<String> sentence) {
@@ -276,43 +271,16 @@ final class SimilarCommand implements Callable<Integer> {
       embed(waiting, vectors, places);
       waiting.clear();
       tokens = 0;
-      int n = best.size();
-      int rows = vectors.size();
-      if (rows == 0) {
-        return;
-      }
-      float[] products = new float[rows * n];
-      try (NativeMemory room = NativeMemory.allocate((long) rows * (dim + n) * Float.BYTES)) {
-        for (int r = 0; r < rows; r++) {
-          room.floatPointer((long) r * dim).put(vectors.get(r));
-        }
-        CpuKernels.elmo4j_cpu_linear(
-            rows,
-            dim,
-            n,
-            room.floatPointer(0),
-            columns.floatPointer(0),
-            columns.floatPointer((long) dim * n),
-            0,
-            room.floatPointer((long) rows * dim));
-        room.floatPointer((long) rows * dim).get(products);
-      }
-      for (int r = 0; r < rows; r++) {
-        double norm = norm(vectors.get(r));
+      for (int r = 0; r < vectors.size(); r++) {
         Hit place = places.get(r);
-        for (int q = 0; q < n; q++) {
-          PriorityQueue<Hit> queue = best.get(q);
-          queue.add(new Hit(products[r * n + q] / norm, place.sentence, place.token, place.text));
-          if (queue.size() > top) {
-            queue.poll();
+        for (int q = 0; q < best.size(); q++) {
+          double score = cosine(vectors.get(r), wanted.get(q));
+          best.get(q).add(new Hit(score, place.sentence, place.token, place.text));
+          if (best.get(q).size() > top) {
+            best.get(q).poll();
           }
         }
       }
-    }
-
-    @Override
-    public void close() {
-      columns.close();
     }
   }
 }
