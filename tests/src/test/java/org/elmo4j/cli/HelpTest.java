@@ -47,7 +47,8 @@ class HelpTest extends ToolTest {
     return switch (word) {
       case "small" -> "mini-en";
       case "folder" -> GOLDEN.folder().toString();
-      default -> word.matches("[\\w-]+\\.\\w+|pos(-crf)?(/.*)?|reviews|small-random") ? file(word) : word;
+      default ->
+          word.matches("[\\w-]+\\.\\w+|pos(-crf)?(/.*)?|reviews|small-random") ? file(word) : word;
     };
   }
 

@@ -46,6 +46,7 @@ import picocli.CommandLine.ScopeType;
       FitCommand.class,
       PredictCommand.class,
       PlotCommand.class,
+      SimilarCommand.class,
       InfoCommand.class,
       ModelsCommand.class,
       VerifyCommand.class,
