@@ -118,7 +118,7 @@ class NullArgumentsTest {
               LabeledData.Task.TOKENS);
       all.forEach(sample -> samples.put(sample.getClass(), sample));
       samples.put(Classifier.class, classifier);
-      samples.put(ElmoModel.Builder.class, ElmoModel.builder());
+      samples.put(ElmoModelBuilder.class, ElmoModel.builder());
       samples.put(ModelHub.Builder.class, ModelHub.builder());
       samples.put(ModelOptions.Builder.class, Models.TINY.toBuilder());
       samples.put(String.class, "a");

@@ -29,9 +29,7 @@ class ModelCommandsTest extends ToolTest {
     assertTrue(out.lines().anyMatch(line -> line.matches("word_emb +128 values a token")), out);
     String devices = done("info", "--devices").out();
     assertTrue(
-        devices
-            .lines()
-            .anyMatch(line -> line.matches("cpu +" + CpuBackend.describe() + ",.*")));
+        devices.lines().anyMatch(line -> line.matches("cpu +" + CpuBackend.describe() + ",.*")));
     assertTrue(devices.lines().anyMatch(line -> line.startsWith("cuda")), devices);
   }
 
