@@ -62,8 +62,9 @@ class Int8Test {
   }
 
   /**
-   * Over the first 900 sentences of that file, 11,947 tokens: lstm_outputs1 0.99903 at worst, 0.99987
-   * on average, lstm_outputs2 0.99910 and 0.99985. -Delmo4j.int8.sentences=N measures so many.
+   * Over the first 900 sentences of that file, 11,947 tokens: lstm_outputs1 0.99903 at worst,
+   * 0.99987 on average, lstm_outputs2 0.99910 and 0.99985. -Delmo4j.int8.sentences=N measures so
+   * many.
    */
   @Test
   void tokensPointWhereTheyDoInFp32() throws IOException {
