@@ -17,25 +17,9 @@
 // before (lstm_input_gates). It takes over when a batch has become that small, and runs layer after
 // layer: of the published model one layer and direction is all that fits.
 //
-// On sm_90a the gates and lstm_input_gates are by wgmma, where two warpgroups have 64 rows of a
-// tile each; the projection, whose tiles are small so that all multiprocessors have one, stays with
-// mma.sync. elmo4j_cuda_lstm's `products` asks for mma.sync in all.
-//
 // The bound: with many rows L2's bandwidth and next to it the tensor cores, with few rows reading
-// the weights from memory and two grid barriers a step. kernels/DESIGN.md derives both, and why it
-// is built so.
-//
-// Memory order. h, m, c and outputs are written by some blocks and read by others behind a grid
-// barrier: all of a block's writes come before its thread 0's release (__syncthreads orders them),
-// which the acquire of every other block's thread 0 reads, and __syncthreads hands on. So plain
-// loads would see them, __ldg's would not; they are read past L1 (cp.async.cg, load_row) all the
-// same, since a tile reads each of them once. Between an iteration's rounds nobody writes what
-// another may still read: h is read before the first barrier and written behind it, m the other way
-// about; an output is written behind it and first read in the next iteration. The emulator cannot
-// show a mistake in this.
-//
-// Several such launches on streams of one device do not deadlock: the driver starts a cooperative
-// grid only when all its blocks are resident together, so one waits for the other as a whole.
+// the weights from memory and two grid barriers a step. kernels/DESIGN.md derives both, and says
+// which products are by wgmma, why no write is missed, and why several launches cannot deadlock.
 
 #include <algorithm>
 #include <array>

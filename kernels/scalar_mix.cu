@@ -37,6 +37,7 @@ struct Layers {
   const T* backward[ELMO4J_CUDA_MAX_TERMS];  // nullptr: a token representation
   float scale[ELMO4J_CUDA_MAX_TERMS];
   int count;
+  int32_t* not_finite;
 };
 
 // A batch in packed order, and where its sentences go.
@@ -69,6 +70,37 @@ __device__ Place place_of(const Batch& batch, int64_t sentence, int64_t start, i
   return {batch.offset[step] + sentence, batch.word ? batch.word[start + position] : 0};
 }
 
+// The numbers of layer k for N neighbouring columns of one half.
+template <int N, typename T>
+__device__ Vector<N> load_layer(const Layers<T>& layers, int k, int64_t dim, const Place& place,
+                                int half, int64_t column) {
+  const T* backward = layers.backward[k];
+  const bool word = backward == nullptr;
+  const T* layer = word || half == 0 ? layers.forward[k] : backward;
+  return load<N>(layer + (word ? place.word : place.packed) * dim + column);
+}
+
+template <int N>
+__device__ bool is_finite(const Vector<N>& v) {
+  float rest = 0;
+#pragma unroll
+  for (int n = 0; n < N; n++) {
+    rest += v.at[n] - v.at[n];
+  }
+  return rest == 0;
+}
+
+// Tells the first layer that is not finite there, or that the sum alone is not.
+template <int N, typename T>
+__device__ void tell_not_finite(const Layers<T>& layers, int64_t dim, const Place& place, int half,
+                                int64_t column) {
+  int k = 0;
+  while (k < layers.count && is_finite(load_layer<N>(layers, k, dim, place, half, column))) {
+    k++;
+  }
+  layers.not_finite[k] = 1;
+}
+
 // The mix of N neighbouring columns of one half.
 template <int N, typename T>
 __device__ Vector<N> mix(const Layers<T>& layers, int64_t dim, const Place& place, int half,
@@ -76,15 +108,15 @@ __device__ Vector<N> mix(const Layers<T>& layers, int64_t dim, const Place& plac
   Vector<N> sum = {};
 #pragma unroll 4
   for (int k = 0; k < layers.count; k++) {
-    const T* backward = layers.backward[k];
-    const bool word = backward == nullptr;
-    const T* layer = word || half == 0 ? layers.forward[k] : backward;
-    const Vector<N> v = load<N>(layer + (word ? place.word : place.packed) * dim + column);
+    const Vector<N> v = load_layer<N>(layers, k, dim, place, half, column);
     const float scale = layers.scale[k];
 #pragma unroll
     for (int n = 0; n < N; n++) {
       sum.at[n] += scale * v.at[n];
     }
+  }
+  if (layers.not_finite != nullptr && !is_finite(sum)) {
+    tell_not_finite<N>(layers, dim, place, half, column);
   }
   return sum;
 }
@@ -184,8 +216,9 @@ int launch_scalar_mix(const Layers<T>& layers, const Batch& batch, int64_t dim, 
 template <typename T>
 int scalar_mix(int64_t dim, int halves, int64_t terms, const void* const* forward,
                const void* const* backward, const float* scale, const Batch& batch,
-               int64_t sentences, int mean, elmo4j_stream stream) {
+               int64_t sentences, int mean, int32_t* not_finite, elmo4j_stream stream) {
   Layers<T> layers = {};
+  layers.not_finite = not_finite;
   layers.count = static_cast<int>(terms);
   bool aligned = dim % kVector<T> == 0;
   for (int k = 0; k < layers.count; k++) {
@@ -298,7 +331,8 @@ int elmo4j_cuda_scalar_mix(int type, int64_t dim, int halves, int64_t terms,
                            const int32_t* word, const float* scale, int64_t sentences,
                            const int32_t* start, const int32_t* length, const int32_t* offset,
                            const int32_t* place, int skip_ends, int64_t max_length, int mean,
-                           float* target, float* const* targets, elmo4j_stream stream) {
+                           float* target, float* const* targets, int32_t* not_finite,
+                           elmo4j_stream stream) {
   if (sentences == 0 || (max_length == 0 && !mean)) {
     return cudaSuccess;
   }
@@ -306,7 +340,8 @@ int elmo4j_cuda_scalar_mix(int type, int64_t dim, int halves, int64_t terms,
                                max_length, target, targets};
   return (type == ELMO4J_F16 ? elmo4j::scalar_mix<__half>
                              : elmo4j::scalar_mix<float>)(dim, halves, terms, forward, backward,
-                                                          scale, batch, sentences, mean, stream);
+                                                          scale, batch, sentences, mean, not_finite,
+                                                          stream);
 }
 
 int elmo4j_cuda_scalar_mix_backward(int64_t dim, int halves, int64_t terms,

@@ -241,6 +241,7 @@ void scalar_mix(benchmark::State& state) {
   const float scale[] = {0.3f, 0.3f, 0.4f};
   const int64_t rows = mean ? Batch::kSentences : Batch::kTokens;
   const DeviceMemory target(rows * 2 * kProjection * 4);
+  const DeviceMemory told(4 * sizeof(int32_t));
   const double bytes = Batch::kTokens * (5.0 * kProjection * bytes_of(type)) +
                        static_cast<double>(rows) * 2 * kProjection * 4;
   measure(state, timer, bytes, 0, [&] {
@@ -248,7 +249,7 @@ void scalar_mix(benchmark::State& state) {
         type, kProjection, 2, 3, forward, backward, batch.words.get<int32_t>(), scale,
         Batch::kSentences, batch.start.get<int32_t>(), batch.length.get<int32_t>(),
         batch.offset.get<int32_t>(), batch.place.get<int32_t>(), 1, Batch::kLength - 2, mean,
-        target.get<float>(), nullptr, timer.stream());
+        target.get<float>(), nullptr, told.get<int32_t>(), timer.stream());
   });
 }
 

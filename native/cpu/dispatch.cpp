@@ -3,32 +3,27 @@
 //
 // The C ABI of the CPU kernels: each call goes to the build for its instruction set.
 
-#include <cstdlib>
-#include <cstring>
+#include <algorithm>
+#include <iterator>
 #include <new>
 
 #include "elmo4j/kernels.h"
 #include "isa.h"
 #include "work_sharing.h"
 
-#ifdef __linux__
-#include <fcntl.h>
-#include <sys/mman.h>
+#if defined(__linux__) && defined(__x86_64__)
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <string>
+#endif
+#if defined(__linux__) && defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
+#if defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
-
-extern "C" {
-void cblas_sgemm(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
-                 const float* a, int lda, const float* b, int ldb, float beta, float* c, int ldc);
-char* openblas_get_config(void);
-void openblas_set_num_threads(int threads);
-}
 
 namespace {
 
@@ -46,11 +41,23 @@ struct Kernels {
     return Kernels{ELMO4J_KERNEL_LIST(ELMO4J_ADDRESS)}; \
   }()
 
-const Kernels kKernels[] = {
-    ELMO4J_TABLE(portable),
+// By elmo4j_isa, of this architecture.
+const struct {
+  const char* name;
+  Kernels kernels;
+} kIsas[] = {
+    {"portable", ELMO4J_TABLE(portable)},
 #if defined(__x86_64__)
-    ELMO4J_TABLE(avx2),       ELMO4J_TABLE(avx512), ELMO4J_TABLE(avx512vnni),
-    ELMO4J_TABLE(avx512bf16), ELMO4J_TABLE(amx),
+    {"avx2", ELMO4J_TABLE(avx2)},
+    {"avx512", ELMO4J_TABLE(avx512)},
+    {"avx512vnni", ELMO4J_TABLE(avx512vnni)},
+    {"avx512bf16", ELMO4J_TABLE(avx512bf16)},
+#if defined(__linux__)
+    {"amx", ELMO4J_TABLE(amx)},
+#endif
+#elif defined(__aarch64__)
+    {"neon", ELMO4J_TABLE(neon)},
+    {"neonbf16", ELMO4J_TABLE(neonbf16)},
 #endif
 };
 
@@ -64,25 +71,60 @@ int isa_of(const elmo4j_lstm* self) { return self->x.isa; }
 }  // namespace
 
 #define ELMO4J_WRAPPER(result, name, parameters, arguments) \
-  result elmo4j_cpu_##name parameters { return kKernels[isa_of(self)].name arguments; }
+  result elmo4j_cpu_##name parameters { return kIsas[isa_of(self)].kernels.name arguments; }
 ELMO4J_KERNEL_LIST(ELMO4J_WRAPPER)
 
 #if defined(__x86_64__)
 namespace {
 
-// AVX512-BF16 in the processor (CPUID 7.1, EAX bit 5). All that have it have AVX512-VNNI.
-bool has_avx512bf16() {
+struct Registers {
   unsigned a = 0, b = 0, c = 0, d = 0;
-  return __builtin_cpu_supports("avx512vnni") && __get_cpuid_count(7, 1, &a, &b, &c, &d) &&
-         a & 1u << 5;
+};
+
+// Zeros where the processor does not know the leaf.
+Registers cpuid(unsigned leaf, unsigned subleaf) {
+  Registers r;
+  return __get_cpuid_count(leaf, subleaf, &r.a, &r.b, &r.c, &r.d) ? r : Registers{};
 }
+
+// Which registers the operating system keeps for each thread (XGETBV).
+unsigned kept_registers() {
+  unsigned low = 0, high = 0;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
+}
+
+// AVX2 and FMA, or the same and AVX-512 F, DQ, BW, VL: in the processor, and kept.
+bool has_avx(bool avx512) {
+  const unsigned c = cpuid(1, 0).c, b = cpuid(7, 0).b;
+  if (!(c & 1u << 27) || !(c & 1u << 12) || !(b & 1u << 5)) {
+    return false;
+  }
+  const unsigned kept = kept_registers();
+  if (!avx512) {
+    return (kept & 0x6) == 0x6;
+  }
+#ifdef __APPLE__
+  const bool kept512 = true;  // from a thread's first use on; before, it says no
+#else
+  const bool kept512 = (kept & 0xe6) == 0xe6;
+#endif
+  constexpr unsigned kBits = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;
+  return kept512 && (b & kBits) == kBits;
+}
+
+// AVX512-VNNI in the processor (CPUID 7.0, ECX bit 11).
+bool has_avx512vnni() { return cpuid(7, 0).c & 1u << 11; }
+
+// AVX512-BF16 in the processor (CPUID 7.1, EAX bit 5). All that have it have AVX512-VNNI.
+bool has_avx512bf16() { return cpuid(7, 1).a & 1u << 5; }
 
 // AMX-TILE and AMX-BF16 in the processor (CPUID 7.0, EDX bits 24 and 22), and Linux's leave for
 // this process to use the tiles (Documentation/arch/x86/xstate.rst).
 bool has_amx() {
 #ifdef __linux__
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & 1u << 24) || !(d & 1u << 22)) {
+  const unsigned d = cpuid(7, 0).d;
+  if (!(d & 1u << 24) || !(d & 1u << 22)) {
     return false;
   }
   constexpr long kRequestPermission = 0x1023, kTileData = 18;
@@ -95,89 +137,79 @@ bool has_amx() {
 }  // namespace
 #endif
 
+#if defined(__aarch64__)
+namespace {
+
+// The bfloat16 instructions of Armv8.6.
+bool has_bf16() {
+#if defined(__linux__)
+  constexpr unsigned long kBf16 = 1ul << 14;  // HWCAP2_BF16
+  return getauxval(AT_HWCAP2) & kBf16;
+#elif defined(__APPLE__)
+  int found = 0;
+  size_t size = sizeof found;
+  return sysctlbyname("hw.optional.arm.FEAT_BF16", &found, &size, nullptr, 0) == 0 && found;
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+#endif
+
 int elmo4j_cpu_best_isa(void) {
 #if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    static const int best = !__builtin_cpu_supports("avx512vnni") ? ELMO4J_AVX512
-                            : !has_avx512bf16()                   ? ELMO4J_AVX512VNNI
-                            : has_amx()                           ? ELMO4J_AMX
-                                                                  : ELMO4J_AVX512BF16;
-    return best;
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    return ELMO4J_AVX2;
-  }
-#endif
+  static const int best = !has_avx(true)      ? has_avx(false) ? ELMO4J_AVX2 : ELMO4J_PORTABLE
+                          : !has_avx512vnni() ? ELMO4J_AVX512
+                          : !has_avx512bf16() ? ELMO4J_AVX512VNNI
+                          : has_amx()         ? ELMO4J_AMX
+                                              : ELMO4J_AVX512BF16;
+  return best;
+#elif defined(__aarch64__)
+  static const int best = has_bf16() ? ELMO4J_NEONBF16 : ELMO4J_NEON;
+  return best;
+#else
   return ELMO4J_PORTABLE;
-}
-
-const char* elmo4j_openblas_config(void) { return openblas_get_config(); }
-
-void elmo4j_openblas_single_thread(void) { openblas_set_num_threads(1); }
-
-void* elmo4j_alloc(int64_t bytes) {
-  constexpr int64_t kHugePage = int64_t{1} << 21;
-  if (bytes < 4 * kHugePage) {
-    return std::aligned_alloc(64, (bytes + 63) / 64 * 64 + (bytes == 0 ? 64 : 0));
-  }
-  void* memory = std::aligned_alloc(kHugePage, (bytes + kHugePage - 1) / kHugePage * kHugePage);
-#ifdef __linux__
-  if (memory) {
-    madvise(memory, bytes, MADV_HUGEPAGE);
-  }
-#endif
-  return memory;
-}
-
-void elmo4j_free(void* memory) { std::free(memory); }
-
-void* elmo4j_map(const char* folder, int64_t bytes) {
-#ifdef __linux__
-  std::string name = std::string(folder) + "/elmo4j-XXXXXX";
-  const int file = mkostemp(&name[0], O_CLOEXEC);
-  if (file < 0) {
-    return nullptr;
-  }
-  unlink(name.c_str());
-  // Space that were missing only when it is written to would end the process.
-  void* memory = MAP_FAILED;
-  if (posix_fallocate(file, 0, bytes) == 0) {
-    memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-  }
-  close(file);
-  return memory == MAP_FAILED ? nullptr : memory;
-#else
-  (void)folder;
-  return elmo4j_alloc(bytes);
 #endif
 }
 
-void elmo4j_unmap(void* memory, int64_t bytes) {
-#ifdef __linux__
-  munmap(memory, bytes);
-#else
-  (void)bytes;
-  elmo4j_free(memory);
-#endif
+const char* elmo4j_cpu_isa_name(int isa) {
+  return isa >= 0 && isa < static_cast<int>(std::size(kIsas)) ? kIsas[isa].name : nullptr;
 }
 
 void elmo4j_cpu_char_cnn_table(const float* embedding, int64_t ids, int64_t embedding_dim,
                                const float* kernel, int64_t width, int64_t filters, float* table) {
-  constexpr int kRowMajor = 101;
-  constexpr int kNoTranspose = 111;
-  const int m = static_cast<int>(ids);
-  const int n = static_cast<int>(filters);
-  const int k = static_cast<int>(embedding_dim);
+  // In doubles, where products of floats are exact: the same bits on every processor.
+  constexpr int64_t kBlock = 64;
+  double sums[kBlock];
   for (int64_t tap = 0; tap < width; tap++) {
-    cblas_sgemm(kRowMajor, kNoTranspose, kNoTranspose, m, n, k, 1.0f, embedding, k,
-                kernel + tap * embedding_dim * filters, n, 0.0f, table + tap * ids * filters, n);
+    const float* weights = kernel + tap * embedding_dim * filters;
+    for (int64_t id = 0; id < ids; id++) {
+      const float* character = embedding + id * embedding_dim;
+      float* row = table + (tap * ids + id) * filters;
+      for (int64_t first = 0; first < filters; first += kBlock) {
+        const int64_t count = std::min(kBlock, filters - first);
+        std::fill(sums, sums + count, 0.0);
+        for (int64_t e = 0; e < embedding_dim; e++) {
+          const double x = character[e];
+          for (int64_t f = 0; f < count; f++) {
+            sums[f] += x * weights[e * filters + first + f];
+          }
+        }
+        std::copy(sums, sums + count, row + first);
+      }
+    }
   }
 }
 
 int elmo4j_cpu_can_share(int isa, int type) {
-  return isa == ELMO4J_PORTABLE ? type == ELMO4J_INT8 : isa != ELMO4J_AMX || type != ELMO4J_BF16;
+#if defined(__x86_64__)
+  return isa != ELMO4J_AMX || type != ELMO4J_BF16;
+#else
+  (void)isa;
+  (void)type;
+  return 1;
+#endif
 }
 
 int64_t elmo4j_cpu_sharing_size(void) { return sizeof(elmo4j::WorkSharing); }

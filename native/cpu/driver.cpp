@@ -4,20 +4,25 @@
 // Asks NVIDIA's driver, where there is one, before anything of CUDA is loaded: what the runtime and
 // Java's presets say of a machine without it is hard to understand.
 
-#include <dlfcn.h>
-
+#include "dynamic_library.h"
 #include "elmo4j/kernels.h"
 
 int elmo4j_find_driver(int32_t* version, int32_t* error) {
   constexpr int kOldest = 13000;  // CUDA 13 runs on drivers for any 13.x
   *version = 0;
   *error = 0;
-  void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+#ifdef _WIN32
+  void* library = elmo4j::open_library("nvcuda.dll");
+#else
+  void* library = elmo4j::open_library("libcuda.so.1");
+#endif
   if (library == nullptr) {
     return ELMO4J_DRIVER_MISSING;
   }
-  const auto get_version = reinterpret_cast<int (*)(int*)>(dlsym(library, "cuDriverGetVersion"));
-  const auto init = reinterpret_cast<int (*)(unsigned)>(dlsym(library, "cuInit"));
+  int (*get_version)(int*);
+  int (*init)(unsigned);
+  elmo4j::find_function(library, "cuDriverGetVersion", get_version);
+  elmo4j::find_function(library, "cuInit", init);
   int result = ELMO4J_DRIVER_MISSING;
   if (get_version != nullptr && init != nullptr) {
     int found = 0;
@@ -31,7 +36,7 @@ int elmo4j_find_driver(int32_t* version, int32_t* error) {
     }
   }
   if (result != ELMO4J_DRIVER_READY) {
-    dlclose(library);
+    elmo4j::close_library(library);
   }
   return result;
 }

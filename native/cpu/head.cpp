@@ -1,23 +1,41 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The head of a classifier: forward, backward and its optimizer (kernels.h). Compiled once: the
-// products, which take nearly all of the time, are OpenBLAS's on the calling thread.
+// The head of a classifier: forward, backward and its optimizer (kernels.h). The products, which
+// take nearly all of the time, are the forward pass's own.
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "elmo4j/kernels.h"
 
-extern "C" void cblas_sgemm(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
-                            const float* a, int lda, const float* b, int ldb, float beta, float* c,
-                            int ldc);
-
 namespace {
 
-constexpr int kRowMajor = 101;
-constexpr int kNoTranspose = 111;
-constexpr int kTranspose = 112;
+// c [m, n] = a [m, k] b [k, n] + bias [n], by this processor's best instruction set.
+void product(int64_t m, int64_t k, int64_t n, const float* a, const float* b, const float* bias,
+             float* c) {
+  elmo4j_matrix matrix = {elmo4j_cpu_best_isa(), ELMO4J_F32, 1, k, n, nullptr, nullptr};
+  std::vector<float> weights(elmo4j_cpu_packed_size(&matrix) / sizeof(float));
+  std::vector<float> packed_bias(elmo4j_cpu_packed_bias_size(&matrix) / sizeof(float));
+  std::vector<float> scratch(elmo4j_cpu_product_scratch(&matrix, m));
+  matrix.weights = weights.data();
+  matrix.bias = packed_bias.data();
+  elmo4j_cpu_pack(&matrix, b, n, 0);
+  elmo4j_cpu_pack_bias(&matrix, bias, 0);
+  elmo4j_cpu_projection(&matrix, m, a, c, scratch.data());
+}
+
+// [columns, rows] of [rows, columns].
+std::vector<float> transposed(int64_t rows, int64_t columns, const float* x) {
+  std::vector<float> result(rows * columns);
+  for (int64_t r = 0; r < rows; r++) {
+    for (int64_t c = 0; c < columns; c++) {
+      result[c * rows + r] = x[r * columns + c];
+    }
+  }
+  return result;
+}
 
 // 64 bits that depend on all of x's (Steele et al. 2014, SplitMix64).
 inline uint64_t mix_bits(uint64_t x) {
@@ -33,13 +51,7 @@ void elmo4j_cpu_linear(int64_t rows, int64_t depth, int64_t columns, const float
   if (rows == 0) {
     return;
   }
-  for (int64_t r = 0; r < rows; r++) {
-    std::copy(bias, bias + columns, y + r * columns);
-  }
-  const int m = static_cast<int>(rows);
-  const int n = static_cast<int>(columns);
-  const int k = static_cast<int>(depth);
-  cblas_sgemm(kRowMajor, kNoTranspose, kNoTranspose, m, n, k, 1.0f, x, k, weights, n, 1.0f, y, n);
+  product(rows, depth, columns, x, weights, bias, y);
   if (relu) {
     for (int64_t i = 0; i < rows * columns; i++) {
       y[i] = y[i] < 0 ? 0 : y[i];  // a NaN stays
@@ -64,14 +76,12 @@ void elmo4j_cpu_linear_backward(int64_t rows, int64_t depth, int64_t columns, co
       bias_gradient[c] += g;
     }
   }
-  const int m = static_cast<int>(rows);
-  const int n = static_cast<int>(columns);
-  const int k = static_cast<int>(depth);
-  cblas_sgemm(kRowMajor, kTranspose, kNoTranspose, k, n, m, 1.0f, x, k, gradient, n, 0.0f,
-              weight_gradient, n);
+  const std::vector<float> zeros(std::max(depth, columns));
+  product(depth, rows, columns, transposed(rows, depth, x).data(), gradient, zeros.data(),
+          weight_gradient);
   if (x_gradient) {
-    cblas_sgemm(kRowMajor, kNoTranspose, kTranspose, m, k, n, 1.0f, gradient, n, weights, n, 0.0f,
-                x_gradient, k);
+    product(rows, columns, depth, gradient, transposed(depth, columns, weights).data(),
+            zeros.data(), x_gradient);
   }
 }
 

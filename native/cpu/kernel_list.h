@@ -41,7 +41,7 @@
     (const elmo4j_lstm* self, int64_t sentences, int64_t steps, const float* const* input,    \
      float* h, float* c, float* const* output, float* scratch, void* sharing),                \
     (self, sentences, steps, input, h, c, output, scratch, sharing))                          \
-  X(void, scalar_mix, (const elmo4j_sum* self, const elmo4j_batch* batch, float* target),     \
+  X(int, scalar_mix, (const elmo4j_sum* self, const elmo4j_batch* batch, float* target),      \
     (self, batch, target))                                                                    \
   X(void, scalar_mix_backward,                                                                \
     (const elmo4j_sum* self, const elmo4j_batch* batch, const float* gradient,                \

@@ -3,11 +3,55 @@
 //
 // What the machine can do: the yardsticks of the benchmarks.
 
+#include <atomic>
+
+#include "dynamic_library.h"
 #include "elmo4j/kernels.h"
 
-extern "C" void cblas_sgemm(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
-                            const float* a, int lda, const float* b, int ldb, float beta, float* c,
-                            int ldc);
+namespace {
+
+// OpenBLAS, once it is opened.
+struct OpenBlas {
+  void (*sgemm)(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
+                const float* a, int lda, const float* b, int ldb, float beta, float* c, int ldc);
+  char* (*config)();
+  void (*set_threads)(int threads);
+};
+
+std::atomic<const OpenBlas*> openblas{nullptr};
+
+}  // namespace
+
+int elmo4j_openblas_open(const char* path) {
+  if (openblas.load()) {
+    return 1;
+  }
+  void* library = elmo4j::open_library(path);
+  if (library == nullptr) {
+    return 0;
+  }
+  OpenBlas found;
+  elmo4j::find_function(library, "cblas_sgemm", found.sgemm);
+  elmo4j::find_function(library, "openblas_get_config", found.config);
+  elmo4j::find_function(library, "openblas_set_num_threads", found.set_threads);
+  if (!found.sgemm || !found.config || !found.set_threads) {
+    elmo4j::close_library(library);
+    return 0;
+  }
+  // The callers' threads are the threads.
+  found.set_threads(1);
+  const OpenBlas* none = nullptr;
+  const OpenBlas* opened = new OpenBlas(found);
+  if (!openblas.compare_exchange_strong(none, opened)) {
+    delete opened;
+  }
+  return 1;
+}
+
+const char* elmo4j_openblas_config(void) {
+  const OpenBlas* blas = openblas.load();
+  return blas ? blas->config() : nullptr;
+}
 
 void elmo4j_sgemm(int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c) {
   constexpr int kRowMajor = 101;
@@ -15,8 +59,8 @@ void elmo4j_sgemm(int64_t m, int64_t n, int64_t k, const float* a, const float* 
   const int rows = static_cast<int>(m);
   const int columns = static_cast<int>(n);
   const int depth = static_cast<int>(k);
-  cblas_sgemm(kRowMajor, kNoTranspose, kNoTranspose, rows, columns, depth, 1.0f, a, depth, b,
-              columns, 0.0f, c, columns);
+  openblas.load()->sgemm(kRowMajor, kNoTranspose, kNoTranspose, rows, columns, depth, 1.0f, a,
+                         depth, b, columns, 0.0f, c, columns);
 }
 
 int64_t elmo4j_read(const void* memory, int64_t bytes) {

@@ -95,21 +95,22 @@ int64_t run(int64_t rounds, const Bf16*) {
   return rounds * 4 * 2 * kTileRows * kLanes * kTileDepth;
 }
 
-#elif defined(__AVX512BF16__)
+#elif defined(ELMO4J_BF16_PAIRS)
 
 int64_t run(int64_t rounds, const Bf16*) {
-  __m512i x = _mm512_setzero_si512(), w = _mm512_setzero_si512();
+  const Bf16 zeros[2] = {};
+  Pairs x = splat(zeros), w = splat(zeros);
   forget(w);
   return repeat<Vec>(rounds, 4 * kLanes, [&](Vec* sums) ELMO4J_INLINE_LAMBDA {
 #pragma GCC unroll 12
     for (int i = 0; i < kSums; i++) {
       forget(x);
-      sums[i] = (Vec)_mm512_dpbf16_ps((__m512)sums[i], (__m512bh)x, (__m512bh)w);
+      sums[i] = dot(sums[i], x, w);
     }
   });
 }
 
-#elif !defined(ELMO4J_OPENBLAS)
+#else
 
 // Widened as they are loaded: then as floats.
 int64_t run(int64_t rounds, const Bf16*) { return run(rounds, static_cast<const float*>(nullptr)); }

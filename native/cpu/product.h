@@ -14,12 +14,11 @@
 //   a strip is read once, from one end to the other, where the first of several tiles reads a panel
 //   in a hurry and the others read it again. The price is a broadcast for each multiply-add.
 // - bfloat16: the same two, with weights widened as they are loaded, two of a column from one word;
-//   with AVX512-BF16, each multiply-add takes two of a column at once.
+//   with AVX512-BF16 or Armv8.6's bfdot, each multiply-add takes two of a column at once.
 // - 8 bits: the same two, sums of integers (product_int8.h).
 // - AMX, bfloat16: 32 rows by 32 columns in four tiles, 4 tile products for 4 tile loads.
-// - OpenBLAS, where there are neither AVX2 nor AVX-512.
 //
-// In all but the last, each number is accumulated in one place in the order of depth, whatever the
+// In all of them each number is accumulated in one place in the order of depth, whatever the
 // number of rows or the place of a row: so a row's result has the same bits in any batch.
 
 #ifndef ELMO4J_CPU_PRODUCT_H_
@@ -31,14 +30,13 @@
 #include "simd.h"
 #include "work_sharing.h"
 
-#ifdef ELMO4J_OPENBLAS
-extern "C" void cblas_sgemm(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
-                            const float* a, int lda, const float* b, int ldb, float beta, float* c,
-                            int ldc);
-#endif
-
 namespace elmo4j {
 namespace ELMO4J_ISA {
+
+// The processor multiplies bfloat16 numbers in pairs.
+#if defined(__AVX512BF16__) || defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+#define ELMO4J_BF16_PAIRS
+#endif
 
 constexpr int64_t kPanel = 4 * kLanes;  // columns of a panel
 
@@ -64,16 +62,7 @@ struct Int8 {
   int8_t value;
 };
 
-// Returns `call` with Weight as the C++ type of one of elmo4j_type. OpenBLAS has no bfloat16.
-#ifdef ELMO4J_OPENBLAS
-#define ELMO4J_FOR_TYPE(type, call) \
-  if ((type) == ELMO4J_INT8) {      \
-    using Weight = Int8;            \
-    return call;                    \
-  }                                 \
-  using Weight = float;             \
-  return call
-#else
+// Returns `call` with Weight as the C++ type of one of elmo4j_type.
 #define ELMO4J_FOR_TYPE(type, call) \
   if ((type) == ELMO4J_BF16) {      \
     using Weight = Bf16;            \
@@ -85,7 +74,6 @@ struct Int8 {
   }                                 \
   using Weight = float;             \
   return call
-#endif
 
 // How a type of weight is packed: a panel's strips one behind the other, each [depth / kPair,
 // kLanes, kPair]. Bf16: two of a column side by side as AMX wants them, depth padded with zeros to
@@ -146,17 +134,9 @@ W* packed_at(W* packed, int64_t depth, int64_t panel_count, int64_t panel, int64
          k / kPair * kPair * kLanes + k % kPair;
 }
 
-#if defined(ELMO4J_OPENBLAS)
-// Packed for OpenBLAS: plain row-major [depth, panels * kPanel], columns in panel order.
-inline float* packed_at(float* packed, int64_t depth, int64_t panel_count, int64_t panel, int64_t k,
-                        int64_t strip) {
-  (void)depth;
-  return packed + (k * panel_count + panel) * kPanel + strip * kLanes;
-}
-#endif
-
-// Rows of a tile, and the most that are few: with more, tiles were faster.
-#if defined(__AVX512F__)
+// Rows of a tile, and the most that are few: with more, tiles were faster. Armv8 has as many
+// registers as AVX-512.
+#if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int64_t kRows = 6;
 constexpr int64_t kStripRows = 20;
 #else
@@ -326,7 +306,7 @@ void give_after(int64_t first, int64_t rows, int64_t panel, const float* sums, A
 }  // namespace ELMO4J_ISA
 }  // namespace elmo4j
 #include "product_int8.h"
-#if defined(__AVX512BF16__)
+#if defined(ELMO4J_BF16_PAIRS)
 #include "product_bf16.h"
 #endif
 namespace elmo4j {
@@ -492,11 +472,8 @@ int64_t product_scratch(int64_t rows, int64_t depth, int64_t panel_count) {
   if (sizeof(W) == sizeof(Int8)) {
     return quantised_scratch(rows, depth) + strips_scratch(rows, depth);
   }
-#if defined(ELMO4J_OPENBLAS)
-  return rows * (depth + panel_count * kPanel);
-#endif
   (void)panel_count;
-#if defined(__AVX512BF16__)
+#if defined(ELMO4J_BF16_PAIRS)
   if (sizeof(W) == sizeof(Bf16)) {
 #if defined(__AMX_BF16__)
     return rounded_scratch(rows, depth) + kTileResult;
@@ -522,41 +499,10 @@ void product_in_vectors(int64_t rows, const Left* operands, int operand_count, i
 // them, after(r, p, v) takes them. `scratch` has product_scratch floats for the operands' depths
 // together, each rounded up to 32. With a sharing, other threads may call before and after too; on
 // AMX the owner is alone.
-#if defined(ELMO4J_OPENBLAS)
-
-template <class Before, class After>
-void product(int64_t rows, const Operand<float>* operands, int operand_count, int64_t panel_count,
-             float* scratch, Before before, After after, WorkSharing* = nullptr) {
-  const int64_t columns = panel_count * kPanel;
-  float* result = scratch;
-  for (int i = 0; i < operand_count; i++) {
-    const int64_t depth = operands[i].depth;
-    float* left = scratch + rows * columns;
-    for (int64_t r = 0; r < rows; r++) {
-      std::memcpy(left + r * depth, operands[i].rows[r], depth * sizeof(float));
-    }
-    cblas_sgemm(101, 111, 111, static_cast<int>(rows), static_cast<int>(columns),
-                static_cast<int>(depth), 1.0f, left, static_cast<int>(depth), operands[i].packed,
-                static_cast<int>(columns), i == 0 ? 0.0f : 1.0f, result, static_cast<int>(columns));
-  }
-  for (int64_t r = 0; r < rows; r++) {
-    for (int64_t p = 0; p < panel_count; p++) {
-      Vec v[4];
-      before(r, p, v);
-      for (int j = 0; j < 4; j++) {
-        v[j] += load(result + r * columns + p * kPanel + j * kLanes);
-      }
-      after(r, p, v);
-    }
-  }
-}
-
-#else
-
 template <class W, class Before, class After>
 void product(int64_t rows, const Operand<W>* operands, int operand_count, int64_t panel_count,
              float* scratch, Before before, After after, WorkSharing* sharing = nullptr) {
-#if defined(__AVX512BF16__)
+#if defined(ELMO4J_BF16_PAIRS)
   if constexpr (sizeof(W) == sizeof(Bf16)) {
     RoundedOperand rounded[2];
     float* room = round_operands(rows, operands, operand_count, scratch, rounded);
@@ -571,8 +517,6 @@ void product(int64_t rows, const Operand<W>* operands, int operand_count, int64_
 #endif
   product_in_vectors(rows, operands, operand_count, panel_count, scratch, before, after, sharing);
 }
-
-#endif  // ELMO4J_OPENBLAS
 
 // The same for quantised rows.
 template <class Before, class After>

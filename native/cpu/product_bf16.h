@@ -2,18 +2,73 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the products of product.h need where the processor multiplies bfloat16 numbers itself
-// (AVX512-BF16, and AMX beyond): a left-hand side that is rounded to bfloat16 too, two neighbours
-// in depth beside each other.
+// (AVX512-BF16, and AMX beyond; Armv8.6): a left-hand side that is rounded to bfloat16 too, two
+// neighbours in depth beside each other.
 
 #ifndef ELMO4J_CPU_PRODUCT_BF16_H_
 #define ELMO4J_CPU_PRODUCT_BF16_H_
 
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#else
 #include <immintrin.h>
+#endif
 
 namespace elmo4j {
 namespace ELMO4J_ISA {
 
 constexpr int64_t kTileRows = 16;
+
+// A vector of pairs, two neighbours in depth in every lane, and all that is done with it:
+// - round: a vector of floats to bfloat16, to nearest even, half as many bytes, to memory
+// - splat: one pair to every lane
+// - dot: sum + a[k] * b[k] + a[k + 1] * b[k + 1] in every lane, 32-bit sums. AVX512-BF16 takes
+//   denormal numbers for zero; bfdot rounds its two products to odd before they meet the sum.
+#if defined(__aarch64__)
+
+typedef bfloat16x8_t Pairs;
+
+ELMO4J_INLINE void round(Vec x, Bf16* to) {
+  const bfloat16x4_t rounded = vcvt_bf16_f32((float32x4_t)x);
+  std::memcpy(to, &rounded, sizeof rounded);
+}
+
+ELMO4J_INLINE Pairs splat(const Bf16* pair) {
+  uint32_t bits;
+  std::memcpy(&bits, pair, sizeof bits);
+  return vreinterpretq_bf16_u32(vdupq_n_u32(bits));
+}
+
+ELMO4J_INLINE Pairs load(const Bf16* pairs) {
+  return vld1q_bf16(reinterpret_cast<const bfloat16_t*>(pairs));
+}
+
+ELMO4J_INLINE Vec dot(Vec sum, Pairs a, Pairs b) {
+  return (Vec)vbfdotq_f32((float32x4_t)sum, a, b);
+}
+
+#else
+
+typedef __m512bh Pairs;
+
+ELMO4J_INLINE void round(Vec x, Bf16* to) {
+  const __m256bh rounded = _mm512_cvtneps_pbh((__m512)x);
+  std::memcpy(to, &rounded, sizeof rounded);
+}
+
+ELMO4J_INLINE Pairs splat(const Bf16* pair) {
+  int32_t bits;
+  std::memcpy(&bits, pair, sizeof bits);
+  return (Pairs)_mm512_set1_epi32(bits);
+}
+
+ELMO4J_INLINE Pairs load(const Bf16* pairs) { return (Pairs)_mm512_loadu_si512(pairs); }
+
+ELMO4J_INLINE Vec dot(Vec sum, Pairs a, Pairs b) {
+  return (Vec)_mm512_dpbf16_ps((__m512)sum, a, b);
+}
+
+#endif
 
 // An Operand's rows in scratch: [rows to whole tiles, depth], depth padded with zeros as the
 // weights are.
@@ -34,9 +89,7 @@ inline void round_rows(const float* const* rows, int64_t count, int64_t depth, i
   for (int64_t r = 0; r < count; r++) {
     Bf16* row = to + r * padded;
     for (int64_t k = 0; k < padded; k += kLanes) {
-      const Vec x = load(rows[r] + k, depth - k);
-      const __m256bh rounded = _mm512_cvtneps_pbh((__m512)x);
-      std::memcpy(row + k, &rounded, sizeof rounded);
+      round(load(rows[r] + k, depth - k), row + k);
     }
   }
 }
@@ -59,30 +112,20 @@ inline float* round_operands(int64_t rows, const Operand<Bf16>* operands, int op
   return scratch;
 }
 
-// Two neighbours in depth, in every lane.
-ELMO4J_INLINE __m512bh splat(const Bf16* pair) {
-  int32_t bits;
-  std::memcpy(&bits, pair, sizeof bits);
-  return (__m512bh)_mm512_set1_epi32(bits);
-}
-
-ELMO4J_INLINE __m512bh load(const Bf16* pairs) { return (__m512bh)_mm512_loadu_si512(pairs); }
-
-// A step takes two numbers in depth: acc += a[k] * b[k] + a[k + 1] * b[k + 1], 32-bit sums,
-// denormal numbers taken for zero.
+// A step takes two numbers in depth.
 template <int R, bool kFetch>
 ELMO4J_INLINE void accumulate(const Bf16* const* a, int64_t depth, const Bf16* weights,
                               int64_t strip, const char* soon, Vec (*acc)[4]) {
   for (int64_t k = 0; k < depth; k += 2) {
     fetch<kFetch>(soon);
-    const __m512bh b[4] = {load(weights), load(weights + strip), load(weights + 2 * strip),
-                           load(weights + 3 * strip)};
+    const Pairs b[4] = {load(weights), load(weights + strip), load(weights + 2 * strip),
+                        load(weights + 3 * strip)};
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++) {
-      const __m512bh x = splat(a[r] + k);
+      const Pairs x = splat(a[r] + k);
 #pragma GCC unroll 4
       for (int j = 0; j < 4; j++) {
-        acc[r][j] = (Vec)_mm512_dpbf16_ps((__m512)acc[r][j], x, b[j]);
+        acc[r][j] = dot(acc[r][j], x, b[j]);
       }
     }
     weights += 2 * kLanes;
@@ -93,10 +136,10 @@ template <int R>
 ELMO4J_INLINE void accumulate(const Bf16* left, int64_t depth, const Bf16* strip, Vec* acc) {
   for (int64_t k = 0; k < depth; k += 2) {
     fetch_ahead(strip);
-    const __m512bh b = load(strip);
+    const Pairs b = load(strip);
 #pragma GCC unroll 32
     for (int r = 0; r < R; r++) {
-      acc[r] = (Vec)_mm512_dpbf16_ps((__m512)acc[r], splat(left + r * kPiece<Bf16> + k), b);
+      acc[r] = dot(acc[r], splat(left + r * kPiece<Bf16> + k), b);
     }
     strip += 2 * kLanes;
   }

@@ -62,7 +62,9 @@ void for_each_row(const elmo4j_sum& sum, const elmo4j_batch& batch, const float*
 
 }  // namespace
 
-void scalar_mix(const elmo4j_sum* sum, const elmo4j_batch* batch, float* target) {
+int scalar_mix(const elmo4j_sum* sum, const elmo4j_batch* batch, float* target) {
+  // Zero as long as all numbers are finite, for then v - v is 0, and else NaN.
+  Vec rest = {};
   const int64_t dim = sum->dim;
   const int64_t width = sum->halves * dim;
   const int64_t max_length = sum->max_length;
@@ -86,13 +88,16 @@ void scalar_mix(const elmo4j_sum* sum, const elmo4j_batch* batch, float* target)
             total += widen(mixed(s.first + t, column));
           }
           const double divisor = s.count > 0 ? static_cast<double>(s.count) : 1;
-          store(out + half * dim + column, __builtin_convertvector(total / divisor, Vec),
-                dim - column);
+          const Vec v = __builtin_convertvector(total / divisor, Vec);
+          rest += v - v;
+          store(out + half * dim + column, v, dim - column);
         }
       } else {
         for (int64_t t = 0; t < s.count; t++) {
           for (int64_t column = 0; column < dim; column += kLanes) {
-            store(out + t * width + half * dim + column, mixed(s.first + t, column), dim - column);
+            const Vec v = mixed(s.first + t, column);
+            rest += v - v;
+            store(out + t * width + half * dim + column, v, dim - column);
           }
         }
       }
@@ -101,6 +106,11 @@ void scalar_mix(const elmo4j_sum* sum, const elmo4j_batch* batch, float* target)
       std::memset(out + s.count * width, 0, (max_length - s.count) * width * sizeof(float));
     }
   }
+  int finite = 1;
+  for (int64_t i = 0; i < kLanes; i++) {
+    finite &= rest[i] == 0;
+  }
+  return finite;
 }
 
 void scalar_mix_backward(const elmo4j_sum* sum, const elmo4j_batch* batch, const float* gradient,

@@ -8,11 +8,11 @@
 #ifndef ELMO4J_CPU_WORK_SHARING_H_
 #define ELMO4J_CPU_WORK_SHARING_H_
 
-#include <sched.h>
 #include <stdint.h>
 
 #include <algorithm>
 #include <atomic>
+#include <thread>
 
 namespace elmo4j {
 
@@ -85,10 +85,12 @@ class WorkSharing {
   // Whoever is waited for may need this core.
   static void rest(int& spins) {
     if (++spins % 64 == 0) {
-      sched_yield();
+      std::this_thread::yield();
     } else {
 #if defined(__x86_64__)
       __builtin_ia32_pause();
+#elif defined(__aarch64__)
+      asm volatile("isb");  // `yield` does nothing on most
 #endif
     }
   }

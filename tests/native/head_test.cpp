@@ -15,8 +15,6 @@ namespace {
 
 class HeadTest : public testing::Test {
  protected:
-  void SetUp() override { elmo4j_openblas_single_thread(); }
-
   std::vector<float> random(int64_t count) {
     std::uniform_real_distribution<float> uniform(-1, 1);
     std::vector<float> values(count);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "cuda_test.h"
@@ -116,6 +117,7 @@ class ScalarMixCudaTest : public CudaTest {
               size += rows(s) * width + (own ? 1 : 0);
             }
             const DeviceArray<float> target(size);
+            const DeviceArray<int32_t> told(std::vector<int32_t>(4));
             std::vector<float*> pointers(sentences);
             for (int64_t s = 0; s < sentences; s++) {
               pointers[s] = target.get() + at[s];
@@ -129,7 +131,8 @@ class ScalarMixCudaTest : public CudaTest {
                 oracle.scale.data(), sentences, batch.start.get(), batch.length.get(),
                 batch.offset.get(), own ? nullptr : batch.place.get(), ends,
                 own ? oracle.count(0, ends) : max_rows, mean, own ? nullptr : target.get(),
-                own ? targets->get() : nullptr, stream_));
+                own ? targets->get() : nullptr, told.get(), stream_));
+            EXPECT_EQ(std::vector<int32_t>(4), told.host());
             const std::vector<float> got = target.host();
             Comparison mixed("mix");
             for (int64_t s = 0; s < sentences; s++) {
@@ -186,7 +189,8 @@ TEST_P(ScalarMixCudaTest, OneTermByWord) {
   const DeviceArray<float> target(4 * 7 * 16);
   finish(elmo4j_cuda_scalar_mix(type(), 16, 1, 1, forward, backward, batch.words.get(), scale, 4,
                                 batch.start.get(), batch.length.get(), batch.offset.get(),
-                                batch.place.get(), 0, 7, 0, target.get(), nullptr, stream_));
+                                batch.place.get(), 0, 7, 0, target.get(), nullptr, nullptr,
+                                stream_));
   const std::vector<float> got = target.host();
   Comparison mixed("mix");
   for (int64_t s = 0; s < 4; s++) {
@@ -199,9 +203,51 @@ TEST_P(ScalarMixCudaTest, OneTermByWord) {
   }
 }
 
+// A number that is not finite in layer 1 or 2, or a sum that runs over.
+TEST_P(ScalarMixCudaTest, TellsTheLayerThatIsNotFinite) {
+  for (int64_t dim : {19, 32}) {
+    const ScalarMixOracle oracle = oracle_of(dim);
+    const Batch batch = upload(oracle);
+    const DeviceNumbers words = packed(oracle, 0, false, 0);
+    for (int wrong : {1, 2, 3}) {
+      ScalarMixOracle spoilt = oracle;
+      if (wrong < 3) {
+        spoilt.backward[wrong][2 * dim - 1] = std::numeric_limits<float>::infinity();
+      }
+      const float scale[] = {1, wrong < 3 ? 1.0f : 3e38f, wrong < 3 ? 1.0f : 3e38f};
+      std::vector<DeviceNumbers> layers;
+      const void* forward[] = {words.get(), nullptr, nullptr};
+      const void* backward[] = {nullptr, nullptr, nullptr};
+      for (int k : {1, 2}) {
+        for (bool back : {false, true}) {
+          std::vector<float> large(wrong < 3 ? 0 : oracle.positions() * dim, 2);
+          ScalarMixOracle source = spoilt;
+          if (wrong == 3) {
+            source.forward[k] = source.backward[k] = large;
+          }
+          layers.push_back(packed(source, k, back, 0));
+          (back ? backward : forward)[k] = layers.back().get();
+        }
+      }
+      for (int mean : {0, 1}) {
+        const DeviceArray<float> target(oracle.sentences() * 9 * 2 * dim);
+        const DeviceArray<int32_t> told(std::vector<int32_t>(4));
+        finish(elmo4j_cuda_scalar_mix(type(), dim, 2, 3, forward, backward, batch.words.get(),
+                                      scale, oracle.sentences(), batch.start.get(),
+                                      batch.length.get(), batch.offset.get(), batch.place.get(), 0,
+                                      9, mean, target.get(), nullptr, told.get(), stream_));
+        std::vector<int32_t> expected(4);
+        expected[wrong] = 1;
+        EXPECT_EQ(expected, told.host()) << "wrong " << wrong << " mean " << mean;
+      }
+    }
+  }
+}
+
 TEST_P(ScalarMixCudaTest, NothingIsLaunchedForNoSentences) {
   finish(elmo4j_cuda_scalar_mix(type(), 8, 2, 0, nullptr, nullptr, nullptr, nullptr, 0, nullptr,
-                                nullptr, nullptr, nullptr, 0, 0, 0, nullptr, nullptr, stream_));
+                                nullptr, nullptr, nullptr, 0, 0, 0, nullptr, nullptr, nullptr,
+                                stream_));
 }
 
 ELMO4J_FOR_EACH_TYPE(ScalarMixCudaTest);

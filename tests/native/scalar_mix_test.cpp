@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <limits>
+
 #include "kernel_test.h"
 #include "scalar_mix_oracle.h"
 
@@ -49,7 +51,7 @@ TEST_P(ScalarMixTest, EqualsTheWeightedSum) {
         std::vector<float> means = poisoned(3 * width);
         for (int mean : {0, 1}) {
           const elmo4j_sum sum = {isa(), halves, ends, mean, dim, kMaxRows, 3, terms};
-          elmo4j_cpu_scalar_mix(&sum, &batch, mean ? means.data() : padded.data());
+          EXPECT_EQ(1, elmo4j_cpu_scalar_mix(&sum, &batch, mean ? means.data() : padded.data()));
         }
         Comparison to_rows("rows"), to_means("means");
         for (int s = 0; s < 3; s++) {
@@ -65,6 +67,32 @@ TEST_P(ScalarMixTest, EqualsTheWeightedSum) {
             }
             to_means.close(oracle.mean(s, column, ends), means[oracle.place[s] * width + column],
                            1e-6, column);
+          }
+        }
+      }
+    }
+  }
+}
+
+// One number anywhere, or a sum that runs over, is told; what the sum does not take is not looked
+// at.
+TEST_P(ScalarMixTest, TellsNumbersThatAreNotFinite) {
+  for (int64_t dim : {1, 19, 32}) {
+    ScalarMixOracle oracle = oracle_of(dim);
+    const elmo4j_batch batch = batch_of(oracle);
+    for (float value :
+         {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN(), 3e38f}) {
+      for (int64_t position : {1, 9, 12}) {  // the last is an end
+        std::vector<float> layer = oracle.forward[1];
+        layer[position * dim + dim - 1] = value;
+        const elmo4j_term term = {oracle.forward[1].data(), layer.data(), nullptr, 2};
+        for (int mean : {0, 1}) {
+          for (int halves : {1, 2}) {
+            std::vector<float> target(3 * kMaxRows * halves * dim);
+            const elmo4j_sum sum = {isa(), halves, 1, mean, dim, kMaxRows, 1, &term};
+            EXPECT_EQ(halves == 1 || position == 12,
+                      elmo4j_cpu_scalar_mix(&sum, &batch, target.data()))
+                << value << " at " << position << " of dim " << dim;
           }
         }
       }

@@ -7,8 +7,8 @@
 // number of threads may call them as long as no two write the same memory. Each runs on the calling
 // thread.
 //
-// Structs describe weights, batches and sums; their field `isa` chooses the instruction set, one of
-// elmo4j_isa, at most elmo4j_cpu_best_isa().
+// Structs describe weights, batches and sums; their field `isa` chooses the instruction set, from 0
+// to elmo4j_cpu_best_isa().
 
 #ifndef ELMO4J_KERNELS_H_
 #define ELMO4J_KERNELS_H_
@@ -19,21 +19,26 @@
 extern "C" {
 #endif
 
+// Each architecture counts its own, weakest first: elmo4j_cpu_isa_name tells them apart.
 enum elmo4j_isa {
-  ELMO4J_PORTABLE = 0,    // any processor; products by OpenBLAS
+  ELMO4J_PORTABLE = 0,  // any processor of the architecture
+  // x86-64
   ELMO4J_AVX2 = 1,        // AVX2 and FMA
   ELMO4J_AVX512 = 2,      // AVX-512 F, BW, DQ, VL
   ELMO4J_AVX512VNNI = 3,  // the same and AVX512-VNNI: 8-bit products of fours
   ELMO4J_AVX512BF16 = 4,  // the same and AVX512-BF16: bfloat16 products of pairs
-  ELMO4J_AMX = 5          // the same and AMX-BF16: bfloat16 products in tiles
+  ELMO4J_AMX = 5,         // the same and AMX-BF16: bfloat16 products in tiles; Linux alone
+  // arm64
+  ELMO4J_NEON = 1,
+  ELMO4J_NEONBF16 = 2  // the same and Armv8.6's bfloat16 products of pairs
 };
 
 // How packed weights are held.
 enum elmo4j_type {
   ELMO4J_F32 = 0,
-  // bfloat16: half the memory. Products accumulate in 32-bit floats. From
-  // ELMO4J_AVX512BF16 on the left-hand side is rounded to bfloat16 too; on AVX2 and AVX-512 it is
-  // not; ELMO4J_PORTABLE has none.
+  // bfloat16: half the memory. Products accumulate in 32-bit floats. Where the processor multiplies
+  // bfloat16 numbers itself (avx512bf16, amx, neonbf16) the left-hand side is rounded to bfloat16
+  // too.
   ELMO4J_BF16 = 1,
   // IEEE half precision, CUDA alone: products of halves accumulate in 32-bit floats.
   ELMO4J_F16 = 2,
@@ -52,11 +57,9 @@ enum elmo4j_activation { ELMO4J_RELU = 0, ELMO4J_TANH = 1 };
 // the use of AMX where the processor has it.
 int elmo4j_cpu_best_isa(void);
 
-// The version string of the OpenBLAS that was loaded.
-const char* elmo4j_openblas_config(void);
-
-// Keeps OpenBLAS to the calling thread: elmo4j brings threads of its own. Once, after loading.
-void elmo4j_openblas_single_thread(void);
+// The name of an instruction set that this build has kernels for: "avx2". NULL for any other
+// number.
+const char* elmo4j_cpu_isa_name(int isa);
 
 // Memory on a 64-byte boundary, in huge pages where it is large and the system offers them. Not
 // cleared. NULL where there is none. Freed by elmo4j_free alone.
@@ -155,8 +158,8 @@ void elmo4j_cpu_projection(const elmo4j_matrix* matrix, int64_t rows, const floa
 //   c = clip(sigmoid(f + 1) * c + sigmoid(i) * tanh(j), cell_clip)
 //   h = clip((sigmoid(o) * tanh(c)) W_P, projection_clip)
 //   output = h, or h + x_t with `skip`.
-// A sentence's numbers are the same bits whatever the batch; on ELMO4J_PORTABLE the same to
-// rounding.
+// A sentence's numbers are the same bits whatever the batch. They are the same on all instruction
+// sets with fused multiply-adds: on all but ELMO4J_PORTABLE of x86-64.
 
 // The weights of one layer and direction; P = x.depth, cells = x.columns.
 typedef struct elmo4j_lstm {
@@ -244,7 +247,8 @@ typedef struct elmo4j_sum {
 
 //   target       [., max_length, halves * dim], rows past a sentence's end are set to zero; or
 //                [., halves * dim] for a mean
-void elmo4j_cpu_scalar_mix(const elmo4j_sum* sum, const elmo4j_batch* batch, float* target);
+// Returns 1 if all numbers written are finite, else 0.
+int elmo4j_cpu_scalar_mix(const elmo4j_sum* sum, const elmo4j_batch* batch, float* target);
 
 // ---------------------------------------------------------------------------------------------
 // Training: gradients of the sums of layers, and what stands behind them.
@@ -275,7 +279,7 @@ void elmo4j_cpu_scalar_mix_backward_layer(const elmo4j_sum* sum, const elmo4j_ba
 //   moments    [2]: mean, variance
 void elmo4j_cpu_layer_moments(const elmo4j_sum* sum, int64_t positions, double* moments);
 
-// The head of a classifier. One instruction set: the products are OpenBLAS's, the rest is little.
+// The head of a classifier. On this processor's best instruction set.
 
 // y = x W + b, and with `relu` its positive part.
 //   x [rows, depth]   weights [depth, columns]   bias [columns]   y [rows, columns]
@@ -310,7 +314,14 @@ void elmo4j_cpu_adam(int64_t count, int64_t step, float rate, const float* gradi
 // ---------------------------------------------------------------------------------------------
 // What the machine can do, for `elmo bench` to compare with. Not used by the forward pass.
 
-// OpenBLAS: c [m, n] = a [m, k] b [k, n].
+// Opens OpenBLAS, a library of this path, and keeps it to the calling thread; it stays open. 1, or
+// 0 where it cannot be opened. Nothing else of this interface uses OpenBLAS.
+int elmo4j_openblas_open(const char* path);
+
+// Its version and build; NULL before it was opened.
+const char* elmo4j_openblas_config(void);
+
+// OpenBLAS, once opened: c [m, n] = a [m, k] b [k, n].
 void elmo4j_sgemm(int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c);
 
 // Multiply-adds on registers alone, as products with the matrix's instruction set and type have
@@ -526,13 +537,17 @@ int elmo4j_cuda_clip(int type, int64_t count, float clip, void* values, elmo4j_s
 //   offset            [steps]: of the packed order
 //   targets           [sentences]: a target for each sentence, of its own length; max_length is
 //                     then the longest of them and place is not read. NULL: `target`, shared
+//   not_finite        [terms + 1], pinned or on the device; one becomes 1 where a number that is
+//                     written is not finite: of the first term that is not, or the last where only
+//                     the sum is not. NULL: not looked for
 #define ELMO4J_CUDA_MAX_TERMS 8
 int elmo4j_cuda_scalar_mix(int type, int64_t dim, int halves, int64_t terms,
                            const void* const* forward, const void* const* backward,
                            const int32_t* word, const float* scale, int64_t sentences,
                            const int32_t* start, const int32_t* length, const int32_t* offset,
                            const int32_t* place, int skip_ends, int64_t max_length, int mean,
-                           float* target, float* const* targets, elmo4j_stream stream);
+                           float* target, float* const* targets, int32_t* not_finite,
+                           elmo4j_stream stream);
 
 // Training, from positions in reading order.
 

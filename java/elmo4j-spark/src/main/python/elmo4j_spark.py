@@ -17,8 +17,8 @@ from pyspark.sql import SparkSession
 _JAVA_CLASS = "org.elmo4j.spark.ElmoEmbeddings"
 
 
-def _param(name, converter):
-    return Param(Params._dummy(), name, "see the Java class " + _JAVA_CLASS, converter)
+def _param(name, doc, converter):
+    return Param(Params._dummy(), name, doc, converter)
 
 
 class _Reader(JavaMLReader):
@@ -32,22 +32,29 @@ class _Reader(JavaMLReader):
 class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
     """The stage. Make one with pretrained, miniEnglish, load or loadByReference."""
 
-    inputCols = _param("inputCols", TypeConverters.toListString)
-    outputCols = _param("outputCols", TypeConverters.toListString)
-    poolingLayers = _param("poolingLayers", TypeConverters.toListString)
-    model = _param("model", TypeConverters.toString)
-    tokensCol = _param("tokensCol", TypeConverters.toString)
-    device = _param("device", TypeConverters.toString)
-    precision = _param("precision", TypeConverters.toString)
-    storageRef = _param("storageRef", TypeConverters.toString)
-    batchTokens = _param("batchTokens", TypeConverters.toInt)
-    batchSize = _param("batchSize", TypeConverters.toInt)
-    threads = _param("threads", TypeConverters.toInt)
-    keepAlive = _param("keepAlive", TypeConverters.toInt)
-    byReference = _param("byReference", TypeConverters.toBoolean)
-    caseSensitive = _param("caseSensitive", TypeConverters.toBoolean)
-    scalarMixWeights = _param("scalarMixWeights", TypeConverters.toListFloat)
-    scalarMixGamma = _param("scalarMixGamma", TypeConverters.toFloat)
+    inputCols = _param(
+        "inputCols", "a column of text or tokens, or two of annotations: sentence, token", TypeConverters.toListString)
+    outputCols = _param("outputCols", "columns to add, one a pooling layer", TypeConverters.toListString)
+    poolingLayer = _param(
+        "poolingLayer", "word_emb, lstm_outputs1, lstm_outputs2 ..., elmo, or a mean: default, mean(word_emb) ...", TypeConverters.toString)
+    poolingLayers = _param(
+        "poolingLayers", "in place of poolingLayer: several, one an output column", TypeConverters.toListString)
+    model = _param("model", "mini-en, or the path of a model", TypeConverters.toString)
+    byReference = _param(
+        "byReference", "whether all nodes can read the model's path, so that it is neither sent nor saved", TypeConverters.toBoolean)
+    tokensCol = _param("tokensCol", "for text: a column to add with the tokens found in it", TypeConverters.toString)
+    scalarMixWeights = _param(
+        "scalarMixWeights", "weights of the layers in elmo, before the softmax", TypeConverters.toListFloat)
+    scalarMixGamma = _param("scalarMixGamma", "factor of the sum of layers in elmo", TypeConverters.toFloat)
+    caseSensitive = _param("caseSensitive", "false: tokens go to the model in lower case", TypeConverters.toBoolean)
+    batchTokens = _param("batchTokens", "tokens gathered across rows for one batch", TypeConverters.toInt)
+    batchSize = _param("batchSize", "most sentences in one batch", TypeConverters.toInt)
+    device = _param("device", "auto, cpu, cuda or cuda:N", TypeConverters.toString)
+    precision = _param("precision", "fp32, bf16, int8 or, on a GPU, fp16", TypeConverters.toString)
+    threads = _param("threads", "CPU threads an executor; 0: as many as its tasks have CPUs", TypeConverters.toInt)
+    keepAlive = _param(
+        "keepAlive", "seconds that an executor keeps the model after its last task", TypeConverters.toInt)
+    storageRef = _param("storageRef", "tells later stages which embeddings they were made for", TypeConverters.toString)
 
     def __init__(self, java_model=None):
         super().__init__()
@@ -71,8 +78,8 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
 
     @classmethod
     def pretrained(cls, name="elmo", lang="en", remote_loc=None):
-        """A stage with a model known by name, such as mini-en."""
-        return cls(cls._java().pretrained(name, lang))
+        """A stage with a model known by name, such as mini-en, or with the file or folder of that name in remote_loc."""
+        return cls(cls._java().pretrained(name, lang, remote_loc))
 
     @classmethod
     def miniEnglish(cls):
@@ -103,74 +110,162 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
         """For PipelineModel.load."""
         return ElmoEmbeddings(java_stage)
 
-    def _through_java(self, setter, value):
-        """For what the Java setter checks or reads."""
-        self._transfer_params_to_java()
-        getattr(self._java_obj, setter)(value)
-        self._transfer_params_from_java()
-        return self
+    def _checked(self, **values):
+        """Sets params as Java takes them: a bad value is refused now, and changes nothing."""
+        for name, value in values.items():
+            param = getattr(self, name)
+            self._make_java_param_pair(param, param.typeConverter(value))
+        return self._set(**values)
 
     def setInputCols(self, *columns):
         """A column of text or tokens, or two of annotations: sentence, token."""
-        return self._set(inputCols=_flat(columns))
+        return self._checked(inputCols=_flat(columns))
 
     def setOutputCol(self, column):
-        return self._set(outputCols=[column])
+        """The column to add."""
+        return self._checked(outputCols=[column])
 
     def setOutputCols(self, *columns):
         """Several columns from one run, one for each of setPoolingLayers."""
-        return self._set(outputCols=_flat(columns))
+        return self._checked(outputCols=_flat(columns))
 
     def setPoolingLayer(self, layer):
-        """elmo, word_emb, lstm_outputs1, lstm_outputs2, or a mean: default, mean(word_emb) ..."""
-        return self._through_java("setPoolingLayer", layer)
+        """elmo (the default), word_emb, lstm_outputs1, lstm_outputs2, or a mean: default, mean(word_emb) ..."""
+        self._checked(poolingLayer=layer)
+        self.clear(self.poolingLayers)
+        return self
 
     def setPoolingLayers(self, *layers):
-        return self._set(poolingLayers=_flat(layers))
+        """What goes into each of setOutputCols; takes the place of setPoolingLayer."""
+        self._checked(poolingLayers=_flat(layers))
+        self.clear(self.poolingLayer)
+        return self
 
     def setTokensCol(self, column):
         """For a text column: a column to add with its tokens."""
-        return self._set(tokensCol=column)
+        return self._checked(tokensCol=column)
 
     def setScalarMix(self, weights, gamma=1.0):
         """The mix behind elmo: weights before the softmax, or the path of its JSON file."""
         if isinstance(weights, str):
-            return self._through_java("setScalarMix", weights)
-        return self._set(scalarMixWeights=weights, scalarMixGamma=gamma)
+            self._transfer_params_to_java()
+            self._java_obj.setScalarMix(weights)
+            self._transfer_params_from_java()
+            return self
+        return self._checked(scalarMixWeights=weights, scalarMixGamma=gamma)
 
     def setCaseSensitive(self, value):
-        return self._set(caseSensitive=value)
+        """Whether tokens keep their case (the default)."""
+        return self._checked(caseSensitive=value)
 
     def setBatchTokens(self, value):
-        return self._set(batchTokens=value)
+        """Tokens to gather across rows for one batch, 8192 by default."""
+        return self._checked(batchTokens=value)
 
     def setBatchSize(self, value):
-        return self._set(batchSize=value)
+        """Most sentences in one batch; by default batchTokens alone decides."""
+        return self._checked(batchSize=value)
 
     def setDevice(self, value):
-        return self._through_java("setDevice", value)
+        """auto (the default), cpu, cuda or cuda:N."""
+        return self._checked(device=value)
 
     def setPrecision(self, value):
-        """fp32, bf16 or int8."""
-        return self._through_java("setPrecision", value)
+        """fp32 (the default), bf16 or int8, or, on a GPU, fp16."""
+        return self._checked(precision=value)
 
     def setThreads(self, value):
-        return self._set(threads=value)
+        """CPU threads an executor; 0, the default: as many as its tasks have CPUs."""
+        return self._checked(threads=value)
 
     def setKeepAlive(self, value):
-        return self._set(keepAlive=value)
+        """Seconds that an executor keeps the model after its last task, 60 by default."""
+        return self._checked(keepAlive=value)
 
     def setStorageRef(self, value):
-        return self._set(storageRef=value)
+        """Names these embeddings for Spark NLP's trained stages; by default the uid."""
+        return self._checked(storageRef=value)
+
+    def setDimension(self, value):
+        """For programs written for Spark NLP, without effect: see getDimension."""
+        return self
+
+    def setLazyAnnotator(self, value):
+        """For programs written for Spark NLP, without effect."""
+        return self
+
+    def setConfigProtoBytes(self, value):
+        """For programs written for Spark NLP, without effect."""
+        return self
+
+    def getModel(self):
+        """mini-en, or the path of the model."""
+        return self.getOrDefault(self.model)
+
+    def isByReference(self):
+        """Whether the model is named rather than sent and saved."""
+        return self.getOrDefault(self.byReference)
 
     def getInputCols(self):
-        return self.getOrDefault(self.inputCols)
+        """The columns to read."""
+        return self._required(self.inputCols)
 
     def getOutputCol(self):
-        return self.getOrDefault(self.outputCols)[0]
+        """The first of the columns to add."""
+        return self.getOutputCols()[0]
+
+    def getOutputCols(self):
+        """The columns to add."""
+        return self._required(self.outputCols)
+
+    def _required(self, param):
+        if not self.isDefined(param):
+            raise ValueError("%s: %s: expected columns, found none set" % (self.uid, param.name))
+        return self.getOrDefault(param)
 
     def getPoolingLayer(self):
-        return self.getOrDefault(self.poolingLayers)[0]
+        """The first of the layers."""
+        return self.getPoolingLayers()[0]
+
+    def getPoolingLayers(self):
+        """The layers, one a column."""
+        if not self.isDefined(self.poolingLayers):
+            return [self.getOrDefault(self.poolingLayer)]
+        if self.isSet(self.poolingLayer):
+            raise ValueError("%s: poolingLayer: expected it or poolingLayers to be set, found both" % self.uid)
+        return self.getOrDefault(self.poolingLayers)
+
+    def getCaseSensitive(self):
+        """Whether tokens keep their case."""
+        return self.getOrDefault(self.caseSensitive)
+
+    def getBatchTokens(self):
+        """Tokens gathered across rows."""
+        return self.getOrDefault(self.batchTokens)
+
+    def getBatchSize(self):
+        """Most sentences in one batch."""
+        return self.getOrDefault(self.batchSize)
+
+    def getDevice(self):
+        """Where executors run the model."""
+        return self.getOrDefault(self.device)
+
+    def getPrecision(self):
+        """How executors hold the weights."""
+        return self.getOrDefault(self.precision)
+
+    def getThreads(self):
+        """CPU threads an executor; 0: as many as its tasks have CPUs."""
+        return self.getOrDefault(self.threads)
+
+    def getKeepAlive(self):
+        """Seconds that an idle model is kept."""
+        return self.getOrDefault(self.keepAlive)
+
+    def getStorageRef(self):
+        """Name of these embeddings for later stages."""
+        return self.getOrDefault(self.storageRef)
 
     def getDimension(self):
         """Numbers in a vector of the first column."""
@@ -196,5 +291,5 @@ def _flat(names):
     return list(names[0]) if len(names) == 1 and isinstance(names[0], (list, tuple)) else list(names)
 
 
-# PySpark looks for the Python class of a loaded pipeline's stage under its Java name.
+# For processes in which another package of the name org hides org/elmo4j/spark.
 sys.modules.setdefault("org.elmo4j.spark", sys.modules[__name__])

@@ -1,9 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The elmo4j authors
 # SPDX-License-Identifier: Apache-2.0
-"""Run by spark-submit --packages org.elmo4j:elmo4j-spark:VERSION, with a scratch folder as argument."""
+"""Run by spark-submit --packages org.elmo4j:elmo4j-spark:VERSION, with as arguments a scratch folder
+and a folder that Spark NLP saved."""
 
 import json
 import os
+import subprocess
 import sys
 
 from pyspark.ml.wrapper import JavaParams
@@ -24,6 +26,11 @@ def refused(error, call):
     raise AssertionError("expected " + error.__name__)
 
 
+JAVA_GETTERS = (
+    "getModel isByReference getInputCols getOutputCol getOutputCols getPoolingLayer getPoolingLayers getCaseSensitive"
+    " getBatchTokens getBatchSize getDevice getPrecision getThreads getKeepAlive getStorageRef getDimension"
+).split()
+
 spark = SparkSession.builder.getOrCreate()
 folder = sys.argv[1]
 text = spark.sql("select 'I love NLP' as text")
@@ -36,12 +43,13 @@ assert stage.getInputCols() == ["sentence", "token"]
 assert stage.getOutputCol() == "embeddings"
 assert stage.getPoolingLayer() == "elmo"
 assert stage.getDimension() == 256
+assert stage.setDimension(512).setLazyAnnotator(False).setConfigProtoBytes([1]).getDimension() == 256
 assert stage.uid == stage._java_obj.uid()
 assert "expected a column sentence" in refused(Exception, lambda: stage.transform(text))
 
 # On plain columns, each way of naming them.
 stage = ElmoEmbeddings.miniEnglish().setInputCols("text").setTokensCol("words").setOutputCol("vectors").setKeepAlive(0)
-assert list(stage.getOrDefault(stage.poolingLayers)) == ["elmo"]
+assert stage.getPoolingLayers() == ["elmo"]
 found = rows(stage.transform(text))[0]
 assert found["words"] == ["I", "love", "NLP"]
 for word, vector in zip(found["words"], found["vectors"]):
@@ -57,6 +65,9 @@ several = ElmoEmbeddings().setInputCols("tokens").setOutputCols("a", "b").setPoo
     .setThreads(1).setKeepAlive(0).setDevice("cpu").setPrecision("bf16").setStorageRef("mine")
 first = rows(several.transform(tokens))[0]
 java = several._java_obj
+for getter in JAVA_GETTERS:
+    mine, theirs = getattr(several, getter)(), getattr(java, getter)()
+    assert mine == (list(theirs) if isinstance(mine, list) else theirs), getter
 assert (java.getCaseSensitive(), java.getBatchTokens(), java.getBatchSize(), java.getThreads()) == (False, 100, 10, 1)
 assert (java.getDevice(), java.getPrecision(), java.getStorageRef()) == ("cpu", "bf16", "mine")
 mix = os.path.join(folder, "mix.json")
@@ -69,7 +80,15 @@ refused(TypeError, lambda: several.setCaseSensitive("yes"))
 assert "abacus" in refused(Exception, lambda: several.setDevice("abacus"))
 assert "fp64" in refused(Exception, lambda: several.setPrecision("fp64"))
 assert "elmo2" in refused(Exception, lambda: several.setPoolingLayer("elmo2"))
+for setter, value in (("BatchTokens", 0), ("BatchSize", 0), ("Threads", -1), ("KeepAlive", -1)):
+    before = getattr(several, "get" + setter)()
+    assert several.uid in refused(Exception, lambda: getattr(several, "set" + setter)(value))
+    assert getattr(several, "get" + setter)() == before
 several.setScalarMix(mix)
+single = ElmoEmbeddings().setPoolingLayers("elmo", "word_emb").setPoolingLayer("default")
+assert single.getPoolingLayers() == ["default"]
+single._transfer_params_to_java()
+assert list(single._java_obj.getPoolingLayers()) == ["default"]
 
 # Saved and read, by name and as PySpark reads the stages of a pipeline.
 path = os.path.join(folder, "stage")
@@ -86,5 +105,26 @@ read = JavaParams._from_java(ElmoEmbeddings.read().load(os.path.join(folder, "pl
 read.transform(tokens)
 assert read._java_obj.getStorageRef() == plain.uid
 assert "no/such/model" in refused(Exception, lambda: ElmoEmbeddings.load("no/such/model"))
+
+# A process that loads a pipeline and has never heard of this module: it has the same packages and gateway.
+fresh = """
+import sys
+from pyspark.sql import SparkSession
+from pyspark.ml.wrapper import JavaParams
+assert not [name for name in sys.modules if "elmo4j" in name]
+java = SparkSession.builder.getOrCreate().sparkContext._jvm.org.apache.spark.ml.PipelineModel.load(sys.argv[1])
+stage = JavaParams._from_java(java.stages()[0])
+assert (type(stage).__module__, type(stage).__name__) == ("elmo4j_spark", "ElmoEmbeddings")
+assert stage.getOutputCols() == ["a", "b"]
+"""
+java = spark.sparkContext._jvm
+stages = java.java.util.ArrayList()
+stages.add(several._java_obj)
+java.org.apache.spark.ml.PipelineModel("pipeline", stages).save(os.path.join(folder, "pipeline"))
+subprocess.run([sys.executable, "-c", fresh, os.path.join(folder, "pipeline")], check=True)
+
+# Spark NLP's saved stage is a model.
+for way in (ElmoEmbeddings.load, ElmoEmbeddings.loadSavedModel):
+    assert way(sys.argv[2]).getModel().endswith(sys.argv[2])
 print("python", "done")
 spark.stop()

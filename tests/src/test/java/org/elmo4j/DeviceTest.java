@@ -16,8 +16,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.elmo4j.internal.backend.cuda.CudaBackend;
 import org.elmo4j.internal.devices.Devices;
+import org.elmo4j.internal.kernels.CudaKernels;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -87,7 +87,7 @@ class DeviceTest {
   /** A copy of the kernels' library beside the JNI half. */
   private static String kernels(Path folder) throws IOException {
     try (InputStream library =
-        CudaBackend.class.getResourceAsStream("linux-x86_64/libelmo4j_cuda.so")) {
+        CudaKernels.class.getResourceAsStream("linux-x86_64/libelmo4j_cuda.so")) {
       if (library == null && "cuda".equals(System.getProperty("elmo4j.require"))) {
         fail("expected the CUDA half, found a build without");
       }

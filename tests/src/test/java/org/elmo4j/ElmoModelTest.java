@@ -302,7 +302,7 @@ class ElmoModelTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"portable", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx"})
+  @MethodSource("org.elmo4j.Isa#all")
   void everyInstructionSetGivesTheOraclesNumbers(String isa) {
     Isa.with(isa, () -> structures().forEach(ElmoModelTest::assertGivesTheOraclesNumbers));
   }
@@ -359,7 +359,7 @@ class ElmoModelTest {
    * blocks.
    */
   @ParameterizedTest
-  @ValueSource(strings = {"portable", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx"})
+  @MethodSource("org.elmo4j.Isa#all")
   void everyBatchSizeFrom1To130(String isa) {
     Random random = new Random(3);
     List<List<String>> sentences = new ArrayList<>();

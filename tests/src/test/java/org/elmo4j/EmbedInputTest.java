@@ -92,6 +92,36 @@ class EmbedInputTest {
   }
 
   @Test
+  void paddedRowsGiveTheWidthThatCameIn() {
+    String[][] tokens = {{"a", "b", "", "", ""}, {"c", "", "", ""}};
+    try (Embeddings padded = model.embedPadded(tokens, new int[] {2, 1}, LAYERS);
+        Embeddings bare = model.embed(List.of(List.of("a", "b"), List.of("c")), LAYERS)) {
+      assertEquals(5, padded.maxLength());
+      for (Layer layer : LAYERS) {
+        Tensor wide = padded.get(layer);
+        if (layer.kind() == Layer.Kind.MEAN) {
+          assertArrayEquals(bare.get(layer).toArray(), wide.toArray());
+          continue;
+        }
+        int dim = model.dim(layer);
+        assertArrayEquals(new long[] {2, 5, dim}, wide.shape());
+        for (int s = 0; s < 2; s++) {
+          int length = 2 - s;
+          assertArrayEquals(
+              bare.get(layer, s).toArray(), padded.get(layer, s).toArray(), layer.toString());
+          float[] all = wide.slice(s).toArray();
+          assertArrayEquals(
+              new float[(5 - length) * dim], Arrays.copyOfRange(all, length * dim, 5 * dim));
+        }
+      }
+    }
+    try (Embeddings none = model.embedPadded(new String[][] {{"x", "y"}}, new int[] {0})) {
+      assertArrayEquals(new long[] {1, 2, model.dim(Layer.ELMO)}, none.get(Layer.ELMO).shape());
+      assertArrayEquals(new float[2 * model.dim(Layer.ELMO)], none.get(Layer.ELMO).toArray());
+    }
+  }
+
+  @Test
   void paddedRowsThatAreRefused() {
     String[][] tokens = {{"a", "b"}, {"c", null}};
     assertRefused(() -> model.embedPadded(tokens, new int[] {2, 3}), "1", "3", "2");

@@ -183,15 +183,6 @@ final class Expected {
     }
   }
 
-  /** The same numbers but for noise of 1e-6. */
-  static void assertAlike(String what, Embeddings a, int rowA, Embeddings b, int rowB) {
-    assertEquals(a.layers(), b.layers());
-    for (Layer layer : a.layers()) {
-      float[][] wanted = {a.get(layer, rowA).toArray()};
-      assertClose(what + ": " + layer, wanted, b.get(layer, rowB).toArray(), 1e-6);
-    }
-  }
-
   private static int[] bits(float[] floats) {
     int[] bits = new int[floats.length];
     Arrays.setAll(bits, i -> Float.floatToRawIntBits(floats[i]));

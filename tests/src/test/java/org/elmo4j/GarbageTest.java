@@ -25,7 +25,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Java garbage of a sentence with the word cache full, over prose of 26 tokens a sentence: less
- * than 1 KB outside of the results.
+ * than 768 bytes outside of the results: 350 to 450 where a run takes some dozens of sentences,
+ * each run some 3 KB more.
  */
 class GarbageTest {
   private static final int SENTENCES = 512;
@@ -99,7 +100,7 @@ class GarbageTest {
 
   private static void assertLittle(String what, double bytes, double ofResults) {
     assertTrue(
-        bytes - ofResults < 1024,
+        bytes - ofResults < 768,
         () -> what + ": " + bytes + " bytes a sentence, " + ofResults + " of them of its result");
   }
 

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Weights of 8 bits against those of 32, on every instruction set, and as a file. */
 class Int8Test {
@@ -136,7 +136,7 @@ class Int8Test {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"avx2", "avx512", "avx512vnni", "avx512bf16", "amx"})
+  @MethodSource("org.elmo4j.Isa#all")
   void batchesOfAnySizeGiveTheSameBits(String isa) {
     Isa.with(
         isa,

@@ -147,6 +147,25 @@ class LifetimeTest {
     }
   }
 
+  /** As a program of a user reads its results: nothing waits for the garbage collector. */
+  @Test
+  void resultsThatWereReadAreFreedWhenTheyAreClosed() {
+    try (ElmoModel model = Models.random(Models.TINY, 1)) {
+      FloatBuffer numbers = FloatBuffer.allocate(10_000);
+      long before = NativeMemory.liveBytes();
+      for (int i = 0; i < 500; i++) {
+        try (Embeddings embeddings = model.embed(BATCH, Layer.ELMO)) {
+          Tensor tensor = embeddings.get(Layer.ELMO);
+          assertEquals(before + Float.BYTES * tensor.size(), NativeMemory.liveBytes());
+          tensor.copyTo(numbers.clear());
+          assertEquals(tensor.get(0, 0, 1), numbers.get(1));
+          assertEquals(tensor.get(0, 0, 0), tensor.toArray()[0]);
+        }
+        assertEquals(before, NativeMemory.liveBytes());
+      }
+    }
+  }
+
   /** A view of a view of what is handed out. */
   private static FloatBuffer derivedBuffer(Embeddings embeddings) {
     FloatBuffer buffer = embeddings.get(Layer.ELMO).floatBuffer();

@@ -5,12 +5,6 @@ package org.elmo4j;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.time.Duration;
-import java.util.List;
-import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.logging.Handler;
-import java.util.logging.LogRecord;
-import java.util.logging.Logger;
 import org.elmo4j.internal.backend.Memory;
 import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.BeforeAllCallback;
@@ -24,37 +18,18 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 public final class NoLeaks implements BeforeAllCallback, AfterAllCallback {
   private static final Duration PATIENCE = Duration.ofSeconds(10);
 
-  // Where Memory warns of memory that was lost before it was closed; held, or it would be
-  // lost.
-  private static final Logger LOGGER = Logger.getLogger(Memory.class.getName());
-  private static final Queue<String> WARNINGS = new ConcurrentLinkedQueue<>();
-
-  static {
-    LOGGER.addHandler(
-        new Handler() {
-          @Override
-          public void publish(LogRecord entry) {
-            WARNINGS.add(entry.getMessage());
-          }
-
-          @Override
-          public void flush() {}
-
-          @Override
-          public void close() {}
-        });
-  }
+  private long lost;
 
   @Override
   public void beforeAll(ExtensionContext context) {
-    WARNINGS.clear();
+    lost = Memory.lost();
   }
 
   @Override
   public void afterAll(ExtensionContext context) {
     String name = context.getDisplayName();
     assertEquals(0, settle(0), name + ": bytes of native memory never freed");
-    assertEquals(List.of(), List.copyOf(WARNINGS), name + ": native memory never closed");
+    assertEquals(lost, Memory.lost(), name + ": blocks of native memory never closed");
   }
 
   /**

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.util.List;
@@ -60,6 +61,44 @@ class TensorTest {
         }
       }
     }
+  }
+
+  @Test
+  void copiesGoIntoBuffersOfAnyKindFromTheirPositionOn() {
+    List<FloatBuffer> targets =
+        List.of(
+            FloatBuffer.allocate(70),
+            FloatBuffer.wrap(new float[100], 20, 75).slice(),
+            ByteBuffer.allocateDirect(280).order(ByteOrder.nativeOrder()).asFloatBuffer(),
+            ByteBuffer.allocateDirect(280).order(ByteOrder.BIG_ENDIAN).asFloatBuffer(),
+            ByteBuffer.allocate(280).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer());
+    for (FloatBuffer target : targets) {
+      int limit = target.limit();
+      target.position(3);
+      tensor.copyTo(target);
+      assertEquals(63, target.position());
+      assertEquals(limit, target.limit());
+      float[] read = new float[60];
+      target.position(3).get(read);
+      assertArrayEquals(values, read);
+      assertEquals(0, target.get(2));
+      assertEquals(0, target.get(63));
+      target.position(0);
+      embeddings.get(Layer.ELMO, 1).copyTo(target);
+      assertEquals(10, target.position());
+      assertEquals(values[39], target.get(9));
+    }
+  }
+
+  @Test
+  void aBufferThatCannotTakeACopyIsRefused() {
+    FloatBuffer small = FloatBuffer.allocate(60).position(1);
+    String message = assertThrows(ElmoException.class, () -> tensor.copyTo(small)).getMessage();
+    assertEquals("target: expected room for 60 numbers of [2, 3, 10], found 59", message);
+    assertEquals(1, small.position());
+    FloatBuffer readOnly = FloatBuffer.allocate(60).asReadOnlyBuffer();
+    assertThrows(ElmoException.class, () -> tensor.copyTo(readOnly));
+    assertThrows(ElmoException.class, () -> tensor.copyTo(null));
   }
 
   @Test

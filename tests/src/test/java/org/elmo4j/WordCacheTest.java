@@ -53,24 +53,20 @@ class WordCacheTest {
 
   @Test
   void coldWarmFullAndAbsentCachesGiveTheSameBits() {
-    Isa.with(
-        "avx2",
-        () -> {
-          try (ElmoModel none = builder().wordCacheBytes(0).load();
-              ElmoModel all = builder().load();
-              ElmoModel twenty = builder().wordCacheBytes(ROOM_FOR_TWENTY).load();
-              ElmoModel one = builder().wordCacheBytes(2 * 320).load()) {
-            for (int round = 0; round < 6; round++) {
-              List<List<String>> batch = Models.batch(new Random(round % 3), 20, 9);
-              for (ElmoModel cached : List.of(all, twenty, one)) {
-                assertSame(none, cached, batch);
-              }
-            }
-            assertEquals(0, none.statistics().wordsCached());
-            assertTrue(twenty.statistics().wordsCached() <= 20);
-            assertTrue(twenty.statistics().wordHits() > 0);
-          }
-        });
+    try (ElmoModel none = builder().wordCacheBytes(0).load();
+        ElmoModel all = builder().load();
+        ElmoModel twenty = builder().wordCacheBytes(ROOM_FOR_TWENTY).load();
+        ElmoModel one = builder().wordCacheBytes(2 * 320).load()) {
+      for (int round = 0; round < 6; round++) {
+        List<List<String>> batch = Models.batch(new Random(round % 3), 20, 9);
+        for (ElmoModel cached : List.of(all, twenty, one)) {
+          assertSame(none, cached, batch);
+        }
+      }
+      assertEquals(0, none.statistics().wordsCached());
+      assertTrue(twenty.statistics().wordsCached() <= 20);
+      assertTrue(twenty.statistics().wordHits() > 0);
+    }
   }
 
   @Test

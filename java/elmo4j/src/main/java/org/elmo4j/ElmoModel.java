@@ -139,7 +139,7 @@ public final class ElmoModel implements AutoCloseable {
 
   /** As {@link #embed(List, Layer...)}, with more choices. */
   public Embeddings embed(List<? extends List<String>> sentences, EmbedOptions options) {
-    return embed(sentences, options, null, null);
+    return embed(sentences, 0, options, null, null);
   }
 
   /**
@@ -153,14 +153,20 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * Embeds padded tokens, as TF-Hub's {@code tokens} signature takes them.
+   * Embeds padded tokens, as TF-Hub's {@code tokens} signature takes them: the result is as wide as
+   * the longest row, also where no sentence fills it.
    *
    * @param tokens a row a sentence; what lies past its length is not looked at
    * @param sequenceLengths how many tokens of each row count
    * @throws ElmoException if the two do not fit, and as {@link #embed(List, Layer...)}
    */
   public Embeddings embedPadded(String[][] tokens, int[] sequenceLengths, Layer... layers) {
-    return embed(Arguments.padded(tokens, sequenceLengths), layers);
+    List<List<String>> sentences = Arguments.padded(tokens, sequenceLengths);
+    int width = 0;
+    for (String[] row : tokens) {
+      width = Math.max(width, row.length);
+    }
+    return embed(sentences, width, EmbedOptions.layers(layers), null, null);
   }
 
   /**
@@ -207,7 +213,9 @@ public final class ElmoModel implements AutoCloseable {
 
   private List<Layer> checked(Layer... layers) {
     List<Layer> wanted = EmbedOptions.layers(layers).layers();
-    wanted.forEach(layer -> plan.check(LayerPlan.rows(layer)));
+    for (int i = 0; i < wanted.size(); i++) {
+      plan.check(LayerPlan.rows(wanted.get(i)));
+    }
     return wanted;
   }
 
@@ -341,26 +349,36 @@ public final class ElmoModel implements AutoCloseable {
   /**
    * Embeds on one of the devices.
    *
+   * @param width tokens that the result has room for at least
    * @param on which; null for the one with the least to do
    * @param state there, carried on; null to start from zero
    */
   Embeddings embed(
-      List<? extends List<String>> input, EmbedOptions wanted, Embedder on, LstmState state) {
+      List<? extends List<String>> input,
+      int width,
+      EmbedOptions wanted,
+      Embedder on,
+      LstmState state) {
     Arguments.require(wanted, "options");
     List<List<String>> sentences = Arguments.sentences(input);
     lock.readLock().lock();
     try {
       checkOpen();
-      return replicas.run(on, sentences, replica -> embed(replica, sentences, wanted, state));
+      return replicas.run(
+          on, sentences, replica -> embed(replica, sentences, width, wanted, state));
     } finally {
       lock.readLock().unlock();
     }
   }
 
   private Embeddings embed(
-      Embedder replica, List<List<String>> sentences, EmbedOptions wanted, LstmState state) {
+      Embedder replica,
+      List<List<String>> sentences,
+      int width,
+      EmbedOptions wanted,
+      LstmState state) {
     int[] lengths = new int[sentences.size()];
-    int maxLength = 0;
+    int maxLength = width;
     for (int i = 0; i < lengths.length; i++) {
       lengths[i] = sentences.get(i).size() + (wanted.boundaries() ? 2 : 0);
       maxLength = Math.max(maxLength, lengths[i]);

@@ -40,7 +40,7 @@ public final class ElmoSession implements AutoCloseable {
       List<? extends List<String>> sentences, EmbedOptions options) {
     LstmState next = open().copy(); // Moved batch by batch, whatever comes after.
     try {
-      Embeddings embeddings = model.embed(sentences, options, replica, next);
+      Embeddings embeddings = model.embed(sentences, 0, options, replica, next);
       state.close();
       state = next;
       return embeddings;

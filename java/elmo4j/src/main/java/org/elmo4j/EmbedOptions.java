@@ -24,6 +24,9 @@ public final class EmbedOptions {
     if (layers == null) {
       throw new ElmoException("layers: expected a list of layers, found null");
     }
+    if (layers.length == 1 && layers[0] != null) { // Each of many sentences comes this way.
+      return new EmbedOptions(List.of(layers[0]), false);
+    }
     List<Layer> distinct = new ArrayList<>(layers.length); // a few at most
     for (Layer layer : layers) {
       if (layer == null) {

@@ -86,7 +86,10 @@ public final class Embeddings implements AutoCloseable {
     return lengths.length;
   }
 
-  /** Rows a sentence has in {@link #get(Layer)}: the longest sentence's length. */
+  /**
+   * Rows a sentence has in {@link #get(Layer)}: the longest sentence's length, or the width that
+   * {@link ElmoModel#embedPadded} was given.
+   */
   public int maxLength() {
     return maxLength;
   }
@@ -158,8 +161,8 @@ public final class Embeddings implements AutoCloseable {
   }
 
   /**
-   * Frees the memory, or leaves it to the garbage collector where a buffer of it is still
-   * reachable.
+   * Frees the memory, or leaves it to the garbage collector where {@link Tensor#floatBuffer} gave
+   * out a buffer of it.
    */
   @Override
   public void close() {

@@ -81,7 +81,7 @@ public final class ScalarMix {
     for (float w : weights) {
       if (!Float.isFinite(w)) {
         throw new ElmoException(
-            "mix weights: expected finite numbers, found " + Arrays.toString(weights));
+            "mix weights: expected finite numbers, found " + w + " among " + weights.length);
       }
     }
     if (!Float.isFinite(gamma)) {

@@ -23,7 +23,7 @@ final class SingleResults implements AutoCloseable {
     int n = sentences.size();
     try {
       for (int i = 0; i < n; i++) {
-        memories.add(new LinkedHashMap<>(2 * layers.size()));
+        memories.add(new LinkedHashMap<>(layers.size() == 1 ? 1 : 2 * layers.size()));
       }
       for (Layer layer : layers) {
         plan.checkAlone(layer);

@@ -68,10 +68,40 @@ public final class Tensor {
   }
 
   /**
+   * Copies the numbers into a buffer, heap or direct, from its position on, which moves behind
+   * them. The memory stays the tensor's: {@link Embeddings#close} frees it at once. One buffer can
+   * serve for many results.
+   *
+   * @throws ElmoException if the buffer is null or read-only, or has less room than {@link #size}
+   * @throws IllegalStateException after the embeddings were closed
+   */
+  public void copyTo(FloatBuffer target) {
+    if (target == null) {
+      throw new ElmoException("target: expected a value, found null");
+    }
+    if (target.isReadOnly()) {
+      throw new ElmoException("target: expected a buffer to write to, found a read-only one");
+    }
+    if (target.remaining() < size()) {
+      throw new ElmoException(
+          "target: expected room for "
+              + size()
+              + " numbers of "
+              + Arrays.toString(shape)
+              + ", found "
+              + target.remaining());
+    }
+    int end = target.position() + (int) size();
+    memory.copyTo(offset, target.duplicate().limit(end));
+    target.position(end);
+  }
+
+  /**
    * The numbers as a read-only direct buffer in native byte order: on the CPU themselves, without a
    * copy, of a CUDA device a copy in host memory. That memory lives as long as the buffer or one
-   * made from it is reachable, also after the embeddings were closed; then it is freed by the
-   * garbage collector rather than at once.
+   * made from it is reachable, also after the embeddings were closed, and is freed by the garbage
+   * collector some time later. So it is for a few results that are kept; whoever reads many takes
+   * {@link #copyTo}, {@link #toArray} or {@link #get}, which hold nothing.
    *
    * @throws IllegalStateException after the embeddings were closed
    * @throws ElmoException if there are more numbers than one buffer can hold (2^29); take sentences

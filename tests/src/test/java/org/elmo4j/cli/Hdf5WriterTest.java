@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
+import org.elmo4j.internal.files.AtomicFile;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -37,7 +38,7 @@ class Hdf5WriterTest {
 
   private Path write(int count) throws IOException {
     Path file = folder.resolve("out.hdf5");
-    try (Hdf5Writer writer = new Hdf5Writer(file, false)) {
+    try (Hdf5Writer writer = new Hdf5Writer(AtomicFile.create(file), false)) {
       for (int i = 0; i < count; i++) {
         writer.write(sentence(i, "line " + i, i % 4));
       }
@@ -90,7 +91,7 @@ class Hdf5WriterTest {
   void textIsEscapedAndTheLastOfTwoAlikeCounts() throws IOException {
     Path file = folder.resolve("text.hdf5");
     List<String> texts = List.of("a \"b\" \\ \t", "", "Zürich 😀", "", "x".repeat(40_000));
-    try (Hdf5Writer writer = new Hdf5Writer(file, false)) {
+    try (Hdf5Writer writer = new Hdf5Writer(AtomicFile.create(file), false)) {
       for (int i = 0; i < texts.size(); i++) {
         writer.write(sentence(i, texts.get(i), 1));
       }
@@ -111,7 +112,7 @@ class Hdf5WriterTest {
   @Test
   void forgottenSentencesLeaveNoIndex() throws IOException {
     Path file = folder.resolve("forget.hdf5");
-    try (Hdf5Writer writer = new Hdf5Writer(file, true)) {
+    try (Hdf5Writer writer = new Hdf5Writer(AtomicFile.create(file), true)) {
       writer.write(sentence(0, "line", 3));
       writer.finish();
     }
@@ -124,7 +125,7 @@ class Hdf5WriterTest {
   @Test
   void anUnfinishedFileLeavesNothing() throws IOException {
     Path file = folder.resolve("out.hdf5");
-    try (Hdf5Writer writer = new Hdf5Writer(file, false)) {
+    try (Hdf5Writer writer = new Hdf5Writer(AtomicFile.create(file), false)) {
       writer.write(sentence(0, "line", 3));
     }
     assertFalse(Files.exists(file));

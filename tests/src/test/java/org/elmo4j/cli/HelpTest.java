@@ -3,26 +3,28 @@
 package org.elmo4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.ByteArrayOutputStream;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.elmo4j.train.EnglishWebTreebank;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import picocli.CommandLine.Command;
 
 /** What the tool says of itself. */
-class HelpTest {
+class HelpTest extends ToolTest {
   private static String help(String... args) {
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    ByteArrayOutputStream err = new ByteArrayOutputStream();
-    assertEquals(0, Main.run(InputStream.nullInputStream(), out, err, args), err::toString);
-    return out.toString(StandardCharsets.UTF_8);
+    return done(args).out();
   }
 
   static Stream<String> commands() {
@@ -30,22 +32,96 @@ class HelpTest {
         .map(each -> each.getAnnotation(Command.class).name());
   }
 
+  /** The examples of a command's help, as they are typed. */
+  private static List<String> examples(String command) {
+    List<String> lines = help(command, "--help").lines().toList();
+    assertTrue(lines.contains("Examples:"), lines::toString);
+    return lines.subList(lines.lastIndexOf("Examples:") + 1, lines.size()).stream()
+        .filter(line -> !line.isBlank())
+        .map(line -> line.replaceFirst(" {3,}\\(.*", "").strip())
+        .toList();
+  }
+
+  /** What an example's names stand for here: small files, and the model in the box. */
+  private String stand(String word) {
+    return switch (word) {
+      case "small" -> "mini-en";
+      case "folder" -> GOLDEN.folder().toString();
+      default -> word.matches("[\\w-]+\\.\\w+|pos(-crf)?(/.*)?|reviews|small-random") ? file(word) : word;
+    };
+  }
+
+  /** More arguments, so that an example does not take minutes here. */
+  private List<String> shorter(List<String> example) {
+    return switch (example.get(0)) {
+      case "bench" -> {
+        List<String> args = new ArrayList<>(List.of("--runs", "1", "--text", file("book.txt")));
+        if (!example.contains("--model")) {
+          args.addAll(List.of("--model", "mini-en"));
+        }
+        yield args;
+      }
+      case "fit" -> List.of("--epochs", "1", "--no-comparison");
+      default -> List.of();
+    };
+  }
+
+  private void files() throws IOException {
+    EnglishWebTreebank.head("dev", 30, folder);
+    Files.copy(folder.resolve("dev.conllu"), folder.resolve("test.conllu"));
+    String text = "The bank of the river. He went to the bank.\n";
+    for (String name : List.of("book.txt", "bank.txt", "IN.txt", "corpus.txt")) {
+      Files.writeString(folder.resolve(name), text);
+    }
+    Files.writeString(
+        folder.resolve("reviews.tsv"),
+        "label\ttext\n" + "good\tI loved it.\nbad\tI hated it.\n".repeat(10));
+  }
+
+  private List<String> words(String example) {
+    List<String> words = new ArrayList<>();
+    Matcher word = Pattern.compile("\"([^\"]*)\"|(\\S+)").matcher(example);
+    while (word.find()) {
+      boolean size = words.lastIndexOf("--size") == words.size() - 1 && !words.isEmpty();
+      words.add(
+          word.group(1) != null ? word.group(1) : size ? word.group(2) : stand(word.group(2)));
+    }
+    return words;
+  }
+
   @ParameterizedTest
   @MethodSource("commands")
-  void everyCommandHasExamplesOfItself(String command) {
-    List<String> lines = help(command, "--help").lines().toList();
-    List<String> examples =
-        lines.subList(lines.lastIndexOf("Examples:") + 1, lines.size()).stream()
-            .filter(line -> !line.isBlank())
-            .toList();
-    assertTrue(lines.contains("Examples:") && !examples.isEmpty(), lines::toString);
+  void theExamplesOfEveryCommandRun(String command) throws IOException {
+    files();
+    if (command.equals("predict") || command.equals("plot")) {
+      for (String example : examples("fit")) {
+        runs(example);
+      }
+    }
+    List<String> examples = examples(command);
+    assertFalse(examples.isEmpty());
     for (String example : examples) {
       assertTrue(example.contains("elmo " + command), example);
-      for (String word : example.split(" +")) {
-        if (word.startsWith("--")) {
-          assertTrue(lines.stream().anyMatch(line -> line.matches(" .*" + word + "\\b.*")), word);
-        }
+      if (!command.equals("test")) { // the launcher's
+        runs(example);
       }
+    }
+  }
+
+  private void runs(String example) {
+    if (example.contains("(")) {
+      return; // a shell's, around the one before
+    }
+    List<String> args = words(example.split("[|>]")[0]);
+    assertEquals("elmo", args.remove(0), example);
+    args.addAll(shorter(args));
+    Result result = run(args.toArray(new String[0]));
+    assertEquals(0, result.code(), example + ": " + result.err());
+    int output = args.indexOf("--output");
+    if (output >= 0) {
+      assertTrue(Files.exists(Path.of(args.get(output + 1))), example);
+    } else if (!example.contains("random-model") && !example.contains("convert")) {
+      assertFalse(result.out().isBlank(), example);
     }
   }
 

@@ -24,6 +24,7 @@ import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.hub.FileServer;
+import org.elmo4j.hub.ModelHub;
 import org.elmo4j.internal.weights.Dtype;
 import org.elmo4j.internal.weights.RandomWeights;
 import org.elmo4j.internal.weights.SafetensorsWriter;
@@ -187,18 +188,23 @@ class ModelNamesTest {
   }
 
   @Test
-  void onATerminalABarTellsHowFarItIs() {
-    StringWriter terminal = new StringWriter();
-    DownloadProgress progress =
-        new DownloadProgress(new PrintWriter(terminal), new PrintWriter(terminal), "small");
+  void onATerminalABarTellsHowFarItIs() throws InterruptedException {
     assertEquals(
-        "[##########----------]  50%  small 27.0 MB, 9.0 MB/s, 0:03 left",
-        progress.text(3, 27_000_000, 27_000_000, 54_000_000));
-    assertEquals("small 27.0 MB, 9.0 MB/s", progress.text(3, 27_000_000, 27_000_000, 0));
+        "[##########----------]  50%  27 of it, 0:00:03 left", Progress.text(3, 0.5, "27 of it"));
+    assertEquals("27 of it", Progress.text(3, 0, "27 of it"));
+    StringWriter terminal = new StringWriter();
+    PrintWriter err = new PrintWriter(terminal);
+    ModelHub.Progress progress = Progress.ofDownloads(err, err, "small");
     progress.update("options.json", 0, 300);
+    progress.update("weights.hdf5", 4_000_000, 54_000_000); // of an earlier attempt
     assertEquals("", terminal.toString());
-    progress.update("weights.hdf5", 0, 54_000_000);
-    assertTrue(terminal.toString().startsWith("\rsmall 0.0 MB"), terminal.toString());
+    Thread.sleep(1_050);
+    progress.update("weights.hdf5", 29_000_000, 54_000_000);
+    assertTrue(
+        terminal
+            .toString()
+            .matches("\\r\\[#{10}-{10}]  50%  small 29\\.0 MB of 54\\.0 MB, .* MB/s, 0:00:01 left"),
+        terminal.toString());
     progress.ended();
     assertTrue(terminal.toString().endsWith("\r"), terminal.toString());
   }

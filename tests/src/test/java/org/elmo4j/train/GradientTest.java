@@ -114,7 +114,8 @@ class GradientTest {
     int[] labels = random.ints(outputs, 0, CLASSES).toArray();
     double l2 = 0.3;
     long seed = 11;
-    try (Network network = new Network(DIM, layers, halves, hidden, CLASSES, norm, true, random)) {
+    try (Network network =
+        new Network(DIM, layers, halves, hidden, CLASSES, null, norm, true, random)) {
       float[] values = network.values();
       for (int i = 0; i < values.length; i++) {
         values[i] += (float) (0.5 * random.nextGaussian());

@@ -4,6 +4,7 @@ package org.elmo4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -70,6 +71,54 @@ class LabeledDataTest {
     assertEquals(List.of("NN", "NNP", "VBZ"), LabeledData.readTokens(file, "2").labels());
   }
 
+  /** What tells CoNLL-U is its lines, for many files have another name. */
+  @Test
+  void conlluIsKnownByItsContent() throws IOException {
+    String text =
+        "\n# sent_id = 1\n1-2\tdon't\t_\t_\t_\t_\t_\t_\t_\t_\n"
+            + "1\tdo\tdo\tAUX\tVBP\t_\t0\tdep\t_\t_\n"
+            + "2\tn't\tnot\tPART\tRB\t_\t0\tdep\t_\t_\n\n";
+    for (String name : List.of("train.txt", "train.conll", "train")) {
+      Path file = file(name, text);
+      assertEquals(
+          List.of(sentence("do n't", "AUX PART")), LabeledData.readTokens(file, null).sentences());
+      assertEquals(List.of("RB", "VBP"), LabeledData.readTokens(file, "xpos").labels());
+    }
+  }
+
+  @Test
+  void numbersOfTokensAreNoTokens() throws IOException {
+    // The columns of CoNLL-2009 and the like; a corpus of numbers has no third column.
+    assertEquals(
+        List.of(sentence("the cat", "D N"), sentence("sat", "V")),
+        LabeledData.readTokens(file("a", "1 the D\n2 cat N\n\n1 sat V\n"), null).sentences());
+    assertEquals(
+        List.of(sentence("1 2", "A B")),
+        LabeledData.readTokens(file("b", "1 A\n2 B\n"), null).sentences());
+    assertEquals(
+        List.of(sentence("1", "B")),
+        LabeledData.readTokens(file("c", "1 A B\n"), null).sentences());
+  }
+
+  @Test
+  void linesThatBeginADocumentArePassedOverWhateverTheirColumns() throws IOException {
+    for (String line :
+        List.of("-DOCSTART-", "-DOCSTART- -X- -X- O", "-DOCSTART- O", " -DOCSTART-")) {
+      for (String between : List.of("\n\n", "\n")) {
+        String text =
+            line + between + "EU B-ORG\ncall O\n\n" + line + between + "Peter B-PER \nruns O\n";
+        assertEquals(
+            List.of(sentence("EU call", "B-ORG O"), sentence("Peter runs", "B-PER O")),
+            LabeledData.readTokens(file("a.txt", text), null).sentences());
+      }
+    }
+    assertEquals(
+        "a.txt: expected sentences with labels, found none",
+        failure("a.txt", "-DOCSTART-\n\n", null));
+    assertEquals(
+        "a.txt: expected sentences with labels, found none", failure("a.txt", "\uFEFF", null));
+  }
+
   @Test
   void badTokenFilesSayWhere() throws IOException {
     assertEquals("a.txt: expected sentences with labels, found none", failure("a.txt", "", null));
@@ -127,6 +176,28 @@ class LabeledDataTest {
   }
 
   @Test
+  void theFormOfSentencesIsFoundByContent() throws IOException {
+    List<LabeledSentence> wanted =
+        List.of(sentence("good, \"very\" good", "1"), sentence("bad", "0"));
+    for (String text :
+        List.of(
+            "{\"label\": 1, \"text\": \"good, \\\"very\\\" good\"}\n\n{\"text\":\"bad\",\"label\":\"0\"}\n",
+            "label,text\n1,\"good, \"\"very\"\" good\"\n0,bad\n",
+            "label\ttext\n1\tgood, \"very\" good\n0\tbad\n")) {
+      assertEquals(wanted, sentences("data", text, "text", "label").sentences());
+    }
+    ElmoException e =
+        assertThrows(
+            ElmoException.class, () -> sentences("a", "{\"text\": \"x\"}\n", "text", "label"));
+    assertEquals(
+        folder.resolve("a")
+            + ", line 1: expected fields \"text\" and \"label\", found {\"text\":\"x\"}",
+        e.getMessage());
+    e = assertThrows(ElmoException.class, () -> sentences("a", "{\"text\"\n", "text", "label"));
+    assertTrue(e.getMessage().startsWith(folder.resolve("a") + ", line 1: "), e.getMessage());
+  }
+
+  @Test
   void badSentenceFilesSayWhere() {
     ElmoException ragged =
         assertThrows(
@@ -145,6 +216,11 @@ class LabeledDataTest {
     assertEquals(
         folder.resolve("a.tsv") + ", row 1: expected columns \"3\" and \"1\", found 2 columns",
         few.getMessage());
+    ElmoException quote =
+        assertThrows(ElmoException.class, () -> sentences("a.csv", "pos,\"good\" x\n", "2", "1"));
+    assertTrue(
+        quote.getMessage().startsWith(folder.resolve("a.csv") + ", row 1: expected columns, found"),
+        quote.getMessage());
     for (String empty : List.of("", "label\ttext\n")) {
       ElmoException none =
           assertThrows(ElmoException.class, () -> sentences("a.tsv", empty, "text", "label"));

@@ -17,7 +17,6 @@ import org.elmo4j.ElmoSession;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.ScalarMix;
-import org.elmo4j.internal.text.TextSplitter;
 import org.elmo4j.weights.WeightStores;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -25,20 +24,19 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
 /** {@code elmo embed}: sentences in, vectors out. */
 @Command(
     name = "embed",
     description = {
-      "Embeds a sentence, a text or a file of sentences.",
+      "Embeds sentences, a text or a file of sentences.",
       "",
       "Without --output it prints a table with the first numbers of each token's vector.",
       ""
     },
     footer = {
-      "  elmo embed \"I love NLP\"",
+      "  elmo embed \"I love NLP\" \"So do I\"",
       "  elmo embed --text book.txt --output book.npz --layers top",
       "  elmo embed --tokenized --input IN.txt --output OUT.hdf5 --layers all"
     })
@@ -59,22 +57,18 @@ final class EmbedCommand implements Callable<Integer> {
   /** As AllenNLP's command. */
   private static final int STATEFUL_BATCH = 64;
 
-  @ParentCommand private Main main;
   @Spec private CommandSpec command;
   @Mixin private ModelChoice modelChoice;
   @Mixin private TextInput textInput;
+  @Mixin private OutputFile output;
 
   @Parameters(
       arity = "0..*",
       paramLabel = "SENTENCE",
-      description = "Text to embed. Without one: --input, or standard input.")
-  private List<String> words = List.of();
-
-  @Option(
-      names = "--output",
-      paramLabel = "FILE",
-      description = "Where to write, in place of a table.")
-  private Path output;
+      description =
+          "Text to embed, each argument by itself. Without one, or with -: --input, or standard"
+              + " input.")
+  private List<String> texts = List.of();
 
   @Option(
       names = "--format",
@@ -89,7 +83,15 @@ final class EmbedCommand implements Callable<Integer> {
       description =
           "all [layers + 1, tokens, 2P], or one of: elmo, top, average, word_emb, lstm_outputs1 ..."
               + " [tokens, 2P; P for word_emb], default [2P]. Default: elmo.")
-  private String layers = "elmo";
+  private String layers;
+
+  @Option(
+      names = "--output-layer",
+      paramLabel = "N",
+      description =
+          "A number of ELMoForManyLangs in place of --layers: -2 for all, -1 for average, 0 for"
+              + " word_emb twice over [tokens, 2P], 1 and 2 for the LSTM layers.")
+  private Integer outputLayer;
 
   @Option(
       names = "--mix-weights",
@@ -136,11 +138,13 @@ final class EmbedCommand implements Callable<Integer> {
     try (LineReader lines = openInput();
         SentenceWriter file = openOutput();
         ElmoModel model = modelChoice.load()) {
-      LayerChoice choice = LayerChoice.of(layers, mix(), model);
+      LayerChoice choice =
+          outputLayer != null
+              ? LayerChoice.numbered(outputLayer, model)
+              : LayerChoice.of(layers, mix(), model);
       SentenceWriter writer =
           file != null ? file : new TableWriter(command.commandLine().getOut(), choice.blocks());
-      try (Progress progress =
-          new Progress(terminal(), textInput.file() == null ? 0 : Files.size(textInput.file()))) {
+      try (Progress progress = new Progress(terminal())) {
         new Run(lines, writer, model, choice, progress).all();
       }
       put(writer::finish);
@@ -150,7 +154,13 @@ final class EmbedCommand implements Callable<Integer> {
 
   private void check() {
     modelChoice.check();
-    textInput.check(words);
+    textInput.check(texts);
+    if (outputLayer != null && (layers != null || outputLayer < -2)) {
+      throw usage(
+          "--output-layer: expected -2, -1, 0, 1 ... without --layers, found "
+              + (layers != null ? "both" : outputLayer));
+    }
+    layers = layers != null ? layers : outputLayer != null ? "all" : "elmo";
     if (stateful && !textInput.tokenized()) {
       throw usage("--stateful: expected with --tokenized, found without");
     }
@@ -179,7 +189,7 @@ final class EmbedCommand implements Callable<Integer> {
                 + layers);
       }
     }
-    if (format == null && output != null) {
+    if (format == null && output.isGiven()) {
       String name = output.toString().toLowerCase(Locale.ROOT);
       format =
           name.endsWith(".hdf5") || name.endsWith(".h5")
@@ -188,10 +198,10 @@ final class EmbedCommand implements Callable<Integer> {
       if (format == null) {
         throw usage(
             "--output: expected a name that ends in .hdf5, .h5, .jsonl or .npz, or --format, found "
-                + output);
+                + (output.isStandard() ? Main.STANDARD : output));
       }
     }
-    if (output == null && format != null && format != Format.JSONL) {
+    if (!output.isGiven() && format != null && format != Format.JSONL) {
       throw usage(
           "--format "
               + format.name().toLowerCase(Locale.ROOT)
@@ -203,7 +213,7 @@ final class EmbedCommand implements Callable<Integer> {
   }
 
   private ParameterException usage(String message) {
-    return new ParameterException(command.commandLine(), message);
+    return Main.usage(command, message);
   }
 
   private ScalarMix mix() {
@@ -225,7 +235,7 @@ final class EmbedCommand implements Callable<Integer> {
                 + " bytes; --forget-sentences leaves it out");
       }
     }
-    return textInput.open(words, main.in);
+    return textInput.open(texts);
   }
 
   /**
@@ -236,14 +246,11 @@ final class EmbedCommand implements Callable<Integer> {
     if (format == null) {
       return null;
     }
-    switch (format) {
-      case HDF5:
-        return new Hdf5Writer(output, forgetSentences);
-      case NPZ:
-        return new NpzWriter(output);
-      default:
-        return output == null ? new JsonLinesWriter(main.out) : new JsonLinesWriter(output);
-    }
+    return switch (format) {
+      case HDF5 -> new Hdf5Writer(output.create(), forgetSentences);
+      case NPZ -> new NpzWriter(output.create());
+      case JSONL -> new JsonLinesWriter(output.create());
+    };
   }
 
   private interface Action {
@@ -255,8 +262,7 @@ final class EmbedCommand implements Callable<Integer> {
     try {
       action.run();
     } catch (IOException e) {
-      throw new IOException(
-          (output == null ? "standard output" : output) + ": " + e.getMessage(), e);
+      throw new IOException(output + ": " + e.getMessage(), e);
     }
   }
 
@@ -265,7 +271,7 @@ final class EmbedCommand implements Callable<Integer> {
    * null.
    */
   private PrintWriter terminal() {
-    return output == null ? null : Main.status(command);
+    return output.isStandard() ? null : Main.status(command);
   }
 
   /** The way from lines to vectors, batch by batch in the order of the input. */
@@ -275,19 +281,23 @@ final class EmbedCommand implements Callable<Integer> {
     private final ElmoModel model;
     private final LayerChoice choice;
     private final Progress progress;
+    private final long bytes;
     private long sentences;
+    private long tokens;
 
     Run(
         LineReader lines,
         SentenceWriter writer,
         ElmoModel model,
         LayerChoice choice,
-        Progress progress) {
+        Progress progress)
+        throws IOException {
       this.lines = lines;
       this.writer = writer;
       this.model = model;
       this.choice = choice;
       this.progress = progress;
+      this.bytes = textInput.file() == null ? 0 : Files.size(textInput.file());
     }
 
     void all() throws IOException {
@@ -305,23 +315,23 @@ final class EmbedCommand implements Callable<Integer> {
     private void tokenized(Function<List<List<String>>, Embeddings> embed) throws IOException {
       int maxLines = batchSize != null ? batchSize : stateful ? STATEFUL_BATCH : Integer.MAX_VALUE;
       boolean budget = batchSize == null && !stateful;
-      List<String> texts = new ArrayList<>();
+      TokenReader reader = textInput.tokens(lines);
+      List<String> keys = new ArrayList<>();
       List<List<String>> batch = new ArrayList<>();
       long tokens = 0;
-      for (String line; (line = lines.next()) != null; ) {
-        List<String> sentence = TextSplitter.onSpaces(line);
-        texts.add(line);
-        batch.add(sentence);
-        tokens += sentence.size() + 2; // Boundaries cost what tokens cost.
+      for (TokenReader.Sentence sentence; (sentence = reader.next()) != null; ) {
+        keys.add(sentence.text());
+        batch.add(sentence.tokens());
+        tokens += sentence.tokens().size() + 2; // Boundaries cost what tokens cost.
         if (batch.size() == maxLines || (budget && tokens >= CHUNK_TOKENS)) {
-          write(embed.apply(batch), texts);
-          texts.clear();
+          write(embed.apply(batch), keys);
+          keys.clear();
           batch.clear();
           tokens = 0;
         }
       }
       if (!batch.isEmpty()) {
-        write(embed.apply(batch), texts);
+        write(embed.apply(batch), keys);
       }
     }
 
@@ -332,18 +342,20 @@ final class EmbedCommand implements Callable<Integer> {
     }
 
     /**
-     * Writes a batch and closes it; {@code texts} null stands for the tokens with spaces between.
+     * Writes a batch and closes it; {@code keys} null stands for the tokens with spaces between.
      */
-    private void write(Embeddings embeddings, List<String> texts) throws IOException {
+    private void write(Embeddings embeddings, List<String> keys) throws IOException {
       try (embeddings) {
-        long tokens = 0;
         for (int row = 0; row < embeddings.batchSize(); row++) {
-          String text = texts != null ? texts.get(row) : String.join(" ", embeddings.tokens(row));
+          String text = keys != null ? keys.get(row) : String.join(" ", embeddings.tokens(row));
           SentenceWriter.Sentence sentence = choice.sentence(embeddings, row, sentences++, text);
           put(() -> writer.write(sentence));
           tokens += embeddings.tokens(row).size();
         }
-        progress.add(tokens, lines.bytes());
+        progress.show(
+            bytes == 0 ? 0 : lines.bytes() / (double) bytes,
+            seconds ->
+                String.format(Locale.ROOT, "%,d tokens, %,.0f tokens/s", tokens, tokens / seconds));
       }
     }
   }

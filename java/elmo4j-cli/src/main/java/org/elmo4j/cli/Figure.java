@@ -13,12 +13,22 @@ import java.util.Locale;
  */
 final class Figure {
   private static final int MARGIN = 24;
-  private static final String INK = "#222222";
-  private static final String FAINT = "#777777";
+
+  /** The colours that depend on what lies behind the picture. */
+  private record Palette(String ink, String faint, String paper, String frame, String edge) {
+    static final Palette LIGHT = new Palette("#222222", "#777777", "#ffffff", "#fafafa", "#cccccc");
+    static final Palette DARK = new Palette("#e6edf3", "#8d96a0", "#0d1117", "#161b22", "#30363d");
+  }
+
+  private final Palette palette;
 
   private final StringBuilder body = new StringBuilder();
   private int width = 480;
   private int y = MARGIN;
+
+  Figure(boolean dark) {
+    palette = dark ? Palette.DARK : Palette.LIGHT;
+  }
 
   /** About what a text of this font takes. */
   private static int textWidth(String text, int size) {
@@ -59,9 +69,9 @@ final class Figure {
 
   private void title(String title, String below) {
     y += 16;
-    text(MARGIN, y, 16, "start", INK, " font-weight=\"bold\"", title);
+    text(MARGIN, y, 16, "start", palette.ink, " font-weight=\"bold\"", title);
     y += 18;
-    text(MARGIN, y, 12, "start", FAINT, "", below);
+    text(MARGIN, y, 12, "start", palette.faint, "", below);
     width = Math.max(width, MARGIN + textWidth(below, 12));
     y += 14;
   }
@@ -80,7 +90,7 @@ final class Figure {
     int room = 300;
     for (int k = 0; k < shares.length; k++) {
       double length = room * shares[k] / Math.max(most, 1e-9);
-      text(left - 8, y + 15, 13, "end", INK, "", names.get(k));
+      text(left - 8, y + 15, 13, "end", palette.ink, "", names.get(k));
       add(
           "<rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"20\" fill=\"#2f6db3\"/>",
           left, y, Math.max(1, length));
@@ -89,7 +99,7 @@ final class Figure {
           y + 15,
           12,
           "start",
-          INK,
+          palette.ink,
           "",
           String.format(Locale.ROOT, "%.3f", shares[k]));
       y += 26;
@@ -129,14 +139,14 @@ final class Figure {
     for (int m = 0; m < maps.size(); m++) {
       int left = MARGIN + (m % perRow) * step + label;
       int top = y + 20 + rise;
-      text(left, y + 14, 13, "start", INK, " font-weight=\"bold\"", names.get(m));
+      text(left, y + 14, 13, "start", palette.ink, " font-weight=\"bold\"", names.get(m));
       for (int i = 0; i < n; i++) {
         double middle = (i + 0.5) * cell;
-        text(left - 5, top + middle + 4, font, "end", INK, "", cut(tokens.get(i)));
+        text(left - 5, top + middle + 4, font, "end", palette.ink, "", cut(tokens.get(i)));
         String turn =
             String.format(
                 Locale.ROOT, " transform=\"rotate(-45 %.1f %d)\"", left + middle, top - 5);
-        text(left + middle, top - 5, font, "start", INK, turn, cut(tokens.get(i)));
+        text(left + middle, top - 5, font, "start", palette.ink, turn, cut(tokens.get(i)));
         for (int j = 0; j < n; j++) {
           double value = maps.get(m)[i][j];
           add(
@@ -156,7 +166,7 @@ final class Figure {
                 top + middle + 3,
                 9,
                 "middle",
-                value > 0.55 ? "#ffffff" : INK,
+                value > 0.55 ? "#ffffff" : "#222222",
                 "",
                 value >= 0.995 ? "1" : number(value));
           }
@@ -188,13 +198,13 @@ final class Figure {
   }
 
   private void legend() {
-    text(MARGIN, y + 11, 11, "start", FAINT, "", "0 or less");
+    text(MARGIN, y + 11, 11, "start", palette.faint, "", "0 or less");
     for (int i = 0; i < 40; i++) {
       add(
           "<rect x=\"%d\" y=\"%d\" width=\"4\" height=\"12\" fill=\"%s\"/>",
           MARGIN + 60 + 4 * i, y + 1, shade((i + 0.5) / 40));
     }
-    text(MARGIN + 228, y + 11, 11, "start", FAINT, "", "1");
+    text(MARGIN + 228, y + 11, 11, "start", palette.faint, "", "1");
     y += 14;
   }
 
@@ -250,9 +260,8 @@ final class Figure {
     }
     double[][] shown = apart(at, 21);
     add(
-        "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%.1f\" fill=\"#fafafa\""
-            + " stroke=\"#cccccc\"/>",
-        MARGIN, y, room, height);
+        "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%.1f\" fill=\"%s\" stroke=\"%s\"/>",
+        MARGIN, y, room, height, palette.frame, palette.edge);
     int listLeft = MARGIN + room + 20;
     double line = y + 14;
     for (int rank = 0; rank < n; rank++) {
@@ -272,7 +281,7 @@ final class Figure {
                   + " font-weight=\"bold\">%s</tspan>%s</text>%n",
               listLeft + 28,
               line + 4,
-              INK,
+              palette.ink,
               escape(parts.get(0)),
               escape(parts.get(1)),
               escape(parts.get(2))));
@@ -320,9 +329,10 @@ final class Figure {
             Locale.ROOT,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%1$d\" height=\"%2$d\" viewBox=\"0 0"
                 + " %1$d %2$d\" font-family=\"Helvetica, Arial, sans-serif\">%n<rect"
-                + " width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>%n",
+                + " width=\"100%%\" height=\"100%%\" fill=\"%3$s\"/>%n",
             width + MARGIN,
-            y)
+            y,
+            palette.paper)
         + body
         + "</svg>\n";
   }

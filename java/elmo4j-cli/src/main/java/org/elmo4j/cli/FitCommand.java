@@ -3,23 +3,29 @@
 package org.elmo4j.cli;
 
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
+import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.ScalarMix.LayerNorm;
 import org.elmo4j.internal.text.TextSplitter;
 import org.elmo4j.train.Classifier;
+import org.elmo4j.train.Evaluation;
 import org.elmo4j.train.LabeledData;
 import org.elmo4j.train.MixTrainer;
 import org.elmo4j.train.MixTrainer.Score;
-import org.elmo4j.train.Progress;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -33,15 +39,28 @@ import picocli.CommandLine.Spec;
     description = {
       "Learns the weights of the layers together with a classifier of tokens or sentences.",
       "",
-      "Ends with the scores of each layer alone, of the even mix and of the learned one. Ctrl-C"
-          + " keeps the best so far.",
+      "Ends with the scores of each layer alone, of the even mix and of the learned one, and with"
+          + " those of each type of span (labels such as B-PER, by conlleval's F1) or each label."
+          + " Ctrl-C keeps the best so far.",
       ""
     },
     footer = {
       "  elmo fit --task tokens --train dev.conllu --test test.conllu --output pos",
+      "  elmo fit --task tokens --head crf --train dev.conllu --output pos-crf",
       "  elmo fit --task sentences --train reviews.tsv --output reviews"
     })
 final class FitCommand implements Callable<Integer> {
+  /** A held-back set of fewer says little. */
+  private static final int SMALL = 50;
+
+  private static final int SHOWN_LABELS = 20;
+
+  /** What finds labels. */
+  enum HeadName {
+    LINEAR,
+    CRF
+  }
+
   /** What has a label. */
   enum TaskName {
     TOKENS,
@@ -64,7 +83,7 @@ final class FitCommand implements Callable<Integer> {
       paramLabel = "FILE",
       description =
           "What to learn from. Tokens: a token a line, a blank line behind a sentence; CoNLL-U"
-              + " where the name ends in .conllu. Sentences: .csv, or tabs without quotes.")
+              + " where the name ends in .conllu. Sentences: columns with commas or tabs, or objects of JSON, one a line.")
   private Path train;
 
   @Option(
@@ -83,6 +102,9 @@ final class FitCommand implements Callable<Integer> {
       description = "Where to write model.json, mix.json and weights.safetensors.")
   private Path output;
 
+  @Option(names = "--overwrite", description = "Replace the classifier that is there.")
+  private boolean overwrite;
+
   @Option(
       names = "--column",
       paramLabel = "NAME|N",
@@ -95,8 +117,8 @@ final class FitCommand implements Callable<Integer> {
       names = "--text-column",
       paramLabel = "NAME|N",
       description =
-          "Sentences: the text's column by the first line's name, or by number, from 1, where there"
-              + " is no such line. Default: text.")
+          "Sentences: the text's field of JSON, or column by the first line's name, or by number,"
+              + " from 1, where there is no such line. Default: text.")
   private String textColumn = "text";
 
   @Option(
@@ -111,9 +133,17 @@ final class FitCommand implements Callable<Integer> {
   private boolean tokenized;
 
   @Option(
+      names = "--head",
+      paramLabel = "HEAD",
+      description =
+          "linear, or crf: the labels of a sentence's tokens are found together, and spans (BIO,"
+              + " IOB1, BIOES) are always well formed. Default: linear.")
+  private HeadName head = HeadName.LINEAR;
+
+  @Option(
       names = "--hidden",
       paramLabel = "N",
-      description = "Units of a hidden layer. Default: 0, a linear classifier.")
+      description = "Units of a hidden layer under the head. Default: 0, none.")
   private int hidden;
 
   @Option(
@@ -183,6 +213,9 @@ final class FitCommand implements Callable<Integer> {
     if (task == TaskName.TOKENS && tokenized) {
       throw usage("--tokenized: expected with --task sentences, found with tokens");
     }
+    if (task == TaskName.SENTENCES && head == HeadName.CRF) {
+      throw usage("--head crf: expected with --task tokens, found with sentences");
+    }
     if (!(cacheLimit > 0 && cacheLimit < 1 << 20)) {
       throw usage("--cache-limit: expected GiB above 0, found " + cacheLimit);
     }
@@ -204,9 +237,27 @@ final class FitCommand implements Callable<Integer> {
     MixTrainer.Result result;
     try {
       Classifier.checkTarget(output);
+      if (!overwrite && Files.exists(output.resolve("model.json"))) {
+        throw new ElmoException(output + ": expected --overwrite to replace it, found it exists");
+      }
       LabeledData trainData = read(train);
       LabeledData devData = development == null ? null : read(development);
       LabeledData testData = test == null ? null : read(test);
+      int held =
+          devData == null ? (trainData.sentences().size() + 9) / 10 : devData.sentences().size();
+      if (held < SMALL) {
+        command
+            .commandLine()
+            .getErr()
+            .println(
+                "elmo fit: the development data is small ("
+                    + held
+                    + " sentences, of which "
+                    + SMALL
+                    + " or more tell something): scores may be chance");
+      }
+      noteUnseen(trainData, devData);
+      noteUnseen(trainData, testData);
       try (ElmoModel model = modelChoice.load()) {
         result =
             settings(model)
@@ -215,7 +266,9 @@ final class FitCommand implements Callable<Integer> {
                 .fit(trainData, devData, testData);
         result.classifier().save(output);
       }
-      table(out, result.scores(), test != null);
+      Evaluation evaluation = result.evaluation();
+      table(out, result.scores(), test != null, evaluation.ofSpans());
+      evaluation(out, evaluation, test != null ? "test" : "dev");
       out.println("written: " + output);
       out.flush();
     } finally {
@@ -231,9 +284,27 @@ final class FitCommand implements Callable<Integer> {
     return 0;
   }
 
+  private void noteUnseen(LabeledData trained, LabeledData measured) {
+    if (measured == null) {
+      return;
+    }
+    List<String> unseen = new ArrayList<>(measured.labels());
+    unseen.removeAll(new HashSet<>(trained.labels()));
+    if (!unseen.isEmpty()) {
+      String names = String.join(", ", unseen.subList(0, Math.min(5, unseen.size())));
+      command
+          .commandLine()
+          .getErr()
+          .println(
+              "note: labels that the training data lack are scored as wrong: "
+                  + EscapedStream.escape(names + (unseen.size() > 5 ? ", ..." : "")));
+    }
+  }
+
   private MixTrainer settings(ElmoModel model) {
     return new MixTrainer(model)
         .hidden(hidden)
+        .crf(head == HeadName.CRF)
         .dropout(dropout)
         .layerNorm(LayerNorm.parse(layerNorm))
         .l2(l2)
@@ -258,12 +329,12 @@ final class FitCommand implements Callable<Integer> {
   }
 
   private ParameterException usage(String message) {
-    return new ParameterException(command.commandLine(), message);
+    return Main.usage(command, message);
   }
 
-  static void table(PrintWriter out, List<Score> scores, boolean test) {
+  static void table(PrintWriter out, List<Score> scores, boolean test, boolean spans) {
     out.println();
-    out.printf("%-15s %6s %s %5s%n", "", "dev", test ? "  test" : "", "epoch");
+    out.printf(Locale.ROOT, "%-15s %6s %s %5s%n", "", "dev", test ? "  test" : "", "epoch");
     for (Score score : scores) {
       StringBuilder weights = new StringBuilder();
       if (score.name().equals(MixTrainer.LEARNED)) {
@@ -285,11 +356,67 @@ final class FitCommand implements Callable<Integer> {
               score.epoch(),
               weights));
     }
-    out.println("(per cent of labels that are right; development data chose the epoch)");
+    out.println(
+        "("
+            + (spans ? "F1 of spans" : "per cent of labels that are right")
+            + "; development data chose the epoch)");
+  }
+
+  /** What the learned mix got right, by type of span or by label. */
+  static void evaluation(PrintWriter out, Evaluation evaluation, String data) {
+    List<Evaluation.Counts> rows = new ArrayList<>(evaluation.each());
+    boolean cut = rows.size() > SHOWN_LABELS;
+    if (cut) {
+      rows.sort(Comparator.comparingLong(counts -> -counts.wanted()));
+      rows = new ArrayList<>(rows.subList(0, SHOWN_LABELS));
+    }
+    if (evaluation.ofSpans()) {
+      rows.add(evaluation.all());
+    }
+    out.println();
+    out.printf("%-15s %9s %6s %6s %6s%n", data, "precision", "recall", "F1", "count");
+    for (Evaluation.Counts counts : rows) {
+      out.println(
+          String.format(
+              Locale.ROOT,
+              "%-15s %9.2f %6.2f %6.2f %6d",
+              counts.name(),
+              100 * counts.precision(),
+              100 * counts.recall(),
+              100 * counts.f1(),
+              counts.wanted()));
+    }
+    out.println(
+        String.format(
+            Locale.ROOT,
+            "%saccuracy of labels %.2f, macro F1 %.2f",
+            cut ? "(the " + SHOWN_LABELS + " most frequent) " : "",
+            100 * evaluation.accuracy(),
+            100 * evaluation.macroF1()));
+    if (!evaluation.ofSpans() && evaluation.each().size() <= SHOWN_LABELS) {
+      confusion(out, evaluation);
+    }
+  }
+
+  private static void confusion(PrintWriter out, Evaluation evaluation) {
+    List<String> names = evaluation.each().stream().map(Evaluation.Counts::name).toList();
+    int width = names.stream().mapToInt(String::length).max().orElse(0);
+    width = Math.max(6, Math.min(12, width)) + 1;
+    String column = "%" + width + "." + (width - 1) + "s";
+    out.println();
+    out.printf("%-15s", "is, found as");
+    names.forEach(name -> out.printf(column, name));
+    out.println();
+    for (String wanted : names) {
+      out.printf("%-15s", wanted);
+      Map<String, Long> row = evaluation.confusion().getOrDefault(wanted, Map.of());
+      names.forEach(name -> out.printf(column, row.getOrDefault(name, 0L)));
+      out.println();
+    }
   }
 
   /** A line an epoch on standard error. */
-  private static final class Printed implements Progress {
+  private static final class Printed implements org.elmo4j.train.Progress {
     private final PrintWriter out;
     private long last = System.nanoTime();
     private int tenths;

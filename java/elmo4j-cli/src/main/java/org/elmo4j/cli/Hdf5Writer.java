@@ -8,7 +8,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.Arrays;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.AtomicFile;
@@ -66,11 +65,11 @@ final class Hdf5Writer implements SentenceWriter {
   private int count;
 
   /**
-   * @param target where the file shall be
+   * @param file where it goes; closed with this
    * @param forgetSentences whether to leave {@code sentence_to_index} out
    */
-  Hdf5Writer(Path target, boolean forgetSentences) throws IOException {
-    file = AtomicFile.create(target);
+  Hdf5Writer(AtomicFile file, boolean forgetSentences) throws IOException {
+    this.file = file;
     out = new ChannelWriter(file.channel());
     out.zeros(SUPERBLOCK_BYTES); // Its numbers are known at the end.
     indexChannel = forgetSentences ? null : file.spool();

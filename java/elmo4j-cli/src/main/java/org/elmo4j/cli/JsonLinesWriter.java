@@ -7,7 +7,6 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.StreamWriteFeature;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.file.Path;
 import org.elmo4j.internal.files.AtomicFile;
 
 /**
@@ -19,17 +18,7 @@ final class JsonLinesWriter implements SentenceWriter {
   private final OutputStream stream;
   private final JsonGenerator json;
 
-  /** Writes a file. */
-  JsonLinesWriter(Path target) throws IOException {
-    this(AtomicFile.create(target));
-  }
-
-  /** Writes to a stream of somebody else's. */
-  JsonLinesWriter(OutputStream stream) throws IOException {
-    this(AtomicFile.to(stream, "standard output"));
-  }
-
-  private JsonLinesWriter(AtomicFile file) throws IOException {
+  JsonLinesWriter(AtomicFile file) throws IOException {
     this.file = file;
     this.stream = file.stream();
     this.json =

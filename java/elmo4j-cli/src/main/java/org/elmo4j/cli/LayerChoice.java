@@ -27,10 +27,34 @@ final class LayerChoice {
   private final List<Layer> layers;
   private final boolean all;
 
-  private LayerChoice(String name, List<Layer> layers, boolean all) {
+  /** Whether the token representation comes twice over, so that it is as wide as other layers. */
+  private final boolean doubled;
+
+  private LayerChoice(String name, List<Layer> layers, boolean all, boolean doubled) {
     this.name = name;
     this.layers = layers;
     this.all = all;
+    this.doubled = doubled;
+  }
+
+  /**
+   * What ELMoForManyLangs' {@code output_layer} names.
+   *
+   * @param number -2 for all layers, -1 for their average, 0 for the token representation twice
+   *     over, else an LSTM layer
+   * @throws ElmoException if there is no such layer
+   */
+  static LayerChoice numbered(int number, ElmoModel model) {
+    switch (number) {
+      case -2:
+        return of("all", null, model);
+      case -1:
+        return of("average", null, model);
+      case 0:
+        return new LayerChoice("word_emb twice", List.of(Layer.WORD_EMB), false, true);
+      default:
+        return of(Layer.lstm(number).toString(), null, model);
+    }
   }
 
   /**
@@ -48,11 +72,12 @@ final class LayerChoice {
         for (int k = 1; k <= lstmLayers; k++) {
           all.add(Layer.lstm(k));
         }
-        return new LayerChoice(name, all, true);
+        return new LayerChoice(name, all, true, true);
       case "top":
-        return new LayerChoice(name, List.of(Layer.lstm(lstmLayers)), false);
+        return new LayerChoice(name, List.of(Layer.lstm(lstmLayers)), false, false);
       case "average":
-        return new LayerChoice(name, List.of(Layer.elmo(ScalarMix.even(lstmLayers + 1))), false);
+        return new LayerChoice(
+            name, List.of(Layer.elmo(ScalarMix.even(lstmLayers + 1))), false, false);
       default:
         Layer layer = Layer.parse(name);
         if (layer.kind() == Layer.Kind.LSTM && layer.index() > lstmLayers) {
@@ -72,7 +97,7 @@ final class LayerChoice {
           }
           layer = layer.equals(Layer.DEFAULT) ? Layer.mean(Layer.elmo(mix)) : Layer.elmo(mix);
         }
-        return new LayerChoice(name, List.of(layer), false);
+        return new LayerChoice(name, List.of(layer), false, false);
     }
   }
 
@@ -92,8 +117,10 @@ final class LayerChoice {
     long[] shape = tensors.get(tensors.size() - 1).shape();
     List<String> tokens = embeddings.tokens(row);
     if (!all) {
+      int times = doubled ? 2 : 1;
+      shape[shape.length - 1] *= times;
       return new SentenceWriter.Sentence(
-          index, text, tokens, shape, sink -> put(tensors.get(0), 1, sink));
+          index, text, tokens, shape, sink -> put(tensors.get(0), times, sink));
     }
     return new SentenceWriter.Sentence(
         index,

@@ -12,7 +12,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
+import java.util.Locale;
 import org.elmo4j.ElmoException;
 
 /**
@@ -28,6 +33,24 @@ final class LineReader implements Closeable {
    */
   private static final int PIECE_CHARACTERS = 1 << 14;
 
+  /** First bytes, and what they tell. */
+  private static final String[][] KINDS = {
+    {"\u0089HDF\r\n", "an HDF5 file"},
+    {"\u0089PNG\r\n", "a PNG image"},
+    {"\u00ff\u00d8\u00ff", "a JPEG image"},
+    {"%PDF-", "a PDF file"},
+    {"PK\u0003\u0004", "a zip archive (npz, docx and jar are some)"},
+    {"\u001f\u008b", "a gzip file: unpack it first"},
+    {"\u00fd7zXZ\0", "an xz file: unpack it first"},
+    {"BZh", "a bzip2 file: unpack it first"},
+    {"\u0028\u00b5\u002f\u00fd", "a Zstandard file: unpack it first"},
+    {"\u00ff\u00fe", "UTF-16"},
+    {"\u00fe\u00ff", "UTF-16"},
+    {"\u007fELF", "a program"},
+  };
+
+  private static final String COMMAND_LINE = "the command line";
+
   private final String source;
   private final InputStream in;
   private final byte[] buffer = new byte[1 << 16];
@@ -36,6 +59,15 @@ final class LineReader implements Closeable {
   private byte[] line = new byte[1 << 10];
   private long lines;
   private long bytes;
+
+  /** What comes before the stream: sentences of the command line, or lines that were looked at. */
+  private final Deque<String> before = new ArrayDeque<>();
+
+  /** Each text by itself: none of its sentences goes on in the next. */
+  LineReader(List<String> texts) {
+    this(COMMAND_LINE, InputStream.nullInputStream());
+    before.addAll(texts);
+  }
 
   /**
    * @param source the file's name, for messages
@@ -57,6 +89,32 @@ final class LineReader implements Closeable {
     return new LineReader(file.toString(), Files.newInputStream(file));
   }
 
+  /** What messages call it. */
+  String source() {
+    return source;
+  }
+
+  /** The file and the line that came last, for messages. */
+  String where() {
+    return source + ", line " + Math.max(1, lines - before.size());
+  }
+
+  /** The first lines, at most so many; they stay to be read. */
+  List<String> head(int most) throws IOException {
+    List<String> head = new ArrayList<>();
+    while (head.size() < most) {
+      String line = next();
+      if (line == null) {
+        break;
+      }
+      head.add(line);
+    }
+    for (int i = head.size() - 1; i >= 0; i--) {
+      before.addFirst(head.get(i));
+    }
+    return head;
+  }
+
   /** Bytes read so far as lines. */
   long bytes() {
     return bytes;
@@ -68,6 +126,14 @@ final class LineReader implements Closeable {
    * @throws ElmoException if the line is no UTF-8, or longer than 256 MiB
    */
   String next() throws IOException {
+    String waiting = before.poll();
+    if (waiting != null) {
+      int end = waiting.indexOf('\n');
+      if (end >= 0 && end + 1 < waiting.length()) {
+        before.addFirst(waiting.substring(end + 1));
+      }
+      return end < 0 ? waiting : waiting.substring(0, end);
+    }
     int length = 0;
     boolean ended = false;
     while (!ended) {
@@ -84,7 +150,8 @@ final class LineReader implements Closeable {
       }
       int step = end - position;
       if (length + step > MAX_LINE_BYTES) {
-        throw new ElmoException(where() + ": expected a line of at most 256 MiB, found more");
+        throw new ElmoException(
+            source + ", line " + (lines + 1) + ": expected a line of at most 256 MiB, found more");
       }
       if (length + step > line.length) {
         line = Arrays.copyOf(line, Math.max(length + step, 2 * line.length));
@@ -98,8 +165,10 @@ final class LineReader implements Closeable {
       return null;
     }
     bytes += length + 1L;
-    int start =
-        lines == 0 && length >= 3 && line[0] == -17 && line[1] == -69 && line[2] == -65 ? 3 : 0;
+    int start = lines == 0 && isMark(length) ? 3 : 0;
+    if (start == length && !ended) {
+      return null; // a byte order mark and nothing else
+    }
     if (length > start && line[length - 1] == '\r') {
       length--;
     }
@@ -108,9 +177,18 @@ final class LineReader implements Closeable {
     return text;
   }
 
+  private boolean isMark(int length) {
+    return length >= 3 && line[0] == -17 && line[1] == -69 && line[2] == -65;
+  }
+
   private int fill() throws IOException {
     try {
-      return in.read(buffer);
+      int read = in.read(buffer);
+      String kind = bytes == 0 && lines == 0 && read > 0 ? kind(buffer, read) : null;
+      if (kind != null) {
+        throw new ElmoException(source + ": expected UTF-8 text, found " + kind);
+      }
+      return read;
     } catch (IOException e) {
       throw new IOException(source + ": " + e.getMessage(), e);
     }
@@ -124,6 +202,9 @@ final class LineReader implements Closeable {
    */
   String nextText() throws IOException {
     StringBuilder text = new StringBuilder();
+    if (source.equals(COMMAND_LINE) && !before.isEmpty()) {
+      return before.poll() + "\n";
+    }
     for (String next; (next = next()) != null; ) {
       text.append(next).append('\n');
       // A sentence does not go on after a blank line.
@@ -146,14 +227,24 @@ final class LineReader implements Closeable {
       int at = encoded.position();
       throw new ElmoException(
           String.format(
+              Locale.ROOT,
               "%s: expected UTF-8, found byte 0x%02x at byte %d of the line",
-              where(), line[at], at + 1),
+              source + ", line " + (lines + 1),
+              line[at],
+              at + 1),
           e);
     }
   }
 
-  private String where() {
-    return source + ", line " + (lines + 1);
+  /** What a file that begins so is, if it is one of those that people have and no text; or null. */
+  private static String kind(byte[] head, int length) {
+    String begin = new String(head, 0, Math.min(length, 512), StandardCharsets.ISO_8859_1);
+    for (String[] kind : KINDS) {
+      if (begin.startsWith(kind[0])) {
+        return kind[1];
+      }
+    }
+    return null;
   }
 
   @Override

@@ -124,6 +124,7 @@ public final class Main implements Runnable {
             // Colours are escape sequences, and none pass.
             .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF))
             .setCaseInsensitiveEnumValuesAllowed(true)
+            .setExpandAtFiles(false) // @name is a word like others.
             .setExecutionStrategy(main::dispatch)
             .setParameterExceptionHandler((e, a) -> main.wrongUsage(e))
             .setExecutionExceptionHandler((e, command, parsed) -> main.failed(e));
@@ -159,9 +160,45 @@ public final class Main implements Runnable {
     return code;
   }
 
+  /** The name on a command line of standard input and output. */
+  static final String STANDARD = "-";
+
+  static boolean isStandard(Path file) {
+    return file.toString().equals(STANDARD);
+  }
+
+  static Main of(CommandSpec command) {
+    return (Main) command.root().userObject();
+  }
+
+  /** Wrong usage of a command. */
+  static CommandLine.ParameterException usage(CommandSpec command, String message) {
+    return new CommandLine.ParameterException(command.commandLine(), message);
+  }
+
+  /**
+   * Opens text.
+   *
+   * @param file null or {@code -} for standard input; a terminal there is told that it is waited
+   *     for
+   */
+  static LineReader open(CommandSpec command, Path file) throws IOException {
+    if (file != null && !isStandard(file)) {
+      return LineReader.open(file);
+    }
+    if (Boolean.getBoolean("elmo4j.terminal.in")) {
+      command
+          .commandLine()
+          .getErr()
+          .println(
+              command.qualifiedName() + ": waiting for text; Ctrl-D on a line of its own ends it");
+    }
+    return new LineReader("standard input", of(command).in);
+  }
+
   /** The terminal at standard error, for lines that are written over; null where it is none. */
   static PrintWriter status(CommandSpec command) {
-    return ((Main) command.root().userObject()).status;
+    return of(command).status;
   }
 
   /** Called where no command is named. */

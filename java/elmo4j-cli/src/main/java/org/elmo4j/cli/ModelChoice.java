@@ -110,7 +110,7 @@ final class ModelChoice {
   }
 
   private ParameterException usage(String message) {
-    return new ParameterException(command.commandLine(), message);
+    return Main.usage(command, message);
   }
 
   /** Whether a model was named. */
@@ -183,7 +183,7 @@ final class ModelChoice {
   static ModelHub hub(CommandSpec command, String model, boolean offline) {
     PrintWriter err = command.commandLine().getErr();
     ModelHub.Builder hub =
-        ModelHub.builder().progress(new DownloadProgress(err, Main.status(command), model));
+        ModelHub.builder().progress(Progress.ofDownloads(err, Main.status(command), model));
     return (offline ? hub.offline(true) : hub).build();
   }
 }

@@ -62,7 +62,7 @@ final class ModelsCommand implements Callable<Integer> {
             model.parameters() == 0
                 ? "?"
                 : String.format(Locale.ROOT, "%.1f M", model.parameters() / 1e6),
-            size == 0 ? "?" : DownloadProgress.size(size),
+            size == 0 ? "?" : Progress.size(size),
             model.files().isEmpty() ? "in the box" : cached ? "in the cache" : "-",
             model.description(),
             model.licence()

@@ -9,7 +9,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.stream.Collectors;
 import java.util.zip.Deflater;
@@ -27,8 +26,8 @@ final class NpzWriter implements SentenceWriter {
   private final ZipOutputStream zip;
   private final ChannelWriter out;
 
-  NpzWriter(Path target) throws IOException {
-    file = AtomicFile.create(target);
+  NpzWriter(AtomicFile file) throws IOException {
+    this.file = file;
     OutputStream stream = file.stream();
     zip = new ZipOutputStream(new BufferedOutputStream(stream, 1 << 18));
     zip.setLevel(Deflater.NO_COMPRESSION);

@@ -4,7 +4,6 @@ package org.elmo4j.cli;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -85,6 +84,9 @@ final class PlotCommand implements Callable<Integer> {
           "word_emb, lstm_outputs1 ... or elmo: whose vectors --word draws. Default: elmo.")
   private String layerName = "elmo";
 
+  @Option(names = "--dark", description = "Draw for a dark background.")
+  private boolean dark;
+
   @Option(
       names = "--output",
       required = true,
@@ -113,7 +115,7 @@ final class PlotCommand implements Callable<Integer> {
       throw usage("--layer: expected a layer with a vector a token, found " + layerName);
     }
     ScalarMix mix = mixFile == null ? null : WeightStores.mix(mixFile);
-    Figure figure = new Figure();
+    Figure figure = new Figure(dark);
     try (AtomicFile file = AtomicFile.create(output)) {
       if (mix != null) {
         drawMix(figure, mix);
@@ -137,7 +139,7 @@ final class PlotCommand implements Callable<Integer> {
   }
 
   private ParameterException usage(String message) {
-    return new ParameterException(command.commandLine(), message);
+    return Main.usage(command, message);
   }
 
   private static void drawMix(Figure figure, ScalarMix mix) {
@@ -186,7 +188,7 @@ final class PlotCommand implements Callable<Integer> {
       sentences.addAll(TextSplitter.split(text));
     }
     if (input != null) {
-      try (LineReader lines = new LineReader(input.toString(), Files.newInputStream(input))) {
+      try (LineReader lines = Main.open(command, input)) {
         for (String line; (line = lines.next()) != null; ) {
           sentences.addAll(TextSplitter.split(line));
         }

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.internal.files.AtomicFile;
@@ -21,7 +22,6 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
 /** {@code elmo predict}: a classifier and sentences in, labels out. */
@@ -30,21 +30,23 @@ import picocli.CommandLine.Spec;
     description = {
       "Labels tokens or sentences with what elmo fit wrote.",
       "",
-      "Tokens: a token and its label a line, a blank line behind each sentence. Sentences: a line's"
+      "Tokens: a token and its label a line, a blank line behind each sentence; CoNLL columns, found"
+          + " by the input's first lines, come back as they are with one more. Sentences: a line's"
           + " label and its text. Columns are separated by tabs.",
       ""
     },
     footer = {
       "  elmo predict pos \"He went to the bank.\"",
+      "  elmo predict pos --top 3 \"He went to the bank.\"",
       "  elmo predict pos --input book.txt --output tags.tsv"
     })
 final class PredictCommand implements Callable<Integer> {
-  private static final int CHUNK_LINES = 1024;
+  private static final int CHUNK_SENTENCES = 1024;
 
-  @ParentCommand private Main main;
   @Spec private CommandSpec command;
   @Mixin private ModelChoice modelChoice;
   @Mixin private TextInput textInput;
+  @Mixin private OutputFile output;
 
   @Parameters(index = "0", paramLabel = "FOLDER", description = "What elmo fit wrote.")
   private Path folder;
@@ -53,36 +55,37 @@ final class PredictCommand implements Callable<Integer> {
       index = "1..*",
       arity = "0..*",
       paramLabel = "SENTENCE",
-      description = "Text to label. Without one: --input, or standard input.")
-  private List<String> words = List.of();
+      description =
+          "Text to label, each argument by itself. Without one, or with -: --input, or standard"
+              + " input.")
+  private List<String> texts = List.of();
+
+  @Option(names = "--scores", description = "Add each label's probability, in a column behind it.")
+  private boolean scores;
 
   @Option(
-      names = "--output",
-      paramLabel = "FILE",
-      description = "Where to write, in place of standard output.")
-  private Path output;
+      names = "--top",
+      paramLabel = "K",
+      description =
+          "Add the K most probable labels and their probabilities, in columns behind the label.")
+  private int top;
 
   @Override
   public Integer call() throws IOException {
     modelChoice.check();
-    textInput.check(words);
+    textInput.check(texts);
+    if (top < 0) {
+      throw Main.usage(command, "--top: expected 1 or more, found " + top);
+    }
     Classifier classifier = Classifier.load(folder);
-    try (LineReader lines = textInput.open(words, main.in);
-        AtomicFile file = output == null ? null : AtomicFile.create(output);
+    try (LineReader lines = textInput.open(texts);
+        AtomicFile file = output.isStandard() ? null : output.create();
         ElmoModel model = modelChoice.load()) {
       Writer writer =
           file == null
               ? command.commandLine().getOut()
               : new BufferedWriter(new OutputStreamWriter(file.stream(), StandardCharsets.UTF_8));
-      List<String> texts = new ArrayList<>();
-      for (String line; (line = lines.next()) != null; ) {
-        texts.add(line);
-        if (texts.size() == CHUNK_LINES) {
-          label(classifier, model, texts, writer);
-          texts.clear();
-        }
-      }
-      label(classifier, model, texts, writer);
+      new Run(classifier, model, writer).all(lines);
       writer.flush();
       if (file != null) {
         file.commit();
@@ -91,30 +94,110 @@ final class PredictCommand implements Callable<Integer> {
     return 0;
   }
 
-  private void label(Classifier classifier, ElmoModel model, List<String> texts, Writer out)
-      throws IOException {
-    boolean tokens = classifier.task() == Task.TOKENS;
-    List<List<String>> sentences = new ArrayList<>();
-    for (String text : texts) {
-      if (textInput.tokenized()) {
-        sentences.add(TextSplitter.onSpaces(text));
-      } else if (tokens) {
-        sentences.addAll(TextSplitter.split(text));
+  /** The way from lines to labels. */
+  private final class Run {
+    private final Classifier classifier;
+    private final boolean ofTokens;
+    private final ElmoModel model;
+    private final Writer out;
+    private final int most; // of the labels that are there
+    private final List<TokenReader.Sentence> waiting = new ArrayList<>();
+
+    Run(Classifier classifier, ElmoModel model, Writer out) {
+      this.classifier = classifier;
+      this.ofTokens = classifier.task() == Task.TOKENS;
+      this.model = model;
+      this.out = out;
+      this.most = Math.min(top, classifier.labels().size());
+    }
+
+    void all(LineReader lines) throws IOException {
+      if (textInput.tokenized() || (ofTokens && TokenReader.isConll(lines))) {
+        TokenReader reader = textInput.tokens(lines);
+        for (TokenReader.Sentence sentence; (sentence = reader.next()) != null; ) {
+          add(sentence);
+        }
+      } else if (ofTokens) {
+        for (String text; (text = lines.nextText()) != null; ) {
+          for (List<String> tokens : TextSplitter.split(text)) {
+            add(sentence(tokens, text));
+          }
+        }
       } else {
         // As in training: a text of several sentences is labelled once.
-        sentences.add(TextSplitter.split(text).stream().flatMap(List::stream).toList());
+        for (String line; (line = lines.next()) != null; ) {
+          add(sentence(TextSplitter.split(line).stream().flatMap(List::stream).toList(), line));
+        }
+      }
+      label();
+    }
+
+    private TokenReader.Sentence sentence(List<String> tokens, String text) {
+      return new TokenReader.Sentence(tokens, text, List.of(), List.of());
+    }
+
+    private void add(TokenReader.Sentence sentence) throws IOException {
+      waiting.add(sentence);
+      if (waiting.size() == CHUNK_SENTENCES) {
+        label();
       }
     }
-    List<List<String>> labels = classifier.label(model, sentences);
-    for (int s = 0; s < labels.size(); s++) {
-      List<String> found = labels.get(s);
-      for (int i = 0; i < found.size(); i++) {
-        out.write(
-            tokens
-                ? sentences.get(s).get(i) + "\t" + found.get(i) + "\n"
-                : found.get(i) + "\t" + texts.get(s) + "\n");
+
+    /** What is written of each label: itself, and what was asked for beside. */
+    private List<List<String>> labels() {
+      List<List<String>> sentences = waiting.stream().map(TokenReader.Sentence::tokens).toList();
+      if (!scores && top == 0) {
+        return classifier.label(model, sentences);
       }
-      if (tokens) {
+      return classifier.predictWithScores(model, sentences).stream()
+          .map(found -> found.stream().map(this::columns).toList())
+          .toList();
+    }
+
+    private String columns(Classifier.Prediction prediction) {
+      StringBuilder columns = new StringBuilder(prediction.label());
+      if (scores) {
+        columns.append(String.format(Locale.ROOT, "\t%.4f", prediction.probability()));
+      }
+      prediction.probabilities().entrySet().stream()
+          .limit(most)
+          .forEach(
+              each ->
+                  columns.append(
+                      String.format(Locale.ROOT, "\t%s\t%.4f", each.getKey(), each.getValue())));
+      return columns.toString();
+    }
+
+    private void label() throws IOException {
+      List<List<String>> labels = labels();
+      for (int s = 0; s < labels.size(); s++) {
+        if (ofTokens) {
+          tokens(waiting.get(s), labels.get(s));
+        } else {
+          out.write(String.join(" ", labels.get(s)) + "\t" + waiting.get(s).text() + "\n");
+        }
+      }
+      waiting.clear();
+    }
+
+    /** Columns as they came with one more, else a token and its label a line. */
+    private void tokens(TokenReader.Sentence sentence, List<String> labels) throws IOException {
+      if (sentence.lines().isEmpty()) {
+        for (int i = 0; i < labels.size(); i++) {
+          out.write(sentence.tokens().get(i) + "\t" + labels.get(i) + "\n");
+        }
+        out.write("\n");
+        return;
+      }
+      int token = 0;
+      for (int i = 0; i < sentence.lines().size(); i++) {
+        String line = sentence.lines().get(i);
+        boolean labelled = token < labels.size() && sentence.tokenLines().get(token) == i;
+        String label =
+            labelled ? labels.get(token++) : "_" + "\t_".repeat((scores ? 1 : 0) + 2 * most);
+        boolean other = line.isBlank() || (!labelled && line.startsWith("#"));
+        boolean tabs = line.contains("\t");
+        out.write(other ? line : line + (tabs ? "\t" + label : " " + label.replace('\t', ' ')));
         out.write("\n");
       }
     }

@@ -2,15 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** The options that say where text comes from: the command line, a file or standard input. */
@@ -23,40 +22,80 @@ final class TextInput {
       paramLabel = "FILE",
       description =
           "UTF-8 file in place of sentences on the command line: English text, or with --tokenized"
-              + " one sentence a line.")
+              + " sentences of tokens. - is standard input.")
   private Path file;
 
   @Option(
       names = "--tokenized",
       description =
-          "A line is a sentence, its tokens separated by single spaces; a blank line is a sentence"
-              + " of none.")
+          "The text is sentences of tokens already, by default one a line with single spaces"
+              + " between; a blank line is a sentence of none.")
   private boolean tokenized;
 
-  /** Where to read from, or null for the command line or standard input. */
+  @Option(
+      names = "--input-format",
+      paramLabel = "FORM",
+      description =
+          "How tokens lie there, with --tokenized or in its place: spaces or tabs between the"
+              + " tokens of a line, or conll, a token a line. Default: found by the first lines.")
+  private TokenReader.Form format;
+
+  /** The file to read from, or null for the command line or standard input. */
   Path file() {
-    return file;
+    return file == null || Main.isStandard(file) ? null : file;
   }
 
-  /** Whether lines are sentences of tokens, rather than running text. */
+  /** Whether the text is sentences of tokens, rather than running text. */
   boolean tokenized() {
-    return tokenized;
+    return tokenized || format != null;
   }
 
-  /** Fails if there are both a file and {@code words}, the sentences of the command line. */
-  void check(List<String> words) {
-    if (file != null && !words.isEmpty()) {
-      throw new ParameterException(
-          command.commandLine(), "expected a sentence or --input, found both");
+  /**
+   * Fails on sentences of the command line beside a file, and on sentences that are more likely
+   * files' names, as in AllenNLP's {@code elmo in.txt out.hdf5}.
+   */
+  void check(List<String> sentences) {
+    if (file != null && !sentences.isEmpty()) {
+      throw Main.usage(command, "expected a sentence or --input, found both");
+    }
+    if (sentences.stream().noneMatch(each -> isOutput(each) || isFile(each))) {
+      return;
+    }
+    String in = sentences.stream().filter(each -> !isOutput(each)).findFirst().orElse("IN.txt");
+    String out = sentences.stream().filter(TextInput::isOutput).findFirst().orElse(null);
+    throw Main.usage(
+        command,
+        "expected sentences, found "
+            + String.join(" and ", sentences.subList(0, Math.min(2, sentences.size())))
+            + "; for files type --input "
+            + in
+            + (out == null ? "" : " --output " + out)
+            + ", and --tokenized where its lines are tokens with spaces between");
+  }
+
+  private static boolean isOutput(String argument) {
+    return argument.toLowerCase(Locale.ROOT).matches("\\S+\\.(hdf5|h5|npz|jsonl)");
+  }
+
+  /** An ordinary word is not asked about, even if some file has its name. */
+  private static boolean isFile(String argument) {
+    try {
+      return argument.matches("\\S*\\w[./]\\S+") && Files.isRegularFile(Path.of(argument));
+    } catch (InvalidPathException e) {
+      return false;
     }
   }
 
-  /** The lines to read. */
-  LineReader open(List<String> words, InputStream standardInput) throws IOException {
-    if (!words.isEmpty()) {
-      byte[] text = String.join(" ", words).getBytes(StandardCharsets.UTF_8);
-      return new LineReader("the sentence", new ByteArrayInputStream(text));
+  /** The text to read: each of the sentences for itself, or the lines of a file. */
+  LineReader open(List<String> sentences) throws IOException {
+    if (sentences.isEmpty() || sentences.equals(List.of(Main.STANDARD))) {
+      return Main.open(command, file);
     }
-    return file == null ? new LineReader("standard input", standardInput) : LineReader.open(file);
+    return new LineReader(sentences);
+  }
+
+  /** The sentences of tokens in what {@link #open} gave. */
+  TokenReader tokens(LineReader lines) throws IOException {
+    return new TokenReader(lines, format);
   }
 }

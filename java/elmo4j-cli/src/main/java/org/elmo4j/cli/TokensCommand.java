@@ -14,9 +14,10 @@ import java.util.concurrent.Callable;
 import org.elmo4j.internal.files.AtomicFile;
 import org.elmo4j.internal.text.TextSplitter;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.ParentCommand;
+import picocli.CommandLine.Spec;
 
 /** {@code elmo tokens}: the sentences and tokens that {@code elmo embed} finds in a text. */
 @Command(
@@ -28,37 +29,24 @@ import picocli.CommandLine.ParentCommand;
     },
     footer = {"  elmo tokens book.txt", "  elmo tokens book.txt --output sentences.txt"})
 final class TokensCommand implements Callable<Integer> {
-  @ParentCommand private Main main;
+  @Spec private CommandSpec command;
+  @Mixin private OutputFile output;
 
   @Parameters(
       arity = "0..1",
       paramLabel = "FILE",
-      description = "UTF-8 text; a blank line ends a sentence. Without one: standard input.")
+      description =
+          "UTF-8 text; a blank line ends a sentence. Without one, or with -: standard input.")
   private Path input;
-
-  @Option(
-      names = "--output",
-      paramLabel = "FILE",
-      description = "Where to write; by default standard output.")
-  private Path output;
 
   @Override
   public Integer call() throws IOException {
-    try (LineReader lines = openInput()) {
-      if (output == null) {
-        write(lines, main.out);
-      } else {
-        try (AtomicFile file = AtomicFile.create(output)) {
-          write(lines, file.stream());
-          file.commit();
-        }
-      }
+    try (LineReader lines = Main.open(command, input);
+        AtomicFile file = output.create()) {
+      write(lines, file.stream());
+      file.commit();
     }
     return 0;
-  }
-
-  private LineReader openInput() throws IOException {
-    return input == null ? new LineReader("standard input", main.in) : LineReader.open(input);
   }
 
   private static void write(LineReader lines, OutputStream out) throws IOException {

@@ -118,7 +118,7 @@ final class VerifyCommand implements Callable<Integer> {
 
   private static void layer(PrintWriter out, Layer layer, Tensor rows) {
     int dim = (int) rows.shape()[1];
-    out.printf("%s [%d]%n", layer, dim);
+    out.printf(Locale.ROOT, "%s [%d]%n", layer, dim);
     for (int t = 0; t < SENTENCE.size(); t++) {
       StringBuilder line = new StringBuilder(String.format(Locale.ROOT, "  %-5s", SENTENCE.get(t)));
       for (int i = 0; i < Math.min(SHOWN, dim); i++) {

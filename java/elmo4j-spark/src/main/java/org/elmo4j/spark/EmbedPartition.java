@@ -11,11 +11,17 @@ import java.util.List;
 import java.util.NoSuchElementException;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
+import org.apache.spark.ml.linalg.SQLDataTypes;
+import org.apache.spark.ml.linalg.Vector;
 import org.apache.spark.ml.linalg.Vectors;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
+import org.apache.spark.sql.catalyst.expressions.JoinedRow;
 import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
 import org.apache.spark.sql.catalyst.util.GenericArrayData;
+import org.apache.spark.sql.types.UserDefinedType;
 import org.apache.spark.unsafe.types.UTF8String;
 import org.apache.spark.util.TaskCompletionListener;
 import org.elmo4j.Device;
@@ -44,16 +50,24 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
    * thread than the task's (Python's writer), hence the locks.
    */
   private static final class Rows implements Iterator<Row> {
+    @SuppressWarnings("unchecked")
+    private static final UserDefinedType<Vector> VECTOR =
+        (UserDefinedType<Vector>) SQLDataTypes.VectorType();
+
     private static final UTF8String WORDS = UTF8String.fromString(Annotations.WORD_EMBEDDINGS);
     private static final UTF8String SENTENCES =
         UTF8String.fromString(Annotations.SENTENCE_EMBEDDINGS);
+
+    /** A row that was read ahead: what passes through, what the stage reads, and its file. */
+    private record Pending(InternalRow row, InputColumns.Item item, InputFile file) {}
 
     private final Plan plan;
     private final Iterator<Row> rows;
     private final Layer[] layers;
     private final List<String> gpus;
     private final int taskCpus;
-    private final ArrayDeque<InputColumns.Item> items = new ArrayDeque<>();
+    private final ArrayDeque<Pending> items = new ArrayDeque<>();
+    private InputFile file = InputFile.NONE; // Of the row that was read last.
     private SharedModels.Lease lease;
     private Window window;
     // The first sentence in the window of the row that comes next.
@@ -93,10 +107,11 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
       if (closed) {
         throw new IllegalStateException(plan.uid() + ": the task has ended");
       }
-      InputColumns.Item item = items.remove();
-      Row row = row(item);
-      sentence += item.sentences().size();
-      return row;
+      Pending pending = items.remove();
+      pending.file().restore();
+      InternalRow added = added(pending.item());
+      sentence += pending.item().sentences().size();
+      return RowFactory.create(new RowUdt.Cell(new JoinedRow(pending.row(), added)));
     }
 
     private void fill() {
@@ -107,9 +122,12 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
       sentence = 0;
       List<List<String>> sentences = new ArrayList<>();
       // A row without tokens costs something too.
+      file.restore();
       for (long cost = 0; cost < plan.batchTokens() && rows.hasNext(); ) {
-        InputColumns.Item item = plan.input().read(rows.next());
-        items.add(item);
+        Row row = rows.next();
+        InputColumns.Item item = plan.input().read(row);
+        file = file.current();
+        items.add(new Pending(((RowUdt.Cell) row.get(0)).row(), item, file));
         sentences.addAll(item.sentences());
         cost += Math.max(1, item.tokens());
       }
@@ -153,33 +171,31 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
       }
     }
 
-    private Row row(InputColumns.Item item) {
-      int size = item.row().size();
-      Object[] values = new Object[size + layers.length + (plan.tokensColumn() ? 1 : 0)];
-      for (int i = 0; i < size; i++) {
-        values[i] = item.row().get(i);
-      }
+    private InternalRow added(InputColumns.Item item) {
+      Object[] values = new Object[layers.length + (plan.tokensColumn() ? 1 : 0)];
       for (int k = 0; k < layers.length; k++) {
-        values[size + k] = value(item, layers[k]);
+        values[k] = value(item, layers[k]);
       }
       if (plan.tokensColumn() && !item.isNull()) {
-        List<String> tokens = new ArrayList<>();
-        item.sentences().forEach(tokens::addAll);
-        values[size + layers.length] = tokens.toArray(new String[0]);
+        values[layers.length] =
+            new GenericArrayData(
+                item.sentences().stream()
+                    .flatMap(List::stream)
+                    .map(UTF8String::fromString)
+                    .toArray());
       }
-      return RowFactory.create(values);
+      return new GenericInternalRow(values);
     }
 
     private Object value(InputColumns.Item item, Layer layer) {
       boolean mean = layer.kind() == Layer.Kind.MEAN;
       if (plan.input().kind() == InputColumns.Kind.ANNOTATIONS) {
-        return new AnnotationsUdt.Cell(
-            mean ? sentenceAnnotations(item, layer) : tokenAnnotations(item, layer));
+        return mean ? sentenceAnnotations(item, layer) : tokenAnnotations(item, layer);
       }
       if (item.isNull()) {
         return null;
       }
-      return mean ? Vectors.dense(mean(item, layer)) : new VectorsUdt.Cell(vectors(item, layer));
+      return mean ? VECTOR.serialize(Vectors.dense(mean(item, layer))) : vectors(item, layer);
     }
 
     private int dim(Layer layer) {
@@ -191,7 +207,7 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
       int dim = dim(layer);
       for (int s = 0; s < item.sentences().size(); s++) {
         float[] vectors = window.vectors(layer, sentence + s, dim);
-        UTF8String id = UTF8String.fromString(Integer.toString(s));
+        UTF8String id = UTF8String.fromString(item.numbers().get(s));
         int at = 0;
         for (InputColumns.Span token : item.tokenSpans().get(s)) {
           annotations.add(
@@ -219,7 +235,7 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
                 span.begin(),
                 span.end(),
                 span.text(),
-                UTF8String.fromString(Integer.toString(s)),
+                UTF8String.fromString(item.numbers().get(s)),
                 window.vectors(layer, sentence + s, dim));
       }
       return new GenericArrayData(annotations);

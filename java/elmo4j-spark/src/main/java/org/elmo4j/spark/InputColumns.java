@@ -8,10 +8,13 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.elmo4j.ElmoException;
@@ -23,20 +26,19 @@ import org.elmo4j.internal.text.TextSplitter;
  * @param uid of the stage, for messages
  * @param kind what they hold
  * @param names one, or two for annotations: sentences, tokens
- * @param indices where they are in a row
- * @param sentenceFields where begin, end and result are in a sentence's annotation
- * @param tokenFields likewise for a token
+ * @param indices where they are among all columns
+ * @param numbered whether annotations of sentences say which one of the text they are
  * @param lowerCase whether tokens are put in lower case for the model
  */
 record InputColumns(
-    String uid,
-    Kind kind,
-    String[] names,
-    int[] indices,
-    int[] sentenceFields,
-    int[] tokenFields,
-    boolean lowerCase)
+    String uid, Kind kind, String[] names, int[] indices, boolean numbered, boolean lowerCase)
     implements Serializable {
+  /** What counts of an annotation. */
+  private static final List<String> FIELDS = List.of("begin", "end", "result");
+
+  private static final DataType STRINGS =
+      DataTypes.createMapType(DataTypes.StringType, DataTypes.StringType);
+
   enum Kind {
     /** Running text: {@code string}. */
     TEXT,
@@ -52,18 +54,23 @@ record InputColumns(
    * @throws IllegalArgumentException naming the stage and the column
    */
   static InputColumns of(String uid, StructType schema, String[] names, boolean lowerCase) {
-    for (String name : names) {
-      if (!Arrays.asList(schema.fieldNames()).contains(name)) {
+    int[] indices = new int[names.length];
+    for (int i = 0; i < names.length; i++) {
+      int[] found = StageColumns.find(Arrays.asList(schema.fieldNames()), names[i]);
+      if (found.length != 1) {
         throw wrong(
-            uid, "expected a column " + name, "only " + Arrays.toString(schema.fieldNames()));
+            uid,
+            "expected a column " + names[i],
+            (found.length == 0 ? "only " : found.length + " of it in ")
+                + Arrays.toString(schema.fieldNames()));
       }
+      indices[i] = found[0];
     }
     if (names.length == 1) {
-      DataType type = schema.apply(names[0]).dataType();
-      boolean text = type.equals(DataTypes.StringType);
+      DataType type = schema.apply(indices[0]).dataType();
+      boolean text = type instanceof StringType;
       if (!text
-          && !(type instanceof ArrayType array
-              && array.elementType().equals(DataTypes.StringType))) {
+          && !(type instanceof ArrayType array && array.elementType() instanceof StringType)) {
         throw wrong(
             uid,
             "expected column "
@@ -72,22 +79,17 @@ record InputColumns(
             type.catalogString());
       }
       return new InputColumns(
-          uid,
-          text ? Kind.TEXT : Kind.TOKENS,
-          names,
-          new int[] {schema.fieldIndex(names[0])},
-          null,
-          null,
-          lowerCase);
+          uid, text ? Kind.TEXT : Kind.TOKENS, names, indices, false, lowerCase);
     }
     if (names.length != 2) {
       throw wrong(
           uid,
-          "expected one column of text or tokens, or two of annotations: document or sentence, and token",
+          "expected one column of text or tokens, or two of annotations: document or sentence, and"
+              + " token",
           Arrays.toString(names));
     }
-    String first = annotatorType(uid, schema.apply(names[0]));
-    String second = annotatorType(uid, schema.apply(names[1]));
+    String first = annotatorType(uid, schema.apply(indices[0]));
+    String second = annotatorType(uid, schema.apply(indices[1]));
     boolean swapped = first.equals(Annotations.TOKEN);
     if (!(swapped ? second : first).equals(Annotations.DOCUMENT)
         || !(swapped ? first : second).equals(Annotations.TOKEN)) {
@@ -96,15 +98,17 @@ record InputColumns(
           "expected annotations of types document and token",
           names[0] + ": " + first + ", " + names[1] + ": " + second);
     }
-    String sentences = names[swapped ? 1 : 0];
-    String tokens = names[swapped ? 0 : 1];
+    int sentences = swapped ? 1 : 0;
+    int tokens = 1 - sentences;
+    StructType sentence = annotation(uid, schema.apply(indices[sentences]));
+    annotation(uid, schema.apply(indices[tokens]));
     return new InputColumns(
         uid,
         Kind.ANNOTATIONS,
-        new String[] {sentences, tokens},
-        new int[] {schema.fieldIndex(sentences), schema.fieldIndex(tokens)},
-        fields(uid, schema.apply(sentences)),
-        fields(uid, schema.apply(tokens)),
+        new String[] {names[sentences], names[tokens]},
+        new int[] {indices[sentences], indices[tokens]},
+        Arrays.asList(sentence.fieldNames()).contains("metadata")
+            && sentence.apply("metadata").dataType().sameType(STRINGS),
         lowerCase);
   }
 
@@ -120,7 +124,7 @@ record InputColumns(
     return field.metadata().getString("annotatorType");
   }
 
-  private static int[] fields(String uid, StructField field) {
+  private static StructType annotation(String uid, StructField field) {
     if (field.dataType() instanceof ArrayType array
         && array.elementType() instanceof StructType type) {
       List<String> present = Arrays.asList(type.fieldNames());
@@ -128,9 +132,7 @@ record InputColumns(
           && type.apply("begin").dataType().equals(DataTypes.IntegerType)
           && type.apply("end").dataType().equals(DataTypes.IntegerType)
           && type.apply("result").dataType().equals(DataTypes.StringType)) {
-        return new int[] {
-          type.fieldIndex("begin"), type.fieldIndex("end"), type.fieldIndex("result")
-        };
+        return type;
       }
     }
     throw wrong(
@@ -143,24 +145,67 @@ record InputColumns(
     return new IllegalArgumentException(uid + ": inputCols: " + expected + ", found " + found);
   }
 
+  /**
+   * What to select of the columns, so that no more than the stage needs is decoded.
+   *
+   * @param columns how they are called now
+   */
+  List<Column> select(List<String> columns) {
+    String first = columns.get(indices[0]);
+    return switch (kind) {
+      case TEXT -> List.of(functions.col(first).cast("string"));
+      case TOKENS -> List.of(functions.col(first).cast("array<string>"));
+      case ANNOTATIONS -> {
+        List<Column> selected = new ArrayList<>();
+        for (int index : indices) {
+          for (String field : FIELDS) {
+            selected.add(functions.col(columns.get(index)).getField(field));
+          }
+        }
+        if (numbered) {
+          selected.add(functions.expr("transform(" + first + ", a -> a.metadata['sentence'])"));
+        }
+        yield selected;
+      }
+    };
+  }
+
+  /** The types of what {@link #select} selects. */
+  List<DataType> selectedTypes() {
+    DataType strings = DataTypes.createArrayType(DataTypes.StringType);
+    return switch (kind) {
+      case TEXT -> List.of(DataTypes.StringType);
+      case TOKENS -> List.of(strings);
+      case ANNOTATIONS -> {
+        DataType numbers = DataTypes.createArrayType(DataTypes.IntegerType);
+        List<DataType> types =
+            new ArrayList<>(List.of(numbers, numbers, strings, numbers, numbers, strings));
+        if (numbered) {
+          types.add(strings);
+        }
+        yield types;
+      }
+    };
+  }
+
   /** An annotation as far as it matters here. */
   record Span(int begin, int end, String text) {}
 
   /**
    * What a row holds.
    *
-   * @param row as it came
    * @param isNull whether an input column is null
    * @param sentences tokens of each, as the model gets them
    * @param sentenceSpans for annotations, else null
    * @param tokenSpans for annotations, the tokens of each sentence, else null
+   * @param numbers for annotations, which sentence of the text each is, else null
    */
   record Item(
-      Row row,
       boolean isNull,
       List<List<String>> sentences,
       List<Span> sentenceSpans,
-      List<List<Span>> tokenSpans) {
+      List<List<Span>> tokenSpans,
+      List<String> numbers) {
     int tokens() {
       int count = 0;
       for (List<String> sentence : sentences) {
@@ -173,32 +218,40 @@ record InputColumns(
   /**
    * Reads a row.
    *
+   * @param row of what {@link #select} selects, and anything before it
    * @throws ElmoException if a token is null
    */
   Item read(Row row) {
-    for (int index : indices) {
-      if (row.isNullAt(index)) {
-        return new Item(row, true, List.of(), List.of(), List.of());
-      }
+    int first = row.length() - selectedTypes().size();
+    boolean isNull = row.isNullAt(first);
+    if (isNull || kind == Kind.ANNOTATIONS && row.isNullAt(first + FIELDS.size())) {
+      return new Item(true, List.of(), List.of(), List.of(), List.of());
     }
     return switch (kind) {
       case TEXT ->
-          new Item(row, false, lower(TextSplitter.split(row.getString(indices[0]))), null, null);
+          new Item(false, lower(TextSplitter.split(row.getString(first))), null, null, null);
       case TOKENS -> {
-        List<String> tokens = row.getList(indices[0]);
+        List<String> tokens = row.getList(first);
         int at = tokens.indexOf(null);
         if (at >= 0) {
           throw nullToken(names[0], at);
         }
-        yield new Item(row, false, lower(List.of(List.copyOf(tokens))), null, null);
+        yield new Item(false, lower(List.of(List.copyOf(tokens))), null, null, null);
       }
-      case ANNOTATIONS -> readAnnotations(row);
+      case ANNOTATIONS -> readAnnotations(row, first);
     };
   }
 
-  private Item readAnnotations(Row row) {
-    List<Span> sentences = spans(row, indices[0], names[0], sentenceFields);
-    List<Span> tokens = spans(row, indices[1], names[1], tokenFields);
+  private Item readAnnotations(Row row, int first) {
+    List<Span> sentences = spans(row, first, names[0]);
+    List<Span> tokens = spans(row, first + FIELDS.size(), names[1]);
+    // Their place in the row where they do not say: but a row may hold some of a text's sentences.
+    List<String> numbers = new ArrayList<>(sentences.size());
+    List<String> told = numbered ? row.getList(first + 2 * FIELDS.size()) : null;
+    for (int i = 0; i < sentences.size(); i++) {
+      String number = told == null ? null : told.get(i);
+      numbers.add(number == null ? Integer.toString(i) : number);
+    }
     // They come in this order; should they not, the model still needs it.
     tokens.sort(Comparator.comparingInt(Span::begin));
     List<List<Span>> spans = new ArrayList<>(sentences.size());
@@ -217,7 +270,7 @@ record InputColumns(
       spans.add(inside);
       words.add(texts);
     }
-    return new Item(row, false, lower(words), sentences, spans);
+    return new Item(false, lower(words), sentences, spans, numbers);
   }
 
   /** The first token that begins at a character or after it. */
@@ -235,18 +288,16 @@ record InputColumns(
     return low;
   }
 
-  private List<Span> spans(Row row, int index, String name, int[] fields) {
-    List<Row> annotations = row.getList(index);
-    List<Span> spans = new ArrayList<>(annotations.size());
-    for (Row annotation : annotations) {
-      if (annotation == null || annotation.isNullAt(fields[2])) {
-        throw nullToken(name, spans.size());
+  private List<Span> spans(Row row, int first, String name) {
+    List<Integer> begins = row.getList(first);
+    List<Integer> ends = row.getList(first + 1);
+    List<String> texts = row.getList(first + 2);
+    List<Span> spans = new ArrayList<>(texts.size());
+    for (int i = 0; i < texts.size(); i++) {
+      if (texts.get(i) == null) {
+        throw nullToken(name, i);
       }
-      spans.add(
-          new Span(
-              annotation.getInt(fields[0]),
-              annotation.getInt(fields[1]),
-              annotation.getString(fields[2])));
+      spans.add(new Span(begins.get(i), ends.get(i), texts.get(i)));
     }
     return spans;
   }

@@ -3,37 +3,78 @@
 package org.elmo4j.spark;
 
 import java.io.IOException;
-import java.net.URI;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.HashMap;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkContext;
-import org.apache.spark.SparkEnv;
-import org.apache.spark.sql.SparkSession;
 import org.elmo4j.ElmoException;
 import org.elmo4j.hub.ModelEntry;
 import org.elmo4j.hub.ModelHub;
+import org.elmo4j.internal.files.TemporaryFolder;
 import org.elmo4j.internal.weights.Dtype;
 import org.elmo4j.internal.weights.SafetensorsWriter;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 
-/** The driver's side of models: what a name or path stands for, and how it gets to executors. */
+/**
+ * The driver's side of models. Unless it is in the box or by reference, a model is held: one file,
+ * a copy of this process's own, known by its content. So whatever happens at the path it came from,
+ * a stage keeps the weights it was loaded with. Any thread may use it.
+ */
 final class ModelFiles {
   /** The name of the model in the box. */
   static final String BOX = "mini-en";
 
-  // What was sent to the executors of an application, under its id, the path and the file's date.
-  private static final Map<String, ModelRef> SENT = new ConcurrentHashMap<>();
-  private static final Map<String, Path> OFFERED = new ConcurrentHashMap<>();
-  private static final Map<String, Path> FETCHED = new ConcurrentHashMap<>();
+  // Under the class's lock.
+  private static final Map<String, Known> KNOWN = new HashMap<>();
+  private static TemporaryFolder held;
 
   private ModelFiles() {}
+
+  /**
+   * A model that the driver has read.
+   *
+   * @param model {@link #BOX} or a path, as the stage has it
+   * @param qualified the path with its file system; null for the box
+   * @param stamp of what was there; null for the box
+   * @param file the copy; null for the box and by reference
+   * @param sha256 of the copy, or null
+   * @param projectionDim numbers in a vector of {@code word_emb}
+   * @param layers of a mix
+   */
+  record Known(
+      String model,
+      String qualified,
+      String stamp,
+      Path file,
+      String sha256,
+      int projectionDim,
+      int layers) {
+    boolean isReference() {
+      return file == null && qualified != null;
+    }
+
+    /** Whether it still is the model of that name. What is held stays as it is. */
+    boolean isOf(String name, boolean byReference) {
+      boolean reference = byReference && !name.equals(BOX);
+      return model.equals(name)
+          && isReference() == reference
+          && (!reference || stamp.equals(Hadoop.stamp(qualified, Hadoop.configuration())));
+    }
+
+    /** Makes it reachable for executors. */
+    ModelRef send(SparkContext context) {
+      if (qualified == null) {
+        return ModelRef.box();
+      }
+      return isReference()
+          ? ModelRef.reference(context, qualified)
+          : ModelRef.held(context, file, sha256);
+    }
+  }
 
   /**
    * The model that a name stands for, fetched into this machine's cache if need be.
@@ -57,134 +98,93 @@ final class ModelFiles {
                                 .map(model -> model.name() + " (" + model.language() + ")")
                                 .toList()
                             + ", found no such name"));
-    return entry.files().isEmpty() ? BOX : hub.fetch(entry).toString();
-  }
-
-  /** Opens a model on the driver, to read its structure. */
-  static WeightStore open(String model) {
-    return model.equals(BOX) ? WeightStores.miniEnglish() : WeightStores.open(local(model));
-  }
-
-  /** A model's path on this machine; what lies on another file system is fetched once. */
-  static Path local(String model) {
-    URI uri = new org.apache.hadoop.fs.Path(model).toUri();
-    if (uri.getScheme() == null) {
-      return Path.of(model);
-    }
-    if (uri.getScheme().equals("file")) {
-      return Path.of(uri.getPath());
-    }
-    return FETCHED.computeIfAbsent(model, ModelFiles::fetch);
-  }
-
-  private static Path fetch(String model) {
-    try {
-      Path target = temporaryFolder().resolve("model");
-      org.apache.hadoop.fs.Path source = new org.apache.hadoop.fs.Path(model);
-      source
-          .getFileSystem(configuration())
-          .copyToLocalFile(false, source, new org.apache.hadoop.fs.Path(target.toUri()), true);
-      target.toFile().deleteOnExit();
-      return target;
-    } catch (IOException e) {
-      throw new ElmoException(model + ": expected a readable model, found " + e, e);
-    }
-  }
-
-  static Configuration configuration() {
-    try {
-      return SparkSession.active().sparkContext().hadoopConfiguration();
-    } catch (IllegalStateException e) {
-      return new Configuration(); // No session yet.
-    }
+    return entry.files().isEmpty() ? BOX : hub.fetch(entry).toUri().toString();
   }
 
   /**
-   * Makes a model reachable for executors: the box is, a path by reference is the user's care,
-   * everything else is sent as one file unless the tasks run in this very process.
+   * Reads a model, and holds it unless it is in the box or by reference.
+   *
+   * @throws ElmoException if there is none, or it is damaged
    */
-  static ModelRef send(SparkContext context, String model, boolean byReference) {
+  static synchronized Known know(String model, boolean byReference) {
     if (model.equals(BOX)) {
-      return new ModelRef(ModelRef.Kind.BOX, BOX);
+      try (WeightStore store = WeightStores.miniEnglish()) {
+        return known(model, null, null, null, null, store);
+      }
     }
+    Configuration configuration = Hadoop.configuration();
+    String qualified = Hadoop.qualified(model, configuration);
+    String stamp = Hadoop.stamp(qualified, configuration);
     if (byReference) {
-      return new ModelRef(ModelRef.Kind.PATH, local(model).toString());
+      Path local = Hadoop.local(qualified);
+      Path path = local != null ? local : Hadoop.fetchOnce(qualified, stamp, configuration);
+      try (WeightStore store = open(path, path, qualified)) {
+        return known(model, qualified, stamp, null, null, store);
+      }
     }
-    Path path = local(model).toAbsolutePath();
-    if (context.isLocal()) {
-      return new ModelRef(ModelRef.Kind.PATH, path.toString());
+    Known known = KNOWN.get(qualified);
+    if (known == null || !known.stamp().equals(stamp) || !known.model().equals(model)) {
+      known = hold(model, qualified, stamp, configuration);
+      KNOWN.put(qualified, known);
     }
-    try {
-      String version = Files.getLastModifiedTime(path) + " " + path;
-      return SENT.computeIfAbsent(context.applicationId() + " " + version, k -> offer(path));
-    } catch (IOException e) {
-      throw new ElmoException(path + ": expected a readable model, found " + e, e);
-    }
+    return known;
   }
 
-  /** Cores of an executor, which its tasks share; 0 if only the executor knows. */
-  static int executorCores(SparkContext context) {
-    if (context.isLocal()) {
-      Matcher cores = Pattern.compile("local(?:\\[(\\d+).*)?").matcher(context.master());
-      String count = cores.matches() ? cores.group(1) : "0"; // local[*]
-      return count == null ? 1 : Integer.parseInt(count);
-    }
-    boolean oneByDefault = context.master().equals("yarn") || context.master().startsWith("k8s");
-    return context.conf().getInt("spark.executor.cores", oneByDefault ? 1 : 0);
+  private static Known known(
+      String model, String qualified, String stamp, Path file, String sha256, WeightStore store) {
+    return new Known(
+        model,
+        qualified,
+        stamp,
+        file,
+        sha256,
+        store.options().projectionDim(),
+        store.options().lstmLayers() + 1);
   }
 
-  /** Puts a model on the driver's file server, as {@code SparkContext.addFile} does. */
-  private static ModelRef offer(Path path) {
-    try {
-      Path folder = temporaryFolder();
-      Path file = asFile(path, folder);
-      // Executors know files by name, so the name tells the content, and equal ones are one file.
-      String name = ModelRef.sentName(file);
-      Path named =
-          OFFERED.computeIfAbsent(
-              name, n -> place(file, folder.resolve(n), file.startsWith(folder)));
-      String address = SparkEnv.get().rpcEnv().fileServer().addFile(named.toFile());
-      return new ModelRef(ModelRef.Kind.SENT, address);
-    } catch (IOException e) {
-      throw new ElmoException(path + ": expected a model that can be sent, found " + e, e);
-    }
-  }
-
-  /** Gives a file another name: moved if it is ours, else linked or copied. */
-  private static Path place(Path file, Path named, boolean ours) {
-    try {
-      if (ours) {
-        Files.move(file, named);
+  private static Known hold(
+      String model, String qualified, String stamp, Configuration configuration) {
+    try (TemporaryFolder scratch = TemporaryFolder.create()) {
+      Path local = Hadoop.local(qualified);
+      Path source = local != null ? local : Hadoop.fetch(qualified, scratch.path(), configuration);
+      Path copy = scratch.path().resolve("model.safetensors");
+      if (Files.isRegularFile(source)) {
+        if (local == null) {
+          Files.move(source, copy);
+        } else {
+          Files.copy(source, copy);
+        }
       } else {
-        try {
-          Files.createLink(named, file.toRealPath());
-        } catch (FileSystemException | UnsupportedOperationException e) {
-          Files.copy(file, named);
+        try (WeightStore store = open(source, source, qualified)) {
+          SafetensorsWriter.write(store, copy, Dtype.F32, Map.of());
         }
       }
-      named.toFile().deleteOnExit();
-      return named;
+      if (held == null) {
+        held = TemporaryFolder.create();
+      }
+      String sha256 = ModelHub.sha256(copy);
+      Path file = held.path().resolve(ModelRef.fileName(sha256));
+      Known known;
+      try (WeightStore store = open(copy, source, qualified)) {
+        known = known(model, qualified, stamp, file, sha256, store);
+      }
+      Files.move(copy, file, StandardCopyOption.REPLACE_EXISTING);
+      return known;
     } catch (IOException e) {
-      throw new ElmoException(named + ": expected a place for a model, found " + e, e);
+      throw Hadoop.unreadable(qualified, e);
     }
   }
 
-  /** The model as one file: itself, or written into {@code folder} if it is several. */
-  static Path asFile(Path model, Path folder) {
-    if (Files.isRegularFile(model)) {
-      return model;
+  /** Opens a copy of a model; messages name the model. */
+  private static WeightStore open(Path copy, Path source, String qualified) {
+    try {
+      return WeightStores.open(copy);
+    } catch (ElmoException e) {
+      String message =
+          e.getMessage()
+              .replace(copy.toString(), Hadoop.name(qualified))
+              .replace(source.toString(), Hadoop.name(qualified));
+      throw new ElmoException(message, e);
     }
-    Path file = folder.resolve("model.safetensors");
-    try (WeightStore store = WeightStores.open(model)) {
-      SafetensorsWriter.write(store, file, Dtype.F32, Map.of());
-    }
-    return file;
-  }
-
-  /** An empty folder that goes when this JVM ends, if its files do. */
-  static Path temporaryFolder() throws IOException {
-    Path folder = Files.createTempDirectory("elmo4j-spark");
-    folder.toFile().deleteOnExit();
-    return folder;
   }
 }

@@ -3,112 +3,162 @@
 package org.elmo4j.spark;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.Serializable;
 import java.nio.channels.Channels;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.DigestInputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
+import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.SparkContext;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.SparkFiles;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.util.SerializableConfiguration;
 import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.ElmoModelBuilder;
 import org.elmo4j.Precision;
+import org.elmo4j.hub.ModelHub;
 
 /**
  * Where an executor finds its model. Small: it goes out with each task; weights never do.
  *
  * @param kind how to read {@code place}
  * @param place a path or address
+ * @param sha256 of the file; null where the node has to look for itself
+ * @param configuration for addresses of Hadoop, else null
  */
-record ModelRef(Kind kind, String place) implements Serializable {
+record ModelRef(
+    Kind kind, String place, String sha256, Broadcast<SerializableConfiguration> configuration)
+    implements Serializable {
   enum Kind {
     /** The model in the box, on the class path. */
     BOX,
-    /** A path that every executor can read. */
-    PATH,
-    /** The address of a file at the driver, named after its content. */
-    SENT
+    /** A file of the driver, whose own process runs the tasks. */
+    HELD,
+    /** The address of such a file at the driver, named after its content. */
+    SENT,
+    /** A qualified path that every node can read. */
+    REFERENCE
   }
 
   private static final String PREFIX = "elmo4j-";
+  private static final Map<String, Object> FETCHING = new ConcurrentHashMap<>();
 
-  /** The name under which a file is offered: executors check what they got by it. */
-  static String sentName(Path file) throws IOException {
-    return PREFIX + sha256(file);
+  /** The model in the box. */
+  static ModelRef box() {
+    return new ModelRef(Kind.BOX, ModelFiles.BOX, ModelFiles.BOX, null);
   }
 
-  private static String sha256(Path file) throws IOException {
-    try {
-      MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
-        byte[] piece = new byte[1 << 16];
-        while (in.read(piece) >= 0) {
-          // The digest sees it.
-        }
-      }
-      return HexFormat.of().formatHex(digest.digest());
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e); // Every JVM has it.
+  /** A file that the driver holds, as {@link #fileName} calls it. */
+  static ModelRef held(SparkContext context, Path file, String sha256) {
+    if (context.isLocal()) {
+      return new ModelRef(Kind.HELD, file.toString(), sha256, null);
     }
+    // As SparkContext.addFile does. The same file again gets the same address.
+    String address = SparkEnv.get().rpcEnv().fileServer().addFile(file.toFile());
+    return new ModelRef(Kind.SENT, address, sha256, null);
+  }
+
+  /** A qualified path that every node reads for itself. */
+  static ModelRef reference(SparkContext context, String place) {
+    return new ModelRef(
+        Kind.REFERENCE,
+        place,
+        null,
+        JavaSparkContext.fromSparkContext(context)
+            .broadcast(new SerializableConfiguration(context.hadoopConfiguration())));
+  }
+
+  /** Executors know files by name, so the name tells the content. */
+  static String fileName(String sha256) {
+    return PREFIX + sha256;
+  }
+
+  /**
+   * What this node finds there now, by content: tasks share a model by this.
+   *
+   * @throws ElmoException naming the executor, if there is nothing
+   */
+  String content() {
+    try {
+      return sha256 != null ? sha256 : place + " " + Hadoop.stamp(place, hadoop());
+    } catch (ElmoException e) {
+      throw onExecutor(e);
+    }
+  }
+
+  private static ElmoException onExecutor(ElmoException e) {
+    return new ElmoException("executor " + SparkEnv.get().executorId() + ": " + e.getMessage(), e);
+  }
+
+  private Configuration hadoop() {
+    return configuration.value().value();
   }
 
   /**
    * Loads the model on this executor.
    *
+   * @param content as {@link #content} gave it
    * @throws ElmoException naming the executor
    */
-  ElmoModel open(Device device, Precision precision, int threads) {
+  ElmoModel open(String content, Device device, Precision precision, int threads) {
     try {
       ElmoModelBuilder builder =
           ElmoModel.builder().device(device).precision(precision).threads(threads);
       switch (kind) {
         case BOX -> builder.miniEnglish();
-        case PATH -> builder.path(Path.of(place));
+        case HELD -> builder.path(Path.of(place));
         case SENT -> builder.path(received());
+        case REFERENCE -> builder.path(referred(content));
       }
-      ElmoModel model = builder.load();
-      Netlib.useOurOpenBlas();
-      return model;
+      return builder.load();
     } catch (ElmoException e) {
-      throw new ElmoException("executor " + SparkEnv.get().executorId() + ": " + e.getMessage(), e);
+      throw onExecutor(e);
     }
   }
 
+  private Path referred(String content) {
+    Path local = Hadoop.local(place);
+    return local != null
+        ? local
+        : Hadoop.fetchOnce(place, content.substring(place.length() + 1), hadoop());
+  }
+
   /**
-   * The file, fetched from the driver unless an earlier load did. Spark's own fetching is not used:
-   * in Spark 4 the jobs of a session do not see the files of {@code SparkContext.addFile}. The
-   * server is the same.
+   * The file, fetched from the driver unless an earlier load did: once, though tasks load it on
+   * several devices or in several precisions at the same time. Spark's own fetching is not used: in
+   * Spark 4 the jobs of a session do not see the files of {@code SparkContext.addFile}. The server
+   * is the same.
    */
   private Path received() {
-    String name = place.substring(place.lastIndexOf('/') + 1);
+    String name = fileName(sha256);
     Path file = Path.of(SparkFiles.getRootDirectory(), name).toAbsolutePath();
-    try {
-      if (!Files.exists(file)) {
-        Path partial = file.resolveSibling(name + "." + UUID.randomUUID() + ".part");
-        try (ReadableByteChannel in = SparkEnv.get().rpcEnv().openChannel(place)) {
-          Files.copy(Channels.newInputStream(in), partial);
-          Files.move(partial, file);
-        } finally {
-          Files.deleteIfExists(partial);
+    synchronized (FETCHING.computeIfAbsent(name, n -> new Object())) {
+      try {
+        if (!Files.exists(file)) {
+          Path partial = file.resolveSibling(name + "." + UUID.randomUUID() + ".part");
+          try (ReadableByteChannel in = SparkEnv.get().rpcEnv().openChannel(place)) {
+            Files.copy(Channels.newInputStream(in), partial);
+            Files.move(partial, file);
+          } finally {
+            Files.deleteIfExists(partial);
+          }
         }
+        String found = ModelHub.sha256(file);
+        if (!found.equals(sha256)) {
+          throw new ElmoException(
+              file + ": expected a file of sha256 " + sha256 + ", found " + found + " (damaged)");
+        }
+        return file;
+      } catch (IOException e) {
+        throw new ElmoException(file + ": expected to fetch it from " + place + ", found " + e, e);
       }
-      String expected = name.substring(PREFIX.length());
-      String found = sha256(file);
-      if (!found.equals(expected)) {
-        throw new ElmoException(
-            file + ": expected a file of sha256 " + expected + ", found " + found + " (damaged)");
-      }
-      return file;
-    } catch (IOException e) {
-      throw new ElmoException(file + ": expected to fetch it from " + place + ", found " + e, e);
     }
   }
 }

@@ -38,6 +38,15 @@ record OutputColumn(String name, String layer, float[] mixWeights, float mixGamm
         : parsed;
   }
 
+  /**
+   * The layer of that name.
+   *
+   * @throws ElmoException if there is none
+   */
+  static Layer parse(String layer) {
+    return new OutputColumn("", layer, null, 1).toLayer();
+  }
+
   boolean isMean() {
     return toLayer().kind() == Layer.Kind.MEAN;
   }

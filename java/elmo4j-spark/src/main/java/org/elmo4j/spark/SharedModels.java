@@ -13,12 +13,12 @@ import org.elmo4j.Precision;
 import org.elmo4j.Statistics;
 
 /**
- * The models of this JVM, one for each file, device and precision however many tasks use it. The
+ * The models of this JVM, one for each content, device and precision however many tasks use it. The
  * first task loads it, and it is closed once no task has used it for a while. Any number of threads
  * may call.
  */
 final class SharedModels {
-  private record Key(ModelRef model, Device device, Precision precision) {}
+  private record Key(String content, Device device, Precision precision) {}
 
   private static final class Entry {
     int users;
@@ -97,7 +97,7 @@ final class SharedModels {
    */
   static Lease acquire(
       ModelRef model, Device device, Precision precision, int threads, int keepAlive) {
-    Key key = new Key(model, device, precision);
+    Key key = new Key(model.content(), device, precision);
     Entry entry;
     synchronized (ENTRIES) {
       entry = ENTRIES.computeIfAbsent(key, k -> new Entry());
@@ -111,7 +111,7 @@ final class SharedModels {
     try {
       synchronized (entry) {
         if (entry.model == null) {
-          entry.model = model.open(device, precision, threads);
+          entry.model = model.open(key.content(), device, precision, threads);
         }
       }
     } catch (Throwable e) {

@@ -3,27 +3,28 @@
 package org.elmo4j.spark;
 
 import java.lang.reflect.Constructor;
+import java.util.Arrays;
 import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.util.Identifiable;
+import scala.Function1;
 
 /** Makes params of type String, whose constructor has a parameter more in Spark 4 than in 3.5. */
 final class StringParam {
   private StringParam() {}
 
   @SuppressWarnings("unchecked")
-  static Param<String> of(Identifiable parent, String name, String doc) {
-    Class<?>[] common = {Identifiable.class, String.class, String.class};
+  static Param<String> of(
+      Identifiable parent, String name, String doc, Function1<String, Object> check) {
+    Class<?>[] common = {Identifiable.class, String.class, String.class, Function1.class};
     try {
       for (Constructor<?> constructor : Param.class.getConstructors()) {
         Class<?>[] types = constructor.getParameterTypes();
-        if (java.util.Arrays.equals(types, common)) {
-          return (Param<String>) constructor.newInstance(parent, name, doc);
+        if (Arrays.equals(types, common)) {
+          return (Param<String>) constructor.newInstance(parent, name, doc, check);
         }
-        if (types.length == 4
-            && types[0] == Identifiable.class
-            && types[3] == scala.reflect.ClassTag.class) {
+        if (types.length == 5 && Arrays.equals(Arrays.copyOf(types, 4), common)) {
           Object tag = scala.reflect.ClassTag$.MODULE$.apply(String.class);
-          return (Param<String>) constructor.newInstance(parent, name, doc, tag);
+          return (Param<String>) constructor.newInstance(parent, name, doc, check, tag);
         }
       }
     } catch (ReflectiveOperationException e) {

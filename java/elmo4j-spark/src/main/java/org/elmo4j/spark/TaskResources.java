@@ -4,6 +4,9 @@ package org.elmo4j.spark;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.apache.spark.SparkContext;
 import org.apache.spark.TaskContext;
 import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
@@ -19,7 +22,7 @@ final class TaskResources {
    */
   static String checkDevice(String name) {
     if (!Device.isName(name)) {
-      throw new ElmoException("device: expected auto, cpu, cuda or cuda:N, found \"" + name + "\"");
+      throw new ElmoException("expected auto, cpu, cuda or cuda:N, found \"" + name + "\"");
     }
     return name.toLowerCase(Locale.ROOT);
   }
@@ -54,6 +57,17 @@ final class TaskResources {
               + "\"");
     }
     return device;
+  }
+
+  /** Cores of an executor, which its tasks share; 0 if only the executor knows. On the driver. */
+  static int executorCores(SparkContext context) {
+    if (context.isLocal()) {
+      Matcher cores = Pattern.compile("local(?:\\[(\\d+).*)?").matcher(context.master());
+      String count = cores.matches() ? cores.group(1) : "0"; // local[*]
+      return count == null ? 1 : Integer.parseInt(count);
+    }
+    boolean oneByDefault = context.master().equals("yarn") || context.master().startsWith("k8s");
+    return context.conf().getInt("spark.executor.cores", oneByDefault ? 1 : 0);
   }
 
   /**

@@ -43,7 +43,10 @@ public final class Benchmark {
     long tokens = sentences.stream().mapToLong(List::size).sum();
     System.out.printf("%d rows, %d tokens, %d cores%n", rows, tokens, cores);
 
-    SparkSession session = Spark.local("local[" + cores + "]");
+    // Rows of 20 KB: Spark's 4,096 at a time would fill a heap of 1 GB when they are read back.
+    SparkSession session =
+        Spark.start(
+            "local[" + cores + "]", Map.of("spark.sql.parquet.columnarReaderBatchSize", "128"));
     Path folder = Files.createTempDirectory("elmo4j-benchmark");
     String in = folder.resolve("in").toString();
     String out = folder.resolve("out").toString();

@@ -17,32 +17,51 @@ import java.util.Map;
 import java.util.Set;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.SparkFiles;
-import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
+import org.apache.spark.ml.param.ParamMap;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.util.LongAccumulator;
 import org.elmo4j.Layer;
+import org.elmo4j.hub.ModelHub;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.weights.Dtype;
 import org.elmo4j.internal.weights.SafetensorsWriter;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Executors in JVMs of their own. */
+/** Executors in JVMs of their own; the test that ends one comes last. */
+@Order(1)
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class ClusterTest {
+  private static SparkSession session;
+
   @TempDir Path folder;
 
-  /** The model in the box, as a file that executors do not have. */
-  private Path model() {
-    Path file = folder.resolve("model.safetensors");
+  @BeforeAll
+  static void start() {
+    session = Spark.cluster();
+  }
+
+  @AfterAll
+  static void stop() {
+    Spark.check();
+  }
+
+  /** The model in the box, as a file of a content that executors do not have. */
+  private static Path model(Path folder, String content) {
+    Path file = folder.resolve(content);
     try (WeightStore store = WeightStores.miniEnglish()) {
-      SafetensorsWriter.write(store, file, Dtype.F32, Map.of());
+      SafetensorsWriter.write(store, file, Dtype.F32, Map.of("test", content));
     }
     return file;
   }
@@ -55,8 +74,7 @@ class ClusterTest {
   }
 
   /** Runs one task on each executor and returns what they say. */
-  private static List<String> onExecutors(
-      SparkSession session, MapPartitionsFunction<Long, String> task) {
+  private static List<String> onExecutors(MapPartitionsFunction<Long, String> task) {
     return session
         .range(0, 2, 1, 2)
         .map(
@@ -71,10 +89,9 @@ class ClusterTest {
   }
 
   /** Of each executor, its id and its native memory in use. */
-  private static Set<String> liveBytes(SparkSession session) {
+  private static Set<String> liveBytes() {
     return new HashSet<>(
         onExecutors(
-            session,
             longs -> {
               longs.forEachRemaining(i -> {});
               return List.of(SparkEnv.get().executorId() + " " + NativeMemory.liveBytes())
@@ -86,173 +103,122 @@ class ClusterTest {
   void theModelIsSentAndVectorsAreTheLibrarysOwn() throws Exception {
     List<List<String>> sentences = Spark.sentences(200);
     List<float[][]> expected = Spark.expected(sentences, Layer.ELMO);
-    SparkSession session = Spark.cluster(Map.of());
-    try {
-      Dataset<Row> data = Spark.tokens(session, 4, sentences);
-      List<Row> rows = stage(model().toString()).transform(data).sort("id").collectAsList();
-      assertEquals(200, rows.size());
-      for (int i = 0; i < 200; i++) {
-        assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
+    Dataset<Row> data = Spark.tokens(session, 4, sentences);
+    List<Row> rows =
+        stage(model(folder, "sent").toString()).transform(data).sort("id").collectAsList();
+    assertEquals(200, rows.size());
+    for (int i = 0; i < 200; i++) {
+      assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
+    }
+
+    // The same model from another path, of which executors have the file already.
+    Path copy = Files.copy(folder.resolve("sent"), folder.resolve("copy"));
+    assertArrayEquals(
+        expected.get(0),
+        Spark.vectors(
+            stage(copy.toString()).transform(data.filter("id = 0")).collectAsList().get(0),
+            "vectors"));
+    assertEquals(Set.of("0 0", "1 0"), liveBytes());
+  }
+
+  @Test
+  void theGpuThatSparkGivesATaskIsTheOneAskedFor() {
+    Dataset<Row> embedded =
+        stage(model(folder, "gpu").toString())
+            .setDevice("cuda")
+            .transform(Spark.tokens(session, 2, Spark.sentences(4)));
+    // No machine has that many: so the address has come through.
+    Exception e = assertThrows(Exception.class, embedded::collectAsList);
+    assertTrue(e.getMessage().matches("(?s).*cuda:123[45].*"), e.getMessage());
+  }
+
+  @Test
+  void aModelDamagedOnExecutorsEndsTheJobWithTheNameOfOne() throws Exception {
+    Path model = model(folder, "damaged");
+    Dataset<Row> embedded =
+        stage(model.toString()).transform(Spark.tokens(session, 4, Spark.sentences(200)));
+    assertEquals(200, embedded.collectAsList().size());
+    String name = ModelRef.fileName(ModelHub.sha256(model));
+    List<String> damaged =
+        onExecutors(
+            longs -> {
+              longs.forEachRemaining(i -> {});
+              Path file = Path.of(SparkFiles.getRootDirectory(), name);
+              assertTrue(Files.deleteIfExists(file));
+              Files.write(file, new byte[] {1});
+              return List.of(SparkEnv.get().executorId()).iterator();
+            });
+    assertEquals(Set.of("0", "1"), Set.copyOf(damaged));
+    Exception e = assertThrows(Exception.class, embedded::collectAsList);
+    assertTrue(
+        e.getMessage()
+            .matches("(?s).*executor [01]: \\S*" + name + ": expected a file of sha256 .*"),
+        e.getMessage());
+  }
+
+  /** Both at once on both executors: the file is fetched once on each all the same. */
+  @Test
+  void twoPrecisionsOfOneModelShareItsFile() {
+    List<List<String>> sentences = Spark.sentences(20);
+    ElmoEmbeddings full = stage(model(folder, "shared").toString());
+    ElmoEmbeddings half = full.copy(new ParamMap()).setPrecision("bf16");
+    Dataset<Row> data = Spark.tokens(session, 2, sentences);
+    List<Row> rows = full.transform(data).union(half.transform(data)).collectAsList();
+    assertEquals(40, rows.size());
+    float[] first = Spark.expected(sentences, Layer.ELMO).get(0)[0];
+    for (Row row : rows) {
+      if (row.getInt(0) == 0) {
+        assertArrayEquals(first, Spark.vectors(row, "vectors")[0], 0.05f);
       }
-
-      // The same model from another path, of which executors have the file already.
-      Path copy = Files.copy(folder.resolve("model.safetensors"), folder.resolve("copy"));
-      assertArrayEquals(
-          expected.get(0),
-          Spark.vectors(
-              stage(copy.toString()).transform(data.filter("id = 0")).collectAsList().get(0),
-              "vectors"));
-      assertEquals(Set.of("0 0", "1 0"), liveBytes(session));
-    } finally {
-      Spark.stop(session);
     }
   }
 
   @Test
-  void theGpuThatSparkGivesATaskIsTheOneAskedFor() throws Exception {
-    Path script =
-        Files.writeString(
-            folder.resolve("gpus"),
-            "#!/bin/sh\necho '{\"name\": \"gpu\", \"addresses\": [\"1234\"]}'\n");
-    assertTrue(script.toFile().setExecutable(true));
-    SparkSession session =
-        Spark.cluster(
-            Map.of(
-                "spark.task.maxFailures", "1",
-                "spark.worker.resource.gpu.amount", "1",
-                "spark.worker.resource.gpu.discoveryScript", script.toString(),
-                "spark.executor.resource.gpu.amount", "1",
-                "spark.task.resource.gpu.amount", "1"));
-    try {
-      Dataset<Row> embedded =
-          stage(model().toString())
-              .setDevice("cuda")
-              .transform(Spark.tokens(session, 2, Spark.sentences(4)));
-      // No machine has that many: so the address has come through.
-      Exception e = assertThrows(Exception.class, embedded::collectAsList);
-      assertTrue(e.getMessage().contains("cuda:1234"), e.getMessage());
-    } finally {
-      Spark.stop(session);
-    }
-  }
-
-  @Test
-  void aModelDamagedOnOneExecutorEndsTheJobWithItsName() {
-    SparkSession session = Spark.cluster(Map.of("spark.task.maxFailures", "1"));
-    try {
-      Dataset<Row> embedded =
-          stage(model().toString()).transform(Spark.tokens(session, 4, Spark.sentences(200)));
-      assertEquals(200, embedded.collectAsList().size());
-      List<String> damaged =
-          onExecutors(
-              session,
-              longs -> {
-                longs.forEachRemaining(i -> {});
-                List<String> names = new ArrayList<>();
-                if (SparkEnv.get().executorId().equals("1")) {
-                  for (Path file : list(Path.of(SparkFiles.getRootDirectory()))) {
-                    if (file.getFileName().toString().startsWith("elmo4j-")) {
-                      byte[] bytes = Files.readAllBytes(file);
-                      bytes[bytes.length / 2] ^= 1;
-                      Files.delete(file);
-                      Files.write(file, bytes);
-                      names.add(file.getFileName().toString());
-                    }
-                  }
-                }
-                return names.iterator();
-              });
-      assertEquals(1, damaged.size());
-      Exception e = assertThrows(Exception.class, embedded::collectAsList);
-      assertTrue(
-          e.getMessage()
-              .matches(
-                  "(?s).*executor 1: \\S*" + damaged.get(0) + ": expected a file of sha256 .*"),
-          e.getMessage());
-    } finally {
-      Spark.stop(session);
-    }
-  }
-
-  @Test
-  void ofATaskAndItsSpeculativeCopyOneSetOfRowsComes() {
-    List<List<String>> sentences = Spark.sentences(200);
+  void everyNodeFetchesARemoteModelByReference() {
+    model(Path.of(Spark.remoteFolder()), "referred");
+    List<List<String>> sentences = Spark.sentences(20);
     List<float[][]> expected = Spark.expected(sentences, Layer.ELMO);
-    SparkSession session =
-        Spark.cluster(
-            Map.of(
-                "spark.speculation", "true",
-                "spark.speculation.interval", "100ms",
-                "spark.speculation.minTaskRuntime", "100ms"));
-    try {
-      Dataset<Row> embedded =
-          stage(model().toString())
-              .setBatchTokens(100)
-              .transform(Spark.tokens(session, 4, sentences));
-      LongAccumulator copies = session.sparkContext().longAccumulator("copies");
-      Dataset<Row> slow =
-          embedded.map(
-              (MapFunction<Row, Row>)
-                  row -> {
-                    if (row.getInt(0) == 100) {
-                      if (TaskContext.get().attemptNumber() == 0) {
-                        Thread.sleep(60_000); // In the midst of its rows; the copy wins.
-                      }
-                      copies.add(1);
-                    }
-                    return row;
-                  },
-              Encoders.row(embedded.schema()));
-      List<Row> rows = new ArrayList<>(slow.collectAsList());
-      rows.sort((a, b) -> Integer.compare(a.getInt(0), b.getInt(0)));
-      assertEquals(200, rows.size());
-      for (int i = 0; i < 200; i++) {
-        assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
-      }
-      assertEquals(1, copies.value());
-      assertEquals(Set.of("0 0", "1 0"), liveBytes(session));
-    } finally {
-      Spark.stop(session);
+    ElmoEmbeddings stage =
+        ElmoEmbeddings.loadByReference("viewfs://elmo4j/data/referred")
+            .setKeepAlive(0)
+            .setInputCols("tokens")
+            .setOutputCol("vectors");
+    ModelRef sent = stage.known().send(session.sparkContext());
+    assertEquals("viewfs://elmo4j/data/referred", sent.place());
+    List<Row> rows =
+        stage.transform(Spark.tokens(session, 4, sentences)).sort("id").collectAsList();
+    for (int i = 0; i < 20; i++) {
+      assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
     }
   }
 
   @Test
+  @Order(Integer.MAX_VALUE)
   void anExecutorThatDiesIsReplacedAndRowsAreRight() {
     List<List<String>> sentences = Spark.sentences(200);
     List<float[][]> expected = Spark.expected(sentences, Layer.ELMO);
-    SparkSession session = Spark.cluster(Map.of());
-    try {
-      Dataset<Row> embedded =
-          stage(model().toString())
-              .setBatchTokens(100)
-              .transform(Spark.tokens(session, 4, sentences));
-      String marker = folder.resolve("dead").toString();
-      Dataset<Row> dying =
-          embedded.map(
-              (MapFunction<Row, Row>)
-                  row -> {
-                    // Once only: with the executor went its input, so all attempts begin anew.
-                    if (row.getInt(0) == 100 && new File(marker).createNewFile()) {
-                      Runtime.getRuntime().halt(1);
-                    }
-                    return row;
-                  },
-              Encoders.row(embedded.schema()));
-      List<Row> rows = new ArrayList<>(dying.collectAsList());
-      rows.sort((a, b) -> Integer.compare(a.getInt(0), b.getInt(0)));
-      assertEquals(200, rows.size());
-      for (int i = 0; i < 200; i++) {
-        assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
-      }
-      assertTrue(Files.exists(Path.of(marker)));
-    } finally {
-      Spark.stop(session);
+    Dataset<Row> embedded =
+        stage(model(folder, "dies").toString())
+            .setBatchTokens(100)
+            .transform(Spark.tokens(session, 4, sentences));
+    String marker = folder.resolve("dead").toString();
+    Dataset<Row> dying =
+        embedded.map(
+            (MapFunction<Row, Row>)
+                row -> {
+                  // Once only: with the executor went its input, so all attempts begin anew.
+                  if (row.getInt(0) == 100 && new File(marker).createNewFile()) {
+                    Runtime.getRuntime().halt(1);
+                  }
+                  return row;
+                },
+            Encoders.row(embedded.schema()));
+    List<Row> rows = new ArrayList<>(dying.collectAsList());
+    rows.sort((a, b) -> Integer.compare(a.getInt(0), b.getInt(0)));
+    assertEquals(200, rows.size());
+    for (int i = 0; i < 200; i++) {
+      assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
     }
-  }
-
-  private static List<Path> list(Path folder) throws java.io.IOException {
-    try (java.util.stream.Stream<Path> files = Files.list(folder)) {
-      return files.toList();
-    }
+    assertTrue(Files.exists(Path.of(marker)));
   }
 }

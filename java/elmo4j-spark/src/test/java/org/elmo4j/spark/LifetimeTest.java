@@ -11,11 +11,16 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.ludovic.netlib.blas.NativeBLAS;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.apache.spark.SparkContext;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.ml.linalg.Vector;
@@ -28,24 +33,30 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Layer;
 import org.elmo4j.Precision;
+import org.elmo4j.hub.ModelHub;
 import org.elmo4j.internal.backend.NativeMemory;
+import org.elmo4j.internal.weights.Dtype;
+import org.elmo4j.internal.weights.SafetensorsWriter;
+import org.elmo4j.weights.WeightStore;
+import org.elmo4j.weights.WeightStores;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** When models are loaded and closed, and that tasks that end badly leave nothing behind. */
 class LifetimeTest {
-  private static final ModelRef BOX = new ModelRef(ModelRef.Kind.BOX, ModelFiles.BOX);
+  private static final ModelRef BOX = ModelRef.box();
   private static SparkSession session;
 
   @BeforeAll
   static void start() {
-    session = Spark.local("local[2,3]"); // Tasks may fail twice.
+    session = Spark.local();
   }
 
   @AfterAll
   static void stop() {
-    Spark.stop(session);
+    Spark.check();
   }
 
   private static SharedModels.Lease acquire(ModelRef model, int keepAlive) {
@@ -65,18 +76,6 @@ class LifetimeTest {
     }
     assertThrows(IllegalStateException.class, () -> model.embed(List.of(List.of("closed"))));
     assertEquals(0, NativeMemory.liveBytes());
-  }
-
-  @Test
-  void sparksLinearAlgebraWorksBesideTheModels() {
-    try (SharedModels.Lease lease = acquire(BOX, 0)) {
-      String path = System.getProperty("dev.ludovic.netlib.blas.nativeLibPath");
-      assertTrue(path.endsWith("/libopenblas.so.0"), path);
-      double[] sum = {1, 2};
-      NativeBLAS.getInstance().daxpy(2, 10, new double[] {3, 4}, 1, sum, 1);
-      assertArrayEquals(new double[] {31, 42}, sum);
-      lease.model().embed(List.of(List.of("still"))).close();
-    }
   }
 
   @Test
@@ -114,6 +113,33 @@ class LifetimeTest {
   }
 
   @Test
+  void tasksThatLoadOneFileUnderSeveralKeysFetchItOnce(@TempDir Path folder) throws Exception {
+    Path file = folder.resolve("model");
+    try (WeightStore store = WeightStores.miniEnglish()) {
+      SafetensorsWriter.write(store, file, Dtype.F32, Map.of("test", "fetched once"));
+    }
+    String sha256 = ModelHub.sha256(file);
+    Path named = Files.move(file, folder.resolve(ModelRef.fileName(sha256)));
+    String address = SparkEnv.get().rpcEnv().fileServer().addFile(named.toFile());
+    ModelRef sent = new ModelRef(ModelRef.Kind.SENT, address, sha256, null);
+    ExecutorService threads = Executors.newFixedThreadPool(8);
+    try {
+      List<Future<?>> loads = new ArrayList<>();
+      for (int i = 0; i < 8; i++) {
+        Precision precision = i % 2 == 0 ? Precision.FP32 : Precision.BF16;
+        // Not through SharedModels, so that each is a load of its own.
+        loads.add(
+            threads.submit(() -> sent.open(sent.content(), Device.cpu(), precision, 1).close()));
+      }
+      for (Future<?> load : loads) {
+        load.get();
+      }
+    } finally {
+      threads.shutdown();
+    }
+  }
+
+  @Test
   void anIdleModelIsKeptForAWhileAndThenClosed() {
     SharedModels.Lease lease = acquire(BOX, 1);
     ElmoModel model = lease.model();
@@ -131,11 +157,11 @@ class LifetimeTest {
 
   @Test
   void aModelThatCannotBeLoadedLeavesNothingAndMayBeTriedAgain() {
-    ModelRef missing = new ModelRef(ModelRef.Kind.PATH, "no/such/model");
+    ModelRef missing = ModelRef.reference(session.sparkContext(), "file:/no/such/model");
     for (int i = 0; i < 2; i++) {
       Exception e = assertThrows(ElmoException.class, () -> acquire(missing, 60));
       assertTrue(
-          e.getMessage().matches("executor driver: no/such/model: expected .*"), e.getMessage());
+          e.getMessage().matches("executor driver: /no/such/model: expected .*"), e.getMessage());
     }
   }
 

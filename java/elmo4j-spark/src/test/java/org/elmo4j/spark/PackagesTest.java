@@ -64,7 +64,8 @@ class PackagesTest {
         submit.run(
             environment,
             python.resolve("test_elmo4j_spark.py").toString(),
-            Files.createDirectory(folder.resolve("python")).toString());
+            Files.createDirectory(folder.resolve("python")).toString(),
+            Submit.ROOT.resolve("tests/golden-formats/spark-nlp/model").toString());
     assertEquals("python done", said.get(3));
     for (int i = 0; i < 3; i++) {
       // Python prints doubles.

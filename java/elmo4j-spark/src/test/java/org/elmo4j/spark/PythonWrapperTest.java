@@ -37,37 +37,38 @@ class PythonWrapperTest {
   }
 
   @Test
-  void paramsAreTheJavaClasssWithTheirTypes() throws Exception {
+  void paramsAreTheJavaClasssWithTheirDocsAndTypes() throws Exception {
     Map<String, String> java = new TreeMap<>();
     for (Param<?> param : new ElmoEmbeddings().params()) {
-      java.put(param.name(), CONVERTERS.get(param.getClass().getSimpleName()));
+      java.put(param.name(), param.doc() + " " + CONVERTERS.get(param.getClass().getSimpleName()));
     }
     Map<String, String> python = new TreeMap<>();
-    Pattern.compile("(?m)^    (\\w+) = _param\\(\"(\\w+)\", TypeConverters\\.(\\w+)\\)$")
+    Pattern.compile(
+            "(?m)^    (\\w+) = _param\\(\\s*\"(\\w+)\", \"(.*)\", TypeConverters\\.(\\w+)\\)$")
         .matcher(python())
         .results()
         .forEach(
             match -> {
               assertEquals(match.group(1), match.group(2));
-              python.put(match.group(2), match.group(3));
+              python.put(match.group(2), match.group(3) + " " + match.group(4));
             });
     assertEquals(java, python);
   }
 
   @Test
-  void settersAndWaysToMakeOneAreTheJavaClasss() throws Exception {
+  void settersGettersAndWaysToMakeOneAreTheJavaClasss() throws Exception {
     Set<String> java =
-        Arrays.stream(ElmoEmbeddings.class.getDeclaredMethods())
-            .filter(method -> Modifier.isPublic(method.getModifiers()))
+        Arrays.stream(ElmoEmbeddings.class.getMethods())
+            .filter(method -> method.getDeclaringClass().getName().startsWith("org.elmo4j"))
             .filter(
                 method ->
-                    method.getName().startsWith("set")
+                    method.getName().matches("(set|get|is)[A-Z].*")
                         || Modifier.isStatic(method.getModifiers())
                             && method.getReturnType() == ElmoEmbeddings.class)
             .map(Method::getName)
             .collect(Collectors.toCollection(TreeSet::new));
     Set<String> python =
-        Pattern.compile("(?m)^    def (set\\w+|[a-z]\\w+(?=\\(cls))\\(")
+        Pattern.compile("(?m)^    def ((?:set|get|is)[A-Z]\\w+|[a-z]\\w+(?=\\(cls))\\(")
             .matcher(python())
             .results()
             .map((MatchResult match) -> match.group(1))

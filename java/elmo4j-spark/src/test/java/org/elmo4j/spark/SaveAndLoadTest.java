@@ -8,22 +8,36 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.ObjectInputStream;
+import java.io.ObjectOutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.ml.Pipeline;
 import org.apache.spark.ml.PipelineModel;
 import org.apache.spark.ml.PipelineStage;
+import org.apache.spark.ml.Transformer;
 import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.ParamMap;
+import org.apache.spark.ml.util.MLWritable;
+import org.apache.spark.ml.util.MLWriter;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.StructType;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
+import org.elmo4j.internal.weights.Dtype;
+import org.elmo4j.internal.weights.SafetensorsWriter;
+import org.elmo4j.weights.WeightStore;
+import org.elmo4j.weights.WeightStores;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -36,12 +50,12 @@ class SaveAndLoadTest {
 
   @BeforeAll
   static void start() {
-    session = Spark.local("local[2]");
+    session = Spark.local();
   }
 
   @AfterAll
   static void stop() {
-    Spark.stop(session);
+    Spark.check();
   }
 
   /** A model in the original form: two files in a folder. */
@@ -155,7 +169,212 @@ class SaveAndLoadTest {
             Arrays.deepToString(new Object[] {copy.getOrDefault(copy.getParam(param.name()))}));
       }
     }
-    assertEquals(16, stage.params().length);
+    assertEquals(17, stage.params().length);
+  }
+
+  /** A stage whose saving fails. */
+  public static final class Unwritable extends Transformer implements MLWritable {
+    @Override
+    public String uid() {
+      return "unwritable";
+    }
+
+    @Override
+    public Dataset<Row> transform(Dataset<?> data) {
+      return data.toDF();
+    }
+
+    @Override
+    public StructType transformSchema(StructType schema) {
+      return schema;
+    }
+
+    @Override
+    public Unwritable copy(ParamMap extra) {
+      return this;
+    }
+
+    @Override
+    public MLWriter write() {
+      return new MLWriter() {
+        @Override
+        public void saveImpl(String path) {
+          throw new IllegalStateException("the disk is full");
+        }
+      };
+    }
+  }
+
+  @Test
+  void aStageIsSavedOverThePathItWasLoadedFrom() throws IOException {
+    String model = model().toString();
+    Dataset<Row> data = Spark.tokens(session, 1, Spark.sentences(1));
+    ElmoEmbeddings stage = configured(ElmoEmbeddings.load(model));
+    float[][] a = first(stage.transform(data), "a");
+    stage.write().overwrite().save(model);
+    assertArrayEquals(a, first(ElmoEmbeddings.load(model).transform(data), "a"));
+    ElmoEmbeddings.load(model).setBatchTokens(5).write().overwrite().save(model);
+    ElmoEmbeddings read = ElmoEmbeddings.load(model);
+    assertEquals(5, read.getBatchTokens());
+    assertArrayEquals(a, first(read.transform(data), "a"));
+  }
+
+  @Test
+  void aPipelineIsSavedOverThePathItWasLoadedFrom() throws IOException {
+    Dataset<Row> data = Spark.tokens(session, 1, Spark.sentences(1));
+    ElmoEmbeddings stage = configured(ElmoEmbeddings.load(model().toString()));
+    float[][] a = first(stage.transform(data), "a");
+    String saved = folder.resolve("pipeline").toString();
+    new Pipeline().setStages(new PipelineStage[] {stage}).fit(data).save(saved);
+    PipelineModel loaded = PipelineModel.load(saved);
+
+    // First one that fails, when Spark has deleted what was there.
+    PipelineModel failing =
+        new Pipeline()
+            .setStages(new PipelineStage[] {new Unwritable(), loaded.stages()[0]})
+            .fit(data);
+    Exception e =
+        assertThrows(IllegalStateException.class, () -> failing.write().overwrite().save(saved));
+    assertEquals("the disk is full", e.getMessage());
+    assertArrayEquals(a, first(loaded.transform(data), "a"));
+    loaded.write().overwrite().save(saved);
+    assertArrayEquals(a, first(PipelineModel.load(saved).transform(data), "a"));
+  }
+
+  @Test
+  void aStageIsNotSavedOverTheModelItRefersTo() throws IOException {
+    Path model = model();
+    ElmoEmbeddings stage = configured(ElmoEmbeddings.loadByReference(model.toString()));
+    for (Path target : List.of(model, folder)) {
+      Exception e =
+          assertThrows(
+              ElmoException.class, () -> stage.write().overwrite().save(target.toString()));
+      assertTrue(
+          e.getMessage()
+              .startsWith(
+                  target
+                      + ": expected a place to write to, found the model that the stage refers to"),
+          e.getMessage());
+    }
+    assertTrue(Files.exists(model.resolve("weights.hdf5")));
+  }
+
+  @Test
+  void pathsWithoutASchemeAreOnTheDefaultFileSystem() throws IOException {
+    Configuration hadoop = session.sparkContext().hadoopConfiguration();
+    Path remote = Files.createTempDirectory(Path.of(Spark.remoteFolder()), "default");
+    Files.move(model(), remote.resolve("model"));
+    String place = "/data/" + remote.getFileName();
+    Dataset<Row> data = Spark.tokens(session, 1, Spark.sentences(1));
+    String before = hadoop.get("fs.defaultFS");
+    hadoop.set("fs.defaultFS", "viewfs://elmo4j/");
+    try {
+      ElmoEmbeddings stage = configured(ElmoEmbeddings.load(place + "/model"));
+      assertEquals("viewfs://elmo4j" + place + "/model", stage.getModel());
+      float[][] a = first(stage.transform(data), "a");
+      stage.save(place + "/stage");
+      assertTrue(Files.exists(remote.resolve("stage/weights")));
+      assertArrayEquals(a, first(ElmoEmbeddings.load(place + "/stage").transform(data), "a"));
+      ElmoEmbeddings.load(place + "/stage").write().overwrite().save(place + "/stage");
+      assertArrayEquals(
+          a, first(ElmoEmbeddings.read().load(place + "/stage").transform(data), "a"));
+      PipelineModel pipeline = new Pipeline().setStages(new PipelineStage[] {stage}).fit(data);
+      pipeline.save(place + "/pipeline");
+      assertArrayEquals(a, first(PipelineModel.load(place + "/pipeline").transform(data), "a"));
+      ElmoEmbeddings reference = configured(ElmoEmbeddings.loadByReference(place + "/model"));
+      assertArrayEquals(a, first(reference.transform(data), "a"));
+      reference.save(place + "/reference");
+      // The box and the models that have a name are where they always are.
+      assertEquals("mini-en", ElmoEmbeddings.pretrained("mini-en").getModel());
+      // What was named with its file system is found whatever the default.
+      hadoop.set("fs.defaultFS", before);
+      String saved = "viewfs://elmo4j" + place + "/reference";
+      assertArrayEquals(a, first(ElmoEmbeddings.load(saved).transform(data), "a"));
+      ElmoEmbeddings mine = ElmoEmbeddings.pretrained("model", "en", "viewfs://elmo4j" + place);
+      assertArrayEquals(a, first(configured(mine).transform(data), "a"));
+    } finally {
+      hadoop.set("fs.defaultFS", before);
+      delete(remote);
+    }
+  }
+
+  @Test
+  void aModelReplacedAtItsPathIsAnother() throws IOException {
+    Path remote = Files.createTempDirectory(Path.of(Spark.remoteFolder()), "replaced");
+    Dataset<Row> data = Spark.tokens(session, 1, Spark.sentences(1));
+    try {
+      for (String place :
+          List.of(remote + "/model", "viewfs://elmo4j/data/" + remote.getFileName() + "/model")) {
+        Path file = remote.resolve("model");
+        box(file, 1);
+        ElmoEmbeddings old = plain(ElmoEmbeddings.load(place)).setKeepAlive(3);
+        ElmoEmbeddings reference = plain(ElmoEmbeddings.loadByReference(place)).setKeepAlive(3);
+        float[][] one = first(old.transform(data), "a");
+        assertArrayEquals(one, first(reference.transform(data), "a"));
+
+        box(file, 2);
+        float[][] two = first(plain(ElmoEmbeddings.load(place)).transform(data), "a");
+        for (int i = 0; i < one[0].length; i++) {
+          assertEquals(2 * one[0][i], two[0][i], 1e-6);
+        }
+        assertArrayEquals(two, first(reference.setKeepAlive(0).transform(data), "a"));
+        // A stage keeps what it was loaded with.
+        assertArrayEquals(one, first(old.setKeepAlive(0).transform(data), "a"));
+        // Back again, in place and in the same length.
+        box(file, 1);
+        assertArrayEquals(one, first(plain(ElmoEmbeddings.load(place)).transform(data), "a"));
+        Files.delete(file);
+      }
+    } finally {
+      delete(remote);
+    }
+  }
+
+  private static ElmoEmbeddings plain(ElmoEmbeddings stage) {
+    return stage.setKeepAlive(0).setInputCols("tokens").setOutputCol("a");
+  }
+
+  /** The model in the box with another factor of its mix. */
+  private static void box(Path file, float gamma) throws IOException {
+    try (WeightStore store = WeightStores.miniEnglish()) {
+      SafetensorsWriter.write(
+          store,
+          file,
+          Dtype.F32,
+          Map.of("mix_weights", "[0.0, 0.0, 0.0]", "mix_gamma", Float.toString(gamma)));
+    }
+  }
+
+  @Test
+  void sparkNlpsSavedStageIsAModel() {
+    String saved =
+        Path.of(System.getProperty("elmo4j.root"), "tests/golden-formats/spark-nlp/model")
+            .toString();
+    Dataset<Row> data = Spark.tokens(session, 1, Spark.sentences(1));
+    float[][] a = first(configured(ElmoEmbeddings.load(saved)).transform(data), "a");
+    assertTrue(a.length > 0 && a[0].length > 0);
+    for (ElmoEmbeddings stage :
+        List.of(ElmoEmbeddings.read().load(saved), ElmoEmbeddings.loadSavedModel(saved, session))) {
+      assertArrayEquals(a, first(configured(stage).transform(data), "a"));
+    }
+  }
+
+  @Test
+  void aStageIsSerializedAsAnyObject() throws Exception {
+    Dataset<Row> data = Spark.tokens(session, 1, Spark.sentences(1));
+    ElmoEmbeddings stage = configured(ElmoEmbeddings.load(model().toString()));
+    float[][] a = first(stage.transform(data), "a");
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (ObjectOutputStream out = new ObjectOutputStream(bytes)) {
+      out.writeObject(stage);
+    }
+    try (ObjectInputStream in =
+        new ObjectInputStream(new ByteArrayInputStream(bytes.toByteArray()))) {
+      ElmoEmbeddings read = (ElmoEmbeddings) in.readObject();
+      assertEquals(stage.uid(), read.uid());
+      assertArrayEquals(a, first(read.transform(data), "a"));
+      assertEquals(1, read.metrics().rows());
+    }
   }
 
   private static void delete(Path folder) throws IOException {

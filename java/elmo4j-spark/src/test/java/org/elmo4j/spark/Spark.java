@@ -3,9 +3,11 @@
 package org.elmo4j.spark;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -31,25 +33,43 @@ public final class Spark {
   static final DataType TOKENS = DataTypes.createArrayType(DataTypes.StringType);
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
+  private static SparkSession shared;
+
   private Spark() {}
 
-  /** A session of one JVM. */
-  public static SparkSession local(String master) {
-    return start(master, Map.of());
+  /** A session of one JVM, shared by all tests: tasks may fail twice. */
+  public static synchronized SparkSession local() {
+    return shared("local[2,3]", Map.of());
   }
 
-  /** A master, and two executors of two cores in JVMs of their own. */
-  public static SparkSession cluster(Map<String, String> settings) {
+  /**
+   * A master, and two executors of two cores in JVMs of their own, shared by all tests: tasks may
+   * fail once, and each executor has two GPUs that no machine has.
+   */
+  public static synchronized SparkSession cluster() {
+    Path gpus = Path.of("target", "gpus").toAbsolutePath();
     try {
       // Executors' class path is that of the tests; Spark looks for its jars here all the same.
       Files.createDirectories(Path.of(System.getenv("SPARK_HOME"), "jars"));
+      Files.createDirectories(gpus.getParent());
+      Files.writeString(
+          gpus, "#!/bin/sh\necho '{\"name\": \"gpu\", \"addresses\": [\"1234\", \"1235\"]}'\n");
+      assertTrue(gpus.toFile().setExecutable(true));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    SparkSession session = start("local-cluster[2,2,2048]", settings);
+    SparkSession session =
+        shared(
+            "local-cluster[2,2,2048]",
+            Map.of(
+                "spark.task.maxFailures", "2",
+                "spark.worker.resource.gpu.amount", "2",
+                "spark.worker.resource.gpu.discoveryScript", gpus.toString(),
+                "spark.executor.resource.gpu.amount", "2",
+                "spark.task.resource.gpu.amount", "1"));
     // Or the first tasks might all go to one of them.
     SparkStatusTracker tracker = session.sparkContext().statusTracker();
-    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    long deadline = System.nanoTime() + 3 * PATIENCE.toNanos();
     while (tracker.getExecutorInfos().length < 3 && System.nanoTime() < deadline) {
       pause();
     }
@@ -57,7 +77,18 @@ public final class Spark {
     return session;
   }
 
-  private static SparkSession start(String master, Map<String, String> settings) {
+  private static SparkSession shared(String master, Map<String, String> settings) {
+    if (shared != null && !shared.sparkContext().master().equals(master)) {
+      shared.stop();
+      shared = null;
+    }
+    if (shared == null) {
+      shared = start(master, settings);
+    }
+    return shared;
+  }
+
+  static SparkSession start(String master, Map<String, String> settings) {
     String classPath =
         System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
     SparkSession.Builder builder =
@@ -72,6 +103,8 @@ public final class Spark {
             .config("spark.sql.shuffle.partitions", "2")
             .config("spark.sql.warehouse.dir", Path.of("target", "warehouse").toUri().toString())
             .config(
+                "spark.hadoop.fs.viewfs.mounttable.elmo4j.link./data", remoteFolder().toString())
+            .config(
                 "spark.executor.extraJavaOptions",
                 "-Dorg.bytedeco.javacpp.cachedir="
                     + System.getProperty("org.bytedeco.javacpp.cachedir"));
@@ -79,9 +112,17 @@ public final class Spark {
     return builder.getOrCreate();
   }
 
-  /** Stops a session and sees to it that no native memory is left in this JVM. */
-  public static void stop(SparkSession session) {
-    session.stop();
+  /** The folder that is {@code viewfs://elmo4j/data}, a file system that is not the local one. */
+  static URI remoteFolder() {
+    try {
+      return Files.createDirectories(Path.of("target", "remote")).toRealPath().toUri();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** After a test class: no native memory is left in this JVM. */
+  public static void check() {
     assertEquals(0, settle(), "bytes of native memory never freed");
   }
 

@@ -29,7 +29,7 @@ final class Submit {
   private static final String NOT_SPARKS =
       ".*(/target/|/com/github/ben-manes/|/com/google/errorprone/|/com/google/protobuf/|/io/jhdf/"
           + "|/org/apache/opennlp/|/org/apache/zeppelin/|/org/bytedeco/|/org/elmo4j/"
-          + "|/jackson-dataformat-csv/).*";
+          + "|/commons-csv/).*";
 
   private final Path folder;
 

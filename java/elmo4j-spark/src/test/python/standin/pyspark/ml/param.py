@@ -61,6 +61,13 @@ class Params:
         attributes = [getattr(type(self), name) for name in dir(type(self))]
         return [a for a in attributes if isinstance(a, Param)]
 
+    def isSet(self, param):
+        return param in self._paramMap
+
+    def clear(self, param):
+        if self.isSet(param):
+            del self._paramMap[param]
+
     def isDefined(self, param):
         return param in self._paramMap or param in self._defaultParamMap
 

@@ -25,6 +25,13 @@ class JavaParams(Params):
             java = getattr(java, name)
         return java(*args)
 
+    def _make_java_param_pair(self, param, value):
+        return self._java_obj.getParam(param.name).w(value)
+
+    def clear(self, param):
+        super().clear(param)
+        self._java_obj.clear(self._java_obj.getParam(param.name))
+
     def _transfer_params_to_java(self):
         defaults = []
         for param in self.params:

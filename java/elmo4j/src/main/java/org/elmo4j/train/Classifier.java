@@ -13,11 +13,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.FloatPointer;
 import org.elmo4j.ElmoException;
@@ -39,7 +43,8 @@ import org.elmo4j.train.LabeledData.Task;
  * <p>It is saved as a folder of {@code model.json} (task, labels, hidden units, the model it
  * belongs to), {@code mix.json} (a {@link ScalarMix}) and {@code weights.safetensors} ({@code
  * hidden.weight} [2P, hidden] and {@code hidden.bias} where there is a hidden layer, {@code weight}
- * [hidden or 2P, labels], {@code bias}).
+ * [hidden or 2P, labels], {@code bias}, and with a CRF {@code transitions} [labels + 2, labels]:
+ * from each label, from the sentence's start, and, the last row, from each label to its end).
  */
 public abstract sealed class Classifier permits TokenClassifier, SentenceClassifier {
   private static final int CHUNK_TOKENS = 1 << 14;
@@ -53,6 +58,8 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
   private final List<String> labels;
   private final ScalarMix mix;
   private final Head head;
+  private final SpanScheme scheme; // null where labels are of no spans
+  private final Crf crf;
   private final float[] parameters;
   private final String modelSource;
   private final float[] probe;
@@ -62,6 +69,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
       List<String> labels,
       ScalarMix mix,
       Head head,
+      SpanScheme scheme,
       float[] parameters,
       String modelSource,
       float[] probe) {}
@@ -70,6 +78,8 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
     labels = List.copyOf(parts.labels);
     mix = parts.mix;
     head = parts.head;
+    scheme = parts.scheme;
+    crf = head.crf() ? new Crf(labels, scheme) : null;
     parameters = parts.parameters;
     modelSource = parts.modelSource;
     probe = parts.probe;
@@ -106,6 +116,94 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
     return head.hidden();
   }
 
+  /** Whether labels of a sentence are found together, by a CRF. */
+  public boolean crf() {
+    return head.crf();
+  }
+
+  /**
+   * What was found, and how sure it is.
+   *
+   * @param label the label, as {@link #label} gives it
+   * @param probabilities of every label, the most probable first; with a CRF over all of the
+   *     sentence's labellings, so that the first need not be the label
+   */
+  public record Prediction(String label, Map<String, Double> probabilities) {
+    /** The label's. */
+    public double probability() {
+      return probabilities.get(label);
+    }
+  }
+
+  /**
+   * As {@link #label}, with the probability of every label.
+   *
+   * @throws ElmoException as {@link #label}
+   */
+  public List<List<Prediction>> predictWithScores(
+      ElmoModel model, List<? extends List<String>> sentences) {
+    List<List<Prediction>> result = new ArrayList<>();
+    scores(
+        model,
+        sentences,
+        scores -> {
+          int rows = scores.length / head.classes();
+          double[][] probabilities =
+              crf != null
+                  ? crf.probabilities(scores, rows, transitions())
+                  : softmax(scores, head.classes());
+          int[] best = best(scores);
+          List<Prediction> found = new ArrayList<>(rows);
+          for (int r = 0; r < rows; r++) {
+            found.add(new Prediction(labels.get(best[r]), sorted(probabilities[r])));
+          }
+          result.add(found);
+        });
+    return result;
+  }
+
+  private static double[][] softmax(float[] scores, int classes) {
+    double[][] probabilities = new double[scores.length / classes][classes];
+    for (int r = 0; r < probabilities.length; r++) {
+      double most = scores[r * classes + Network.best(scores, r, classes)];
+      double sum = 0;
+      for (int c = 0; c < classes; c++) {
+        probabilities[r][c] = Math.exp(scores[r * classes + c] - most);
+        sum += probabilities[r][c];
+      }
+      for (int c = 0; c < classes; c++) {
+        probabilities[r][c] /= sum;
+      }
+    }
+    return probabilities;
+  }
+
+  private Map<String, Double> sorted(double[] probabilities) {
+    Integer[] order = new Integer[probabilities.length];
+    Arrays.setAll(order, c -> c);
+    Arrays.sort(order, Comparator.comparingDouble(c -> -probabilities[c]));
+    Map<String, Double> sorted = new LinkedHashMap<>();
+    for (int c : order) {
+      sorted.put(labels.get(c), probabilities[c]);
+    }
+    return Collections.unmodifiableMap(sorted);
+  }
+
+  private float[] transitions() {
+    return Arrays.copyOfRange(parameters, head.linearSize(), head.size());
+  }
+
+  /** The labels of one sentence's rows. */
+  private int[] best(float[] scores) {
+    int rows = scores.length / head.classes();
+    if (crf != null) {
+      return crf.best(scores, new int[] {rows}, transitions());
+    }
+    int[] best = new int[rows];
+    Arrays.setAll(best, r -> Network.best(scores, r, head.classes()));
+    return best;
+  }
+
   /**
    * Labels sentences.
    *
@@ -115,13 +213,23 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
    *     ElmoModel#embed(List, Layer...)}
    */
   public List<List<String>> label(ElmoModel model, List<? extends List<String>> sentences) {
+    List<List<String>> result = new ArrayList<>();
+    scores(
+        model,
+        sentences,
+        scores -> result.add(Arrays.stream(best(scores)).mapToObj(labels::get).toList()));
+    return result;
+  }
+
+  /** Hands over the scores [rows, classes] of each sentence in turn. */
+  private void scores(
+      ElmoModel model, List<? extends List<String>> sentences, Consumer<float[]> taker) {
     if (sentences == null) {
       throw new ElmoException("sentences: expected a value, found null");
     }
     checkModel(model);
     boolean mean = task() == Task.SENTENCES;
     Layer layer = mean ? Layer.mean(Layer.elmo(mix)) : Layer.elmo(mix);
-    List<List<String>> result = new ArrayList<>(sentences.size());
     try (NativeMemory weights = NativeMemory.allocate((long) parameters.length * Float.BYTES)) {
       weights.floatPointer(0).put(parameters);
       for (int from = 0; from < sentences.size(); ) {
@@ -131,17 +239,15 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
         }
         try (Embeddings embeddings = model.embed(sentences.subList(from, to), layer)) {
           for (int s = 0; s < to - from; s++) {
-            float[] vectors = embeddings.get(layer, s).toArray();
-            result.add(label(weights.floatPointer(0), vectors));
+            taker.accept(scores(weights.floatPointer(0), embeddings.get(layer, s).toArray()));
           }
         }
         from = to;
       }
     }
-    return result;
   }
 
-  private List<String> label(FloatPointer weights, float[] vectors) {
+  private float[] scores(FloatPointer weights, float[] vectors) {
     int rows = vectors.length / head.inputs();
     long width = (long) head.inputs() + head.hidden() + head.classes();
     float[] scores = new float[rows * head.classes()];
@@ -152,11 +258,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
       head.forward(weights, rows, room.floatPointer(0), units, logits);
       logits.get(scores);
     }
-    List<String> found = new ArrayList<>(rows);
-    for (int r = 0; r < rows; r++) {
-      found.add(labels.get(Network.best(scores, r, head.classes())));
-    }
-    return found;
+    return scores;
   }
 
   /**
@@ -165,22 +267,23 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
    * @throws ElmoException if the data is for another task, and as {@link #label}
    */
   public double score(ElmoModel model, LabeledData data) {
+    return evaluate(model, data).accuracy();
+  }
+
+  /**
+   * How well it labels.
+   *
+   * @throws ElmoException if the data is for another task, and as {@link #label}
+   */
+  public Evaluation evaluate(ElmoModel model, LabeledData data) {
     if (data.task() != task()) {
       throw new ElmoException(
           data.source() + ": expected labels of " + task() + ", found those of " + data.task());
     }
     List<List<String>> found =
         label(model, data.sentences().stream().map(LabeledSentence::tokens).toList());
-    long right = 0;
-    long all = 0;
-    for (int s = 0; s < found.size(); s++) {
-      List<String> wanted = data.sentences().get(s).labels();
-      for (int i = 0; i < wanted.size(); i++) {
-        right += wanted.get(i).equals(found.get(s).get(i)) ? 1 : 0;
-      }
-      all += wanted.size();
-    }
-    return all == 0 ? 0 : right / (double) all;
+    return new Evaluation(
+        data.sentences().stream().map(LabeledSentence::labels).toList(), found, scheme != null);
   }
 
   private void checkModel(ElmoModel model) {
@@ -283,6 +386,10 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
     ArrayNode names = json.putArray("labels");
     labels.forEach(names::add);
     json.put("hidden", head.hidden()).put("inputs", head.inputs());
+    json.put("head", head.crf() ? "crf" : "linear");
+    if (scheme != null) {
+      json.put("scheme", scheme.name().toLowerCase(Locale.ROOT));
+    }
     ArrayNode numbers = json.putObject("model").put("source", modelSource).putArray("probe");
     for (float number : probe) {
       numbers.add(number);
@@ -311,6 +418,9 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
     }
     shapes.put("weight", new long[] {head.last(), head.classes()});
     shapes.put("bias", new long[] {head.classes()});
+    if (head.crf()) {
+      shapes.put("transitions", new long[] {head.classes() + 2, head.classes()});
+    }
     return shapes;
   }
 
@@ -321,12 +431,10 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
    */
   public static Classifier load(Path folder) {
     Path file = folder.resolve("model.json");
-    JsonNode json;
-    try {
-      json = Json.parse(Files.readAllBytes(file), file.toString());
-    } catch (IOException e) {
-      throw new ElmoException(folder + ": expected a classifier, found no readable model.json", e);
+    if (!Files.isRegularFile(file)) {
+      throw new ElmoException(folder + ": expected a classifier, found no readable model.json");
     }
+    JsonNode json = Json.read(file);
     String task = json.path("task").asText();
     List<String> labels = new ArrayList<>();
     json.path("labels").forEach(label -> labels.add(label.asText()));
@@ -335,11 +443,20 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
     for (int i = 0; i < probe.length; i++) {
       probe[i] = numbers.get(i).floatValue();
     }
+    String kind = json.path("head").asText("linear"); // absent in early ones
+    String form = json.path("scheme").asText("");
+    SpanScheme scheme =
+        Arrays.stream(SpanScheme.values())
+            .filter(each -> each.name().equalsIgnoreCase(form))
+            .findFirst()
+            .orElse(null);
     int hidden = json.path("hidden").asInt(-1);
     int inputs = json.path("inputs").asInt(-1);
     if (!json.path("format").asText().equals("elmo4j-classifier")
         || json.path("format_version").asInt() != 1
         || !(task.equals("tokens") || task.equals("sentences"))
+        || !(kind.equals("linear") || (kind.equals("crf") && task.equals("tokens")))
+        || (scheme == null) != form.isEmpty()
         || labels.size() < 2
         || new HashSet<>(labels).size() != labels.size()
         || hidden < 0
@@ -347,15 +464,13 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
         || (long) Math.max(inputs, 1) * Math.max(hidden, labels.size()) > 1 << 26) {
       throw new ElmoException(
           file
-              + ": expected format elmo4j-classifier, version 1, task, labels, hidden and inputs,"
-              + " found "
+              + ": expected format elmo4j-classifier, version 1, task, labels, head, scheme, hidden"
+              + " and inputs, found "
               + Json.brief(json));
     }
-    Head head = new Head(inputs, hidden, labels.size());
+    Head head = new Head(inputs, hidden, labels.size(), kind.equals("crf"));
     Path weights = folder.resolve("weights.safetensors");
     Map<String, TensorFile.Tensor> tensors = TensorFile.read(weights);
-    float[] parameters = new float[head.size()];
-    int at = 0;
     for (Map.Entry<String, long[]> entry : shapes(head).entrySet()) {
       TensorFile.Tensor tensor = tensors.get(entry.getKey());
       if (tensor == null || !Arrays.equals(tensor.shape(), entry.getValue())) {
@@ -368,6 +483,11 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
                 + ", found "
                 + (tensor == null ? "none" : Arrays.toString(tensor.shape())));
       }
+    }
+    float[] parameters = new float[head.size()];
+    int at = 0;
+    for (String name : shapes(head).keySet()) {
+      TensorFile.Tensor tensor = tensors.get(name);
       System.arraycopy(tensor.values(), 0, parameters, at, tensor.values().length);
       at += tensor.values().length;
     }
@@ -375,6 +495,12 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
     return of(
         task.equals("tokens") ? Task.TOKENS : Task.SENTENCES,
         new Parts(
-            labels, mix, head, parameters, json.path("model").path("source").asText(), probe));
+            labels,
+            mix,
+            head,
+            scheme,
+            parameters,
+            json.path("model").path("source").asText(),
+            probe));
   }
 }

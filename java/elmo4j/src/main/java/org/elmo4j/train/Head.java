@@ -9,13 +9,14 @@ import org.elmo4j.internal.kernels.CpuKernels;
 /**
  * What turns vectors into scores of classes: {@code x W + b}, or with a hidden layer {@code relu(x
  * W_hidden + b_hidden) W + b}. Its parameters lie one behind the other: W_hidden, b_hidden where
- * there are some, then W and b.
+ * there are some, then W and b, then the transitions of a {@link Crf} where there is one.
  *
  * @param inputs numbers of a vector
  * @param hidden units of the hidden layer; 0 for none
  * @param classes how many
+ * @param crf whether labels of a sentence depend on each other
  */
-record Head(int inputs, int hidden, int classes) {
+record Head(int inputs, int hidden, int classes, boolean crf) {
   /** Numbers that W_hidden and b_hidden take. */
   int hiddenSize() {
     return hidden * (inputs + 1);
@@ -26,12 +27,17 @@ record Head(int inputs, int hidden, int classes) {
     return hidden > 0 ? hidden : inputs;
   }
 
-  /** Numbers that all parameters take. */
-  int size() {
+  /** Numbers that come before the transitions. */
+  int linearSize() {
     return Math.addExact(hiddenSize(), Math.multiplyExact(classes, last() + 1));
   }
 
-  /** Glorot & Bengio's uniform distribution for the matrices, zero for the biases. */
+  /** Numbers that all parameters take. */
+  int size() {
+    return Math.addExact(linearSize(), crf ? Crf.size(classes) : 0);
+  }
+
+  /** Glorot & Bengio's uniform distribution for the matrices, zero for biases and transitions. */
   float[] initial(Random random) {
     float[] parameters = new float[size()];
     fill(parameters, 0, inputs, hidden, random);

@@ -2,29 +2,31 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.train;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.MappingIterator;
-import com.fasterxml.jackson.dataformat.csv.CsvMapper;
-import com.fasterxml.jackson.dataformat.csv.CsvParser;
-import com.fasterxml.jackson.dataformat.csv.CsvSchema;
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PushbackReader;
 import java.io.Reader;
+import java.io.UncheckedIOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
+import org.apache.commons.csv.CSVFormat;
+import org.apache.commons.csv.CSVParser;
+import org.apache.commons.csv.CSVRecord;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.Json;
 
@@ -40,6 +42,9 @@ public final class LabeledData {
     /** Each sentence. */
     SENTENCES
   }
+
+  /** What begins a document in CoNLL-2003's files, whatever columns follow. */
+  private static final String DOCUMENT = "-DOCSTART-";
 
   /** The names of CoNLL-U's columns. */
   private static final List<String> CONLLU =
@@ -78,10 +83,11 @@ public final class LabeledData {
   }
 
   /**
-   * Reads labelled tokens: a token a line, its columns separated by tabs (CoNLL-U, where the name
-   * ends in {@code .conllu}) or by white space (CoNLL-2003), a blank line behind each sentence. Of
+   * Reads labelled tokens: a token a line, its columns separated by tabs (CoNLL-U, which its name
+   * or its first line shows) or by white space (CoNLL-2003), a blank line behind each sentence. Of
    * CoNLL-U comments, ranges of contracted words and empty nodes are passed over, the words they
-   * stand for are kept; of CoNLL-2003 the lines {@code -DOCSTART-}.
+   * stand for are kept. Lines {@code -DOCSTART-} are passed over. Tokens stand in the first column,
+   * or in the second where the first counts them.
    *
    * @param column the label's column, from 1, or its name in CoNLL-U; null for {@code upos} of
    *     CoNLL-U, else the last one
@@ -90,71 +96,141 @@ public final class LabeledData {
    */
   // OpenNLP's ConlluStream joins contracted words, and its failures name no line.
   public static LabeledData readTokens(Path file, String column) {
-    boolean conllu = file.toString().toLowerCase(Locale.ROOT).endsWith(".conllu");
-    int named = column == null || !conllu ? -1 : CONLLU.indexOf(column.toLowerCase(Locale.ROOT));
-    int wanted;
-    if (column == null) {
-      wanted = conllu ? CONLLU.indexOf("upos") : -1;
-    } else if (named >= 0) {
-      wanted = named;
-    } else if (column.matches("[1-9][0-9]{0,3}")) {
-      wanted = Integer.parseInt(column) - 1;
-    } else {
-      throw new ElmoException(
-          "label column: expected a number from 1"
-              + (conllu ? " or one of " + String.join(", ", CONLLU) : "")
-              + ", found "
-              + Json.brief(column));
-    }
-    int tokenColumn = conllu ? CONLLU.indexOf("form") : 0;
     List<LabeledSentence> sentences = new ArrayList<>();
-    List<String> tokens = new ArrayList<>();
-    List<String> labels = new ArrayList<>();
-    int columns = conllu ? CONLLU.size() : 0;
     int number = 0;
     try (BufferedReader lines = open(file)) {
-      for (String line; (line = lines.readLine()) != null; ) {
+      Deque<String> ahead = firstSentence(lines);
+      Columns columns = Columns.of(file, List.copyOf(ahead), column);
+      List<String> tokens = new ArrayList<>();
+      List<String> labels = new ArrayList<>();
+      while (true) {
+        String line = ahead.isEmpty() ? lines.readLine() : ahead.poll();
+        if (line == null) {
+          break;
+        }
         number++;
-        String where = file + ", line " + number;
         if (line.isBlank()) {
           end(tokens, labels, sentences);
           continue;
         }
-        if (conllu && line.startsWith("#")) {
+        String[] parts = columns.split(line);
+        if (parts == null) {
           continue;
         }
-        String[] parts = conllu ? line.split("\t", -1) : line.strip().split("\\s+");
-        if (columns == 0) {
-          columns = parts.length;
-          wanted = wanted < 0 ? columns - 1 : wanted;
-          if (columns < 2) {
-            throw new ElmoException(where + ": expected a token and its label, found one column");
-          }
-        }
-        if (parts.length != columns) {
+        if (parts.length != columns.count) {
           throw new ElmoException(
-              where + ": expected " + columns + " columns, found " + parts.length);
+              file
+                  + ", line "
+                  + number
+                  + ": expected "
+                  + columns.count
+                  + " columns, found "
+                  + parts.length);
         }
-        if (wanted >= columns || wanted == tokenColumn) {
-          throw new ElmoException(
-              where
-                  + ": expected labels in a column up to "
-                  + columns
-                  + " that is not the tokens', found column "
-                  + (wanted + 1)
-                  + " asked for");
+        if (!columns.conllu || !parts[0].matches("[0-9]+[-.][0-9]+")) {
+          tokens.add(parts[columns.token]);
+          labels.add(parts[columns.label]);
         }
-        if (conllu ? parts[0].matches("[0-9]+[-.][0-9]+") : parts[0].equals("-DOCSTART-")) {
-          continue;
-        }
-        tokens.add(parts[tokenColumn]);
-        labels.add(parts[wanted]);
       }
+      end(tokens, labels, sentences);
     } catch (IOException e) {
       throw unreadable(file, number + 1, e);
     }
-    end(tokens, labels, sentences);
     return new LabeledData(file.toString(), Task.TOKENS, sentences);
+  }
+
+  /** The lines up to the end of the first sentence, which show what the columns are. */
+  private static Deque<String> firstSentence(BufferedReader lines) throws IOException {
+    Deque<String> first = new ArrayDeque<>();
+    boolean begun = false;
+    for (String line; (line = lines.readLine()) != null; ) {
+      first.add(line);
+      if (line.isBlank() && begun) {
+        break;
+      }
+      begun |= !line.isBlank() && !line.startsWith("#") && !line.strip().startsWith(DOCUMENT);
+    }
+    return first;
+  }
+
+  /** Where tokens and labels stand, from 0, of how many columns. */
+  private record Columns(boolean conllu, int count, int token, int label) {
+    static Columns of(Path file, List<String> first, String column) {
+      boolean conllu =
+          file.toString().toLowerCase(Locale.ROOT).endsWith(".conllu")
+              || first.stream()
+                  .filter(line -> !line.isBlank() && !line.startsWith("#"))
+                  .findFirst()
+                  .filter(LabeledData::isConllu)
+                  .isPresent();
+      int label = conllu ? CONLLU.indexOf("upos") : -1;
+      if (column != null) {
+        int named = conllu ? CONLLU.indexOf(column.toLowerCase(Locale.ROOT)) : -1;
+        if (named < 0 && !isNumber(column)) {
+          throw new ElmoException(
+              "label column: expected a number from 1"
+                  + (conllu ? " or one of " + String.join(", ", CONLLU) : "")
+                  + ", found "
+                  + Json.brief(column));
+        }
+        label = named >= 0 ? named : Integer.parseInt(column) - 1;
+      }
+      if (conllu) {
+        return checked(new Columns(true, CONLLU.size(), CONLLU.indexOf("form"), label), file, 1);
+      }
+      Columns unknown = new Columns(false, 0, 0, 0);
+      List<String[]> rows = new ArrayList<>();
+      int at = 0;
+      for (int i = 0; i < first.size(); i++) {
+        String[] row = first.get(i).isBlank() ? null : unknown.split(first.get(i));
+        if (row != null) {
+          at = rows.isEmpty() ? i + 1 : at;
+          rows.add(row);
+        }
+      }
+      if (rows.isEmpty()) {
+        return unknown;
+      }
+      int count = rows.get(0).length;
+      if (count < 2) {
+        throw new ElmoException(
+            file + ", line " + at + ": expected a token and its label, found one column");
+      }
+      boolean counted = count > 2 && rows.size() > 1;
+      for (int i = 0; counted && i < rows.size(); i++) {
+        counted = rows.get(i)[0].equals(String.valueOf(i + 1));
+      }
+      return checked(
+          new Columns(false, count, counted ? 1 : 0, label < 0 ? count - 1 : label), file, at);
+    }
+
+    private static Columns checked(Columns columns, Path file, int line) {
+      if (columns.label >= columns.count || columns.label == columns.token) {
+        throw new ElmoException(
+            file
+                + ", line "
+                + line
+                + ": expected labels in a column up to "
+                + columns.count
+                + " that is not the tokens', found column "
+                + (columns.label + 1)
+                + " asked for");
+      }
+      return columns;
+    }
+
+    /** Null for a line that is passed over. */
+    String[] split(String line) {
+      String[] parts = conllu ? line.split("\t", -1) : line.strip().split("\\s+");
+      boolean none = conllu && line.startsWith("#") || parts[0].strip().equals(DOCUMENT);
+      return none ? null : parts;
+    }
+  }
+
+  /** Whether a line is one of CoNLL-U: its ten columns, an id first. */
+  private static boolean isConllu(String line) {
+    String[] parts = line.split("\t", -1);
+    return parts.length == CONLLU.size() && parts[0].matches("[0-9]+([-.][0-9]+)?");
   }
 
   private static void end(
@@ -167,11 +243,12 @@ public final class LabeledData {
   }
 
   /**
-   * Reads labelled sentences from columns: a name that ends in {@code .csv} has commas and RFC
-   * 4180's quotes, any other one tabs and no quotes.
+   * Reads labelled sentences: objects of JSON, one a line, where the file begins with a brace; else
+   * columns, with commas and RFC 4180's quotes where the first line has commas and no tabs or the
+   * name ends in {@code .csv}, or with tabs and no quotes.
    *
-   * @param text the text's column: its name in the first line, or its number from 1 where the file
-   *     has no such line
+   * @param text the text's field of JSON or column: its name in the first line, or its number from
+   *     1 where the file has no such line
    * @param label the label's column, likewise
    * @param tokenizer splits a text into tokens
    * @throws ElmoException if the file cannot be read, has no sentences or no such columns, or a row
@@ -179,25 +256,24 @@ public final class LabeledData {
    */
   public static LabeledData readSentences(
       Path file, String text, String label, Function<String, List<String>> tokenizer) {
-    boolean csv = file.toString().toLowerCase(Locale.ROOT).endsWith(".csv");
-    CsvSchema schema = CsvSchema.emptySchema();
-    schema = csv ? schema : schema.withColumnSeparator('\t').withoutQuoteChar();
+    String first = firstLine(file);
+    if (first.startsWith("{")) {
+      return readJsonLines(file, text, label, tokenizer);
+    }
+    boolean csv =
+        file.toString().toLowerCase(Locale.ROOT).endsWith(".csv")
+            || (first.contains(",") && !first.contains("\t"));
+    CSVFormat format = csv ? CSVFormat.RFC4180 : CSVFormat.newFormat('\t');
     boolean numbers = isNumber(text) && isNumber(label);
     List<LabeledSentence> sentences = new ArrayList<>();
     long line = 1;
     try (Reader reader = open(file);
-        MappingIterator<String[]> rows =
-            new CsvMapper()
-                .enable(CsvParser.Feature.WRAP_AS_ARRAY)
-                .enable(CsvParser.Feature.SKIP_EMPTY_LINES)
-                .readerFor(String[].class)
-                .with(schema)
-                .readValues(reader)) {
+        CSVParser rows = format.builder().setIgnoreEmptyLines(true).build().parse(reader)) {
       int textColumn = numbers ? Integer.parseInt(text) - 1 : -1;
       int labelColumn = numbers ? Integer.parseInt(label) - 1 : -1;
       int columns = -1;
-      while (rows.hasNextValue()) {
-        String[] row = rows.nextValue();
+      for (CSVRecord record : rows) {
+        String[] row = record.values();
         String where = file + ", row " + line++;
         if (columns < 0) {
           columns = row.length;
@@ -228,16 +304,58 @@ public final class LabeledData {
         sentences.add(
             new LabeledSentence(tokenizer.apply(row[textColumn]), List.of(row[labelColumn])));
       }
-    } catch (JsonProcessingException e) {
+    } catch (UncheckedIOException e) {
+      if (e.getCause() instanceof CharacterCodingException other) {
+        throw unreadable(file, line, other);
+      }
       throw new ElmoException(
-          file
-              + ", row "
-              + line
-              + ": expected columns, found "
-              + Json.brief(e.getOriginalMessage()),
-          e);
+          file + ", row " + line + ": expected columns, found " + Json.line(e.getCause()), e);
     } catch (IOException e) {
       throw unreadable(file, line, e);
+    }
+    return new LabeledData(file.toString(), Task.SENTENCES, sentences);
+  }
+
+  /** The first line that is not blank; empty where there is none. */
+  private static String firstLine(Path file) {
+    try (BufferedReader lines = open(file)) {
+      String line = lines.readLine();
+      while (line != null && line.isBlank()) {
+        line = lines.readLine();
+      }
+      return line == null ? "" : line.strip();
+    } catch (IOException e) {
+      throw unreadable(file, 1, e);
+    }
+  }
+
+  private static LabeledData readJsonLines(
+      Path file, String text, String label, Function<String, List<String>> tokenizer) {
+    List<LabeledSentence> sentences = new ArrayList<>();
+    long number = 0;
+    try (BufferedReader lines = open(file)) {
+      for (String line; (line = lines.readLine()) != null; ) {
+        String where = file + ", line " + ++number;
+        if (line.isBlank()) {
+          continue;
+        }
+        JsonNode json = Json.parse(line.getBytes(StandardCharsets.UTF_8), where);
+        JsonNode words = json.path(text);
+        JsonNode name = json.path(label);
+        if (!words.isTextual() || !name.isValueNode() || name.isNull()) {
+          throw new ElmoException(
+              where
+                  + ": expected fields "
+                  + Json.brief(text)
+                  + " and "
+                  + Json.brief(label)
+                  + ", found "
+                  + Json.brief(json));
+        }
+        sentences.add(new LabeledSentence(tokenizer.apply(words.asText()), List.of(name.asText())));
+      }
+    } catch (IOException e) {
+      throw unreadable(file, number + 1, e);
     }
     return new LabeledData(file.toString(), Task.SENTENCES, sentences);
   }

@@ -31,6 +31,7 @@ public final class MixTrainer {
 
   private final ElmoModel model;
   private int hidden;
+  private boolean crf;
   private float dropout = 0.1f;
   private LayerNorm layerNorm = LayerNorm.NONE;
   private double l2;
@@ -56,6 +57,16 @@ public final class MixTrainer {
   /** Units of a hidden layer of rectifiers between mix and labels; 0, the default, for none. */
   public MixTrainer hidden(int units) {
     hidden = (int) within("hidden units", units, 0, 1 << 14);
+    return this;
+  }
+
+  /**
+   * Whether the labels of a sentence's tokens are found together, by a linear-chain CRF on top of
+   * the head; false by default. Where labels are of spans, what their scheme (BIO, IOB1 or BIOES,
+   * found by the training data) forbids never comes out.
+   */
+  public MixTrainer crf(boolean crf) {
+    this.crf = crf;
     return this;
   }
 
@@ -146,7 +157,7 @@ public final class MixTrainer {
    * One line of the comparison.
    *
    * @param name {@code word_emb}, {@code lstm_outputs1}..., {@code even mix} or {@link #LEARNED}
-   * @param development share of right labels in the development data, 0 to 1
+   * @param development share of right labels in the development data, or F1 of spans, 0 to 1
    * @param test likewise in the test data; not a number where there is none
    * @param epoch the epoch that was kept, from 1
    * @param mix what the run ended with, of its own layers
@@ -158,8 +169,9 @@ public final class MixTrainer {
    *
    * @param classifier a {@link TokenClassifier} or {@link SentenceClassifier}
    * @param scores the learned mix last; before it what it is compared with, as far as training got
+   * @param evaluation the classifier on the test data, or on the development data without test data
    */
-  public record Result(Classifier classifier, List<Score> scores) {}
+  public record Result(Classifier classifier, List<Score> scores, Evaluation evaluation) {}
 
   /** As {@link #fit(LabeledData, LabeledData, LabeledData)} without test data. */
   public Result fit(LabeledData train, LabeledData development) {
@@ -167,14 +179,16 @@ public final class MixTrainer {
   }
 
   /**
-   * Learns.
+   * Learns. Labels of spans, such as {@code B-PER}, are measured by F1 of spans, which decides when
+   * to stop too; other labels by the share that is right.
    *
    * @param train what to learn from
    * @param development decides when to stop and which epoch is kept; null to hold back every tenth
    *     sentence of {@code train}, in an order that the seed decides
-   * @param test measured at the end; null for none
-   * @throws ElmoException if the data are of different tasks, there is only one label, a label is
-   *     not among those of {@code train}, the cache has no room, or the loss is no number
+   * @param test measured at the end; null for none (labels that {@code train} lacks are scored as
+   *     wrong, as no classifier could find them)
+   * @throws ElmoException if the data are of different tasks, there is only one label, the cache
+   *     has no room, or the loss is no number
    */
   public Result fit(LabeledData train, LabeledData development, LabeledData test) {
     List<String> labels = train.labels();
@@ -199,7 +213,11 @@ public final class MixTrainer {
     }
     Map<String, Integer> numbers = new HashMap<>();
     labels.forEach(label -> numbers.put(label, numbers.size()));
+    if (crf && train.task() == Task.SENTENCES) {
+      throw new ElmoException("crf: expected labels of tokens, found labels of sentences");
+    }
     List<List<String>> sentences = new ArrayList<>();
+    List<List<String>> wanted = new ArrayList<>();
     List<int[]> targets = new ArrayList<>();
     int[] ends = new int[parts.size()];
     for (int i = 0; i < ends.length; i++) {
@@ -210,33 +228,18 @@ public final class MixTrainer {
       }
       for (LabeledSentence sentence : part.sentences()) {
         sentences.add(sentence.tokens());
+        wanted.add(sentence.labels());
         targets.add(
-            numbers(part, sentences.size() - (i == 0 ? 0 : ends[i - 1]), sentence, numbers));
+            sentence.labels().stream()
+                .mapToInt(label -> numbers.getOrDefault(label, Network.UNSEEN))
+                .toArray());
       }
       ends[i] = sentences.size();
     }
     try (LayerCache cache =
         new LayerCache(model, sentences, cacheFolder, cacheLimit, progress, stop)) {
-      return new Fit(train.task(), labels, cache, targets, ends).all();
+      return new Fit(train.task(), labels, cache, wanted, targets, ends).all();
     }
-  }
-
-  private static int[] numbers(
-      LabeledData part, int sentence, LabeledSentence labeled, Map<String, Integer> numbers) {
-    int[] found = new int[labeled.labels().size()];
-    for (int i = 0; i < found.length; i++) {
-      Integer number = numbers.get(labeled.labels().get(i));
-      if (number == null) {
-        throw new ElmoException(
-            part.source()
-                + ", sentence "
-                + sentence
-                + ": expected a label of the training data, found "
-                + labeled.labels().get(i));
-      }
-      found[i] = number;
-    }
-    return found;
   }
 
   /** One call of {@link #fit}: its runs share layers, sentences and settings. */
@@ -244,11 +247,23 @@ public final class MixTrainer {
     private final Task task;
     private final List<String> labels;
     private final LayerCache cache;
+    private final List<List<String>> wanted;
     private final List<int[]> targets;
     private final int[] ends;
     private final int dim = model.options().projectionDim();
+    private final boolean spans;
+    private final SpanScheme scheme;
 
-    Fit(Task task, List<String> labels, LayerCache cache, List<int[]> targets, int[] ends) {
+    Fit(
+        Task task,
+        List<String> labels,
+        LayerCache cache,
+        List<List<String>> wanted,
+        List<int[]> targets,
+        int[] ends) {
+      this.wanted = wanted;
+      this.spans = task == Task.TOKENS && SpanScheme.areSpans(labels);
+      this.scheme = spans ? SpanScheme.of(wanted.subList(0, ends[0])) : null;
       this.task = task;
       this.labels = labels;
       this.cache = cache;
@@ -256,7 +271,7 @@ public final class MixTrainer {
       this.ends = ends;
     }
 
-    private record Run(Score score, float[] values, Head head) {}
+    private record Run(Score score, float[] values, Head head, Evaluation evaluation) {}
 
     Result all() {
       List<CpuMix.Rows> layers = cache.layers();
@@ -279,10 +294,11 @@ public final class MixTrainer {
                   labels,
                   learned.score.mix,
                   learned.head,
+                  scheme,
                   head,
                   model.source(),
                   Classifier.probe(model)));
-      return new Result(classifier, Collections.unmodifiableList(scores));
+      return new Result(classifier, Collections.unmodifiableList(scores), learned.evaluation);
     }
 
     /** Trains; null where it was stopped before the first epoch of a run that is not needed. */
@@ -290,10 +306,19 @@ public final class MixTrainer {
       int halves = layers.get(layers.size() - 1).halves();
       Random random = new Random(seed);
       try (Network network =
-          new Network(dim, layers, halves, hidden, labels.size(), layerNorm, learn, random)) {
+          new Network(
+              dim,
+              layers,
+              halves,
+              hidden,
+              labels.size(),
+              crf ? new Crf(labels, scheme) : null,
+              layerNorm,
+              learn,
+              random)) {
         int[] order = range(0, ends[0]);
         float[] best = network.values();
-        double[] bestMeasure = {-1, Double.POSITIVE_INFINITY};
+        Measure bestMeasure = new Measure(null, -1, Double.POSITIVE_INFINITY);
         int bestEpoch = 0;
         long step = 0;
         for (int epoch = 1; epoch <= epochs && epoch - bestEpoch <= patience; epoch++) {
@@ -321,14 +346,14 @@ public final class MixTrainer {
           if (stopped && (bestEpoch > 0 || !learn)) {
             break;
           }
-          double[] measure = measure(network, ends[0], ends[1]);
-          if (measure[0] > bestMeasure[0]
-              || (measure[0] == bestMeasure[0] && measure[1] < bestMeasure[1])) {
+          Measure measure = measure(network, ends[0], ends[1]);
+          if (measure.score > bestMeasure.score
+              || (measure.score == bestMeasure.score && measure.loss < bestMeasure.loss)) {
             best = network.values();
             bestMeasure = measure;
             bestEpoch = epoch;
           }
-          progress.epoch(name, epoch, loss / Math.max(1, count), measure[0]);
+          progress.epoch(name, epoch, loss / Math.max(1, count), measure.score);
           if (stopped) {
             break;
           }
@@ -337,25 +362,42 @@ public final class MixTrainer {
           return null;
         }
         network.values(best);
-        double test = ends.length < 3 ? Double.NaN : measure(network, ends[1], ends[2])[0];
-        return new Run(
-            new Score(name, bestMeasure[0], test, bestEpoch, network.mix()), best, network.head());
+        Measure test = ends.length < 3 ? null : measure(network, ends[1], ends[2]);
+        Score score =
+            new Score(
+                name,
+                bestMeasure.score,
+                test == null ? Double.NaN : test.score,
+                bestEpoch,
+                network.mix());
+        Measure last = test == null ? bestMeasure : test;
+        return new Run(score, best, network.head(), last.evaluation);
       }
     }
 
-    private double[] measure(Network network, int from, int to) {
-      double right = 0;
+    private record Measure(Evaluation evaluation, double score, double loss) {}
+
+    private Measure measure(Network network, int from, int to) {
       double loss = 0;
       long count = 0;
+      List<List<String>> found = new ArrayList<>();
       int[] some = range(from, to);
       for (int at = 0; at < some.length; at += batchSize) {
         Network.Batch batch = batch(some, at);
-        double[] measured = network.measure(batch);
-        right += measured[0];
-        loss += measured[1];
+        Network.Measured measured = network.measure(batch);
+        loss += measured.loss();
         count += batch.outputs();
+        int next = 0;
+        for (int s = at; s < Math.min(some.length, at + batchSize); s++) {
+          List<String> one = new ArrayList<>();
+          for (int i = 0; i < wanted.get(some[s]).size(); i++) {
+            one.add(labels.get(measured.found()[next++]));
+          }
+          found.add(one);
+        }
       }
-      return new double[] {right / Math.max(1, count), loss / Math.max(1, count)};
+      Evaluation evaluation = new Evaluation(wanted.subList(from, to), found, spans);
+      return new Measure(evaluation, evaluation.score(), loss / Math.max(1, count));
     }
 
     private Network.Batch batch(int[] order, int at) {

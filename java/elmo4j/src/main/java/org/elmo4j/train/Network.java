@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.train;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.bytedeco.javacpp.FloatPointer;
@@ -18,13 +19,16 @@ import org.elmo4j.internal.kernels.CpuKernels;
  * thread, whose order of operations is fixed: the same calls give the same bits.
  */
 final class Network implements AutoCloseable {
+  /** In place of a label that is none of the classes: measured as wrong, not to be learned. */
+  static final int UNSEEN = -1;
+
   /**
    * A mini-batch.
    *
    * @param rows of the layers
    * @param lengths rows of each sentence
    * @param normRows rows for layer norm; null without it
-   * @param labels one a row or, for means, one a sentence
+   * @param labels one a row or, for means, one a sentence; {@link #UNSEEN} only to be measured
    * @param mean whether each sentence's mean is classified rather than its rows
    */
   record Batch(int[] rows, int[] lengths, int[] normRows, int[] labels, boolean mean) {
@@ -34,6 +38,7 @@ final class Network implements AutoCloseable {
   }
 
   private final Head head;
+  private final Crf crf;
   private final CpuMix mix;
   private final int halves;
   private final int layers;
@@ -60,6 +65,7 @@ final class Network implements AutoCloseable {
    * @param dim P
    * @param sources the layers
    * @param halves 2, or 1 for the token representation alone
+   * @param crf null where labels do not depend on each other
    * @param learnsMix whether the mix is learned; if not it stays even, with gamma 1
    */
   Network(
@@ -68,10 +74,12 @@ final class Network implements AutoCloseable {
       int halves,
       int hidden,
       int classes,
+      Crf crf,
       LayerNorm norm,
       boolean learnsMix,
       Random random) {
-    this.head = new Head(halves * dim, hidden, classes);
+    this.head = new Head(halves * dim, hidden, classes, crf != null);
+    this.crf = crf;
     this.halves = halves;
     this.layers = sources.size();
     this.learnsMix = learnsMix;
@@ -128,7 +136,8 @@ final class Network implements AutoCloseable {
       CpuKernels.elmo4j_cpu_dropout((long) batch.outputs() * head.inputs(), x, dropout, seed);
     }
     head.forward(headValues(), batch.outputs(), x, units, logits);
-    labels.put(batch.labels);
+    // A loss needs some class: the first stands in for unseen labels, which training has none of.
+    labels.put(Arrays.stream(batch.labels).map(label -> Math.max(label, 0)).toArray());
   }
 
   /**
@@ -143,7 +152,7 @@ final class Network implements AutoCloseable {
     float[] scales = scales();
     forward(batch, dropout, seed);
     int rows = batch.outputs();
-    double loss = CpuKernels.elmo4j_cpu_softmax_loss(rows, head.classes(), logits, labels);
+    double loss = loss(batch, true);
     head.backward(
         headValues(),
         rows,
@@ -166,6 +175,34 @@ final class Network implements AutoCloseable {
       gradients.floatPointer(layers).put(0, (float) gradient.gamma());
     }
     return loss;
+  }
+
+  /** The loss of the logits, which become their gradients; those of transitions too if wanted. */
+  private double loss(Batch batch, boolean learns) {
+    int rows = batch.outputs();
+    if (crf == null) {
+      return CpuKernels.elmo4j_cpu_softmax_loss(rows, head.classes(), logits, labels);
+    }
+    float[] scores = scores(batch);
+    float[] toTransitions = learns ? new float[Crf.size(head.classes())] : null;
+    double loss = crf.loss(scores, batch.lengths, batch.labels, transitions(), toTransitions);
+    logits.put(scores);
+    if (learns) {
+      gradients.floatPointer(layers + 1L + head.linearSize()).put(toTransitions);
+    }
+    return loss;
+  }
+
+  private float[] scores(Batch batch) {
+    float[] scores = new float[batch.outputs() * head.classes()];
+    logits.get(scores);
+    return scores;
+  }
+
+  private float[] transitions() {
+    float[] transitions = new float[Crf.size(head.classes())];
+    values.copyTo(layers + 1L + head.linearSize(), transitions);
+    return transitions;
   }
 
   private float[] scales() {
@@ -197,21 +234,25 @@ final class Network implements AutoCloseable {
   }
 
   /**
-   * Measures without learning.
+   * What was measured without learning.
    *
-   * @return how many labels are right, and the sum of the cross-entropies
+   * @param found a label an output
+   * @param loss the sum of the cross-entropies
    */
-  double[] measure(Batch batch) {
+  record Measured(int[] found, double loss) {}
+
+  /** Measures without learning. */
+  Measured measure(Batch batch) {
     forward(batch, 0, 0);
-    float[] scores = new float[batch.outputs() * head.classes()];
-    logits.get(scores);
-    int right = 0;
-    for (int r = 0; r < batch.outputs(); r++) {
-      right += best(scores, r, head.classes()) == batch.labels[r] ? 1 : 0;
+    float[] scores = scores(batch);
+    int[] found;
+    if (crf != null) {
+      found = crf.best(scores, batch.lengths, transitions());
+    } else {
+      found = new int[batch.outputs()];
+      Arrays.setAll(found, r -> best(scores, r, head.classes()));
     }
-    double loss =
-        CpuKernels.elmo4j_cpu_softmax_loss(batch.outputs(), head.classes(), logits, labels);
-    return new double[] {right, loss};
+    return new Measured(found, loss(batch, false));
   }
 
   /** The class of the highest score in a row; the first of equal ones. */

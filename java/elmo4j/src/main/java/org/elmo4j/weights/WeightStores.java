@@ -17,7 +17,8 @@ public final class WeightStores {
    *
    * <ul>
    *   <li>a file of elmo4j's own form;
-   *   <li>a folder with an options file and weights in HDF5;
+   *   <li>a folder with an options file and weights in HDF5, which count before a checkpoint beside
+   *       them;
    *   <li>a folder of ELMoForManyLangs;
    *   <li>a TensorFlow checkpoint: its {@code .index}, its prefix, a SavedModel, a module of
    *       TF-Hub, a training folder of bilm-tf;

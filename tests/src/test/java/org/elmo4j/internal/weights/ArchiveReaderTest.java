@@ -161,7 +161,8 @@ class ArchiveReaderTest {
     WeightStore store =
         ArchiveReader.open(
             archive,
-            unpacked -> {
+            Long.MAX_VALUE,
+            (unpacked, limit) -> {
               folder.set(unpacked);
               return WeightStores.open(unpacked);
             });
@@ -174,7 +175,8 @@ class ArchiveReaderTest {
             () ->
                 ArchiveReader.open(
                     archive,
-                    unpacked -> {
+                    Long.MAX_VALUE,
+                    (unpacked, limit) -> {
                       folder.set(unpacked);
                       throw new ElmoException(unpacked.resolve("x") + ": expected y");
                     }));

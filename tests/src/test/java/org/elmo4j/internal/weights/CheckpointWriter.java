@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.zip.CRC32C;
@@ -44,6 +45,7 @@ final class CheckpointWriter {
   final Map<String, Entry> entries = new TreeMap<>();
   final List<ByteArrayOutputStream> shards = new ArrayList<>();
   int entriesPerBlock = 1 << 20;
+  int restartEvery = 3;
   boolean snappy;
   boolean bigEndian;
   Integer claimedShards;
@@ -88,7 +90,7 @@ final class CheckpointWriter {
     Files.write(Path.of(prefix + ".index"), index());
     for (int i = 0; i < shards.size(); i++) {
       Files.write(
-          Path.of(String.format("%s.data-%05d-of-%05d", prefix, i, shards.size())),
+          Path.of(String.format(Locale.ROOT, "%s.data-%05d-of-%05d", prefix, i, shards.size())),
           shards.get(i).toByteArray());
     }
   }
@@ -134,8 +136,15 @@ final class CheckpointWriter {
       byte[] handle = append(file, block(part));
       handles.add(Map.entry(part.get(part.size() - 1).getKey(), handle));
     }
+    return finish(file, handles);
+  }
+
+  private byte[] finish(Bytes file, List<Map.Entry<byte[], byte[]>> handles) {
     byte[] metaindex = append(file, block(List.of()));
-    byte[] index = append(file, block(handles));
+    return footer(file, metaindex, append(file, block(handles)));
+  }
+
+  private static byte[] footer(Bytes file, byte[] metaindex, byte[] index) {
     Bytes footer = new Bytes().raw(metaindex).raw(index);
     while (footer.size() < 40) {
       footer.raw(new byte[1]);
@@ -143,18 +152,40 @@ final class CheckpointWriter {
     return file.raw(footer.bytes()).fixed32(0x8b80fb57).fixed32(0xdb477524).bytes();
   }
 
+  /** A table of one block that its index points to many times. */
+  byte[] reread(byte[] block, int times) {
+    Bytes file = new Bytes();
+    byte[] handle = append(file, block);
+    List<Map.Entry<byte[], byte[]>> handles = new ArrayList<>();
+    for (int i = 0; i < times; i++) {
+      byte[] key = ("" + (1_000_000 + i)).getBytes(StandardCharsets.UTF_8);
+      handles.add(Map.entry(key, handle));
+    }
+    return finish(file, handles);
+  }
+
+  /** A table whose index is these compressed bytes. */
+  byte[] compressed(byte[] stored) {
+    Bytes file = new Bytes();
+    byte[] metaindex = append(file, block(List.of()));
+    return footer(file, metaindex, appendStored(file, stored, 1));
+  }
+
   /** Appends a block with type and checksum; returns its handle. */
   private byte[] append(Bytes file, byte[] block) {
-    byte[] stored = snappy ? snappy(block) : block;
+    return appendStored(file, snappy ? snappy(block) : block, snappy ? 1 : 0);
+  }
+
+  private byte[] appendStored(Bytes file, byte[] stored, int type) {
     int at = file.size();
     blocks.add(new int[] {at, stored.length});
-    byte[] typed = new Bytes().raw(stored).raw(new byte[] {(byte) (snappy ? 1 : 0)}).bytes();
+    byte[] typed = new Bytes().raw(stored).raw(new byte[] {(byte) type}).bytes();
     file.raw(typed).fixed32(masked(typed, typed.length));
     return new Bytes().varint(at).varint(stored.length).bytes();
   }
 
-  /** Keys share what they begin with, and every third is whole: a restart point. */
-  private static byte[] block(List<Map.Entry<byte[], byte[]>> entries) {
+  /** Keys share what they begin with; every third or so is whole: a restart point. */
+  private byte[] block(List<Map.Entry<byte[], byte[]>> entries) {
     Bytes block = new Bytes();
     List<Integer> restarts = new ArrayList<>();
     byte[] last = new byte[0];
@@ -162,7 +193,7 @@ final class CheckpointWriter {
       byte[] key = entries.get(i).getKey();
       byte[] value = entries.get(i).getValue();
       int shared = 0;
-      if (i % 3 == 0) {
+      if (i % restartEvery == 0) {
         restarts.add(block.size());
       } else {
         while (shared < Math.min(last.length, key.length) && last[shared] == key[shared]) {

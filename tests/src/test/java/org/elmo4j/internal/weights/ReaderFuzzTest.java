@@ -5,9 +5,11 @@ package org.elmo4j.internal.weights;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.fail;
 
+import com.sun.management.ThreadMXBean;
 import io.jhdf.HdfFile;
 import io.jhdf.WritableHdfFile;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
@@ -16,11 +18,16 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.model.TensorShapes;
+import org.elmo4j.train.Classifier;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
@@ -29,11 +36,41 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Small valid files, changed at random: each opens and reads, or gives an {@link ElmoException} of
- * one line, and nothing else, soon. {@code -Delmo4j.fuzz.cases=n} sets how many there are for each
- * reader.
+ * one short line, and nothing else, soon and without much memory. {@code -Delmo4j.fuzz.cases=n}
+ * sets how many there are for each reader.
  */
 class ReaderFuzzTest {
-  private static final int CASES = Integer.getInteger("elmo4j.fuzz.cases", 2000);
+  private static final int CASES = Integer.getInteger("elmo4j.fuzz.cases", 400);
+
+  /** Of processor time and of allocations, for one file of a few thousand bytes. */
+  private static final long MAX_NANOS = 5_000_000_000L;
+
+  private static final long MAX_BYTES = 64L << 20;
+
+  /** jHDF's own allocations are not ours to bound. */
+  private static final long ANY = Long.MAX_VALUE;
+
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
+  /** Values that sizes, counts and offsets are wrong with. */
+  private static final long[] EXTREMES = {
+    0,
+    1,
+    -1,
+    127,
+    128,
+    255,
+    0x7FFF,
+    0xFFFF,
+    0x7FFFFFFF,
+    0x80000000L,
+    0xFFFFFFFFL,
+    1L << 40,
+    Long.MAX_VALUE,
+    Long.MIN_VALUE
+  };
+
+  private static final Pattern NUMBER = Pattern.compile("-?[0-9]+(\\.[0-9]+)?");
 
   @TempDir Path dir;
 
@@ -41,12 +78,17 @@ class ReaderFuzzTest {
     WeightStore open(byte[] bytes) throws IOException;
   }
 
+  private interface Case {
+    void run(byte[] bytes) throws IOException;
+  }
+
+  /** Some changes: of bits and bytes, of what may be a number, and of parts that stand twice. */
   private static byte[] mutate(byte[] bytes, Random random, int focus) {
     byte[] changed = bytes.clone();
     for (int n = 1 + random.nextInt(4); n > 0; n--) {
       int at =
           random.nextInt(random.nextBoolean() ? Math.min(focus, changed.length) : changed.length);
-      switch (random.nextInt(5)) {
+      switch (random.nextInt(9)) {
         case 0 -> changed[at] ^= (byte) (1 << random.nextInt(8));
         case 1 -> changed[at] = (byte) random.nextInt(256);
         case 2 ->
@@ -55,10 +97,17 @@ class ReaderFuzzTest {
                 at,
                 Math.min(changed.length, at + 8),
                 (byte) (random.nextBoolean() ? 0 : -1));
-        case 3 -> {
+        case 3 -> { // A part over another: a reference that stands twice.
           int from = random.nextInt(changed.length);
           int count = Math.min(random.nextInt(64), changed.length - Math.max(at, from));
-          System.arraycopy(bytes, from, changed, at, count);
+          System.arraycopy(changed, from, changed, at, count);
+        }
+        case 4, 5 -> number(changed, at, random);
+        case 6 -> changed = digits(changed, at, random);
+        case 7 -> { // A part inserted once more, or taken out.
+          int count = Math.min(1 + random.nextInt(96), changed.length - at);
+          byte[] part = Arrays.copyOfRange(changed, at, at + count);
+          changed = replaced(changed, at, at + count, random.nextBoolean() ? twice(part) : NONE);
         }
         default -> {
           if (random.nextInt(4) == 0) {
@@ -66,29 +115,119 @@ class ReaderFuzzTest {
           }
         }
       }
+      if (changed.length == 0) {
+        return bytes.clone();
+      }
     }
     return changed;
   }
 
+  private static final byte[] NONE = {};
+
+  private static byte[] twice(byte[] part) {
+    byte[] two = Arrays.copyOf(part, 2 * part.length);
+    System.arraycopy(part, 0, two, part.length, part.length);
+    return two;
+  }
+
+  private static byte[] replaced(byte[] bytes, int from, int to, byte[] by) {
+    byte[] changed = Arrays.copyOf(bytes, bytes.length - (to - from) + by.length);
+    System.arraycopy(by, 0, changed, from, by.length);
+    System.arraycopy(bytes, to, changed, from + by.length, bytes.length - to);
+    return changed;
+  }
+
+  /**
+   * Writes a number of 1 to 8 bytes: an extreme, one near the file's size, or near what is there.
+   */
+  private static void number(byte[] bytes, int at, Random random) {
+    int width = 1 << random.nextInt(4);
+    if (at + width > bytes.length) {
+      return;
+    }
+    boolean little = random.nextInt(4) > 0;
+    long before = 0;
+    for (int i = 0; i < width; i++) {
+      before |= (bytes[at + (little ? i : width - 1 - i)] & 0xFFL) << 8 * i;
+    }
+    long value = extreme(before, bytes.length, random);
+    for (int i = 0; i < width; i++) {
+      bytes[at + (little ? i : width - 1 - i)] = (byte) (value >>> 8 * i);
+    }
+  }
+
+  private static long extreme(long before, int size, Random random) {
+    return switch (random.nextInt(4)) {
+      case 0 -> before + random.nextInt(17) - 8;
+      case 1 -> before * (2 + random.nextInt(255));
+      case 2 -> size + random.nextInt(9) - 4;
+      default -> EXTREMES[random.nextInt(EXTREMES.length)];
+    };
+  }
+
+  /** Changes the next number in digits, as JSON and dictionaries have them. */
+  private static byte[] digits(byte[] bytes, int at, Random random) {
+    String text = new String(bytes, StandardCharsets.ISO_8859_1);
+    Matcher number = NUMBER.matcher(text);
+    if (!number.find(at)) {
+      return bytes;
+    }
+    String by =
+        switch (random.nextInt(8)) {
+          case 0 -> "1e999";
+          case 1 -> "9".repeat(1 + random.nextInt(2000));
+          case 2 -> "[".repeat(1 + random.nextInt(2000));
+          case 3 -> "null";
+          default -> String.valueOf(extreme(number.group().length(), bytes.length, random));
+        };
+    return replaced(bytes, number.start(), number.end(), by.getBytes(StandardCharsets.ISO_8859_1));
+  }
+
   private static void fuzz(byte[] valid, int focus, int cases, Opener opener) {
-    for (int seed = 0; seed < cases; seed++) {
-      byte[] bytes = mutate(valid, new Random(seed), focus);
-      int at = seed;
-      assertTimeoutPreemptively(
-          Duration.ofSeconds(60),
-          () -> {
-            try (WeightStore store = opener.open(bytes)) {
-              TinyModel.readAll(store);
+    fuzz(valid, focus, cases, MAX_BYTES, opener);
+  }
+
+  private static void fuzz(byte[] valid, int focus, int cases, long maxBytes, Opener opener) {
+    fuzzCases(
+        valid,
+        focus,
+        cases,
+        maxBytes,
+        bytes -> {
+          try (WeightStore store = opener.open(bytes)) {
+            TinyModel.readAll(store);
+          }
+        });
+  }
+
+  private static void fuzzCases(byte[] valid, int focus, int cases, long maxBytes, Case item) {
+    AtomicInteger seed = new AtomicInteger();
+    assertTimeoutPreemptively(
+        Duration.ofSeconds(60 + cases),
+        () -> {
+          for (; seed.get() < cases; seed.incrementAndGet()) {
+            byte[] bytes = mutate(valid, new Random(seed.get()), focus);
+            String name = "seed " + seed;
+            long nanos = THREADS.getCurrentThreadCpuTime();
+            long allocated = THREADS.getCurrentThreadAllocatedBytes();
+            try {
+              item.run(bytes);
             } catch (ElmoException e) {
-              if (e.getMessage().contains("\n")) {
-                fail("seed " + at + ": expected one line, found " + e.getMessage());
+              String message = e.getMessage();
+              if (message.lines().count() != 1 || message.length() >= 500) {
+                fail(name + ": expected one short line, found " + message);
               }
             } catch (Throwable e) {
-              fail("seed " + at + ": expected a store or an ElmoException, found " + e, e);
+              fail(name + ": expected a store or an ElmoException, found " + e, e);
             }
-          },
-          () -> "seed " + at);
-    }
+            nanos = THREADS.getCurrentThreadCpuTime() - nanos;
+            allocated = THREADS.getCurrentThreadAllocatedBytes() - allocated;
+            if (nanos > MAX_NANOS || allocated > maxBytes) {
+              fail(name + ": " + nanos + " ns, " + allocated + " bytes");
+            }
+          }
+        },
+        () -> "seed " + seed);
   }
 
   private void fuzzHdf5(String resource, int cases) throws IOException {
@@ -100,6 +239,7 @@ class ReaderFuzzTest {
         valid,
         3000,
         cases,
+        ANY,
         bytes -> {
           Files.write(weights, bytes);
           return WeightStores.open(options, weights);
@@ -235,19 +375,17 @@ class ReaderFuzzTest {
     writer.write(model.resolve("variables"));
     for (ArchiveReaderTest.Kind kind : ArchiveReaderTest.Kind.values()) {
       byte[] valid = kind.of(ArchiveReaderTest.tree(model, "m/"));
-      fuzz(valid, 1200, CASES / 2, bytes -> open("archive", bytes));
+      fuzz(valid, 1200, CASES / 4, bytes -> open("archive", bytes));
       if (kind == ArchiveReaderTest.Kind.ZIP) { // Its directory comes last.
         fuzz(
             valid,
             300,
-            CASES / 2,
+            CASES / 4,
             bytes -> {
-              int tail = Math.min(300, Math.min(bytes.length, valid.length));
-              byte[] changed = valid.clone();
-              System.arraycopy(bytes, 0, changed, valid.length - tail, tail);
-              byte[] last = Arrays.copyOfRange(valid, valid.length - tail, valid.length);
-              byte[] mutated = mutate(last, new Random(Arrays.hashCode(bytes)), tail);
-              System.arraycopy(mutated, 0, changed, valid.length - tail, mutated.length);
+              int from = Math.max(0, valid.length - 300);
+              byte[] directory = Arrays.copyOfRange(valid, from, valid.length);
+              byte[] by = mutate(directory, new Random(Arrays.hashCode(bytes)), directory.length);
+              byte[] changed = replaced(valid, from, valid.length, by);
               return open("archive", changed);
             });
       }
@@ -262,40 +400,76 @@ class ReaderFuzzTest {
     }
     Path vocabulary = Files.writeString(dir.resolve("v"), "a\nb\nc\n");
     byte[] valid = Files.readAllBytes(file);
-    for (int seed = 0; seed < CASES / 2; seed++) {
-      Files.write(file, mutate(valid, new Random(seed), valid.length));
-      int at = seed;
-      assertTimeoutPreemptively(
-          Duration.ofSeconds(60),
-          () -> {
-            try (TokenEmbeddings rows =
-                TokenEmbeddings.open(vocabulary, file, TinyModel.options(2))) {
-              rows.read(0, 3, FloatBuffer.allocate(6));
-            } catch (ElmoException e) {
-              if (e.getMessage().contains("\n")) {
-                fail("seed " + at + ": expected one line, found " + e.getMessage());
-              }
-            } catch (Throwable e) {
-              fail("seed " + at + ": expected rows or an ElmoException, found " + e, e);
-            }
-          });
-    }
+    fuzzCases(
+        valid,
+        valid.length,
+        CASES / 2,
+        ANY,
+        bytes -> {
+          Files.write(file, bytes);
+          try (TokenEmbeddings rows =
+              TokenEmbeddings.open(vocabulary, file, TinyModel.options(2))) {
+            rows.read(0, 3, FloatBuffer.allocate(6));
+          }
+        });
   }
 
   @Test
   void damagedOptionsAreRefused() {
     byte[] valid = OptionsJson.write(TinyModel.options(2)).getBytes(StandardCharsets.UTF_8);
-    for (int seed = 0; seed < CASES; seed++) {
-      byte[] bytes = mutate(valid, new Random(seed), valid.length);
-      String text = new String(bytes, StandardCharsets.ISO_8859_1);
-      try {
-        ModelOptions options = OptionsJson.parse(text, "o");
-        List.copyOf(TensorShapes.of(options).values());
-      } catch (ElmoException e) {
-        if (e.getMessage().contains("\n")) {
-          fail("seed " + seed + ": expected one line, found " + e.getMessage());
-        }
-      }
-    }
+    fuzzCases(
+        valid,
+        valid.length,
+        2 * CASES,
+        MAX_BYTES,
+        bytes -> {
+          String text = new String(bytes, StandardCharsets.ISO_8859_1);
+          ModelOptions options = OptionsJson.parse(text, "o");
+          List.copyOf(TensorShapes.of(options).values());
+        });
+  }
+
+  @Test
+  void damagedMixesAndClassifiersAreRefused() throws IOException {
+    String json = "{\"format\": \"elmo4j-mix\", \"weights\": [0.1, 2, -0.3], \"gamma\": 1.2}";
+    byte[] mix = json.getBytes(StandardCharsets.UTF_8);
+    Path file = dir.resolve("mix.json");
+    fuzzCases(
+        mix, mix.length, CASES / 2, MAX_BYTES, bytes -> MixJson.read(Files.write(file, bytes)));
+    Files.write(file, mix);
+    Path model = dir.resolve("model.json");
+    byte[] classifier =
+        ("{\"format\":\"elmo4j-classifier\",\"format_version\":1,\"task\":\"tokens\","
+                + "\"labels\":[\"a\",\"b\"],\"hidden\":2,\"inputs\":4,"
+                + "\"model\":{\"source\":\"m\",\"probe\":[0.5,1]}}")
+            .getBytes(StandardCharsets.UTF_8);
+    Path weights = dir.resolve("weights.safetensors");
+    Map<String, TensorFile.Tensor> tensors = new LinkedHashMap<>();
+    tensors.put("hidden.weight", new TensorFile.Tensor(new long[] {4, 2}, new float[8]));
+    tensors.put("hidden.bias", new TensorFile.Tensor(new long[] {2}, new float[2]));
+    tensors.put("weight", new TensorFile.Tensor(new long[] {2, 2}, new float[4]));
+    tensors.put("bias", new TensorFile.Tensor(new long[] {2}, new float[2]));
+    TensorFile.write(weights, tensors);
+    fuzzCases(
+        classifier,
+        classifier.length,
+        CASES / 2,
+        MAX_BYTES,
+        bytes -> {
+          Files.write(model, bytes);
+          Classifier.load(dir);
+        });
+    Files.write(model, classifier);
+    Classifier.load(dir);
+    byte[] valid = Files.readAllBytes(weights);
+    fuzzCases(
+        valid,
+        valid.length,
+        CASES / 2,
+        MAX_BYTES,
+        bytes -> {
+          Files.write(weights, bytes);
+          Classifier.load(dir);
+        });
   }
 }

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.elmo4j.ElmoException;
@@ -90,6 +91,25 @@ class TensorFlowReaderTest {
   @ValueSource(ints = {2, 14, 19})
   void otherFloatsAreRead(int type) throws IOException {
     reads(CheckpointWriter.fill(new CheckpointWriter(1), "", "bilm/", type));
+  }
+
+  /** Their digits are others: the names of the data files must not be written in them. */
+  @ParameterizedTest
+  @ValueSource(strings = {"ar-EG", "fa-IR", "bn", "mr", "ne", "tr"})
+  void theLocaleDoesNotMatter(String tag) throws IOException {
+    Locale before = Locale.getDefault();
+    Locale.setDefault(Locale.forLanguageTag(tag));
+    try {
+      CheckpointWriter writer = CheckpointWriter.hub(3, "module/");
+      reads(writer);
+      byte[] index = writer.index();
+      index[0] ^= 1;
+      Files.write(dir.resolve("variables.index"), index);
+      String message = failure(() -> WeightStores.open(dir.resolve("variables.index")));
+      assertTrue(message.matches("\\p{ASCII}*"), message);
+    } finally {
+      Locale.setDefault(before);
+    }
   }
 
   @Test

@@ -67,7 +67,10 @@ final class TinyModel {
 
   /** A store of such values. */
   static WeightStore store(Map<String, float[]> values, ScalarMix mix) {
-    ModelOptions options = options(2);
+    return store(options(2), values, mix);
+  }
+
+  static WeightStore store(ModelOptions options, Map<String, float[]> values, ScalarMix mix) {
     return new WeightStore() {
       @Override
       public String source() {

@@ -39,3 +39,88 @@ write("one-layer-names.hdf5", "<f4", rename=lambda name: name.replace("MultiRNNC
 write("integers.hdf5", "<i4")
 # More numbers, in many chunks, than are read at once.
 write("embedding-6000.hdf5", "<f2", dict(compression="gzip", compression_opts=9), e=6000)
+
+
+def rewrite(file, change, **file_options):
+    """The same tensors, each stored by change(file, name, values)."""
+    with h5py.File(file, "w", **file_options) as f:
+        for t, (name, shape) in enumerate(shapes(2)):
+            i = np.arange(np.prod(shape))
+            change(f, name, (((31 * t + 7 * i) % 129 - 64) / 64).reshape(shape).astype("<f4"))
+
+
+def compact(f, name, values):
+    space = h5py.h5s.create_simple(values.shape)
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_layout(h5py.h5d.COMPACT)
+    links = h5py.h5p.create(h5py.h5p.LINK_CREATE)
+    links.set_create_intermediate_group(True)
+    h5py.h5d.create(f.id, name.encode(), h5py.h5t.IEEE_F32LE, space, properties, links).write(
+        h5py.h5s.ALL, h5py.h5s.ALL, values)
+
+
+def soft(f, name, values):
+    """Groups and datasets behind links, one absolute, one relative, one to a link."""
+    stored = "stored/" + name.replace("RNN_1", "backward")
+    f.create_dataset(stored, data=values)
+    if name.startswith("RNN_1"):
+        if "RNN_1" not in f:
+            f["RNN_1"] = h5py.SoftLink("stored/backward")
+    elif name == "char_embed":
+        f["second"] = h5py.SoftLink("/stored/char_embed")
+        f["char_embed"] = h5py.SoftLink("./second")
+    else:
+        f[name] = h5py.SoftLink("/" + stored)
+
+
+def resizable(f, name, values):
+    maximum = tuple(None if i < 2 else n for i, n in enumerate(values.shape))
+    f.create_dataset(name, data=values, chunks=tuple(max(1, n // 2) for n in values.shape), maxshape=maximum)
+
+
+def outside(f, name, values):
+    if name == "char_embed":
+        f[name] = h5py.ExternalLink("outside.hdf5", "/char_embed")
+    else:
+        f.create_dataset(name, data=values)
+
+
+def circle(f, name, values):
+    if name == "char_embed":
+        f["a"] = h5py.SoftLink("b")
+        f["b"] = h5py.SoftLink("a")
+        f[name] = h5py.SoftLink("a")
+    else:
+        f.create_dataset(name, data=values)
+
+
+def sparse(f, name, values):
+    if name == "char_embed":
+        f.create_dataset(name, shape=values.shape, dtype="<f4", chunks=(87, 2))[:87] = values[:87]
+    else:
+        f.create_dataset(name, data=values)
+
+
+def wide(f, name, values):
+    """Chunks that reach far beyond their dataset: 78 MB of zeros for 2 KB of numbers."""
+    if name == "char_embed":
+        f.create_dataset(name, data=values, chunks=(9, 75000), maxshape=(None, None), compression="gzip",
+                         compression_opts=9)
+    else:
+        f.create_dataset(name, data=values)
+
+
+rewrite("compact.hdf5", compact)
+rewrite("wide-chunks.hdf5", wide)
+rewrite("soft-links.hdf5", soft)
+rewrite("resizable.hdf5", resizable)
+rewrite("resizable-latest.hdf5", resizable, libver=("v110", "v110"))
+rewrite("links-dense.hdf5", lambda f, name, values: [
+    f.create_dataset(name, data=values),
+    [f.create_group(f"other{i}") for i in range(12)] if name == "char_embed" else None], libver=("v110", "v110"))
+rewrite("external-link.hdf5", outside)
+rewrite("circular-links.hdf5", circle)
+rewrite("sparse.hdf5", sparse)
+write("lzf-fletcher.hdf5", "<f4", dict(compression="lzf", shuffle=True, fletcher32=True))
+rewrite("chunked-latest.hdf5", lambda f, name, values: f.create_dataset(
+    name, data=values, chunks=tuple(max(1, n // 2) for n in values.shape), compression="gzip"), libver=("v110", "v110"))

@@ -22,8 +22,8 @@ final class AnnotationsOf {
         "pos",
         functions
             .expr(
-                "transform(token, t -> named_struct('annotatorType', 'pos', 'begin', t.begin, 'end',"
-                    + " t.end, 'result', 'X', 'metadata', t.metadata, 'embeddings',"
+                "transform(token, t -> named_struct('annotatorType', 'pos', 'begin', t.begin,"
+                    + " 'end', t.end, 'result', 'X', 'metadata', t.metadata, 'embeddings',"
                     + " t.embeddings))")
             .as("pos", new MetadataBuilder().putString("annotatorType", "pos").build()));
   }

@@ -12,30 +12,43 @@ import com.johnsnowlabs.nlp.EmbeddingsFinisher;
 import com.johnsnowlabs.nlp.annotators.Tokenizer;
 import com.johnsnowlabs.nlp.annotators.ner.crf.NerCrfApproach;
 import com.johnsnowlabs.nlp.annotators.sbd.pragmatic.SentenceDetector;
+import com.johnsnowlabs.nlp.embeddings.ChunkEmbeddings;
 import com.johnsnowlabs.nlp.embeddings.SentenceEmbeddings;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.apache.spark.ml.Pipeline;
+import org.apache.spark.ml.PipelineModel;
 import org.apache.spark.ml.PipelineStage;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.Metadata;
 import org.apache.spark.sql.types.MetadataBuilder;
 import org.apache.spark.sql.types.StructType;
 import org.elmo4j.Layer;
+import org.elmo4j.internal.weights.Dtype;
+import org.elmo4j.internal.weights.SafetensorsWriter;
 import org.elmo4j.spark.ElmoEmbeddings;
 import org.elmo4j.spark.Spark;
+import org.elmo4j.weights.WeightStore;
+import org.elmo4j.weights.WeightStores;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The pipeline of Spark NLP's documentation, its own stages before and after, on two executors. */
+@Order(1)
 class SparkNlpTest {
   private static final String[] TEXTS = {
     "I love NLP. You do too, don't you? Its models have vectors.",
@@ -49,12 +62,12 @@ class SparkNlpTest {
 
   @BeforeAll
   static void start() {
-    session = Spark.cluster(Map.of());
+    session = Spark.cluster();
   }
 
   @AfterAll
   static void stop() {
-    Spark.stop(session);
+    Spark.check();
   }
 
   private static List<PipelineStage> stages(ElmoEmbeddings embeddings) {
@@ -71,7 +84,11 @@ class SparkNlpTest {
   }
 
   private static ElmoEmbeddings embeddings() {
-    return ElmoEmbeddings.pretrained("mini-en", "en")
+    return embeddings(ElmoEmbeddings.pretrained("mini-en", "en"));
+  }
+
+  private static ElmoEmbeddings embeddings(ElmoEmbeddings stage) {
+    return stage
         .setInputCols("sentence", "token")
         .setOutputCol("embeddings")
         .setPoolingLayer("elmo")
@@ -133,6 +150,104 @@ class SparkNlpTest {
       assertEquals(vectors.size(), at);
     }
     assertEquals(3, several);
+  }
+
+  /** The published pipeline, a sentence a row, saved over itself and loaded again. */
+  @Test
+  void explodedSentencesKeepTheirNumbers(@TempDir Path folder) throws Exception {
+    Path model = folder.resolve("model");
+    try (WeightStore store = WeightStores.miniEnglish()) {
+      SafetensorsWriter.write(store, model, Dtype.F32, Map.of());
+    }
+    List<PipelineStage> stages = stages(embeddings(ElmoEmbeddings.load(model.toString())));
+    ((SentenceDetector) stages.get(1)).setExplodeSentences(true);
+    SentenceEmbeddings mean = new SentenceEmbeddings();
+    mean.setInputCols(new String[] {"sentence", "embeddings"});
+    mean.setOutputCol("mean");
+    mean.setPoolingStrategy("AVERAGE");
+    stages.add(mean);
+    stages.add(embeddings().setOutputCol("own mean").setPoolingLayer("default"));
+    Dataset<Row> data = Spark.texts(session, TEXTS);
+    String saved = folder.resolve("pipeline").toString();
+    new Pipeline().setStages(stages.toArray(new PipelineStage[0])).fit(data).save(saved);
+    PipelineModel.load(saved).write().overwrite().save(saved);
+    List<Row> rows = PipelineModel.load(saved).transform(data).collectAsList();
+    assertEquals(10, rows.size());
+    int later = 0;
+    for (Row row : rows) {
+      List<Row> sentence = annotations(row, "sentence");
+      assertEquals(1, sentence.size());
+      String number = (String) sentence.get(0).getJavaMap(4).get("sentence");
+      later += number.equals("0") ? 0 : 1;
+      List<String> words =
+          annotations(row, "token").stream().map(token -> token.getString(3)).toList();
+      float[][] expected = Spark.expected(List.of(words), Layer.ELMO).get(0);
+      List<Row> vectors = annotations(row, "embeddings");
+      assertEquals(expected.length, vectors.size());
+      for (int t = 0; t < expected.length; t++) {
+        assertEquals(number, vectors.get(t).getJavaMap(4).get("sentence"));
+        assertArrayEquals(expected[t], Spark.floats(vectors.get(t), 5));
+      }
+      for (String column : List.of("mean", "own mean")) {
+        Row pooled = annotations(row, column).get(0);
+        assertEquals(number, pooled.getJavaMap(4).get("sentence"));
+        assertArrayEquals(
+            Spark.expected(List.of(words), Layer.DEFAULT).get(0)[0],
+            Spark.floats(pooled, 5),
+            1e-6f);
+      }
+    }
+    assertEquals(6, later);
+  }
+
+  @Test
+  void ofSentencesFilteredOutTheOthersKeepTheirNumbers() {
+    List<PipelineStage> stages = stages(embeddings());
+    Dataset<Row> data =
+        run(stages.subList(0, 3), Spark.texts(session, TEXTS[2]))
+            .withColumn(
+                "sentence",
+                functions
+                    .expr("filter(sentence, s -> s.metadata['sentence'] in ('1', '3'))")
+                    .as("sentence", type("document")));
+    // It counts the sentences of a row, which it sorts by their numbers.
+    ChunkEmbeddings chunks = new ChunkEmbeddings();
+    chunks.setInputCols(new String[] {"chunk", "embeddings"});
+    chunks.setOutputCol("chunk_embeddings");
+    Dataset<Row> embedded =
+        embeddings()
+            .transform(data)
+            .withColumn(
+                "chunk",
+                functions
+                    .expr(
+                        "transform(sentence, (s, i) -> named_struct('annotatorType', 'chunk',"
+                            + " 'begin', s.begin, 'end', s.end, 'result', s.result, 'metadata',"
+                            + " map('sentence', string(i), 'chunk', '0'), 'embeddings',"
+                            + " s.embeddings))")
+                    .as("chunk", type("chunk")));
+    Row row = chunks.transform(embedded).head();
+    assertEquals(
+        Set.of("1", "3"),
+        annotations(row, "embeddings").stream()
+            .map(token -> (String) token.getJavaMap(4).get("sentence"))
+            .collect(Collectors.toSet()));
+    Map<String, List<String>> words = new TreeMap<>();
+    for (Row token : annotations(row, "token")) {
+      String number = (String) token.getJavaMap(4).get("sentence");
+      words.computeIfAbsent(number, n -> new ArrayList<>()).add(token.getString(3));
+    }
+    words.keySet().retainAll(Set.of("1", "3"));
+    assertEquals(2, words.size());
+    List<Row> found = annotations(row, "chunk_embeddings");
+    assertEquals(2, found.size());
+    int c = 0;
+    for (List<String> sentence : words.values()) {
+      assertArrayEquals(
+          Spark.expected(List.of(sentence), Layer.DEFAULT).get(0)[0],
+          Spark.floats(found.get(c++), 5),
+          1e-6f);
+    }
   }
 
   @Test

@@ -30,6 +30,60 @@ public abstract class Memory implements AutoCloseable {
   private final Block block;
   private final Cleaner.Cleanable cleanable;
 
+  /**
+   * Blocks that nobody closed. A leak loses many at once: one warning counts those that are found
+   * within a moment.
+   */
+  private static final class Lost implements Runnable {
+    private static final long QUIET = 200; // ms
+    private static long all;
+    private static long count;
+    private static long bytes;
+    private static Thread reporter;
+
+    static synchronized void add(long lostBytes) {
+      all++;
+      count++;
+      bytes += lostBytes;
+      if (reporter == null) {
+        Thread thread = new Thread(new Lost(), "elmo4j-lost-memory");
+        thread.setDaemon(true);
+        thread.start(); // It ends soon: no thread of ours stays.
+        reporter = thread;
+      }
+    }
+
+    @Override
+    public void run() {
+      long seen = 0;
+      while (true) {
+        try {
+          Thread.sleep(QUIET);
+        } catch (InterruptedException e) {
+          // Nobody interrupts this thread; if so, it hurries.
+        }
+        synchronized (Lost.class) {
+          if (count > seen) {
+            seen = count;
+            continue;
+          }
+          LOG.log(
+              System.Logger.Level.WARNING,
+              "native memory: "
+                  + count
+                  + (count == 1 ? " block of " : " blocks of ")
+                  + bytes
+                  + " bytes never closed, freed by the garbage collector; "
+                  + "-Delmo4j.leakTrace=true tells where each was allocated");
+          count = 0;
+          bytes = 0;
+          reporter = null;
+          return;
+        }
+      }
+    }
+  }
+
   /** The memory itself, shared by the handle, accesses under way and buffers handed out. */
   protected abstract static class Block implements Runnable {
     protected final long address;
@@ -56,15 +110,13 @@ public abstract class Memory implements AutoCloseable {
     public final void run() {
       if (!closed) {
         closed = true;
-        LOG.log(
-            System.Logger.Level.WARNING,
-            "native memory "
-                + id
-                + " of "
-                + bytes
-                + " bytes was never closed"
-                + (TRACE ? "" : "; run with -Delmo4j.leakTrace=true to see where it was allocated"),
-            allocated);
+        if (TRACE) {
+          LOG.log(
+              System.Logger.Level.WARNING,
+              "native memory " + id + " of " + bytes + " bytes was never closed",
+              allocated);
+        }
+        Lost.add(bytes);
       }
       closed();
       release();
@@ -116,6 +168,13 @@ public abstract class Memory implements AutoCloseable {
     return LIVE.get();
   }
 
+  /** How many blocks nobody closed so far, found by the garbage collector. */
+  public static long lost() {
+    synchronized (Lost.class) {
+      return Lost.all;
+    }
+  }
+
   /** Where it lies. */
   public abstract Device device();
 
@@ -143,6 +202,13 @@ public abstract class Memory implements AutoCloseable {
    * @throws IllegalStateException after {@link #close}
    */
   public abstract void copyTo(long offset, float[] target);
+
+  /**
+   * The same into a buffer, as many as remain in it; its position moves to its limit.
+   *
+   * @throws IllegalStateException after {@link #close}
+   */
+  public abstract void copyTo(long offset, FloatBuffer target);
 
   /** One float. */
   public float getFloat(long offset) {

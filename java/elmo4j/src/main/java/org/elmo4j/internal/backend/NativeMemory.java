@@ -11,6 +11,7 @@ import org.bytedeco.javacpp.Pointer;
 import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.kernels.CpuKernels;
+import org.elmo4j.internal.kernels.NativeLibrary;
 
 /**
  * Memory of the host. A buffer handed out by {@link #floats} that is still reachable puts the free
@@ -19,12 +20,16 @@ import org.elmo4j.internal.kernels.CpuKernels;
 public final class NativeMemory extends Memory {
   private static final AtomicLong ALLOCATED = new AtomicLong();
   private static final AtomicLong LINGERING = new AtomicLong();
-  private static final long LIMIT =
-      Long.getLong("elmo4j.maxNativeBytes", Pointer.totalPhysicalBytes() / 10 * 9);
 
-  // Closed memory that buffers still hold back; past this the garbage collector is asked to look
-  // for them.
-  private static final long LINGERING_LIMIT = Math.min(1L << 30, LIMIT / 4);
+  /** Asked for once the native library is there. */
+  private static final class Limit {
+    static final long BYTES =
+        Long.getLong("elmo4j.maxNativeBytes", MemoryLimit.ofProcess() / 10 * 9);
+
+    // Closed memory that buffers still hold back; past this the garbage collector is asked to look
+    // for them.
+    static final long LINGERING = Math.min(1L << 30, BYTES / 4);
+  }
 
   private static final class Allocated extends Block {
     private final Pointer pointer;
@@ -70,10 +75,11 @@ public final class NativeMemory extends Memory {
    *
    * @param bytes 0 or more
    * @throws ElmoException if the machine, or the limit {@code elmo4j.maxNativeBytes} (by default
-   *     nine tenths of physical memory), has not that much left
+   *     nine tenths of the machine's or container's memory), has not that much left
    */
   public static NativeMemory allocate(long bytes) {
-    if (LINGERING.get() > LINGERING_LIMIT) {
+    NativeLibrary.CPU.require();
+    if (LINGERING.get() > Limit.LINGERING) {
       collect();
     }
     if (!reserve(bytes)) {
@@ -85,7 +91,7 @@ public final class NativeMemory extends Memory {
                 + " bytes, found "
                 + ALLOCATED.get()
                 + " of "
-                + LIMIT
+                + Limit.BYTES
                 + " in use");
       }
     }
@@ -114,6 +120,7 @@ public final class NativeMemory extends Memory {
    * @throws ElmoException if the folder is missing or has no room
    */
   public static NativeMemory map(Path folder, long bytes) {
+    NativeLibrary.CPU.require();
     Pointer pointer = CpuKernels.elmo4j_map(folder.toString(), bytes);
     if (pointer == null || pointer.isNull()) {
       throw new ElmoException(
@@ -132,7 +139,7 @@ public final class NativeMemory extends Memory {
   }
 
   private static boolean reserve(long bytes) {
-    if (ALLOCATED.addAndGet(bytes) <= LIMIT) {
+    if (ALLOCATED.addAndGet(bytes) <= Limit.BYTES) {
       return true;
     }
     ALLOCATED.addAndGet(-bytes);
@@ -183,6 +190,20 @@ public final class NativeMemory extends Memory {
     try {
       checkRange(offset, target.length);
       floatPointer(offset).get(target);
+    } finally {
+      block().release();
+    }
+  }
+
+  @Override
+  public void copyTo(long offset, FloatBuffer target) {
+    block().retain();
+    try {
+      int count = target.remaining();
+      checkRange(offset, count);
+      if (count > 0) {
+        target.put(floatPointer(offset).capacity(count).asBuffer());
+      }
     } finally {
       block().release();
     }

@@ -4,6 +4,8 @@ package org.elmo4j.internal.backend;
 
 import java.util.Arrays;
 import java.util.List;
+import org.elmo4j.ElmoException;
+import org.elmo4j.Layer;
 
 /**
  * One tensor to compute: {@code sum_k scale[k] * layer_k}, layer 0 being the token representation.
@@ -55,5 +57,20 @@ public record Output(
       }
     }
     return count == terms.length ? terms : Arrays.copyOf(terms, count);
+  }
+
+  /**
+   * That a layer of some sentence is not finite, though its weights are.
+   *
+   * @param source of the weights
+   * @param layer the lowest such layer; above all layers if only their sum is not finite
+   */
+  public static ElmoException notFinite(String source, int layer, int layers) {
+    return new ElmoException(
+        source
+            + ": "
+            + (layer == 0 ? Layer.WORD_EMB : layer > layers ? Layer.ELMO : Layer.lstm(layer))
+            + ": expected finite numbers, found some beyond a float's range: the weights are too"
+            + " large for these tokens");
   }
 }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.IntStream;
 import org.elmo4j.Statistics;
@@ -45,6 +46,7 @@ public final class Embedder implements AutoCloseable {
   private final long partPositions;
   private final WordCache cache;
 
+  private final AtomicReference<Words> spareWords = new AtomicReference<>();
   private final Semaphore workspace; // KiB that are free
   private final AtomicLong workspaceUsed = new AtomicLong(); // bytes
   private final AtomicLong workspacePeak = new AtomicLong();
@@ -92,6 +94,18 @@ public final class Embedder implements AutoCloseable {
   /** State for {@link #run}, with no rows yet; the caller closes it. */
   public LstmState newState() {
     return new LstmState(backend, options);
+  }
+
+  /** Empty, with room for about that many words; what is given back is used again. */
+  private Words takeWords(int expected) {
+    Words words = spareWords.getAndSet(null);
+    return words == null ? new Words(expected) : words;
+  }
+
+  private void giveBack(Words words) {
+    if (words.clear()) {
+      spareWords.set(words);
+    }
   }
 
   private static int kibibytes(long bytes) {
@@ -143,7 +157,7 @@ public final class Embedder implements AutoCloseable {
       int rank,
       LstmState state,
       List<Output> outputs) {
-    Words words = new Words(16);
+    Words words = takeWords(16);
     List<NumberedBatch> numbered = new ArrayList<>(order.size());
     long largest = 0;
     long positions = 0;
@@ -165,8 +179,9 @@ public final class Embedder implements AutoCloseable {
         (long) words.count() * wordBytes + Math.min(numbered.size(), batchesUnderWay()) * largest;
     reserve(needed);
     try (Memory representations = rows(words.count())) {
-      int[] rowOfWord = represent(words, representations);
-      List<Batch> batches = numbered.stream().map(batch -> batch.located(rowOfWord)).toList();
+      represent(words, representations);
+      List<Batch> batches = numbered.stream().map(batch -> batch.located(words.row())).toList();
+      giveBack(words);
       long before = System.nanoTime();
       backend.run(batches, representations, state, outputs);
       biLmNanos.add(System.nanoTime() - before);
@@ -203,7 +218,11 @@ public final class Embedder implements AutoCloseable {
         }
         needed = all;
       }
-      add(sentences, IntStream.range(first, end).toArray(), needed, outputs, listener);
+      int[] chosen = new int[end - first]; // No stream: often it is one sentence.
+      for (int i = 0; i < chosen.length; i++) {
+        chosen[i] = first + i;
+      }
+      add(sentences, chosen, needed, outputs, listener);
       first = end;
     }
   }
@@ -220,10 +239,12 @@ public final class Embedder implements AutoCloseable {
     Memory representations = null;
     Batch batch;
     try {
-      Words words = new Words(10 * n + 16); // What sentences of many words do not share.
+      Words words = takeWords(10 * n + 16); // What sentences of many words do not share.
       NumberedBatch numbered = number(sentences, chosen, chosen, words);
       representations = rows(words.count());
-      batch = numbered.located(represent(words, representations));
+      represent(words, representations);
+      batch = numbered.located(words.row());
+      giveBack(words);
     } catch (Throwable e) {
       if (representations != null) {
         representations.close();
@@ -267,12 +288,12 @@ public final class Embedder implements AutoCloseable {
       return word.length;
     }
 
+    /** The batch itself, which takes the numbers' array over for its words' rows. */
     Batch located(int[] rowOfWord) {
-      int[] tokenRow = new int[word.length];
       for (int i = 0; i < word.length; i++) {
-        tokenRow[i] = rowOfWord[word[i]];
+        word[i] = rowOfWord[word[i]];
       }
-      return new Batch(sentence, stateRow, start, length, tokenRow);
+      return new Batch(sentence, stateRow, start, length, word);
     }
   }
 
@@ -317,23 +338,22 @@ public final class Embedder implements AutoCloseable {
     workspace.release(Math.min(kibibytes(bytes), kibibytes(workspaceBytes)));
   }
 
-  /** Fills in the words' rows from the cache and the backend; returns which row each word has. */
-  private int[] represent(Words words, Memory rows) {
+  /** Fills in the words' rows from the cache and the backend, and {@link Words#row}. */
+  private void represent(Words words, Memory rows) {
     long before = System.nanoTime();
-    int[] row = new int[words.count()];
-    int missing = cache.fetch(words, rows, row);
+    int missing = cache.fetch(words, rows);
     hits.add(words.count() - missing);
     misses.add(missing);
-    compute(words, row, missing, rows);
+    compute(words, missing, rows);
     wordNanos.add(System.nanoTime() - before);
-    return row;
   }
 
   /** Computes the words whose row is below {@code missing}, in order, and caches them. */
-  private void compute(Words words, int[] row, int missing, Memory rows) {
+  private void compute(Words words, int missing, Memory rows) {
     if (missing == 0) {
       return;
     }
+    int[] row = words.row();
     int slots = encoder.maxCharacters();
     try (NativeMemory ids = NativeMemory.allocate((long) missing * slots * Short.BYTES)) {
       short[] buffer = new short[Math.min(IDS_CHUNK, missing) * slots];
@@ -353,7 +373,7 @@ public final class Embedder implements AutoCloseable {
       backend.tokenRepresentations(missing, ids, wordIds, rows);
     }
     wordsComputed.add(missing);
-    cache.put(words, row, missing, rows);
+    cache.put(words, missing, rows);
   }
 
   /**
@@ -386,14 +406,13 @@ public final class Embedder implements AutoCloseable {
     if (count == 0) {
       return;
     }
-    int[] row = new int[count];
     for (int i = 0; i < count; i++) {
-      row[i] = i;
+      words.row()[i] = i;
     }
     long needed = (long) count * wordBytes;
     reserve(needed);
     try (Memory rows = rows(count)) {
-      compute(words, row, count, rows);
+      compute(words, count, rows);
     } finally {
       release(needed);
     }
@@ -407,10 +426,10 @@ public final class Embedder implements AutoCloseable {
    */
   public void put(String word, float[] row) {
     Words words = new Words(1);
-    words.number(word);
+    words.row()[words.number(word)] = 0;
     try (Memory memory = rows(1)) {
       backend.write(row, memory);
-      cache.put(words, new int[1], 1, memory);
+      cache.put(words, 1, memory);
     }
   }
 

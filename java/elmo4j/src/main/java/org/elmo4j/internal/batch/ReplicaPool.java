@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 import org.elmo4j.Device;
+import org.elmo4j.internal.kernels.NativeLibrary;
 
 /**
  * A model once on each of its devices. A call runs on one of them: that with the fewest positions
@@ -25,6 +26,7 @@ public final class ReplicaPool implements AutoCloseable {
   public ReplicaPool(List<Device> devices, Function<Device, Embedder> load) {
     positions = new long[devices.size()];
     last = devices.size() - 1;
+    NativeLibrary.beginUse();
     try {
       devices.forEach(device -> all.add(load.apply(device)));
     } catch (Throwable e) {
@@ -81,8 +83,10 @@ public final class ReplicaPool implements AutoCloseable {
     positions[replica] -= size;
   }
 
+  /** Called once. */
   @Override
   public void close() {
     all.forEach(Embedder::close);
+    NativeLibrary.endUse();
   }
 }

@@ -82,18 +82,19 @@ final class WordCache implements AutoCloseable {
 
   /**
    * Copies the rows of words that are here to the end of {@code target}, and leaves its beginning
-   * to the others.
+   * to the others. {@link Words#row} is set for each word: the row of {@code target} that it has or
+   * must get.
    *
    * @param target [words, dim]
-   * @param place set for each word: the row of {@code target} that it has or must get
    * @return how many are missing; they have rows 0 to that number - 1, in order
    */
-  int fetch(Words words, Memory target, int[] place) {
+  int fetch(Words words, Memory target) {
     int count = words.count();
     int missing = 0;
     int found = 0;
-    int[] from = new int[count];
-    int[] to = new int[count];
+    int[] place = words.row();
+    int[] from = words.from();
+    int[] to = words.to();
     lock.readLock().lock();
     try {
       for (int i = 0; i < count; i++) {
@@ -120,16 +121,16 @@ final class WordCache implements AutoCloseable {
   }
 
   /**
-   * Keeps words' rows, as far as there is room.
-   *
-   * @param place the row of {@code source} that each word has; those below {@code count} are kept
+   * Keeps words' rows, as far as there is room: those whose {@link Words#row} in {@code source} is
+   * below {@code count}.
    */
-  void put(Words words, int[] place, int count, Memory source) {
+  void put(Words words, int count, Memory source) {
     if (capacity == 0) {
       return;
     }
-    int[] from = new int[count];
-    int[] to = new int[count];
+    int[] place = words.row();
+    int[] from = words.from();
+    int[] to = words.to();
     String[] kept = new String[count];
     lock.writeLock().lock();
     try {

@@ -5,17 +5,57 @@ package org.elmo4j.internal.batch;
 import java.util.Arrays;
 
 /**
- * Distinct words, numbered from 0 as they come: an open hash table without boxes. For one thread.
+ * Distinct words, numbered from 0 as they come: an open hash table without boxes. Numbers that go
+ * with each word have room in it too, so that calls that use it in turn allocate nothing. For one
+ * thread.
  */
 final class Words {
+  private static final int MOST_KEPT = 8192;
+
   private String[] words;
   private int[] table; // word number + 1, or 0; a power of two, at most half full
+  private int[] row;
+  private int[] from;
+  private int[] to;
   private int count;
 
   /** Room for that many words; more make it grow. */
   Words(int expected) {
     words = new String[Math.max(4, expected)];
     table = new int[Integer.highestOneBit(words.length) * 4];
+    makeNumbers();
+  }
+
+  private void makeNumbers() {
+    row = new int[words.length];
+    from = new int[words.length];
+    to = new int[words.length];
+  }
+
+  /** Forgets the words; false if it has grown too large to be worth keeping. */
+  boolean clear() {
+    if (words.length > MOST_KEPT) {
+      return false;
+    }
+    Arrays.fill(words, 0, count, null);
+    Arrays.fill(table, 0);
+    count = 0;
+    return true;
+  }
+
+  /** For the row of each word, an entry a word or more; new ones hold anything. */
+  int[] row() {
+    return row;
+  }
+
+  /** For the rows that are copied from, as {@link #row}. */
+  int[] from() {
+    return from;
+  }
+
+  /** For the rows that are copied to, as {@link #row}. */
+  int[] to() {
+    return to;
   }
 
   int count() {
@@ -37,6 +77,7 @@ final class Words {
     }
     if (count == words.length) {
       words = Arrays.copyOf(words, 2 * count);
+      makeNumbers();
     }
     words[count++] = word;
     table[at] = count;

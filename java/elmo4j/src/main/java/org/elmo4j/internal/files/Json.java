@@ -2,53 +2,117 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.internal.files;
 
+import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.util.JsonParserDelegate;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.elmo4j.ElmoException;
 
-/** Strict JSON: no double keys, nothing after the value; failures on one line. */
+/**
+ * Strict JSON: no double keys, nothing after the value; failures on one line. A text may have a
+ * quarter of a million values and names, far more than any file of ours: a tree takes up to 60
+ * bytes for each, whatever it takes in the file.
+ */
 public final class Json {
   private static final ObjectMapper MAPPER =
-      JsonMapper.builder()
-          .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
-          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-          .build();
+      JsonMapper.builder().enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION).build();
 
+  private static final int MAX_TOKENS = 1 << 18;
+  private static final int MAX_FILE_BYTES = 1 << 20;
   private static final int BRIEF = 80;
 
   private Json() {}
 
-  private interface Reading {
-    JsonNode read() throws IOException;
+  private interface Opening {
+    JsonParser open() throws IOException;
+  }
+
+  /** Counts what it gives. Jackson's own limit of this kind is younger than what Spark brings. */
+  private static final class Counted extends JsonParserDelegate {
+    private int tokens;
+
+    Counted(JsonParser parser) {
+      super(parser);
+    }
+
+    @Override
+    public JsonToken nextToken() throws IOException {
+      if (++tokens > MAX_TOKENS) {
+        throw new JsonParseException(this, "more than " + MAX_TOKENS + " values");
+      }
+      return super.nextToken();
+    }
   }
 
   /** Reads bytes; {@code source} names them in messages. */
   public static JsonNode parse(byte[] json, String source) {
-    return parse(source, () -> MAPPER.readTree(json));
+    return parse(source, () -> MAPPER.createParser(json));
   }
 
   /** Reads a string; {@code source} names it in messages. */
   public static JsonNode parse(String json, String source) {
-    return parse(source, () -> MAPPER.readTree(json));
+    return parse(source, () -> MAPPER.createParser(json));
   }
 
-  private static JsonNode parse(String source, Reading reading) {
-    try {
-      return reading.read();
+  /** Reads a stream, which the caller closes; {@code source} names it in messages. */
+  public static JsonNode parse(InputStream json, String source) {
+    return parse(source, () -> MAPPER.createParser(json));
+  }
+
+  /**
+   * Reads a file of at most 1 MiB.
+   *
+   * @throws ElmoException if it cannot be read or is no JSON
+   */
+  public static JsonNode read(Path file) {
+    byte[] json;
+    try (InputStream in = Files.newInputStream(file)) {
+      json = in.readNBytes(MAX_FILE_BYTES + 1);
+    } catch (IOException e) {
+      throw new ElmoException(file + ": expected a file of JSON, found " + line(e), e);
+    }
+    if (json.length > MAX_FILE_BYTES) {
+      throw new ElmoException(
+          file + ": expected JSON of at most " + MAX_FILE_BYTES + " bytes, found more");
+    }
+    return parse(json, file.toString());
+  }
+
+  private static JsonNode parse(String source, Opening opening) {
+    try (JsonParser parser = new Counted(opening.open())) {
+      JsonNode node = MAPPER.readTree(parser);
+      if (parser.nextToken() != null) {
+        throw new JsonParseException(parser, "more after its end");
+      }
+      return node == null ? MissingNode.getInstance() : node;
     } catch (JsonProcessingException e) {
       String at = e.getLocation() == null ? "" : " at line " + e.getLocation().getLineNr();
       throw new ElmoException(
           source + ": expected JSON, found an error" + at + ": " + brief(e.getOriginalMessage()),
           e);
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) { // The latter for names that collide.
       throw new ElmoException(source + ": expected JSON, found " + line(e), e);
     }
+  }
+
+  /** An object's values by name, in the file's order; of anything else none. */
+  public static Map<String, JsonNode> fields(JsonNode node) {
+    Map<String, JsonNode> fields = new LinkedHashMap<>();
+    // JsonNode.properties is younger than what Spring Boot 3.0 brings.
+    node.fieldNames().forEachRemaining(name -> fields.put(name, node.get(name)));
+    return fields;
   }
 
   /** A value as JSON, cut to a length fit for a message. */
@@ -59,7 +123,8 @@ public final class Json {
 
   /** A string as JSON, quoted, so that whatever it holds stays on one line. */
   public static String brief(String text) {
-    return brief(TextNode.valueOf(text));
+    // Cut before it is quoted as well: it may be as long as a file.
+    return brief(TextNode.valueOf(text.substring(0, Math.min(text.length(), 2 * BRIEF))));
   }
 
   /** What went wrong, on one line. */

@@ -61,6 +61,11 @@ public final class TensorNames {
     return lstm(direction, layer) + "W_P_0";
   }
 
+  /** Whether a name is one of {@link #lstmProjection}. */
+  public static boolean isLstmProjection(String name) {
+    return name.endsWith("/W_P_0");
+  }
+
   private static String lstm(int direction, int layer) {
     return "RNN_" + direction + "/RNN/MultiRNNCell/Cell" + layer + "/LSTMCell/";
   }

@@ -88,6 +88,10 @@ public final class DictionaryEncoder implements TokenEncoder {
   }
 
   private static Map<String, Integer> parse(String file, String text, int count) {
+    if (count > text.length()) { // A line has a digit at least.
+      throw new ElmoException(
+          file + ": expected " + count + " lines, the rows of its table, found fewer");
+    }
     Map<String, Integer> ids = new HashMap<>();
     BitSet seen = new BitSet(count);
     int line = 0;

@@ -16,14 +16,15 @@ import opennlp.tools.tokenize.Tokenizer;
 import opennlp.tools.tokenize.TokenizerME;
 import opennlp.tools.tokenize.TokenizerModel;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.Resources;
 
 /**
  * Finds sentences and tokens in running English text with OpenNLP's models, which were trained on
  * UD English EWT. Any thread may use it.
  */
 public final class TextSplitter {
-  private static final String SENTENCES = "/opennlp-en-ud-ewt-sentence-1.3-2.5.4.bin";
-  private static final String TOKENS = "/opennlp-en-ud-ewt-tokens-1.3-2.5.4.bin";
+  private static final String SENTENCES = "opennlp-en-ud-ewt-sentence-1.3-2.5.4.bin";
+  private static final String TOKENS = "opennlp-en-ud-ewt-tokens-1.3-2.5.4.bin";
 
   /** OpenNLP's effort grows with the square of what stands between two white spaces. */
   private static final int MAX_RUN = 1000;
@@ -47,7 +48,7 @@ public final class TextSplitter {
     }
 
     private static <T> T load(String resource, Reader<T> reader) {
-      try (InputStream in = TextSplitter.class.getResourceAsStream(resource)) {
+      try (InputStream in = Resources.open(resource)) {
         if (in == null) {
           throw new ElmoException(
               "text splitter: expected OpenNLP's English models on the class path, found no"

@@ -2,55 +2,62 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.internal.weights;
 
-import io.jhdf.HdfFile;
-import io.jhdf.api.Dataset;
-import io.jhdf.api.Group;
-import io.jhdf.api.Node;
-import io.jhdf.api.dataset.ChunkedDataset;
-import io.jhdf.api.dataset.ContiguousDataset;
-import io.jhdf.object.datatype.FloatingPoint;
-import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.HashMap;
-import java.util.Map;
-import java.util.concurrent.Callable;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.IntFunction;
 import org.elmo4j.ElmoException;
-import org.elmo4j.internal.files.Json;
-import org.elmo4j.internal.model.TensorShapes;
+import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.weights.ModelOptions;
+import org.elmo4j.weights.ModelOptions.Filter;
 
 /**
  * Reads the form of AllenNLP and bilm-tf: {@code options.json} and weights in HDF5, as 16, 32 or
  * 64-bit floats. What else the file holds is ignored. For one thread at a time.
  */
 public final class AllenNlpReader extends ModelStore {
-  /** Numbers of a chunked dataset taken at once. */
-  private static final int SLICE = 1 << 20;
+  /** Bytes that all tensors may have beside a multiple of the file's, which zeros compress to. */
+  private static final long MIN_BYTES = 64 << 20;
 
-  private final DataFile data;
-  private final HdfFile hdf;
-  private final Map<String, Dataset> datasets = new HashMap<>();
-  private final Map<String, Dtype> dtypes = new HashMap<>();
+  private static final long MAX_RATIO = 32;
 
-  private AllenNlpReader(String source, ModelOptions options, DataFile data) {
-    super(source);
+  /** Layers of a kind that options can state. */
+  private static final int MAX_PARTS = 256;
+
+  private final Hdf5File file;
+
+  /** Whether identities stand for the projections of the LSTM layers. */
+  private final boolean identity;
+
+  private AllenNlpReader(Path optionsFile, ModelOptions options, Hdf5File file) {
+    super(file.source);
+    this.file = file;
     this.options = options;
-    this.data = data;
-    this.hdf = guard("an HDF5 file", () -> new HdfFile(data.channel()));
-    this.shapes =
-        Tensors.check(
-            source,
-            options,
-            name -> {
-              Dataset dataset = guard("tensor " + name, () -> find(name));
-              datasets.put(name, dataset);
-              return dataset == null ? null : guard("tensor " + name, dataset::getDimensionsAsLong);
-            });
-    shapes
-        .keySet()
-        .forEach(name -> dtypes.put(name, guard("tensor " + name, () -> checkLayout(name))));
+    this.identity = Tensors.lackLstmProjections(options, name -> find(name) != null);
+    if (identity) {
+      this.options = options.toBuilder().projectionClip(0).build();
+    }
+    this.shapes = Tensors.check(source, options, this::shapeOf);
+    OptionsJson.checkSizes(options, found(), optionsFile.toString());
+    long total = 0;
+    for (String name : shapes.keySet()) {
+      Hdf5Dataset dataset = find(name);
+      if (dataset != null) {
+        dataset.locate("tensor " + name);
+        total += dataset.decodedBytes();
+      }
+    }
+    if (total > MIN_BYTES + MAX_RATIO * file.data.size()) {
+      throw new ElmoException(
+          source
+              + ": expected tensors of at most "
+              + (MIN_BYTES + MAX_RATIO * file.data.size())
+              + " bytes in a file of "
+              + file.data.size()
+              + " bytes, found "
+              + total);
+    }
   }
 
   /**
@@ -63,200 +70,79 @@ public final class AllenNlpReader extends ModelStore {
    */
   public static AllenNlpReader open(Path options, Path weights) {
     ModelOptions parsed = OptionsJson.parse(options);
-    DataFile data = openData(weights);
+    Hdf5File file = Hdf5File.open(weights);
     try {
-      return new AllenNlpReader(weights.toString(), parsed, data);
+      return new AllenNlpReader(options, parsed, file);
     } catch (Throwable e) {
-      data.close();
+      file.close();
       throw e;
     }
   }
 
   /** Whether a file is HDF5 and has character embeddings at its root, as a model's weights do. */
-  static boolean holdsModel(Path file) {
-    try (DataFile data = openData(file)) {
-      return guard(
-          file.toString(),
-          "an HDF5 file",
-          () -> child(new HdfFile(data.channel()), "char_embed") instanceof Dataset);
+  static boolean holdsModel(Path path) {
+    try (Hdf5File file = Hdf5File.open(path)) {
+      return file.find("an HDF5 file", TensorNames.CHAR_EMBED) != null;
     } catch (ElmoException e) {
       return false;
     }
   }
 
-  static DataFile openData(Path file) {
-    try {
-      return DataFile.open(file);
-    } catch (IOException e) {
-      throw new ElmoException(file + ": expected a readable HDF5 file, found " + Json.line(e), e);
-    }
-  }
-
-  private <T> T guard(String what, Callable<T> action) {
-    return guard(source, what, action);
-  }
-
-  /**
-   * Runs code of jHDF, which on a damaged or foreign file may fail in any way, up to stack overflow
-   * and demands for gigabytes, and makes one failure of all.
-   */
-  static <T> T guard(String source, String what, Callable<T> action) {
-    try {
-      return action.call();
-    } catch (ElmoException e) {
-      throw e;
-    } catch (Exception | VirtualMachineError | LinkageError | AssertionError e) {
-      Throwable cause = e;
-      while (cause.getCause() != null) {
-        cause = cause.getCause();
-      }
-      throw new ElmoException(
-          source + ": expected " + what + ", found damage or an unknown form: " + Json.line(cause),
-          e);
-    }
-  }
-
   /** The dataset of that name, or null. */
-  private Dataset find(String name) {
-    Node node = walk(name);
-    if (node == null && options.lstmLayers() == 1) {
+  private Hdf5Dataset find(String name) {
+    Hdf5Dataset dataset = file.find("tensor " + name, name);
+    if (dataset == null && options.lstmLayers() == 1) {
       // bilm-tf leaves out this part of the name when there is one layer.
-      node = walk(name.replace("MultiRNNCell/Cell0/", ""));
+      dataset = file.find("tensor " + name, name.replace("MultiRNNCell/Cell0/", ""));
     }
-    if (node == null || node instanceof Dataset) {
-      return (Dataset) node;
-    }
-    throw new ElmoException(
-        source + ": tensor " + name + ": expected a dataset, found " + node.getType());
+    return dataset;
   }
 
-  private Node walk(String name) {
-    Node node = hdf;
-    for (String part : name.split("/")) {
-      node = node instanceof Group ? child((Group) node, part) : null;
+  private long[] shapeOf(String name) {
+    Hdf5Dataset dataset = find(name);
+    if (dataset == null && identity && TensorNames.isLstmProjection(name)) {
+      return new long[] {options.lstmDim(), options.projectionDim()};
     }
-    return node;
+    return dataset == null ? null : dataset.shape();
   }
 
-  private static Node child(Group group, String name) {
-    return group.getChildren().get(name);
+  /** The options, with what the file has beyond them. */
+  private ModelOptions found() {
+    List<Filter> filters = new ArrayList<>(options.filters());
+    int count = count(TensorNames::filter, filters.size());
+    for (int i = filters.size(); i < count; i++) {
+      long[] shape = shapeOf(TensorNames.filter(i));
+      boolean filter = shape.length == 4 && shape[1] <= options.maxCharactersPerToken();
+      filters.add(filter ? new Filter((int) shape[1], (int) shape[3]) : new Filter(1, 1));
+    }
+    return options.toBuilder()
+        .filters(filters)
+        .highwayLayers(count(TensorNames::carry, options.highwayLayers()))
+        .lstmLayers(count(layer -> TensorNames.gates(0, layer), options.lstmLayers()))
+        .build();
   }
 
-  /** Checks how a dataset's numbers are stored, and that the file is long enough to hold them. */
-  private Dtype checkLayout(String name) {
-    Dataset dataset = datasets.get(name);
-    Dtype dtype = null;
-    if (dataset.getDataType() instanceof FloatingPoint) {
-      FloatingPoint type = (FloatingPoint) dataset.getDataType();
-      String layout =
-          type.getSize()
-              + " "
-              + type.getBitPrecision()
-              + " "
-              + type.getExponentSize()
-              + " "
-              + type.getMantissaSize();
-      dtype =
-          switch (layout) {
-            case "2 16 5 10" -> Dtype.F16;
-            case "4 32 8 23" -> Dtype.F32;
-            case "8 64 11 52" -> Dtype.F64;
-            default -> null;
-          };
+  /** How many tensors of a kind there are, of which so many are known. */
+  private int count(IntFunction<String> name, int known) {
+    int count = known;
+    while (count < MAX_PARTS && find(name.apply(count)) != null) {
+      count++;
     }
-    if (dtype == null) {
-      throw bad(
-          name,
-          "16, 32 or 64-bit floats",
-          dataset.getDataType().getClass().getSimpleName()
-              + " of "
-              + dataset.getDataType().getSize()
-              + " bytes");
-    }
-    if (dataset.isEmpty()) {
-      throw bad(name, "stored values", "none");
-    }
-    if (dataset instanceof ContiguousDataset) {
-      long at = ((ContiguousDataset) dataset).getDataAddress() + hdf.getUserBlockSize();
-      long size = TensorShapes.count(shape(name)) * dtype.bytes();
-      if (at < 0 || at > data.size() - size) {
-        throw bad(name, size + " bytes at " + at, "a file of " + data.size() + " bytes");
-      }
-    } else if (dataset instanceof ChunkedDataset) {
-      // HDF5 allows no chunk larger than a dataset of fixed size; jHDF would allocate it.
-      int[] chunk = ((ChunkedDataset) dataset).getChunkDimensions();
-      long numbers = 1;
-      for (int n : chunk) {
-        numbers =
-            n > 0 && n <= ModelOptions.MAX_NUMBERS / numbers ? numbers * n : Long.MAX_VALUE / 2;
-      }
-      if (numbers > Math.max(SLICE, 2 * TensorShapes.count(shape(name)))) {
-        throw bad(name, "chunks no larger than the tensor", Arrays.toString(chunk));
-      }
-    }
-    return dtype;
-  }
-
-  private ElmoException bad(String name, String expected, String found) {
-    return new ElmoException(
-        source + ": tensor " + name + ": expected " + expected + ", found " + found);
+    return count;
   }
 
   @Override
   public void read(String name, FloatBuffer target) {
-    int count = Tensors.room(this, name, target);
-    Dataset dataset = datasets.get(name);
-    if (dataset instanceof ContiguousDataset) {
-      data.readTensor(
-          this,
-          name,
-          ((ContiguousDataset) dataset).getDataAddress() + hdf.getUserBlockSize(),
-          dtypes.get(name),
-          ((FloatingPoint) dataset.getDataType()).getByteOrder(),
-          target);
+    Hdf5Dataset dataset = shapes.containsKey(name) ? find(name) : null;
+    if (dataset == null) {
+      Tensors.readIdentity(this, name, target);
     } else {
-      int start = target.position();
-      guard("tensor " + name, () -> readSlices(dataset, target));
-      if (target.position() - start != count) {
-        throw bad(name, count + " values", String.valueOf(target.position() - start));
-      }
-      Tensors.checkFinite(this, name, target, start, count, 0);
-    }
-  }
-
-  /** Reads a chunked or compact dataset some rows at a time, whole chunks where there are any. */
-  private static Void readSlices(Dataset dataset, FloatBuffer target) {
-    int[] shape = dataset.getDimensions();
-    int rowSize = (int) (dataset.getSize() / shape[0]);
-    int unit =
-        dataset instanceof ChunkedDataset ? ((ChunkedDataset) dataset).getChunkDimensions()[0] : 1;
-    int step = (int) Math.min(shape[0], Math.max(1, SLICE / ((long) rowSize * unit)) * unit);
-    int[] slice = shape.clone();
-    long[] offset = new long[shape.length];
-    for (int row = 0; row < shape[0]; row += step) {
-      offset[0] = row;
-      slice[0] = Math.min(step, shape[0] - row);
-      flatten(dataset.getData(offset, slice), target);
-    }
-    return null;
-  }
-
-  private static void flatten(Object array, FloatBuffer target) {
-    if (array instanceof float[]) {
-      target.put((float[]) array);
-    } else if (array instanceof double[]) {
-      for (double value : (double[]) array) {
-        target.put((float) value);
-      }
-    } else {
-      for (Object part : (Object[]) array) {
-        flatten(part, target);
-      }
+      dataset.read(this, name, target);
     }
   }
 
   @Override
   public void close() {
-    data.close();
+    file.close();
   }
 }

@@ -20,9 +20,9 @@ import java.util.zip.CheckedInputStream;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
+import org.apache.commons.compress.archivers.ArchiveInputStream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
-import org.apache.commons.compress.archivers.tar.TarConstants;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.internal.files.Json;
@@ -44,6 +44,9 @@ final class ArchiveReader extends ModelStore {
 
   private static final long SLACK = 64L << 20;
 
+  /** A tar file's heads and padding between two entries; names are in it. */
+  private static final long MAX_HEADS = 256 << 10;
+
   /** Bytes that tell a tar file, and where they are. */
   private static final String TAR = "ustar";
 
@@ -57,16 +60,19 @@ final class ArchiveReader extends ModelStore {
   private long written;
   private WeightStore store;
 
-  private ArchiveReader(Path archive) throws IOException {
+  private ArchiveReader(Path archive, long limit) throws IOException {
     super(archive.toString());
     this.archive = archive;
-    this.limit = SLACK + MAX_RATIO * Files.size(archive);
+    this.limit = Math.min(limit, SLACK + MAX_RATIO * Files.size(archive));
     this.temporary = TemporaryFolder.create();
     this.folder = temporary.path();
   }
 
   interface Opener {
-    WeightStore open(Path folder) throws IOException;
+    /**
+     * @param limit bytes that an archive in the folder may unpack to
+     */
+    WeightStore open(Path folder, long limit) throws IOException;
   }
 
   /** Whether a file is an archive, or compressed as one may be. */
@@ -89,15 +95,16 @@ final class ArchiveReader extends ModelStore {
   /**
    * Opens the model in an archive.
    *
+   * @param limit bytes that it may unpack to; its size sets a limit as well
    * @param opener opens it in a folder
    * @throws ElmoException if the archive is damaged, unsafe or holds no model
    */
-  static WeightStore open(Path archive, Opener opener) {
+  static WeightStore open(Path archive, long limit, Opener opener) {
     ArchiveReader reader = null;
     try {
-      reader = new ArchiveReader(archive);
+      reader = new ArchiveReader(archive, limit);
       reader.unpack();
-      reader.store = opener.open(reader.folder);
+      reader.store = opener.open(reader.folder, reader.limit);
       reader.options = reader.store.options();
       reader.shapes = reader.store.shapes();
       return reader;
@@ -127,7 +134,7 @@ final class ArchiveReader extends ModelStore {
       unpackZip();
     } else {
       try (InputStream file = Files.newInputStream(archive);
-          InputStream in = new Bounded(gzip ? new GZIPInputStream(file, 1 << 16) : file)) {
+          Bounded in = new Bounded(gzip ? new GZIPInputStream(file, 1 << 16) : file)) {
         unpackTar(in);
       }
     }
@@ -135,6 +142,10 @@ final class ArchiveReader extends ModelStore {
 
   private void unpackZip() throws IOException {
     try (ZipFile zip = new ZipFile(archive.toFile())) {
+      if (zip.size() > MAX_ENTRIES) {
+        throw new ElmoException(
+            archive + ": expected at most " + MAX_ENTRIES + " entries, found " + zip.size());
+      }
       for (ZipEntry entry : Collections.list(zip.entries())) {
         if (entry.isDirectory()) {
           count(entry.getName());
@@ -151,14 +162,24 @@ final class ArchiveReader extends ModelStore {
     }
   }
 
-  private void unpackTar(InputStream in) throws IOException {
+  private void unpackTar(Bounded in) throws IOException {
     // Not closed: the caller closes what it reads.
     TarArchiveInputStream tar = new TarArchiveInputStream(in, StandardCharsets.UTF_8.name());
-    for (TarArchiveEntry entry; (entry = tar.getNextEntry()) != null; ) {
+    while (true) {
+      in.startHeads();
+      TarArchiveEntry entry = next(tar);
+      in.endHeads();
+      if (entry == null) {
+        break;
+      }
       if (entry.isDirectory()) {
         count(entry.getName());
-      } else if (entry.getLinkFlag() != TarConstants.LF_NORMAL
-          && entry.getLinkFlag() != TarConstants.LF_OLDNORM) {
+      } else if (entry.isLink()
+          || entry.isSymbolicLink()
+          || entry.isFIFO()
+          || entry.isBlockDevice()
+          || entry.isCharacterDevice()
+          || entry.isSparse()) {
         throw bad(entry.getName(), "a file or folder", "a link or device");
       } else {
         write(entry.getName(), tar);
@@ -168,6 +189,11 @@ final class ArchiveReader extends ModelStore {
       throw new ElmoException(archive + ": expected an archive with files, found none in it");
     }
     in.transferTo(OutputStream.nullOutputStream()); // gzip's checksum comes last.
+  }
+
+  /** By the method that every version of commons-compress has: Spark brings an old one. */
+  private static TarArchiveEntry next(ArchiveInputStream<?> tar) throws IOException {
+    return (TarArchiveEntry) tar.getNextEntry();
   }
 
   private void count(String name) {
@@ -235,9 +261,19 @@ final class ArchiveReader extends ModelStore {
   /** A stream that ends in an exception where it gives more than the limit. */
   private final class Bounded extends FilterInputStream {
     private long given;
+    private long headsEnd = Long.MAX_VALUE;
 
     Bounded(InputStream in) {
       super(in);
+    }
+
+    /** What follows is read into memory by the library, whose buffers grow as the file says. */
+    void startHeads() {
+      headsEnd = given + MAX_HEADS;
+    }
+
+    void endHeads() {
+      headsEnd = Long.MAX_VALUE;
     }
 
     @Override
@@ -254,7 +290,7 @@ final class ArchiveReader extends ModelStore {
     @Override
     public long skip(long n) throws IOException {
       long skipped = super.skip(n);
-      given += skipped;
+      count((int) Math.min(Integer.MAX_VALUE, skipped));
       return skipped;
     }
 
@@ -262,6 +298,10 @@ final class ArchiveReader extends ModelStore {
       given += Math.max(0, n);
       if (given > limit + SLACK) {
         throw tooLarge();
+      }
+      if (given > headsEnd) {
+        throw new ElmoException(
+            archive + ": expected heads of at most " + MAX_HEADS + " bytes an entry, found more");
       }
       return n;
     }

@@ -9,8 +9,11 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.weights.WeightStore;
@@ -28,6 +31,12 @@ final class DataFile implements AutoCloseable {
   /** Small enough to stay in a processor's own cache until it is decoded. */
   static final int PIECE = 128 << 10;
 
+  /** How a pointer begins, and what its specification allows it to be in all. */
+  private static final byte[] POINTER =
+      "version https://git-lfs.github.com/spec/".getBytes(StandardCharsets.US_ASCII);
+
+  private static final int MAX_POINTER = 1024;
+
   private final FileChannel channel;
   private final ByteBuffer memory;
   private final long size;
@@ -41,14 +50,56 @@ final class DataFile implements AutoCloseable {
     this.size = size;
   }
 
+  /**
+   * Opens a file for reading.
+   *
+   * @throws ElmoException if Git LFS has left a pointer in its place
+   */
   static DataFile open(Path path) throws IOException {
+    if (Files.exists(path) && !Files.isRegularFile(path)) {
+      throw new IOException("no regular file"); // Opening a pipe would wait for its other end.
+    }
     FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
     try {
-      return new DataFile(channel, null, channel.size());
-    } catch (IOException e) {
+      DataFile data = new DataFile(channel, null, channel.size());
+      if (data.isPointer()) {
+        throw pointer(path);
+      }
+      return data;
+    } catch (IOException | ElmoException e) {
       channel.close();
       throw e;
     }
+  }
+
+  /** Whether a file is what Git LFS leaves in the place of one that it did not fetch. */
+  static boolean isPointer(Path path) throws IOException {
+    if (!Files.isRegularFile(path)) {
+      return false; // Opening a pipe would wait for its other end.
+    }
+    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+      return new DataFile(channel, null, channel.size()).isPointer();
+    }
+  }
+
+  private boolean isPointer() throws IOException {
+    byte[] head = new byte[size <= MAX_POINTER ? (int) size : 0];
+    read(0, ByteBuffer.wrap(head));
+    return isPointer(head);
+  }
+
+  static boolean isPointer(byte[] bytes) {
+    return bytes.length <= MAX_POINTER
+        && bytes.length >= POINTER.length
+        && Arrays.equals(bytes, 0, POINTER.length, POINTER, 0, POINTER.length);
+  }
+
+  /** That a file is such a pointer. */
+  static ElmoException pointer(Path path) {
+    return new ElmoException(
+        path
+            + ": expected a model's file, found a Git LFS pointer in its place: git lfs pull"
+            + " fetches the file");
   }
 
   static DataFile of(ByteBuffer bytes) {
@@ -89,6 +140,11 @@ final class DataFile implements AutoCloseable {
 
   /** The bytes from {@code position} on, one after another; closing it does nothing. */
   InputStream stream(long position) {
+    return stream(position, size);
+  }
+
+  /** As {@link #stream(long)}, up to {@code end}. */
+  InputStream stream(long position, long end) {
     return new InputStream() {
       private long at = position;
 
@@ -100,7 +156,7 @@ final class DataFile implements AutoCloseable {
 
       @Override
       public int read(byte[] target, int offset, int length) throws IOException {
-        int count = (int) Math.min(length, size - at);
+        int count = (int) Math.min(length, end - at);
         if (count <= 0) {
           return length == 0 ? 0 : -1;
         }

@@ -6,10 +6,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Set;
 import org.elmo4j.ElmoException;
@@ -30,11 +28,7 @@ public final class MixJson {
    * @throws ElmoException if it cannot be read or is no mix
    */
   public static ScalarMix read(Path file) {
-    try {
-      return parse(Files.readString(file), file.toString());
-    } catch (IOException e) {
-      throw new ElmoException(file + ": expected a file, found " + Json.line(e), e);
-    }
+    return parse(Json.read(file), file.toString());
   }
 
   /**
@@ -44,7 +38,10 @@ public final class MixJson {
    * @throws ElmoException if it is no mix
    */
   public static ScalarMix parse(String text, String source) {
-    JsonNode json = Json.parse(text, source);
+    return parse(Json.parse(text, source), source);
+  }
+
+  private static ScalarMix parse(JsonNode json, String source) {
     JsonNode list = json.path("weights");
     JsonNode factor = json.path("gamma");
     JsonNode norm = json.path("layer_norm");
@@ -54,7 +51,7 @@ public final class MixJson {
             && list.isArray()
             && (factor.isNumber() || factor.isMissingNode())
             && (norm.isTextual() || norm.isMissingNode())
-            && json.properties().stream().allMatch(field -> known.contains(field.getKey()));
+            && known.containsAll(Json.fields(json).keySet());
     float[] values = new float[list.size()];
     for (int k = 0; good && k < values.length; k++) {
       good = list.get(k).isNumber();

@@ -5,24 +5,22 @@ package org.elmo4j.internal.weights;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.files.Resources;
 import org.elmo4j.weights.WeightStore;
 
 /**
@@ -30,7 +28,7 @@ import org.elmo4j.weights.WeightStore;
  * face.
  */
 public final class ModelFormats {
-  private static final String MINI_ENGLISH = "/org/elmo4j/models/mini-en.safetensors";
+  private static final String MINI_ENGLISH = "org/elmo4j/models/mini-en.safetensors";
 
   /** A zip of a folder of Spark NLP's holds a zip. */
   private static final int MAX_NESTING = 2;
@@ -40,38 +38,43 @@ public final class ModelFormats {
 
   private static final int MAX_FILES = 10_000;
   private static final int MAX_STATE = 1 << 20;
-  private static final Pattern LATEST =
-      Pattern.compile("^model_checkpoint_path: \"(?:.*/)?(.*)\"", Pattern.MULTILINE);
+  private static final String LATEST = "model_checkpoint_path: \"";
 
-  private static final byte[] HDF5 = {(byte) 0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'};
+  /** Bytes that tell a form, and how many of them a message shows. */
+  private static final int HEAD = 256;
+
+  private static final int SHOWN = 8;
 
   private ModelFormats() {}
 
   /** As {@link org.elmo4j.weights.WeightStores#open(Path)}. */
   public static WeightStore open(Path path) {
-    return open(path, null, 0);
+    return open(path, null, 0, Long.MAX_VALUE);
   }
 
   /** As {@link org.elmo4j.weights.WeightStores#open(Path, Path)}. */
   public static WeightStore open(Path options, Path weights) {
-    return open(weights, options, 0);
+    return open(weights, options, 0, Long.MAX_VALUE);
   }
 
   /**
    * @param given an options file, or null
    * @param nesting archives that {@code path} lies in
+   * @param limit bytes that it may unpack to
    */
-  private static WeightStore open(Path path, Path given, int nesting) {
+  private static WeightStore open(Path path, Path given, int nesting, long limit) {
     try {
       if (Files.isDirectory(path)) {
-        return openFolder(path, given, nesting);
+        return openFolder(path, given, nesting, limit);
       }
       Path index = path.resolveSibling(path.getFileName() + ".index");
       Path file = Files.notExists(path) && Files.exists(index) ? index : path;
       Path folder = file.toAbsolutePath().getParent();
       boolean checkpoint = given == null && kind(file) == Kind.TENSORFLOW;
-      return open(file, given, checkpoint ? optionsIn(folder) : null, nesting);
-    } catch (IOException | UncheckedIOException e) {
+      return open(file, given, checkpoint ? optionsIn(folder) : null, nesting, limit);
+    } catch (ElmoException e) {
+      throw e;
+    } catch (IOException | RuntimeException e) { // Whatever a library or a file system throws.
       throw new ElmoException(path + ": expected a readable model, found " + Json.line(e), e);
     }
   }
@@ -79,7 +82,7 @@ public final class ModelFormats {
   /**
    * @param beside an options file for a form that has none of its own, or null
    */
-  private static WeightStore open(Path file, Path given, Path beside, int nesting)
+  private static WeightStore open(Path file, Path given, Path beside, int nesting, long limit)
       throws IOException {
     Path options = given == null ? beside : given;
     switch (kind(file)) {
@@ -104,12 +107,15 @@ public final class ModelFormats {
           throw new ElmoException(
               file + ": expected at most " + MAX_NESTING + " archives in each other, found more");
         }
-        return ArchiveReader.open(file, folder -> open(folder, options, nesting + 1));
+        return ArchiveReader.open(
+            file, limit, (folder, left) -> open(folder, options, nesting + 1, left));
       case JSON:
         throw new ElmoException(
             file
                 + ": expected a model, found a JSON file: name its weights as well, or the folder"
                 + " of both");
+      case POINTER:
+        throw DataFile.pointer(file);
       case TORCH:
         throw new ElmoException(
             file
@@ -130,14 +136,14 @@ public final class ModelFormats {
    * @throws ElmoException if that is not on the class path
    */
   public static WeightStore miniEnglish() {
-    try (InputStream in = ModelFormats.class.getResourceAsStream(MINI_ENGLISH)) {
+    try (InputStream in = Resources.open(MINI_ENGLISH)) {
       if (in == null) {
         throw new ElmoException(
             "model mini-en: expected the artifact org.elmo4j:elmo4j-model-mini-en on the class"
                 + " path, found no resource "
                 + MINI_ENGLISH);
       }
-      return SafetensorsReader.open(ByteBuffer.wrap(in.readAllBytes()), MINI_ENGLISH.substring(1));
+      return SafetensorsReader.open(ByteBuffer.wrap(in.readAllBytes()), MINI_ENGLISH);
     } catch (IOException e) {
       throw new ElmoException(
           "model mini-en: expected " + MINI_ENGLISH + ", found " + Json.line(e), e);
@@ -146,7 +152,7 @@ public final class ModelFormats {
 
   /** Bytes that {@link #miniEnglish} takes on the class path; 0 where it is not there. */
   public static long miniEnglishBytes() {
-    try (InputStream in = ModelFormats.class.getResourceAsStream(MINI_ENGLISH)) {
+    try (InputStream in = Resources.open(MINI_ENGLISH)) {
       return in == null ? 0 : in.transferTo(OutputStream.nullOutputStream());
     } catch (IOException e) {
       return 0;
@@ -160,42 +166,43 @@ public final class ModelFormats {
     ARCHIVE,
     JSON,
     TORCH,
+    POINTER,
     OTHER
   }
 
   private static Kind kind(Path file) throws IOException {
+    if (DataFile.isPointer(file)) {
+      return Kind.POINTER;
+    }
     try (DataFile data = DataFile.open(file)) {
       if (SafetensorsReader.headerLength(data) > 0) {
         return Kind.SAFETENSORS;
       }
-      // A block of the user's own may come first (HDF5 format specification, II.A).
-      for (long at = 0; at <= data.size() - HDF5.length; at = at == 0 ? 512 : 2 * at) {
-        byte[] signature = new byte[HDF5.length];
-        data.read(at, ByteBuffer.wrap(signature));
-        if (Arrays.equals(signature, HDF5)) {
-          return Kind.HDF5;
-        }
+      if (Hdf5File.signatureAt(data) >= 0) {
+        return Kind.HDF5;
       }
       if (TensorFlowTable.is(data)) {
         return Kind.TENSORFLOW;
       }
-      if (ArchiveReader.is(data)) {
-        return Kind.ARCHIVE;
-      }
       byte[] head = head(data);
+      if (ArchiveReader.is(data)) {
+        return TorchFile.isZip(head) ? Kind.TORCH : Kind.ARCHIVE;
+      }
       if (TorchFile.isTorch(head)) {
         return Kind.TORCH;
       }
-      // Only a name tells JSON from other text.
-      boolean json = file.getFileName().toString().endsWith(".json");
-      return json && new String(head, StandardCharsets.ISO_8859_1).strip().startsWith("{")
+      // Only a name tells JSON from other text; AllenNLP's archives name files by their use.
+      String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
+      String text = new String(head, StandardCharsets.UTF_8);
+      return (name.endsWith(".json") || name.endsWith("options_file"))
+              && text.substring(text.startsWith("\uFEFF") ? 1 : 0).strip().startsWith("{")
           ? Kind.JSON
           : Kind.OTHER;
     }
   }
 
   private static byte[] head(DataFile data) throws IOException {
-    byte[] head = new byte[(int) Math.min(data.size(), HDF5.length)];
+    byte[] head = new byte[(int) Math.min(data.size(), HEAD)];
     data.read(0, ByteBuffer.wrap(head));
     return head;
   }
@@ -205,13 +212,16 @@ public final class ModelFormats {
       byte[] head = head(data);
       return head.length == 0
           ? "of no bytes"
-          : "that begins with the bytes " + HexFormat.ofDelimiter(" ").formatHex(head);
+          : "that begins with the bytes "
+              + HexFormat.ofDelimiter(" ").formatHex(head, 0, Math.min(SHOWN, head.length));
     }
   }
 
   /** The model that lies least deep in a folder. */
-  private static WeightStore openFolder(Path root, Path given, int nesting) throws IOException {
+  private static WeightStore openFolder(Path root, Path given, int nesting, long limit)
+      throws IOException {
     int looked = 0;
+    List<Path> pointers = new ArrayList<>();
     List<Path> level = List.of(root);
     for (int depth = 0; depth <= MAX_DEPTH && !level.isEmpty(); depth++) {
       List<Path> models = new ArrayList<>();
@@ -237,10 +247,17 @@ public final class ModelFormats {
           models.add(folder);
         }
         models.addAll(kinds.getOrDefault(Kind.SAFETENSORS, List.of()));
+        boolean weights = false;
         for (Path file : kinds.getOrDefault(Kind.HDF5, List.of())) {
-          (AllenNlpReader.holdsModel(file) ? models : strange).add(file);
+          boolean model = AllenNlpReader.holdsModel(file);
+          (model ? models : strange).add(file);
+          weights |= model;
         }
-        models.addAll(latest(folder, kinds.getOrDefault(Kind.TENSORFLOW, List.of())));
+        // bilm-tf dumps a checkpoint's weights into its folder: they are the same model.
+        if (!weights) {
+          models.addAll(latest(folder, kinds.getOrDefault(Kind.TENSORFLOW, List.of())));
+        }
+        pointers.addAll(kinds.getOrDefault(Kind.POINTER, List.of()));
         archives.addAll(kinds.getOrDefault(Kind.ARCHIVE, List.of()));
       }
       List<Path> found = !models.isEmpty() ? models : !archives.isEmpty() ? archives : strange;
@@ -261,9 +278,12 @@ public final class ModelFormats {
           at = at.getParent();
           beside = optionsIn(at);
         }
-        return open(found.get(0), given, beside, nesting);
+        return open(found.get(0), given, beside, nesting, limit);
       }
       level = below;
+    }
+    if (!pointers.isEmpty()) {
+      return open(pointers.get(0), given, null, nesting);
     }
     List<Path> files = list(root);
     throw new ElmoException(
@@ -285,10 +305,18 @@ public final class ModelFormats {
     if (indexes.size() < 2 || !Files.isRegularFile(state) || Files.size(state) > MAX_STATE) {
       return indexes;
     }
-    Matcher latest =
-        LATEST.matcher(new String(Files.readAllBytes(state), StandardCharsets.ISO_8859_1));
-    Path named = latest.find() ? folder.resolve(latest.group(1) + ".index") : null;
-    return indexes.contains(named) ? List.of(named) : indexes;
+    String text = new String(Files.readAllBytes(state), StandardCharsets.ISO_8859_1);
+    String path =
+        text.lines()
+            .filter(line -> line.startsWith(LATEST) && line.lastIndexOf('"') >= LATEST.length())
+            .findFirst()
+            .map(line -> line.substring(LATEST.length(), line.lastIndexOf('"')))
+            .orElse("");
+    // Compared as text, for a path may have what no path of this system has.
+    String name = path.substring(path.lastIndexOf('/') + 1) + ".index";
+    List<Path> named =
+        indexes.stream().filter(index -> index.getFileName().toString().equals(name)).toList();
+    return named.isEmpty() ? indexes : named;
   }
 
   /**
@@ -299,10 +327,12 @@ public final class ModelFormats {
   private static Path optionsIn(Path folder) throws IOException {
     List<Path> options = new ArrayList<>();
     for (Path file : list(folder)) {
-      if (Files.isRegularFile(file) && kind(file) == Kind.JSON) {
-        if (file.endsWith("options.json")) {
-          return file;
-        }
+      Kind kind = Files.isRegularFile(file) ? kind(file) : Kind.OTHER;
+      boolean named = file.getFileName().toString().equalsIgnoreCase("options.json");
+      if (named && (kind == Kind.JSON || kind == Kind.POINTER)) {
+        return file;
+      }
+      if (kind == Kind.JSON) {
         if (isOptions(file)) {
           options.add(file);
         }

@@ -80,6 +80,9 @@ public final class OptionsJson {
       throw new ElmoException(
           file + ": expected an options file of at most " + MAX_FILE_BYTES + " bytes, found more");
     }
+    if (DataFile.isPointer(json)) {
+      throw DataFile.pointer(file);
+    }
     return Json.parse(json, file.toString());
   }
 
@@ -131,7 +134,8 @@ public final class OptionsJson {
       if (!flag("bidirectional", true)) {
         throw new ElmoException("bidirectional: expected true, found false");
       }
-      int characters = integer("char_cnn.n_characters", null);
+      // Absent in some files of bilm-tf, as is n_layers below.
+      int characters = integer("char_cnn.n_characters", ModelOptions.BYTE_CHARACTERS);
       Dictionary dictionary = null;
       if (find("dictionary", false, "an object", JsonNode::isObject) != null) {
         dictionary =
@@ -159,7 +163,7 @@ public final class OptionsJson {
           .highwayLayers(integer("char_cnn.n_highway", 0))
           .lstmDim(integer("lstm.dim", null))
           .projectionDim(integer("lstm.projection_dim", null))
-          .lstmLayers(integer("lstm.n_layers", null))
+          .lstmLayers(integer("lstm.n_layers", 1))
           .skipConnections(flag("lstm.use_skip_connections", false))
           .cellClip(clip("lstm.cell_clip"))
           .projectionClip(clip("lstm.proj_clip"))

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -54,6 +55,9 @@ final class Pickle {
 
   private static final int MAX_DIMS = 8;
 
+  /** Names of tensors and storages take some 50 bytes. */
+  private static final int MAX_TEXT = 1 << 12;
+
   private final String source;
   private final ByteBuffer in;
 
@@ -63,6 +67,9 @@ final class Pickle {
   private List<Object> stack;
   private Deque<List<Object>> marked;
   private Map<Integer, Object> memo;
+
+  /** Pairs that calls have copied: a list that is kept may be named again in two bytes. */
+  private int copied;
 
   /**
    * @param bytes pickles one behind the other, from the position on
@@ -181,7 +188,9 @@ final class Pickle {
         map(state);
       }
       case 'Q' -> stack.add(storage(tuple(pop())));
-      default -> throw unexpected("opcodes of a state dict", String.format("0x%02x", opcode));
+      default ->
+          throw unexpected(
+              "opcodes of a state dict", "0x" + HexFormat.of().toHexDigits((byte) opcode));
     }
   }
 
@@ -211,7 +220,12 @@ final class Pickle {
     if (function == Global.ORDERED_DICT) {
       Map<Object, Object> map = new LinkedHashMap<>();
       if (arguments.size() == 1) { // Python 2: a list of pairs
-        for (Object pair : list(arguments.get(0))) {
+        List<Object> pairs = list(arguments.get(0));
+        copied += pairs.size();
+        if (copied > in.limit()) {
+          throw unexpected("each list of pairs used once", copied + " pairs copied");
+        }
+        for (Object pair : pairs) {
           put(map, pair instanceof Tuple tuple ? tuple.items : list(pair));
         }
       } else if (!arguments.isEmpty()) {
@@ -226,32 +240,35 @@ final class Pickle {
       return tensor(
           storage,
           number(arguments.get(1)),
-          tuple(arguments.get(2)).stream().mapToLong(this::number).toArray(),
-          tuple(arguments.get(3)).stream().mapToLong(this::number).toArray());
+          dimensions(arguments.get(2)),
+          dimensions(arguments.get(3)));
     }
     throw unexpected("calls that build tensors", "a call of " + name(function));
+  }
+
+  private long[] dimensions(Object value) {
+    List<Object> items = tuple(value);
+    if (items.size() > MAX_DIMS) {
+      throw unexpected("tensors of at most " + MAX_DIMS + " dimensions", items.size() + " of one");
+    }
+    return items.stream().mapToLong(this::number).toArray();
   }
 
   private StoredTensor tensor(Storage storage, long offset, long[] shape, long[] stride) {
     long[] expected = new long[shape.length];
     long count = 1;
-    if (shape.length <= MAX_DIMS) {
-      for (int i = shape.length - 1; i >= 0; i--) {
-        expected[i] = count;
-        count =
-            shape[i] < 1 || shape[i] > ModelOptions.MAX_NUMBERS / count
-                ? ModelOptions.MAX_NUMBERS + 1
-                : count * shape[i];
-        if (count > ModelOptions.MAX_NUMBERS) {
-          break;
-        }
+    for (int i = shape.length - 1; i >= 0; i--) {
+      expected[i] = count;
+      count =
+          shape[i] < 1 || shape[i] > ModelOptions.MAX_NUMBERS / count
+              ? ModelOptions.MAX_NUMBERS + 1
+              : count * shape[i];
+      if (count > ModelOptions.MAX_NUMBERS) {
+        break;
       }
     }
     boolean dense =
-        shape.length >= 1
-            && shape.length <= MAX_DIMS
-            && stride.length == shape.length
-            && count <= ModelOptions.MAX_NUMBERS;
+        shape.length >= 1 && stride.length == shape.length && count <= ModelOptions.MAX_NUMBERS;
     for (int i = 0; dense && i < shape.length; i++) {
       dense = stride[i] == expected[i] || shape[i] == 1;
     }
@@ -259,9 +276,9 @@ final class Pickle {
       throw unexpected(
           "tensors that lie without gaps in their storage",
           "shape "
-              + brief(shape)
+              + Arrays.toString(shape)
               + ", stride "
-              + brief(stride)
+              + Arrays.toString(stride)
               + ", offset "
               + offset
               + " in "
@@ -269,10 +286,6 @@ final class Pickle {
               + " numbers");
     }
     return new StoredTensor(storage, offset, shape);
-  }
-
-  private static String brief(long[] numbers) {
-    return Arrays.toString(numbers.length <= MAX_DIMS ? numbers : Arrays.copyOf(numbers, MAX_DIMS));
   }
 
   /** A persistent id: ("storage", type, key, location, count), and None in the older format. */
@@ -303,6 +316,9 @@ final class Pickle {
   }
 
   private String text(int bytes) {
+    if (bytes > MAX_TEXT) {
+      throw unexpected("texts of at most " + MAX_TEXT + " bytes", bytes + " in one");
+    }
     return new String(bytes(bytes), StandardCharsets.UTF_8);
   }
 

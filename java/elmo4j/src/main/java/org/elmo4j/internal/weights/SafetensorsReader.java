@@ -4,6 +4,7 @@ package org.elmo4j.internal.weights;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -53,6 +54,8 @@ public final class SafetensorsReader extends ModelStore {
   /** The limit of the safetensors library. */
   private static final long MAX_HEADER = 100_000_000;
 
+  private static final int MAX_DIMS = 8;
+
   private record Entry(String name, String dtype, long[] shape, long begin, long end) {}
 
   private final DataFile data;
@@ -74,18 +77,15 @@ public final class SafetensorsReader extends ModelStore {
               + " bytes");
     }
     this.dataStart = Long.BYTES + headerLength;
-    ByteBuffer bytes = ByteBuffer.allocate((int) headerLength);
-    data.read(Long.BYTES, bytes);
-    JsonNode header = Json.parse(bytes.array(), source + ": header");
+    JsonNode header = header(data, headerLength, source);
     this.metadata = readMetadata(header.path("__metadata__"));
     expect("format", "elmo4j");
     expect("format_version", "1");
-    header
-        .properties()
+    Json.fields(header)
         .forEach(
-            field -> {
-              if (!field.getKey().equals("__metadata__")) {
-                entries.put(field.getKey(), readEntry(field.getKey(), field.getValue()));
+            (name, value) -> {
+              if (!name.equals("__metadata__")) {
+                entries.put(name, readEntry(name, value));
               }
             });
     checkOffsets();
@@ -162,6 +162,12 @@ public final class SafetensorsReader extends ModelStore {
     return fits && head.get() == '{' ? length : -1;
   }
 
+  /** Parsed as it is read: it may be long, but must not hold much. */
+  static JsonNode header(DataFile data, long length, String source) {
+    InputStream bytes = data.stream(Long.BYTES, Long.BYTES + length);
+    return Json.parse(bytes, source + ": header");
+  }
+
   private Map<String, String> readMetadata(JsonNode node) {
     if (!node.isObject()) {
       throw new ElmoException(
@@ -170,18 +176,18 @@ public final class SafetensorsReader extends ModelStore {
               + (node.isMissingNode() ? "no such key" : Json.brief(node)));
     }
     Map<String, String> map = new LinkedHashMap<>();
-    node.properties()
+    Json.fields(node)
         .forEach(
-            field -> {
-              if (!field.getValue().isTextual()) {
+            (key, value) -> {
+              if (!value.isTextual()) {
                 throw new ElmoException(
                     source
                         + ": __metadata__."
-                        + Json.brief(field.getKey())
+                        + Json.brief(key)
                         + ": expected a string, found "
-                        + Json.brief(field.getValue()));
+                        + Json.brief(value));
               }
-              map.put(field.getKey(), field.getValue().textValue());
+              map.put(key, value.textValue());
             });
     return Collections.unmodifiableMap(map);
   }
@@ -222,9 +228,9 @@ public final class SafetensorsReader extends ModelStore {
     return new Entry(name, dtype.textValue(), shape, offsets[0], offsets[1]);
   }
 
-  /** A list of whole numbers from 0 on; null if it is none. */
+  /** A short list of whole numbers from 0 on; null if it is none. */
   private static long[] longs(JsonNode node) {
-    if (!node.isArray()) {
+    if (!node.isArray() || node.size() > MAX_DIMS) {
       return null;
     }
     long[] values = new long[node.size()];

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -22,6 +23,8 @@ import org.elmo4j.internal.files.Json;
 public final class TensorFile {
   /** A head of 2^26 numbers is far beyond what a classifier has. */
   private static final long MAX_BYTES = 1L << 28;
+
+  private static final int MAX_DIMS = 8;
 
   /**
    * A tensor.
@@ -74,18 +77,16 @@ public final class TensorFile {
         throw new ElmoException(
             path + ": expected a small safetensors file, found " + data.size() + " bytes of none");
       }
-      ByteBuffer file = ByteBuffer.allocate((int) data.size()).order(ByteOrder.LITTLE_ENDIAN);
-      data.read(0, file);
-      byte[] json = new byte[(int) length];
-      file.get(Long.BYTES, json);
-      int start = Long.BYTES + (int) length;
+      long start = Long.BYTES + length;
+      JsonNode header = SafetensorsReader.header(data, length, path.toString());
       Map<String, Tensor> tensors = new LinkedHashMap<>();
-      for (Map.Entry<String, JsonNode> entry : Json.parse(json, path + ": header").properties()) {
+      long at = 0; // Tensors follow each other: each byte is one's.
+      for (Map.Entry<String, JsonNode> entry : Json.fields(header).entrySet()) {
         if (!entry.getKey().equals("__metadata__")) {
-          tensors.put(
-              entry.getKey(),
-              tensor(
-                  path + ": tensor " + Json.brief(entry.getKey()), entry.getValue(), file, start));
+          String source = path + ": tensor " + Json.brief(entry.getKey());
+          Tensor tensor = tensor(source, entry.getValue(), data, start, at);
+          tensors.put(entry.getKey(), tensor);
+          at += (long) tensor.values.length * Float.BYTES;
         }
       }
       return tensors;
@@ -95,29 +96,44 @@ public final class TensorFile {
     }
   }
 
-  private static Tensor tensor(String source, JsonNode entry, ByteBuffer file, int start) {
+  private static Tensor tensor(String source, JsonNode entry, DataFile data, long start, long from)
+      throws IOException {
+    long most = (data.size() - start - from) / Float.BYTES;
     long count = 1;
     JsonNode dimensions = entry.path("shape");
-    long[] shape = new long[dimensions.size()];
-    boolean good = dimensions.isArray() && entry.path("dtype").asText().equals("F32");
+    boolean good =
+        dimensions.isArray()
+            && dimensions.size() <= MAX_DIMS
+            && entry.path("dtype").asText().equals("F32");
+    long[] shape = new long[good ? dimensions.size() : 0];
     for (int i = 0; i < shape.length; i++) {
       shape[i] = dimensions.get(i).asLong(-1);
-      good &= shape[i] >= 0 && shape[i] <= MAX_BYTES && count <= MAX_BYTES;
-      count *= good ? shape[i] : 0;
+      good &= shape[i] >= 1 && shape[i] <= most / count;
+      count *= good ? shape[i] : 1;
     }
-    long from = entry.path("data_offsets").path(0).asLong(-1);
-    long to = entry.path("data_offsets").path(1).asLong(-1);
-    if (!good || from < 0 || to - from != count * Float.BYTES || to > file.capacity() - start) {
+    long end = from + count * Float.BYTES;
+    JsonNode offsets = entry.path("data_offsets");
+    if (!good
+        || count > most
+        || offsets.path(0).asLong(-1) != from
+        || offsets.path(1).asLong(-1) != end) {
       throw new ElmoException(
-          source + ": expected F32, a shape and offsets that fit, found " + Json.brief(entry));
+          source
+              + ": expected F32, a shape that fits, and offsets from "
+              + from
+              + " on, found "
+              + Json.brief(entry));
     }
-    float[] values = new float[(int) count];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = file.getFloat(start + (int) from + i * Float.BYTES);
-      if (!Float.isFinite(values[i])) {
-        throw new ElmoException(source + ": expected finite numbers, found " + values[i]);
+    FloatBuffer values = FloatBuffer.allocate((int) count);
+    data.forEachPiece(
+        start + from,
+        start + end,
+        piece -> Dtype.F32.decode(piece.order(ByteOrder.LITTLE_ENDIAN), values));
+    for (float value : values.array()) {
+      if (!Float.isFinite(value)) {
+        throw new ElmoException(source + ": expected finite numbers, found " + value);
       }
     }
-    return new Tensor(shape, values);
+    return new Tensor(shape, values.array());
   }
 }

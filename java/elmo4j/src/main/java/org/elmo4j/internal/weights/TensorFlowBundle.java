@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Predicate;
@@ -255,7 +256,8 @@ final class TensorFlowBundle implements AutoCloseable {
               + ", from which those of the data follow");
     }
     String prefix = index.substring(0, index.length() - INDEX.length());
-    return String.format("%s.data-%05d-of-%05d", prefix, shard, shardCount);
+    // In no one's digits but these, whatever the locale.
+    return String.format(Locale.ROOT, "%s.data-%05d-of-%05d", prefix, shard, shardCount);
   }
 
   private ElmoException bad(Entry entry, String expected, String found) {

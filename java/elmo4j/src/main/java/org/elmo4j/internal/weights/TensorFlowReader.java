@@ -59,6 +59,9 @@ public final class TensorFlowReader extends ModelStore {
   /** Row of the file's character table that is the first of {@code char_embed}. */
   private final int firstCharacter;
 
+  /** Whether identities stand for the projections of the LSTM layers. */
+  private final boolean identity;
+
   private TensorFlowReader(Path index, Path optionsFile, TensorFlowBundle bundle) {
     super(index.toString());
     this.bundle = bundle;
@@ -104,10 +107,12 @@ public final class TensorFlowReader extends ModelStore {
               + " activation, found none beside it");
     }
     ModelOptions found = infer();
-    this.options = optionsFile == null ? found : OptionsJson.parse(optionsFile);
+    this.identity = Tensors.lackLstmProjections(found, tensors::containsKey);
+    ModelOptions stated = optionsFile == null ? found : OptionsJson.parse(optionsFile);
     if (optionsFile != null) {
-      OptionsJson.checkSizes(options, found, optionsFile + " for " + source);
+      OptionsJson.checkSizes(stated, found, optionsFile + " for " + source);
     }
+    this.options = identity ? stated.toBuilder().projectionClip(0).build() : stated;
     long rows = tensors.get(TensorNames.CHAR_EMBED).shape()[0];
     // Modules have the row of masked positions in front; training knows no such id.
     this.firstCharacter = rows == ModelOptions.BYTE_CHARACTERS + 1 && !trained ? 1 : 0;
@@ -155,7 +160,7 @@ public final class TensorFlowReader extends ModelStore {
   /** The structure that the shapes show; whether all tensors fit it is not checked yet. */
   private ModelOptions infer() {
     long[] characters = rank(TensorNames.CHAR_EMBED, 2);
-    long[] projector = rank(TensorNames.lstmProjection(0, 0), 2);
+    long[] gates = rank(TensorNames.gates(0, 0), 2);
     List<ModelOptions.Filter> filters = new ArrayList<>();
     for (int i = 0; i == 0 || tensors.containsKey(TensorNames.filter(i)); i++) {
       long[] filter = rank(TensorNames.filter(i), 4);
@@ -166,7 +171,7 @@ public final class TensorFlowReader extends ModelStore {
       highways++;
     }
     int layers = 1;
-    while (tensors.containsKey(TensorNames.lstmProjection(0, layers))) {
+    while (tensors.containsKey(TensorNames.gates(0, layers))) {
       layers++;
     }
     try {
@@ -176,8 +181,8 @@ public final class TensorFlowReader extends ModelStore {
           .filters(filters)
           .activation(ModelOptions.Activation.RELU)
           .highwayLayers(highways)
-          .lstmDim(Math.toIntExact(projector[0]))
-          .projectionDim(Math.toIntExact(projector[1]))
+          .lstmDim(Math.toIntExact(gates[1] / 4))
+          .projectionDim(Math.toIntExact(gates[0] / 2))
           .lstmLayers(layers)
           .skipConnections(true)
           .cellClip(ASSUMED_CLIP)
@@ -207,7 +212,9 @@ public final class TensorFlowReader extends ModelStore {
   private long[] shapeInFile(String name) {
     Entry entry = tensors.get(name);
     if (entry == null) {
-      return null;
+      return identity && TensorNames.isLstmProjection(name)
+          ? new long[] {options.lstmDim(), options.projectionDim()}
+          : null;
     }
     long[] shape = entry.shape().clone();
     if (name.equals(TensorNames.CHAR_EMBED) && shape[0] == ModelOptions.BYTE_CHARACTERS + 1) {
@@ -255,6 +262,10 @@ public final class TensorFlowReader extends ModelStore {
   public void read(String name, FloatBuffer target) {
     int count = Tensors.room(this, name, target);
     Entry entry = tensors.get(name);
+    if (entry == null) {
+      Tensors.readIdentity(this, name, target);
+      return;
+    }
     int start = target.position();
     if (name.equals(TensorNames.CHAR_EMBED)) {
       int row = (int) entry.shape()[1];

@@ -9,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.zip.CRC32C;
 import org.apache.commons.compress.compressors.snappy.SnappyCompressorInputStream;
 import org.elmo4j.ElmoException;
@@ -29,14 +30,23 @@ final class TensorFlowTable {
   /** Far above the index of any ELMo checkpoint, which has a few thousand bytes. */
   private static final long MAX_BYTES = 64L << 20;
 
-  private static final int MAX_ENTRIES = 1 << 20;
+  /** TensorFlow ends a block after 256 KiB. */
+  private static final int MAX_BLOCK = 4 << 20;
+
+  private static final int MAX_ENTRIES = 1 << 17;
   private static final int MAX_KEY = 1 << 12;
+
+  /** Keys are stored as what they differ in from the one before: few bytes may make many. */
+  private static final int MAX_KEY_BYTES = 1 << 24;
 
   /** Snappy's longest copy makes 64 bytes of 3. */
   private static final int MAX_SNAPPY_RATIO = 64;
 
   private final DataFile data;
+  private long readUpTo;
+  private long uncompressed;
   private int entries;
+  private long keyBytes;
   private byte[] lastKey;
 
   private TensorFlowTable(DataFile data) {
@@ -59,7 +69,10 @@ final class TensorFlowTable {
     return magic.getLong() == MAGIC;
   }
 
-  /** Reads a table, which {@link #is} one, and checks it on the way; keys come in byte order. */
+  /**
+   * Reads a table, which {@link #is} one, and checks it on the way; keys come in byte order. The
+   * work is bounded by the file's size: no byte of it is read twice.
+   */
   static void read(DataFile data, Visitor visitor) throws IOException {
     if (data.size() > MAX_BYTES) {
       throw damage("a table of at most " + MAX_BYTES + " bytes", data.size());
@@ -71,6 +84,7 @@ final class TensorFlowTable {
     in.readRawVarint64();
     TensorFlowTable table = new TensorFlowTable(data);
     byte[] index = table.block(in);
+    table.readUpTo = 0; // The index comes last.
     forEachEntry(
         index,
         (separator, handle) -> {
@@ -79,13 +93,17 @@ final class TensorFlowTable {
         });
   }
 
-  /** Strict order makes keys unique, and keeps a block from being read again and again. */
+  /** Strict order makes keys unique. */
   private void take(byte[] key, byte[] value, Visitor visitor) throws IOException {
     if (lastKey != null && Arrays.compareUnsigned(lastKey, key) >= 0) {
       throw damage("keys in ascending order", name(key) + " after " + name(lastKey));
     }
     if (++entries > MAX_ENTRIES) {
       throw damage("at most " + MAX_ENTRIES + " entries", "more");
+    }
+    keyBytes += key.length;
+    if (keyBytes > MAX_KEY_BYTES) {
+      throw damage("at most " + MAX_KEY_BYTES + " bytes of names", "more");
     }
     lastKey = key;
     visitor.take(key, value);
@@ -95,13 +113,23 @@ final class TensorFlowTable {
     return Json.brief(new String(key, StandardCharsets.UTF_8));
   }
 
-  /** The contents of the block at the place that comes next in {@code handle}. */
+  /**
+   * The contents of the block at the place that comes next in {@code handle}, behind the one
+   * before.
+   */
   private byte[] block(CodedInputStream handle) throws IOException {
     long offset = handle.readRawVarint64();
     long size = handle.readRawVarint64();
     long end = data.size() - FOOTER;
     if (offset < 0 || size < 0 || offset > end || size > end - offset - TRAILER) {
       throw damage("a block within " + end + " bytes", size + " bytes at " + offset);
+    }
+    if (offset < readUpTo) {
+      throw damage("a block from byte " + readUpTo + " on, behind the one before", offset);
+    }
+    readUpTo = offset + size + TRAILER;
+    if (size > MAX_BLOCK) {
+      throw damage("a block of at most " + MAX_BLOCK + " bytes", size);
     }
     ByteBuffer bytes = ByteBuffer.allocate((int) size + TRAILER).order(ByteOrder.LITTLE_ENDIAN);
     data.read(offset, bytes);
@@ -120,10 +148,15 @@ final class TensorFlowTable {
     }
   }
 
-  private static byte[] uncompress(byte[] block) throws IOException {
+  private byte[] uncompress(byte[] block) throws IOException {
     long size = CodedInputStream.newInstance(block).readRawVarint64();
     if (size < 0 || size > (long) MAX_SNAPPY_RATIO * block.length) {
       throw damage("at most " + MAX_SNAPPY_RATIO + " bytes for each compressed one", size);
+    }
+    uncompressed += size;
+    if (size > MAX_BLOCK || uncompressed > MAX_BYTES) {
+      throw damage(
+          "uncompressed blocks of at most " + MAX_BLOCK + " bytes, " + MAX_BYTES + " in all", size);
     }
     // The second argument bounds how far back a copy may reach: anywhere in the block.
     try (SnappyCompressorInputStream in =
@@ -182,7 +215,8 @@ final class TensorFlowTable {
     int found = Integer.rotateRight((int) crc.getValue(), 15) + 0xa282ead8;
     if (found != stored) {
       throw damage(
-          String.format("checksum %08x of %s", stored, what), String.format("%08x", found));
+          "checksum " + HexFormat.of().toHexDigits(stored) + " of " + what,
+          HexFormat.of().toHexDigits(found));
     }
   }
 

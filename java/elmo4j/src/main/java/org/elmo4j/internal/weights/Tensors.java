@@ -7,6 +7,8 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.function.Predicate;
+import java.util.stream.IntStream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.internal.model.TensorShapes;
@@ -55,6 +57,27 @@ public final class Tensors {
           }
         });
     return Collections.unmodifiableMap(expected);
+  }
+
+  /**
+   * Whether a model's LSTM layers have no projections: bilm-tf makes none where the cells are as
+   * many as the projection's size, and clips nothing then. Identities stand for them.
+   *
+   * @param has whether a tensor is in the file
+   */
+  static boolean lackLstmProjections(ModelOptions options, Predicate<String> has) {
+    return options.lstmDim() == options.projectionDim()
+        && IntStream.range(0, 2 * options.lstmLayers())
+            .noneMatch(i -> has.test(TensorNames.lstmProjection(i % 2, i / 2)));
+  }
+
+  /** {@link WeightStore#read} for such a projection. */
+  static void readIdentity(WeightStore store, String name, FloatBuffer target) {
+    int count = room(store, name, target);
+    int size = store.options().projectionDim();
+    for (int i = 0; i < count; i++) {
+      target.put(i / size == i % size ? 1 : 0);
+    }
   }
 
   /** How many numbers {@link WeightStore#read} will write; checks that they fit. */

@@ -2,10 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.internal.weights;
 
-import io.jhdf.HdfFile;
-import io.jhdf.api.Node;
-import io.jhdf.api.dataset.ContiguousDataset;
-import io.jhdf.object.datatype.FloatingPoint;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -30,27 +26,31 @@ import org.elmo4j.weights.ModelOptions;
 public final class TokenEmbeddings implements AutoCloseable {
   private static final String DATASET = "embedding";
   private static final long MAX_VOCABULARY_BYTES = 64L << 20;
+  private static final int MAX_TOKEN = 1 << 16;
 
   /** bilm-tf passes over this line of old vocabularies. */
   private static final String NO_TOKEN = "!!!MAXTERMID";
 
   private final String source;
-  private final DataFile data;
+  private final Hdf5File file;
   private final List<String> tokens;
   private final int dim;
   private final ByteOrder order;
   private final long start;
 
-  private TokenEmbeddings(Path vocabulary, Path embeddings, DataFile data, ModelOptions options) {
-    this.source = embeddings.toString();
-    this.data = data;
-    this.tokens = readVocabulary(vocabulary);
+  private TokenEmbeddings(Path vocabulary, Hdf5File file, ModelOptions options) {
+    this.source = file.source;
+    this.file = file;
     this.dim = options.projectionDim();
-    HdfFile hdf = AllenNlpReader.guard(source, "an HDF5 file", () -> new HdfFile(data.channel()));
-    ContiguousDataset dataset =
-        AllenNlpReader.guard(source, "dataset " + DATASET, () -> dataset(hdf));
+    // Of a longer vocabulary no more than shows that it does not fit.
+    this.tokens = readVocabulary(vocabulary, file.data.size() / (Float.BYTES * (long) dim));
+    Hdf5Dataset dataset = file.find("dataset " + DATASET, DATASET);
+    if (dataset == null) {
+      throw new ElmoException(
+          source + ": expected a dataset " + DATASET + ", found none of that name");
+    }
     long[] wanted = {tokens.size(), dim};
-    long[] shape = AllenNlpReader.guard(source, "dataset " + DATASET, dataset::getDimensionsAsLong);
+    long[] shape = dataset.shape();
     if (!Arrays.equals(wanted, shape)) {
       throw new ElmoException(
           source
@@ -63,22 +63,16 @@ public final class TokenEmbeddings implements AutoCloseable {
               + " and the model's projection_dim, found "
               + Arrays.toString(shape));
     }
-    this.order = ((FloatingPoint) dataset.getDataType()).getByteOrder();
-    this.start = dataset.getDataAddress() + hdf.getUserBlockSize();
-    long size = Float.BYTES * tokens.size() * (long) dim;
-    if (dataset.getDataAddress() < 0 || start < 0 || start > data.size() - size) {
+    dataset.locate("dataset " + DATASET);
+    if (dataset.position() < 0 || dataset.dtype() != Dtype.F32) {
       throw new ElmoException(
           source
               + ": dataset "
               + DATASET
-              + ": expected "
-              + size
-              + " bytes at "
-              + start
-              + ", found a file of "
-              + data.size()
-              + " bytes");
+              + ": expected 32-bit floats in one piece, found another form");
     }
+    this.order = dataset.order();
+    this.start = dataset.position();
   }
 
   /**
@@ -88,38 +82,17 @@ public final class TokenEmbeddings implements AutoCloseable {
    * @throws ElmoException if a file cannot be read, is damaged, or they do not fit
    */
   public static TokenEmbeddings open(Path vocabulary, Path embeddings, ModelOptions options) {
-    DataFile data = AllenNlpReader.openData(embeddings);
+    Hdf5File file = Hdf5File.open(embeddings);
     try {
-      return new TokenEmbeddings(vocabulary, embeddings, data, options);
+      return new TokenEmbeddings(vocabulary, file, options);
     } catch (Throwable e) {
-      data.close();
+      file.close();
       throw e;
     }
   }
 
-  private ContiguousDataset dataset(HdfFile hdf) {
-    Node node = hdf.getChildren().get(DATASET);
-    if (node instanceof ContiguousDataset) {
-      ContiguousDataset dataset = (ContiguousDataset) node;
-      if (dataset.getDataType() instanceof FloatingPoint) {
-        FloatingPoint type = (FloatingPoint) dataset.getDataType();
-        if (type.getSize() == Float.BYTES
-            && type.getBitPrecision() == 32
-            && type.getExponentSize() == 8
-            && type.getMantissaSize() == 23) {
-          return dataset;
-        }
-      }
-    }
-    throw new ElmoException(
-        source
-            + ": expected a dataset "
-            + DATASET
-            + " of 32-bit floats in one piece, found "
-            + (node == null ? "none of that name" : "another form"));
-  }
-
-  private static List<String> readVocabulary(Path file) {
+  /** All tokens; of more than {@code most} the first, one too many. */
+  private static List<String> readVocabulary(Path file, long most) {
     List<String> tokens = new ArrayList<>();
     try {
       if (Files.size(file) > MAX_VOCABULARY_BYTES) {
@@ -131,7 +104,7 @@ public final class TokenEmbeddings implements AutoCloseable {
                 + Files.size(file));
       }
       try (BufferedReader lines = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
-        for (String line; (line = lines.readLine()) != null; ) {
+        for (String line; tokens.size() <= most && (line = line(lines, file)) != null; ) {
           if (!line.strip().equals(NO_TOKEN)) {
             tokens.add(line.strip());
           }
@@ -141,6 +114,29 @@ public final class TokenEmbeddings implements AutoCloseable {
       throw new ElmoException(file + ": expected a vocabulary in UTF-8, found " + Json.line(e), e);
     }
     return Collections.unmodifiableList(tokens);
+  }
+
+  /** As {@code readLine}, which would make a line of any length. */
+  private static String line(BufferedReader lines, Path file) throws IOException {
+    StringBuilder line = new StringBuilder();
+    int c = lines.read();
+    if (c < 0) {
+      return null;
+    }
+    for (; c >= 0 && c != '\n' && c != '\r'; c = lines.read()) {
+      if (line.length() == MAX_TOKEN) {
+        throw new ElmoException(
+            file + ": expected lines of at most " + MAX_TOKEN + " characters, found a longer one");
+      }
+      line.append((char) c);
+    }
+    if (c == '\r') {
+      lines.mark(1);
+      if (lines.read() != '\n') {
+        lines.reset();
+      }
+    }
+    return line.toString();
   }
 
   /**
@@ -184,7 +180,7 @@ public final class TokenEmbeddings implements AutoCloseable {
     long at = start + (long) first * dim * Float.BYTES;
     int from = target.position();
     try {
-      data.forEachPiece(at, at + numbers * Float.BYTES, piece -> decode(piece, target));
+      file.data.forEachPiece(at, at + numbers * Float.BYTES, piece -> decode(piece, target));
     } catch (IOException e) {
       throw new ElmoException(source + ": expected its values, found " + Json.line(e), e);
     }
@@ -208,6 +204,6 @@ public final class TokenEmbeddings implements AutoCloseable {
 
   @Override
   public void close() {
-    data.close();
+    file.close();
   }
 }

@@ -10,9 +10,12 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -43,6 +46,11 @@ final class TorchFile implements AutoCloseable {
   };
 
   private static final byte[] ZIP = {'P', 'K', 3, 4};
+
+  /** Where a zip file's first entry has the length of its name, and its name. */
+  private static final int NAME_LENGTH = 26;
+
+  private static final int NAME = 30;
   private static final int PIECE = 1 << 20;
 
   /** Where a format keeps its storages. */
@@ -71,6 +79,27 @@ final class TorchFile implements AutoCloseable {
         throw bad(source, "a dict of tensors alone", found + " in it");
       }
       tensors.put(name, tensor);
+    }
+    checkOverlaps();
+  }
+
+  /** Else a small file would hold a model of any size. */
+  private void checkOverlaps() {
+    List<Map.Entry<String, StoredTensor>> sorted = new ArrayList<>(tensors.entrySet());
+    sorted.sort(
+        Map.Entry.comparingByValue(
+            Comparator.comparing((StoredTensor tensor) -> tensor.storage().key())
+                .thenComparingLong(StoredTensor::offset)));
+    for (int i = 1; i < sorted.size(); i++) {
+      StoredTensor before = sorted.get(i - 1).getValue();
+      StoredTensor tensor = sorted.get(i).getValue();
+      if (tensor.storage().equals(before.storage())
+          && before.offset() + TensorShapes.count(before.shape()) > tensor.offset()) {
+        throw bad(
+            source + ": tensor " + Json.brief(sorted.get(i).getKey()),
+            "numbers of its own",
+            "some of " + Json.brief(sorted.get(i - 1).getKey()));
+      }
     }
   }
 
@@ -107,6 +136,16 @@ final class TorchFile implements AutoCloseable {
   /** Whether a file that begins so may be one of torch's: a zip file may be another's, too. */
   static boolean isTorch(byte[] head) {
     return startsWith(head, OLDER) || startsWith(head, ZIP);
+  }
+
+  /** Whether a file that begins so is a zip file of torch's, whose pickle comes first. */
+  static boolean isZip(byte[] head) {
+    if (!startsWith(head, ZIP) || head.length < NAME) {
+      return false;
+    }
+    String rest = new String(head, NAME, head.length - NAME, StandardCharsets.ISO_8859_1);
+    int length = head[NAME_LENGTH] & 0xFF;
+    return length <= rest.length() && rest.substring(0, length).endsWith("/data.pkl");
   }
 
   private static boolean startsWith(byte[] head, byte[] magic) {
@@ -189,6 +228,7 @@ final class TorchFile implements AutoCloseable {
       }
       Pickle pickle = new Pickle(ByteBuffer.wrap(bytes(zip, entry, Pickle.MAX_BYTES)), source);
       Object dict = pickle.read();
+      long total = 0;
       for (Storage storage : pickle.storages().values()) {
         ZipEntry stored = zip.getEntry(folder + "data/" + storage.key());
         long size = storage.count() * storage.dtype().bytes();
@@ -200,6 +240,10 @@ final class TorchFile implements AutoCloseable {
               source,
               size + " bytes stored raw as " + Json.brief("data/" + storage.key()),
               stored == null ? "none" : "another size or method");
+        }
+        total += size;
+        if (total > Files.size(path)) { // The directory states sizes, and may lie.
+          throw bad(source, "storages within its " + Files.size(path) + " bytes", "larger ones");
         }
       }
       Storages storages =

@@ -177,9 +177,8 @@ class CpuContinuousBatcherTest {
     }
 
     private static void assertSame(int sentence, float[] wanted, float[] got) {
-      boolean exact = !CpuBackend.describe().startsWith("portable");
       for (int i = 0; i < wanted.length; i++) {
-        assertEquals(wanted[i], got[i], exact ? 0f : 1e-5f, "sentence " + sentence + ", " + i);
+        assertEquals(wanted[i], got[i], 0f, "sentence " + sentence + ", " + i);
       }
     }
   }

@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -26,9 +27,13 @@ import org.elmo4j.ElmoSession;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.NoLeaks;
+import org.elmo4j.Precision;
 import org.elmo4j.Tensor;
 import org.elmo4j.internal.backend.Memory;
 import org.elmo4j.oracle.GoldenCase;
+import org.elmo4j.weights.ModelOptions;
+import org.elmo4j.weights.WeightStore;
+import org.elmo4j.weights.WeightStores;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -83,6 +88,59 @@ class CudaBackendTest {
       assertTrue(buffer.isDirect());
       assertEquals(values[values.length / 2], at(tensor, values.length / 2));
     }
+  }
+
+  /** A projection's numbers of 1e38 run over behind the LSTM of layer 1, which is not clipped. */
+  @Test
+  void outputsBeyondAFloatsRangeNameTheLayer() {
+    try (WeightStore golden = WeightStores.open(GOLDEN.folder());
+        ElmoModel model =
+            ElmoModel.builder()
+                .weights(new LargeWeights(golden))
+                .device(device)
+                .precision(Precision.FP32)
+                .load()) {
+      for (Layer[] layers : new Layer[][] {{Layer.lstm(1)}, LAYERS, {Layer.DEFAULT}}) {
+        String message =
+            assertThrows(ElmoException.class, () -> model.embed(GOLDEN.sentences(), layers))
+                .getMessage();
+        assertTrue(
+            message.startsWith(
+                GOLDEN.folder().resolve("weights.hdf5")
+                    + ": lstm_outputs1: expected finite numbers"),
+            message);
+      }
+      model.embed(GOLDEN.sentences(), Layer.WORD_EMB).close();
+    }
+  }
+
+  private record LargeWeights(WeightStore golden) implements WeightStore {
+    @Override
+    public String source() {
+      return golden.source();
+    }
+
+    @Override
+    public ModelOptions options() {
+      return golden.options().toBuilder().projectionClip(0).build();
+    }
+
+    @Override
+    public Map<String, long[]> shapes() {
+      return golden.shapes();
+    }
+
+    @Override
+    public void read(String name, FloatBuffer target) {
+      int from = target.position();
+      golden.read(name, target);
+      for (int i = from; name.endsWith("W_P_0") && i < target.position(); i++) {
+        target.put(i, target.get(i) < 0 ? -1e38f : 1e38f);
+      }
+    }
+
+    @Override
+    public void close() {}
   }
 
   private static float at(Tensor tensor, long index) {

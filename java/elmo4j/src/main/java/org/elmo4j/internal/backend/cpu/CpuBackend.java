@@ -43,8 +43,7 @@ public final class CpuBackend implements Backend {
    *
    * @param precision how to hold the matrices
    * @param threads how many work at once, 1 or more
-   * @throws ElmoException if a weight is not finite, this processor lacks the precision, or memory
-   *     cannot be had
+   * @throws ElmoException if a weight is not finite, the precision is fp16, or memory cannot be had
    */
   public CpuBackend(ModelWeights store, Precision precision, int threads) {
     options = store.options();
@@ -53,16 +52,9 @@ public final class CpuBackend implements Backend {
     continuousBatcher = new CpuContinuousBatcher(weights, options, workers);
   }
 
-  /**
-   * The instruction set that a model loaded now would use, and the version of OpenBLAS beside it.
-   */
+  /** The instruction set that a model loaded now would use. */
   public static String describe() {
-    return Isa.name(Isa.choose()) + ", " + CpuKernels.elmo4j_openblas_config().getString().trim();
-  }
-
-  /** Whether models here may be in bfloat16. */
-  public static boolean hasBf16() {
-    return Isa.choose() != CpuKernels.ELMO4J_PORTABLE;
+    return Isa.name(Isa.choose());
   }
 
   @Override
@@ -303,9 +295,5 @@ public final class CpuBackend implements Backend {
     continuousBatcher.close();
     workers.close();
     weights.close();
-  }
-
-  static {
-    CpuKernels.elmo4j_openblas_single_thread();
   }
 }

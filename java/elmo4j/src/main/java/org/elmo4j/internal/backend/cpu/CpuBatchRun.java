@@ -212,7 +212,33 @@ final class CpuBatchRun implements AutoCloseable {
   /** Writes {@code n} sentences of the batch into one target. */
   private void mix(Sum sum, int from, int n, IntPointer rows, Memory target) {
     part.sentences(n).start(start.position(from)).length(length.position(from)).row(rows);
-    CpuKernels.elmo4j_cpu_scalar_mix(sum.kernel, part, target.floatPointer(0));
+    if (CpuKernels.elmo4j_cpu_scalar_mix(sum.kernel, part, target.floatPointer(0)) == 0) {
+      throw Output.notFinite(weights.source, firstNotFinite(from, from + n), layers);
+    }
+  }
+
+  /** The lowest layer that has a number that is not finite in these sentences; or one above all. */
+  private int firstNotFinite(int from, int to) {
+    for (int layer = 0; layer <= layers; layer++) {
+      for (int r = from; r < to; r++) {
+        for (int t = 0; t < batch.length()[r]; t++) {
+          int position = batch.start()[r] + t;
+          for (int direction = 0; direction < 2; direction++) {
+            FloatPointer row =
+                layer == 0
+                    ? tokenRepresentations.floatPointer(
+                        (long) batch.tokenRow()[position] * projection)
+                    : outputs.floatPointer(outputRow(layer, direction, position) * projection);
+            for (int i = 0; i < projection; i++) {
+              if (!Float.isFinite(row.get(i))) {
+                return layer;
+              }
+            }
+          }
+        }
+      }
+    }
+    return layers + 1;
   }
 
   @Override

@@ -25,6 +25,7 @@ final class CpuWeights implements AutoCloseable {
   /** Up to here a sum of products of 8-bit integers is a 32-bit one. */
   private static final int MOST_DEPTH = 1 << 17;
 
+  final String source; // for messages
   final int isa;
   final int type; // of the LSTM's packed matrices; biases are always 32-bit floats
   final CpuKernels.CharCnn charCnn;
@@ -39,10 +40,10 @@ final class CpuWeights implements AutoCloseable {
   /**
    * Reads the weights and packs them.
    *
-   * @throws ElmoException if a weight is not finite, this processor lacks the precision, or memory
-   *     cannot be had
+   * @throws ElmoException if a weight is not finite, the precision is fp16, or memory cannot be had
    */
   CpuWeights(ModelWeights store, Precision precision) {
+    source = store.source();
     options = store.options();
     isa = Isa.choose();
     type = type(precision);
@@ -75,10 +76,6 @@ final class CpuWeights implements AutoCloseable {
               + options.lstmDim()
               + " and "
               + options.projectionDim());
-    }
-    if (precision == Precision.BF16 && isa == CpuKernels.ELMO4J_PORTABLE) {
-      throw new ElmoException(
-          "precision bf16: expected a processor with AVX2 or AVX-512, found neither");
     }
     if (precision == Precision.FP16) {
       throw new ElmoException("precision fp16: expected a CUDA device, found cpu");

@@ -2,6 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.internal.backend.cpu;
 
+import java.io.File;
+import java.io.IOException;
+import java.net.URL;
+import java.util.List;
+import java.util.OptionalDouble;
 import java.util.function.IntConsumer;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
@@ -17,13 +22,35 @@ public final class Machine {
   private static final int SIZE = 2048;
   private static final int REPEATS = 5;
 
+  /** OpenBLAS and what it needs, itself last, under each system's names. */
+  private static final List<String> OPENBLAS =
+      List.of(
+          "libgcc_s.so.1",
+          "libquadmath.so.0",
+          "libgfortran.so.5",
+          "libopenblas.so.0",
+          "libgcc_s.1.1.dylib",
+          "libquadmath.0.dylib",
+          "libgfortran.5.dylib",
+          "libopenblas.0.dylib",
+          "libgcc_s_seh-1.dll",
+          "libquadmath-0.dll",
+          "libgfortran-5.dll",
+          "libopenblas.dll");
+
   /** Beyond any cache of today's processors, the largest server parts excepted. */
   private static final long READ_BYTES = 1L << 30;
 
   private Machine() {}
 
-  /** Operations a second of OpenBLAS's sgemm on 2048 x 2048 matrices, each thread its own. */
-  public static double sgemmFlops(int threads) {
+  /**
+   * Operations a second of OpenBLAS's sgemm on 2048 x 2048 matrices, each thread its own; empty
+   * where OpenBLAS is not on the class path or does not load.
+   */
+  public static OptionalDouble sgemmFlops(int threads) {
+    if (!openOpenBlas()) {
+      return OptionalDouble.empty();
+    }
     long floats = (long) SIZE * SIZE;
     try (Workers workers = new Workers(threads);
         NativeMemory memory = NativeMemory.allocate(3 * threads * floats * Float.BYTES)) {
@@ -42,8 +69,28 @@ public final class Machine {
                       memory.floatPointer(3 * i * floats),
                       memory.floatPointer((3 * i + 1) * floats),
                       memory.floatPointer((3 * i + 2) * floats)));
-      return 2.0 * SIZE * SIZE * SIZE * threads / seconds;
+      return OptionalDouble.of(2.0 * SIZE * SIZE * SIZE * threads / seconds);
     }
+  }
+
+  /**
+   * Opens the OpenBLAS of the Bytedeco jar, without its JNI library. Its libraries find each other
+   * in the folder that they are extracted to.
+   */
+  private static boolean openOpenBlas() {
+    String folder = "/org/bytedeco/openblas/" + Loader.getPlatform() + "/";
+    File openBlas = null;
+    try {
+      for (String name : OPENBLAS) {
+        URL resource = Machine.class.getResource(folder + name);
+        if (resource != null) {
+          openBlas = Loader.cacheResource(resource);
+        }
+      }
+    } catch (IOException e) {
+      return false;
+    }
+    return openBlas != null && CpuKernels.elmo4j_openblas_open(openBlas.getPath()) != 0;
   }
 
   /**
@@ -92,9 +139,5 @@ public final class Machine {
       best = Math.min(best, System.nanoTime() - before);
     }
     return best / 1e9;
-  }
-
-  static {
-    CpuKernels.elmo4j_openblas_single_thread();
   }
 }

@@ -9,9 +9,11 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.elmo4j.ElmoDeviceException;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.backend.Memory;
 import org.elmo4j.internal.kernels.CudaKernels;
 
 /**
@@ -205,5 +207,27 @@ final class CudaDevice {
         properties[1],
         properties[2],
         properties[3] / 1e9);
+  }
+
+  /** Sets memory to zero, on a stream. */
+  void clear(Pointer memory, long bytes, CudaStream stream) {
+    if (bytes > 0) {
+      check(CudaKernels.elmo4j_cuda_clear(memory, bytes, stream.handle()), "cudaMemsetAsync");
+    }
+  }
+
+  /** Row i of the source becomes row {@code index[i]} of the target. */
+  void scatterRows(
+      int kind,
+      int count,
+      int dim,
+      Pointer source,
+      IntPointer index,
+      Memory target,
+      CudaStream stream) {
+    check(
+        CudaKernels.elmo4j_cuda_scatter_rows(
+            kind, count, dim, source, index, target.bytePointer(0), stream.handle()),
+        "elmo4j_cuda_scatter_rows");
   }
 }

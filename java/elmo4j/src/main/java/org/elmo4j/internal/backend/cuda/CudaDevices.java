@@ -5,11 +5,10 @@ package org.elmo4j.internal.backend.cuda;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import org.bytedeco.javacpp.Loader;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.kernels.CpuKernels;
 import org.elmo4j.internal.kernels.CudaKernels;
-import org.elmo4j.internal.kernels.presets.CudaKernelsConfig;
+import org.elmo4j.internal.kernels.NativeLibrary;
 
 /**
  * The CUDA devices of this machine, or why there are none. Nothing of CUDA is loaded before the
@@ -49,35 +48,22 @@ public final class CudaDevices {
 
   /** Loads what there is; null if all of it loaded. */
   private static String load() {
-    String library = System.getProperty(CudaKernelsConfig.LIBRARY);
-    if (library == null) {
-      String problem = driverProblem();
-      if (problem != null) {
-        return problem;
-      }
-    }
-    String jni = Loader.getPlatform() + "/libjniCudaKernels.so";
-    if (CudaKernels.class.getResource(jni) == null) {
-      return "expected elmo4j with its CUDA kernels, found it built without them";
-    }
     try {
-      if (library != null) {
-        System.load(library);
+      NativeLibrary.CPU.require();
+      if (System.getProperty(NativeLibrary.CUDA_LIBRARY) == null) {
+        String problem = driverProblem();
+        if (problem != null) {
+          return problem;
+        }
       }
-      Loader.load(CudaKernels.class);
+      if (!NativeLibrary.CUDA.exists()) {
+        return "expected elmo4j with its CUDA kernels, found it built without them";
+      }
+      NativeLibrary.CUDA.require();
       return null;
-    } catch (LinkageError | RuntimeException e) {
-      return "expected CUDA 13's runtime library, found " + deepestCause(e).getMessage();
+    } catch (ElmoException e) {
+      return e.getMessage();
     }
-  }
-
-  /** The loader's own words are the innermost. */
-  static Throwable deepestCause(Throwable e) {
-    Throwable cause = e;
-    while (cause.getCause() != null) {
-      cause = cause.getCause();
-    }
-    return cause;
   }
 
   private static String driverProblem() {

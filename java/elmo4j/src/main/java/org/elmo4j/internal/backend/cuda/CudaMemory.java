@@ -5,7 +5,9 @@ package org.elmo4j.internal.backend.cuda;
 import java.nio.FloatBuffer;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
-import java.util.concurrent.Executors;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.elmo4j.Device;
@@ -25,9 +27,14 @@ final class CudaMemory extends Memory {
   /** Bytes that are copied to the heap at a time. */
   private static final long CHUNK = 4 << 20;
 
-  /** Threads that wait for copies. */
+  /** Threads that wait for copies; they end soon, or they would hold an application's loader. */
   private static final Executor WAITING =
-      Executors.newCachedThreadPool(
+      new ThreadPoolExecutor(
+          0,
+          Integer.MAX_VALUE,
+          1,
+          TimeUnit.SECONDS,
+          new SynchronousQueue<>(),
           task -> {
             Thread thread = new Thread(task, "elmo4j-cuda-copy");
             thread.setDaemon(true);
@@ -114,6 +121,16 @@ final class CudaMemory extends Memory {
             new FloatPointer(from).get(target, (int) (at / Float.BYTES), (int) (n / Float.BYTES)));
   }
 
+  @Override
+  public void copyTo(long offset, FloatBuffer target) {
+    int count = target.remaining();
+    checkRange(offset, count);
+    read(
+        offset * Float.BYTES,
+        (long) count * Float.BYTES,
+        (from, at, n) -> target.put(new FloatPointer(from).capacity(n / Float.BYTES).asBuffer()));
+  }
+
   /** Takes bytes that have come to the host. */
   interface Sink {
     /**
@@ -186,5 +203,10 @@ final class CudaMemory extends Memory {
       block().release();
       throw e;
     }
+  }
+
+  /** Rounds a size up, so that what comes behind it is aligned. */
+  static long align(long bytes) {
+    return (bytes + 255) / 256 * 256;
   }
 }

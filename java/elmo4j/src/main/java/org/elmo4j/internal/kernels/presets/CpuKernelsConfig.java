@@ -2,26 +2,23 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.internal.kernels.presets;
 
-import java.util.List;
 import org.bytedeco.javacpp.ClassProperties;
 import org.bytedeco.javacpp.LoadEnabled;
+import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.annotation.Platform;
 import org.bytedeco.javacpp.annotation.Properties;
 import org.bytedeco.javacpp.tools.Info;
 import org.bytedeco.javacpp.tools.InfoMap;
 import org.bytedeco.javacpp.tools.InfoMapper;
+import org.elmo4j.internal.kernels.NativeLibrary;
 
 /**
  * How JavaCPP maps {@code native/include/elmo4j/kernels.h} to {@code
  * org.elmo4j.internal.kernels.CpuKernels}. The kernels are linked statically into the JNI library;
- * OpenBLAS is loaded from the Bytedeco jar, without its own JNI library.
+ * {@link NativeLibrary} loads it.
  */
 @Properties(
-    // JavaCPP gives these to the linker last one first.
-    value =
-        @Platform(
-            include = "elmo4j/kernels.h",
-            link = {"openblas@.0", "elmo4j_cpu"}),
+    value = @Platform(include = "elmo4j/kernels.h", link = "elmo4j_cpu"),
     target = "org.elmo4j.internal.kernels.CpuKernels")
 public class CpuKernelsConfig implements InfoMapper, LoadEnabled {
   @Override
@@ -38,17 +35,11 @@ public class CpuKernelsConfig implements InfoMapper, LoadEnabled {
     infoMap.put(new Info("elmo4j_sum").pointerTypes("LayerSum"));
   }
 
-  /**
-   * Adds where OpenBLAS lies; as an annotation this would also copy the build machine's libraries
-   * into our jar.
-   */
   @Override
   public void init(ClassProperties properties) {
-    List<String> preloads = properties.get("platform.preload");
-    List<String> resources = properties.get("platform.preloadresource");
-    if (preloads.isEmpty() && !properties.getProperty("platform", "").isEmpty()) {
-      preloads.addAll(List.of("gcc_s@.1", "quadmath@.0", "gfortran@.5", "openblas@.0"));
-      resources.add("/org/bytedeco/openblas/");
+    if (Loader.isLoadLibraries()) {
+      NativeLibrary.CPU.require();
+      NativeLibrary.CPU.settle(properties);
     }
   }
 }

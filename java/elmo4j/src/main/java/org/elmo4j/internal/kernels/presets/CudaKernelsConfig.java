@@ -4,11 +4,13 @@ package org.elmo4j.internal.kernels.presets;
 
 import org.bytedeco.javacpp.ClassProperties;
 import org.bytedeco.javacpp.LoadEnabled;
+import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.annotation.Platform;
 import org.bytedeco.javacpp.annotation.Properties;
 import org.bytedeco.javacpp.tools.Info;
 import org.bytedeco.javacpp.tools.InfoMap;
 import org.bytedeco.javacpp.tools.InfoMapper;
+import org.elmo4j.internal.kernels.NativeLibrary;
 
 /**
  * How JavaCPP maps the CUDA half of {@code native/include/elmo4j/kernels.h} to {@code
@@ -24,9 +26,6 @@ import org.bytedeco.javacpp.tools.InfoMapper;
             link = "elmo4j_cuda"),
     target = "org.elmo4j.internal.kernels.CudaKernels")
 public class CudaKernelsConfig implements InfoMapper, LoadEnabled {
-  /** A file to load in place of the {@code libelmo4j_cuda.so} beside the JNI library. */
-  public static final String LIBRARY = "elmo4j.cuda.library";
-
   @Override
   public void map(InfoMap infoMap) {
     infoMap.put(new Info("ELMO4J_WITH_CUDA", "ELMO4J_WITHOUT_CPU").define(true));
@@ -45,10 +44,9 @@ public class CudaKernelsConfig implements InfoMapper, LoadEnabled {
 
   @Override
   public void init(ClassProperties properties) {
-    String library = System.getProperty(LIBRARY);
-    if (library != null) {
-      // Loaded first, it is the one of its name that the JNI library finds.
-      properties.get("platform.link").remove("elmo4j_cuda");
+    if (Loader.isLoadLibraries()) {
+      NativeLibrary.CUDA.require();
+      NativeLibrary.CUDA.settle(properties);
     }
   }
 }

@@ -1,0 +1,44 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.cli;
+
+import java.nio.file.Path;
+import org.elmo4j.internal.files.AtomicFile;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** The option that says where to write. */
+final class OutputFile {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
+
+  @Option(
+      names = "--output",
+      paramLabel = "FILE",
+      description = "Where to write, in place of standard output; - is that too.")
+  private Path path;
+
+  /** Whether it was given. */
+  boolean isGiven() {
+    return path != null;
+  }
+
+  /** Whether all goes to standard output. */
+  boolean isStandard() {
+    return path == null || Main.isStandard(path);
+  }
+
+  /** Begins it. */
+  AtomicFile create() {
+    return isStandard()
+        ? AtomicFile.to(Main.of(command).out, "standard output")
+        : AtomicFile.create(path);
+  }
+
+  /** Its name as it was typed. */
+  @Override
+  public String toString() {
+    return isStandard() ? "standard output" : path.toString();
+  }
+}

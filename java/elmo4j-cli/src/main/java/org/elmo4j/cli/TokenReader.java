@@ -1,0 +1,206 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.cli;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.elmo4j.ElmoException;
+import org.elmo4j.internal.text.TextSplitter;
+
+/** Sentences of tokens from lines, in one of three forms. For one thread. */
+final class TokenReader {
+  /** How lines hold tokens. */
+  enum Form {
+    /** A sentence a line, single spaces between its tokens: bilm-tf, AllenNLP. */
+    SPACES,
+    /** A sentence a line, tabs between its tokens: ELMoForManyLangs. */
+    TABS,
+    /** A token a line among other columns, a blank line behind each sentence. */
+    CONLL
+  }
+
+  /**
+   * A sentence.
+   *
+   * @param text what names it: its line, or its tokens with spaces between
+   * @param lines the lines of columns it was read from, comments and blank lines among them
+   * @param tokenLines which of these are its tokens'
+   */
+  record Sentence(List<String> tokens, String text, List<String> lines, List<Integer> tokenLines) {}
+
+  /** Lines that tell the form. */
+  private static final int HEAD_LINES = 200;
+
+  private static final int CONLLU_COLUMNS = 10;
+  private static final String DOCUMENT = "-DOCSTART-";
+  private static final String ID = "[0-9]+";
+  private static final String RANGE_OR_EMPTY = "[0-9]+[-.][0-9]+";
+  private static final String NAME_TAG = "O|[BIESLUM]-.+";
+
+  private final LineReader lines;
+  private final Form form;
+  private final boolean told;
+  private final boolean ids;
+
+  /**
+   * @param form null to find it out by the first lines
+   * @throws ElmoException if they do not tell
+   */
+  TokenReader(LineReader lines, Form form) throws IOException {
+    this.lines = lines;
+    List<String> head = lines.head(HEAD_LINES);
+    this.form = form != null ? form : form(head, lines.source());
+    told = form != null;
+    ids = this.form == Form.CONLL && startsWithIds(head);
+  }
+
+  Form form() {
+    return form;
+  }
+
+  /** Whether the lines can be nothing but columns of CoNLL. */
+  static boolean isConll(LineReader lines) throws IOException {
+    List<String> head = lines.head(HEAD_LINES);
+    return head.stream().anyMatch(line -> !line.isBlank()) && isConll(head);
+  }
+
+  private static Form form(List<String> head, String source) {
+    if (isConll(head)) {
+      return Form.CONLL;
+    }
+    List<String> full = head.stream().filter(line -> !line.isBlank()).toList();
+    if (full.stream().noneMatch(line -> line.contains("\t"))) {
+      return Form.SPACES;
+    }
+    boolean spaces = full.stream().anyMatch(line -> line.contains(" "));
+    boolean oneLength =
+        full.stream().mapToInt(line -> columns(line).length).distinct().count() == 1;
+    if (!spaces && (!oneLength || full.size() == 1)) {
+      return Form.TABS;
+    }
+    throw new ElmoException(
+        source
+            + ": expected --input-format spaces, tabs or conll, found lines with tabs that may be "
+            + (spaces ? "any of them" : "tabs or conll"));
+  }
+
+  private static boolean isConll(List<String> head) {
+    List<String> full = head.stream().filter(line -> !line.isBlank()).toList();
+    if (full.isEmpty()) {
+      return false;
+    }
+    if (columns(full.get(0))[0].equals(DOCUMENT)) {
+      return true;
+    }
+    List<String> rows = full.stream().filter(line -> !isComment(line)).toList();
+    if (rows.isEmpty()) {
+      return false;
+    }
+    if (rows.stream().allMatch(TokenReader::isConllu)) {
+      return true;
+    }
+    long lengths = full.stream().mapToInt(line -> columns(line).length).distinct().count();
+    return lengths == 1
+        && columns(full.get(0)).length > 1
+        && full.size() > 1
+        && full.stream().map(TokenReader::columns).allMatch(row -> last(row).matches(NAME_TAG));
+  }
+
+  private static boolean isConllu(String line) {
+    String[] columns = line.split("\t", -1);
+    return columns.length == CONLLU_COLUMNS && columns[0].matches(ID + "|" + RANGE_OR_EMPTY);
+  }
+
+  private static String last(String[] row) {
+    return row[row.length - 1];
+  }
+
+  /** Comments stand in CoNLL-U alone; elsewhere # is a token, with columns behind it. */
+  private static boolean isComment(String line) {
+    return line.startsWith("#") && !line.contains("\t");
+  }
+
+  private static String[] columns(String line) {
+    return line.contains("\t") ? line.split("\t", -1) : line.strip().split("\\s+");
+  }
+
+  /** Whether the first column numbers the tokens of each sentence, as in CoNLL-U and CoNLL-X. */
+  private static boolean startsWithIds(List<String> head) {
+    int expected = 1;
+    int most = 0;
+    for (String line : head) {
+      if (line.isBlank()) {
+        expected = 1;
+        continue;
+      }
+      String[] columns = columns(line);
+      if (isComment(line) || columns[0].matches(RANGE_OR_EMPTY) || columns[0].equals(DOCUMENT)) {
+        continue;
+      }
+      if (columns.length < 2 || !columns[0].equals(Integer.toString(expected))) {
+        return false;
+      }
+      most = Math.max(most, columns.length == CONLLU_COLUMNS ? 2 : expected);
+      expected++;
+    }
+    return most > 1;
+  }
+
+  /**
+   * The next sentence, or null where there is none.
+   *
+   * @throws ElmoException as {@link LineReader#next}, and if a line is not of the form
+   */
+  Sentence next() throws IOException {
+    if (form == Form.CONLL) {
+      return nextOfColumns();
+    }
+    String line = lines.next();
+    if (line == null) {
+      return null;
+    }
+    if (form == Form.TABS) {
+      // As ELMoForManyLangs: blanks around a line are no tokens, those within one belong to it.
+      List<String> tokens =
+          Arrays.stream(line.strip().split("\t")).filter(token -> !token.isEmpty()).toList();
+      return new Sentence(tokens, line.strip(), List.of(), List.of());
+    }
+    if (!told && line.contains("\t")) {
+      throw new ElmoException(
+          lines.where()
+              + ": expected single spaces between tokens, found a tab; --input-format tabs, or"
+              + " spaces if it belongs to a token");
+    }
+    // AllenNLP's key of a line.
+    return new Sentence(TextSplitter.onSpaces(line), line.strip(), List.of(), List.of());
+  }
+
+  private Sentence nextOfColumns() throws IOException {
+    List<String> read = new ArrayList<>();
+    List<String> tokens = new ArrayList<>();
+    List<Integer> tokenLines = new ArrayList<>();
+    for (String line; (line = lines.next()) != null; ) {
+      if (line.isBlank() && !tokens.isEmpty()) {
+        read.add(line);
+        break;
+      }
+      read.add(line);
+      String[] columns = columns(line);
+      boolean token =
+          !line.isBlank()
+              && !columns[0].equals(DOCUMENT)
+              && !(ids && (line.startsWith("#") || columns[0].matches(RANGE_OR_EMPTY)));
+      if (token) {
+        if (ids && columns.length < 2) {
+          throw new ElmoException(
+              lines.where() + ": expected a number and a token, found one column");
+        }
+        tokens.add(columns[ids ? 1 : 0]);
+        tokenLines.add(read.size() - 1);
+      }
+    }
+    return read.isEmpty() ? null : new Sentence(tokens, String.join(" ", tokens), read, tokenLines);
+  }
+}

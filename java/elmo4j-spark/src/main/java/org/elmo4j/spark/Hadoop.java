@@ -1,0 +1,146 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.spark;
+
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.TreeMap;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.SparkSession;
+import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.TemporaryFolder;
+
+/**
+ * Paths as Spark reads them: one without a scheme is on the default file system, which may be a
+ * remote one. Any thread may use it.
+ */
+final class Hadoop {
+  /** No form of model lies deeper. */
+  private static final int DEPTH = 4;
+
+  private record Source(String address, String stamp) {}
+
+  private static final Map<Source, Fetched> FETCHED = new HashMap<>();
+
+  /** Written under its own lock, so that other models do not wait for a fetch. */
+  private static final class Fetched {
+    java.nio.file.Path path;
+  }
+
+  private Hadoop() {}
+
+  /** The configuration of the session, on the driver. */
+  static Configuration configuration() {
+    try {
+      return SparkSession.active().sparkContext().hadoopConfiguration();
+    } catch (IllegalStateException e) {
+      return new Configuration(); // No session yet.
+    }
+  }
+
+  /** A path with its file system, which is the same for whoever reads it. */
+  static String qualified(String path, Configuration configuration) {
+    Path source = new Path(path);
+    try {
+      return source.getFileSystem(configuration).makeQualified(source).toString();
+    } catch (IOException e) {
+      throw unreadable(path, e);
+    }
+  }
+
+  /** A qualified path on this machine's own file system, else null. */
+  static java.nio.file.Path local(String qualified) {
+    Path path = new Path(qualified);
+    return "file".equals(path.toUri().getScheme())
+        ? java.nio.file.Path.of(path.toUri().getPath())
+        : null;
+  }
+
+  /**
+   * Names, lengths and times of a model's files: as long as they stay, its content does.
+   *
+   * @throws ElmoException if there is nothing
+   */
+  static String stamp(String qualified, Configuration configuration) {
+    Path path = new Path(qualified);
+    try {
+      FileSystem system = path.getFileSystem(configuration);
+      Map<String, String> files = new TreeMap<>();
+      stamp(system, system.getFileStatus(path), "", DEPTH, files);
+      return files.toString();
+    } catch (FileNotFoundException e) {
+      throw new ElmoException(
+          name(qualified) + ": expected a model, found no such file or folder", e);
+    } catch (IOException e) {
+      throw unreadable(qualified, e);
+    }
+  }
+
+  private static void stamp(
+      FileSystem system, FileStatus status, String name, int depth, Map<String, String> files)
+      throws IOException {
+    if (status.isFile()) {
+      files.put(name, status.getLen() + " " + status.getModificationTime());
+    } else if (depth > 0) {
+      for (FileStatus inside : system.listStatus(status.getPath())) {
+        stamp(system, inside, name + "/" + inside.getPath().getName(), depth - 1, files);
+      }
+    }
+  }
+
+  /**
+   * The file or folder of an address on this machine: fetched once for each content, however many
+   * threads ask. It goes when the JVM ends.
+   *
+   * @param stamp of the content, as {@link #stamp} gave it
+   * @throws ElmoException if it cannot be fetched
+   */
+  static java.nio.file.Path fetchOnce(String address, String stamp, Configuration configuration) {
+    Fetched fetched;
+    synchronized (FETCHED) {
+      fetched = FETCHED.computeIfAbsent(new Source(address, stamp), s -> new Fetched());
+    }
+    synchronized (fetched) {
+      if (fetched.path == null) {
+        TemporaryFolder folder = TemporaryFolder.create();
+        try {
+          fetched.path = fetch(address, folder.path(), configuration);
+        } catch (Throwable e) {
+          folder.close();
+          throw e;
+        }
+      }
+      return fetched.path;
+    }
+  }
+
+  /** Copies a file or folder into a folder, under its own name. */
+  static java.nio.file.Path fetch(
+      String address, java.nio.file.Path folder, Configuration configuration) {
+    Path source = new Path(address);
+    java.nio.file.Path target = folder.resolve("fetched-" + source.getName());
+    try {
+      source
+          .getFileSystem(configuration)
+          .copyToLocalFile(false, source, new Path(target.toUri()), true);
+      return target;
+    } catch (IOException e) {
+      throw unreadable(address, e);
+    }
+  }
+
+  /** How messages name a path: as people write it. */
+  static String name(String qualified) {
+    java.nio.file.Path local = local(qualified);
+    return local == null ? qualified : local.toString();
+  }
+
+  static ElmoException unreadable(String path, IOException e) {
+    return new ElmoException(name(path) + ": expected a readable model, found " + e, e);
+  }
+}

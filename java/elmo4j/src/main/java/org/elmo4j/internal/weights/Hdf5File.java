@@ -1,0 +1,431 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.weights;
+
+import io.jhdf.Constants;
+import io.jhdf.FractalHeap;
+import io.jhdf.GroupSymbolTableNode;
+import io.jhdf.LocalHeap;
+import io.jhdf.ObjectHeader;
+import io.jhdf.Superblock;
+import io.jhdf.Superblock.SuperblockV0V1;
+import io.jhdf.Superblock.SuperblockV2V3;
+import io.jhdf.SymbolTableEntry;
+import io.jhdf.Utils;
+import io.jhdf.btree.BTreeV1;
+import io.jhdf.btree.BTreeV2;
+import io.jhdf.btree.record.LinkNameForIndexedGroupRecord;
+import io.jhdf.exceptions.HdfException;
+import io.jhdf.object.message.DataSpaceMessage;
+import io.jhdf.object.message.LinkInfoMessage;
+import io.jhdf.object.message.LinkMessage;
+import io.jhdf.object.message.SymbolTableMessage;
+import io.jhdf.storage.HdfBackingStorage;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.Json;
+
+/**
+ * An HDF5 file that nobody vouches for. jHDF knows the format's structures, but believes them: it
+ * allocates any size that one states, reads one again as often as others point to it, opens files
+ * that links name and inflates without bound. So only its parsers of single structures are used,
+ * over a storage of our own; groups, links and values are read here.
+ *
+ * <p>No size is believed before it was held against the file's length, and structures may be read
+ * only up to a bound that follows from that length, however often they point to each other. Nothing
+ * but this file is opened. For one thread at a time.
+ */
+final class Hdf5File implements AutoCloseable {
+  private static final byte[] SIGNATURE = {(byte) 0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'};
+
+  /**
+   * Bytes of structures, all but values: far more than a model of the largest size has in chunks of
+   * 2 KB, and few enough that the objects made of them fit a small heap.
+   */
+  private static final long MAX_STRUCTURE = 16 << 20;
+
+  private static final int MAX_SOFT_LINKS = 64;
+  private static final long NONE = -1;
+
+  final String source;
+  final DataFile data;
+  private final Storage storage;
+  private final long root;
+  private final Map<Long, Map<String, Link>> groups = new HashMap<>();
+  private final Map<Long, Hdf5Dataset> datasets = new HashMap<>();
+
+  /** Bytes of values that datasets have been found to lie in. */
+  private long claimed;
+
+  private Hdf5File(String source, DataFile data) throws IOException {
+    this.source = source;
+    this.data = data;
+    long base = signatureAt(data);
+    if (base < 0) {
+      throw new HdfException("no signature");
+    }
+    Superblock superblock = Superblock.readSuperblock(data.channel(), base);
+    if (superblock.getBaseAddressByte() != base) {
+      throw new HdfException("no base address " + superblock.getBaseAddressByte());
+    }
+    this.storage = new Storage(superblock);
+    this.root =
+        superblock instanceof SuperblockV0V1 old
+            ? new SymbolTableEntry(storage, old.getRootGroupSymbolTableAddress() - base)
+                .getObjectHeaderAddress()
+            : ((SuperblockV2V3) superblock).getRootGroupObjectHeaderAddress();
+  }
+
+  /**
+   * Opens a file; the caller closes it.
+   *
+   * @throws ElmoException if it cannot be read or is no HDF5 file
+   */
+  static Hdf5File open(Path path) {
+    DataFile data;
+    try {
+      data = DataFile.open(path);
+    } catch (IOException e) {
+      throw new ElmoException(path + ": expected a readable HDF5 file, found " + Json.line(e), e);
+    }
+    try {
+      return guard(path.toString(), "an HDF5 file", () -> new Hdf5File(path.toString(), data));
+    } catch (Throwable e) {
+      data.close();
+      throw e;
+    }
+  }
+
+  /** Where the format's signature lies, for a block of the user's own may come first; or -1. */
+  static long signatureAt(DataFile data) throws IOException {
+    for (long at = 0; at <= data.size() - SIGNATURE.length; at = at == 0 ? 512 : 2 * at) {
+      byte[] found = new byte[SIGNATURE.length];
+      data.read(at, ByteBuffer.wrap(found));
+      if (Arrays.equals(found, SIGNATURE)) {
+        return at;
+      }
+    }
+    return -1;
+  }
+
+  /**
+   * Runs code of jHDF, which on a damaged or foreign file may fail in any way, up to stack
+   * overflow, and makes one failure of all.
+   */
+  static <T> T guard(String source, String what, Callable<T> action) {
+    try {
+      return action.call();
+    } catch (ElmoException e) {
+      throw e;
+    } catch (Exception | VirtualMachineError | LinkageError | AssertionError e) {
+      Throwable cause = e;
+      while (cause.getCause() != null) {
+        cause = cause.getCause();
+      }
+      throw new ElmoException(
+          source + ": expected " + what + ", found damage or an unknown form: " + Json.line(cause),
+          e);
+    }
+  }
+
+  /**
+   * Finds a dataset by its path from the root. Soft links are followed within the file.
+   *
+   * @param what the dataset is, for messages
+   * @return null if there is no such path
+   * @throws ElmoException if the path leads to something else, out of the file or through damage
+   */
+  Hdf5Dataset find(String what, String path) {
+    return guard(
+        source,
+        what,
+        () -> {
+          long address = resolve(what, root, path, new int[1]);
+          if (address == NONE) {
+            return null;
+          }
+          Hdf5Dataset known = datasets.get(address);
+          if (known == null) {
+            ObjectHeader header = ObjectHeader.readObjectHeader(storage, address);
+            if (!header.hasMessageOfType(DataSpaceMessage.class)) {
+              throw new ElmoException(source + ": " + what + ": expected a dataset, found a group");
+            }
+            known = new Hdf5Dataset(this, storage, header);
+            datasets.put(address, known);
+          }
+          return known;
+        });
+  }
+
+  /** What a name in a group stands for: an object of the file, a path, or an object elsewhere. */
+  private record Link(long address, String target, String file) {}
+
+  private long resolve(String what, long from, String path, int[] followed) {
+    long at = path.startsWith("/") ? root : from;
+    for (String part : path.split("/")) {
+      if (part.isEmpty() || part.equals(".")) {
+        continue;
+      }
+      Link link = links(at).get(part);
+      if (link == null) {
+        return NONE;
+      }
+      if (link.file != null) {
+        throw new ElmoException(
+            source
+                + ": "
+                + what
+                + ": expected a dataset of this file, found a link to the file "
+                + Json.brief(link.file));
+      }
+      if (link.target != null && ++followed[0] > MAX_SOFT_LINKS) {
+        throw new ElmoException(
+            source
+                + ": "
+                + what
+                + ": expected at most "
+                + MAX_SOFT_LINKS
+                + " soft links on the way, found more");
+      }
+      at = link.target == null ? link.address : resolve(what, at, link.target, followed);
+      if (at == NONE) {
+        return NONE;
+      }
+    }
+    return at;
+  }
+
+  /** The links of a group; none if the object is no group. */
+  private Map<String, Link> links(long address) {
+    Map<String, Link> links = groups.get(address);
+    if (links == null) {
+      links = new HashMap<>();
+      ObjectHeader header = ObjectHeader.readObjectHeader(storage, address);
+      if (header.hasMessageOfType(SymbolTableMessage.class)) {
+        readTable(header.getMessageOfType(SymbolTableMessage.class), links);
+      } else if (header.hasMessageOfType(LinkInfoMessage.class)) {
+        readMessages(header, links);
+      }
+      groups.put(address, links);
+    }
+    return links;
+  }
+
+  private void readTable(SymbolTableMessage table, Map<String, Link> links) {
+    ByteBuffer names = new LocalHeap(storage, table.getLocalHeapAddress()).getDataBuffer();
+    for (long node :
+        BTreeV1.createGroupBTree(storage, table.getBTreeAddress()).getChildAddresses()) {
+      for (SymbolTableEntry entry :
+          new GroupSymbolTableNode(storage, node).getSymbolTableEntries()) {
+        links.put(
+            name(names, entry.getLinkNameOffset()),
+            entry.getCacheType() == 2
+                ? new Link(NONE, name(names, entry.getLinkValueOffset()), null)
+                : new Link(entry.getObjectHeaderAddress(), null, null));
+      }
+    }
+  }
+
+  private String name(ByteBuffer names, int at) {
+    String name = Utils.readUntilNull(names.position(at));
+    storage.count(names.position() - at);
+    return name;
+  }
+
+  private void readMessages(ObjectHeader header, Map<String, Link> links) {
+    LinkInfoMessage info = header.getMessageOfType(LinkInfoMessage.class);
+    if (info.getBTreeNameIndexAddress() == Constants.UNDEFINED_ADDRESS) {
+      header.getMessagesOfType(LinkMessage.class).forEach(message -> put(message, links));
+      return;
+    }
+    FractalHeap heap = new FractalHeap(storage, info.getFractalHeapAddress());
+    BTreeV2<LinkNameForIndexedGroupRecord> index =
+        new BTreeV2<>(storage, info.getBTreeNameIndexAddress());
+    for (LinkNameForIndexedGroupRecord entry : index.getRecords()) {
+      ByteBuffer message = heap.getId(entry.getId());
+      storage.count(message.remaining());
+      put(LinkMessage.fromBuffer(message, storage.superblock), links);
+    }
+  }
+
+  private static void put(LinkMessage message, Map<String, Link> links) {
+    links.put(
+        message.getLinkName(),
+        switch (message.getLinkType()) {
+          case HARD -> new Link(message.getHardLinkAddress(), null, null);
+          case SOFT -> new Link(NONE, message.getSoftLink(), null);
+          case EXTERNAL -> new Link(NONE, null, message.getExternalFile());
+        });
+  }
+
+  /** Where an address of the format's lies in the file. */
+  long position(long address) {
+    return storage.superblock.getBaseAddressByte() + address;
+  }
+
+  /** Whether there are so many bytes at an address. */
+  boolean holds(long address, long size) {
+    return address >= 0 && size >= 0 && position(address) <= data.size() - size;
+  }
+
+  /**
+   * Notes that a dataset's values lie in so many bytes. Datasets share none, so that reading all of
+   * them is bounded by the file's length.
+   */
+  void claim(String what, long bytes) {
+    claimed += bytes;
+    if (claimed > data.size()) {
+      throw new ElmoException(
+          source
+              + ": "
+              + what
+              + ": expected values in bytes of their own in a file of "
+              + data.size()
+              + " bytes, found "
+              + claimed
+              + " bytes of values");
+    }
+  }
+
+  @Override
+  public void close() {
+    data.close();
+  }
+
+  /** What jHDF's parsers read from. */
+  private final class Storage implements HdfBackingStorage {
+    private final Superblock superblock;
+    private long left = Math.min(MAX_STRUCTURE, (1 << 20) + 4 * data.size());
+
+    Storage(Superblock superblock) {
+      this.superblock = superblock;
+    }
+
+    /** Notes work that a structure has made. */
+    void count(long bytes) {
+      left -= bytes;
+      if (left < 0) {
+        throw new HdfException("more structure than a file of " + data.size() + " bytes can have");
+      }
+    }
+
+    @Override
+    public ByteBuffer readBufferFromAddress(long address, int length) {
+      return read(position(address), length);
+    }
+
+    @Override
+    public ByteBuffer map(long address, long length) {
+      return read(position(address), length);
+    }
+
+    @Override
+    public ByteBuffer mapNoOffset(long address, long length) {
+      return read(address, length);
+    }
+
+    private ByteBuffer read(long position, long length) {
+      if (position < 0 || length < 0 || length > data.size() - position) {
+        throw new HdfException("no " + length + " bytes at " + position + " of " + data.size());
+      }
+      count(length + Long.BYTES);
+      ByteBuffer bytes = ByteBuffer.allocate((int) length).order(ByteOrder.LITTLE_ENDIAN);
+      try {
+        data.read(position, bytes);
+      } catch (IOException e) {
+        throw new HdfException("no " + length + " bytes at " + position + ": " + Json.line(e), e);
+      }
+      checkCounts(bytes);
+      return bytes;
+    }
+
+    /** Holds the counts that jHDF makes lists by, or loops over, against what is left. */
+    private void checkCounts(ByteBuffer bytes) {
+      if (bytes.remaining() < 16) {
+        return;
+      }
+      int lengths = getSizeOfLengths();
+      int offsets = getSizeOfOffsets();
+      switch (StandardCharsets.ISO_8859_1.decode(bytes.slice(0, 4)).toString()) {
+        case "BTHD" -> {
+          checkCount(bytes, 18 + offsets, lengths);
+          if (Short.toUnsignedInt(bytes.getShort(12)) > 8) {
+            throw new HdfException("a tree of depth " + Short.toUnsignedInt(bytes.getShort(12)));
+          }
+        }
+        case "FRHP" -> {
+          int width = Short.toUnsignedInt(bytes.getShort(14 + 10 * lengths + 2 * offsets));
+          int rows = Short.toUnsignedInt(bytes.getShort(20 + 12 * lengths + 3 * offsets));
+          checkCount((long) width * rows);
+        }
+        case "FAHD" -> checkCount(bytes, 8, lengths);
+        case "EAHD" -> {
+          for (int i = 0; i < 6; i++) {
+            checkCount(bytes, 12 + i * lengths, lengths);
+          }
+        }
+        default -> {}
+      }
+    }
+
+    private void checkCount(ByteBuffer bytes, int at, int size) {
+      checkCount(
+          Utils.readBytesAsUnsignedLong(bytes.duplicate().order(bytes.order()).position(at), size));
+    }
+
+    private void checkCount(long count) {
+      if (count < 0 || count > left / Long.BYTES) {
+        throw new HdfException(count + " entries in a file of " + data.size() + " bytes");
+      }
+    }
+
+    @Override
+    public long getUserBlockSize() {
+      return superblock.getBaseAddressByte();
+    }
+
+    @Override
+    public Superblock getSuperblock() {
+      return superblock;
+    }
+
+    @Override
+    public FileChannel getFileChannel() {
+      return data.channel();
+    }
+
+    @Override
+    public int getSizeOfOffsets() {
+      return superblock.getSizeOfOffsets();
+    }
+
+    @Override
+    public int getSizeOfLengths() {
+      return superblock.getSizeOfLengths();
+    }
+
+    @Override
+    public long size() {
+      return data.size();
+    }
+
+    @Override
+    public boolean inMemory() {
+      return false;
+    }
+
+    @Override
+    public void close() {
+      data.close();
+    }
+  }
+}

@@ -1,0 +1,166 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.train;
+
+import java.util.Collection;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.elmo4j.ElmoException;
+
+/**
+ * How well labels were found. Labels of spans, such as {@code O}, {@code B-PER} and {@code I-PER},
+ * are measured by spans as conlleval does, one that is right in both ends and its type counting;
+ * other labels one by one. Immutable; any thread may use it.
+ */
+public final class Evaluation {
+  /**
+   * Counts of one type of span, or one label.
+   *
+   * @param name the type or label
+   * @param right those found that are right
+   * @param found those found
+   * @param wanted those that are there
+   */
+  public record Counts(String name, long right, long found, long wanted) {
+    /** The share of those found that are right, 0 to 1; 0 where none was found. */
+    public double precision() {
+      return found == 0 ? 0 : right / (double) found;
+    }
+
+    /** The share of those wanted that were found, 0 to 1; 0 where none is wanted. */
+    public double recall() {
+      return wanted == 0 ? 0 : right / (double) wanted;
+    }
+
+    /** The harmonic mean of both; 0 where nothing is right. */
+    public double f1() {
+      return right == 0 ? 0 : 2.0 * right / (found + wanted);
+    }
+
+    private Counts plus(long moreRight, long moreFound, long moreWanted) {
+      return new Counts(name, right + moreRight, found + moreFound, wanted + moreWanted);
+    }
+  }
+
+  private final boolean spans;
+  private final Counts labels;
+  private final Counts all;
+  private final List<Counts> each;
+  private final Map<String, Map<String, Long>> confusion = new TreeMap<>();
+
+  /**
+   * Compares labels.
+   *
+   * @param wanted the labels of each sentence
+   * @param found likewise, as many
+   * @throws ElmoException if there are not as many
+   */
+  public static Evaluation of(List<List<String>> wanted, List<List<String>> found) {
+    Set<String> names = new HashSet<>();
+    wanted.forEach(names::addAll);
+    return new Evaluation(wanted, found, SpanScheme.areSpans(List.copyOf(names)));
+  }
+
+  Evaluation(List<List<String>> wanted, List<List<String>> found, boolean spans) {
+    this.spans = spans;
+    if (wanted.size() != found.size()) {
+      throw new ElmoException(
+          "labels: expected those of " + wanted.size() + " sentences, found " + found.size());
+    }
+    Map<String, Counts> counts = new TreeMap<>();
+    long right = 0;
+    long size = 0;
+    for (int s = 0; s < wanted.size(); s++) {
+      List<String> gold = wanted.get(s);
+      List<String> got = found.get(s);
+      if (gold.size() != got.size()) {
+        throw new ElmoException(
+            "labels of sentence " + s + ": expected " + gold.size() + ", found " + got.size());
+      }
+      for (int i = 0; i < gold.size(); i++) {
+        right += gold.get(i).equals(got.get(i)) ? 1 : 0;
+        if (!spans) {
+          count(counts, List.of(gold.get(i)), List.of(got.get(i)));
+          confusion
+              .computeIfAbsent(gold.get(i), key -> new TreeMap<>())
+              .merge(got.get(i), 1L, Long::sum);
+        }
+      }
+      size += gold.size();
+      if (spans) {
+        spans(counts, SpanScheme.spans(gold), SpanScheme.spans(got));
+      }
+    }
+    labels = new Counts("labels", right, size, size);
+    each = List.copyOf(counts.values());
+    Counts sum = new Counts("all", 0, 0, 0);
+    for (Counts one : each) {
+      sum = sum.plus(one.right, one.found, one.wanted);
+    }
+    all = sum;
+  }
+
+  private static void count(Map<String, Counts> counts, List<String> gold, List<String> got) {
+    boolean same = gold.equals(got);
+    gold.forEach(name -> counts.merge(name, new Counts(name, same ? 1 : 0, 0, 1), Evaluation::sum));
+    got.forEach(name -> counts.merge(name, new Counts(name, 0, 1, 0), Evaluation::sum));
+  }
+
+  private static void spans(
+      Map<String, Counts> counts,
+      Collection<SpanScheme.Span> gold,
+      Collection<SpanScheme.Span> got) {
+    Set<SpanScheme.Span> there = new HashSet<>(gold);
+    gold.forEach(
+        span -> counts.merge(span.type(), new Counts(span.type(), 0, 0, 1), Evaluation::sum));
+    got.forEach(
+        span ->
+            counts.merge(
+                span.type(),
+                new Counts(span.type(), there.contains(span) ? 1 : 0, 1, 0),
+                Evaluation::sum));
+  }
+
+  private static Counts sum(Counts a, Counts b) {
+    return a.plus(b.right, b.found, b.wanted);
+  }
+
+  /** Whether spans were measured. */
+  public boolean ofSpans() {
+    return spans;
+  }
+
+  /** The share of labels that are right, 0 to 1. */
+  public double accuracy() {
+    return labels.precision();
+  }
+
+  /** All spans or labels together: its F1 is conlleval's, or for other labels the accuracy. */
+  public Counts all() {
+    return all;
+  }
+
+  /** Each type of span, or each label, sorted by name: those wanted or found. */
+  public List<Counts> each() {
+    return each;
+  }
+
+  /** The mean of the types' or labels' F1, each counting the same. */
+  public double macroF1() {
+    return each.stream().mapToDouble(Counts::f1).average().orElse(0);
+  }
+
+  /** How often a label (first key) was labelled so (second key); empty where spans count. */
+  public Map<String, Map<String, Long>> confusion() {
+    return Collections.unmodifiableMap(confusion);
+  }
+
+  /** What training holds on to: F1 of spans, else the accuracy. */
+  double score() {
+    return spans ? all.f1() : accuracy();
+  }
+}

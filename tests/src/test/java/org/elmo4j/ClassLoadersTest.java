@@ -1,0 +1,119 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.File;
+import java.lang.ref.WeakReference;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Several applications of one container, each with a class loader of its own. */
+class ClassLoadersTest {
+  private static final int LOADERS = 3;
+
+  /** What an application does; in its class loader. */
+  public static final class Application implements Callable<Float>, AutoCloseable {
+    private final ElmoModel model = ElmoModel.miniEnglish();
+
+    @Override
+    public Float call() throws Exception {
+      try (Embeddings one = model.embed(List.of(List.of("I", "love", "NLP")));
+          Embeddings other = model.submit(List.of("I", "love", "NLP")).get()) {
+        float value = one.get(Layer.ELMO).get(0, 0, 0);
+        return value == other.get(Layer.ELMO).get(0, 0, 0) ? value : Float.NaN;
+      }
+    }
+
+    @Override
+    public void close() {
+      model.close();
+    }
+  }
+
+  /** Run in a process of its own, whose class loader has not loaded a model. */
+  public static final class Container {
+    private static Callable<?> deploy(List<URLClassLoader> loaders) throws Exception {
+      List<URL> urls = new ArrayList<>();
+      for (String path : System.getProperty("java.class.path").split(File.pathSeparator)) {
+        urls.add(Path.of(path).toUri().toURL());
+      }
+      URLClassLoader loader =
+          new URLClassLoader(
+              urls.toArray(new URL[0]), ClassLoader.getSystemClassLoader().getParent());
+      loaders.add(loader);
+      return (Callable<?>)
+          loader.loadClass(Application.class.getName()).getConstructor().newInstance();
+    }
+
+    private static List<WeakReference<ClassLoader>> serve(int count) throws Exception {
+      List<URLClassLoader> loaders = new ArrayList<>();
+      List<Callable<?>> applications = new ArrayList<>();
+      List<WeakReference<ClassLoader>> references = new ArrayList<>();
+      for (int i = 0; i < count; i++) {
+        applications.add(deploy(loaders));
+      }
+      for (Callable<?> application : applications) {
+        System.out.println("elmo " + application.call());
+      }
+      for (int i = 0; i < count; i++) {
+        ((AutoCloseable) applications.get(i)).close();
+        loaders.get(i).close();
+        references.add(new WeakReference<>(loaders.get(i)));
+      }
+      return references;
+    }
+
+    public static void main(String[] args) throws Exception {
+      for (int round = 0; round < 2; round++) {
+        List<WeakReference<ClassLoader>> references = serve(LOADERS);
+        int left = LOADERS;
+        for (int i = 0; i < 200 && left > 0; i++) {
+          System.gc();
+          Thread.sleep(20);
+          left = (int) references.stream().filter(reference -> reference.get() != null).count();
+        }
+        System.out.println("left " + left);
+      }
+      Thread.getAllStackTraces().keySet().stream()
+          .map(Thread::getName)
+          .filter(name -> name.startsWith("elmo4j") || name.startsWith("JavaCPP"))
+          .forEach(name -> System.out.println("thread " + name));
+    }
+  }
+
+  @Test
+  @Timeout(value = 180, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  void eachHasItsLibraryAndIsCollectedAfterItsLastModel() throws Exception {
+    ProcessBuilder builder =
+        new ProcessBuilder(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-Xmx512m",
+            "-XX:SoftRefLRUPolicyMSPerMB=0", // Jackson's buffers are held softly by their thread.
+            "-Dorg.bytedeco.javacpp.cachedir="
+                + System.getProperty("org.bytedeco.javacpp.cachedir"),
+            "-cp",
+            System.getProperty("java.class.path"),
+            Container.class.getName());
+    builder.environment().remove("JAVA_TOOL_OPTIONS");
+    Process process = builder.redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    List<String> lines = process.inputReader().lines().toList();
+    assertTrue(process.waitFor(2, TimeUnit.MINUTES));
+    assertEquals(0, process.exitValue(), lines::toString);
+    assertEquals(2 * LOADERS + 2, lines.size(), lines::toString);
+    assertEquals(
+        2 * LOADERS,
+        lines.stream().filter(line -> line.startsWith("elmo -0.035")).count(),
+        lines::toString);
+    assertEquals(2, lines.stream().filter("left 0"::equals).count(), lines::toString);
+  }
+}

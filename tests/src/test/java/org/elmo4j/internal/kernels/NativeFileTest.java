@@ -1,0 +1,29 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.kernels;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import org.bytedeco.javacpp.Loader;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+
+/** What the built native library asks of a system. */
+class NativeFileTest {
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void oldSystemsWillDo() throws Exception {
+    String resource = Loader.getPlatform() + "/" + System.mapLibraryName("jniCpuKernels");
+    Path file = Path.of(CpuKernels.class.getResource(resource).toURI());
+    Path script = Path.of(System.getProperty("elmo4j.root"), "tests", "platforms", "needs");
+    Process needs =
+        new ProcessBuilder(script.toString(), file.toString()).redirectErrorStream(true).start();
+    String said = new String(needs.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(0, needs.waitFor(), said);
+    assertTrue(said.contains("GLIBC_2."), said); // It has read something.
+  }
+}

@@ -1,0 +1,203 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.weights;
+
+import static org.elmo4j.internal.weights.TinyModel.assertContains;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.zip.Deflater;
+import java.util.zip.DeflaterOutputStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * HDF5 files that state sizes, counts and references they have not: each is refused in one line,
+ * soon, in a process with a small heap that ends at the first demand beyond it.
+ */
+@Timeout(value = 300, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class HostileHdf5Test {
+  private static final int CASES = Integer.getInteger("elmo4j.fuzz.cases", 2000);
+
+  @TempDir Path dir;
+
+  private static Hdf5Bytes of(String resource) throws IOException {
+    return new Hdf5Bytes(TinyModel.resource(resource + ".hdf5"));
+  }
+
+  /** What a small heap cannot hold, in less than a thousandth of the bytes. */
+  private static byte[] bomb() throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (OutputStream out = new DeflaterOutputStream(bytes, new Deflater(1))) {
+      byte[] zeros = new byte[1 << 20];
+      for (int i = 0; i < 600; i++) {
+        out.write(zeros);
+      }
+    }
+    return bytes.toByteArray();
+  }
+
+  /** A node of a tree of version 1, half full, whose entries all point to one place. */
+  private static byte[] node(int type, int level, int entries, int keySize, long child) {
+    ByteBuffer node =
+        ByteBuffer.allocate(24 + 2 * entries * (keySize + 8) + keySize)
+            .order(ByteOrder.LITTLE_ENDIAN);
+    node.put("TREE".getBytes(StandardCharsets.US_ASCII)).put((byte) type).put((byte) level);
+    node.putShort((short) entries).putLong(-1).putLong(-1);
+    for (int i = 0; i < entries; i++) {
+      node.position(node.position() + keySize).putLong(child);
+    }
+    return node.array();
+  }
+
+  /** A tree of a few nodes that leads to a leaf in billions of ways. */
+  private static Hdf5Bytes manyWays(String resource, int type, int keySize) throws IOException {
+    Hdf5Bytes file = of(resource);
+    int length = file.bytes().length;
+    int leaf = file.trees(type).get(0);
+    int root = leaf;
+    for (int level = 1; level <= 4; level++) {
+      root = file.append(node(type, level, 200, keySize, root));
+    }
+    return file.replace(leaf, root, length);
+  }
+
+  private record Case(Hdf5Bytes file, String found) {}
+
+  /** Files by the case's name, and what the message holds. */
+  private Map<String, Case> cases() throws IOException {
+    Map<String, Case> cases = new LinkedHashMap<>();
+    Hdf5Bytes file = of("float32");
+    int header = file.headers().get(file.headers().size() - 1);
+    cases.put(
+        "header-size", new Case(file.put(header + 8, 4, 0x20000000), "no 536870912 bytes at"));
+
+    file = of("gzip-shuffle");
+    int tree = file.trees(1).get(0);
+    byte[] bomb = bomb();
+    file.put(tree + 24, 4, bomb.length).put(tree + 56, 8, file.append(bomb));
+    cases.put("gzip-bomb", new Case(file, "a chunk that inflates to more than its"));
+
+    file = of("gzip-shuffle");
+    tree = file.trees(1).get(0);
+    file.put(tree + 24, 4, Integer.MAX_VALUE);
+    cases.put("chunk-size", new Case(file, "found 2147483647 bytes at"));
+
+    file = of("float32");
+    tree = file.trees(0).get(0);
+    file.put(tree + 5, 1, 1).put(tree + 32, 8, tree);
+    cases.put("tree-in-itself", new Case(file, "found damage or an unknown form"));
+
+    cases.put("tree-many-ways", new Case(manyWays("float32", 0, 8), "more structure than"));
+    cases.put("chunks-many-ways", new Case(manyWays("chunked", 1, 32), "more structure than"));
+
+    file = of("float32");
+    int heap = file.find("HEAP").get(0);
+    cases.put("heap-size", new Case(file.put(heap + 8, 8, 1L << 31), "no 2147483648 bytes"));
+
+    file = of("links-dense");
+    int index = file.find("BTHD").get(0);
+    cases.put(
+        "records", new Case(file.put(index + 26, 8, 0x7FFFFFF0).sign(), "2147483632 entries"));
+
+    file = of("links-dense");
+    int fractal = file.find("FRHP").get(0);
+    file.put(fractal + 110, 2, 32768).put(fractal + 140, 2, 16384).sign();
+    cases.put("blocks", new Case(file, "536870912 entries"));
+
+    file = of("chunked-latest");
+    int array = file.find("FAHD").get(0);
+    file.put(array + 8, 8, 0x7FFFFFF0).sign();
+    cases.put("array", new Case(file, "2147483632 entries"));
+
+    file = of("resizable-latest");
+    array = file.find("EAHD").get(0);
+    file.put(array + 12 + 32, 8, 0x7FFFFFF0).sign();
+    cases.put("extensible", new Case(file, "2147483632 entries"));
+
+    cases.put(
+        "external-link",
+        new Case(of("external-link"), "found a link to the file \"outside.hdf5\""));
+    cases.put("circular-links", new Case(of("circular-links"), "expected at most 64 soft links"));
+    cases.put("sparse", new Case(of("sparse"), "expected all its 3 chunks stored, found 1"));
+    file = of("gzip-shuffle");
+    // The filter of number 2, of no name, flags 1 and one value: the size of a number.
+    int shuffle = file.find("\2\0\10\0\1\0\1\0shuffle").get(0);
+    file.put(shuffle + 16, 4, Integer.MAX_VALUE);
+    cases.put("shuffle", new Case(file, "expected numbers of 8 bytes shuffled"));
+
+    cases.put("wide-chunks", new Case(of("wide-chunks"), "expected tensors of at most"));
+    return cases;
+  }
+
+  private Process start(String... arguments) throws IOException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add("-Xmx" + (arguments[0].equals("read") ? 512 : 128) + "m");
+    command.addAll(
+        List.of(
+            "-XX:+ExitOnOutOfMemoryError",
+            "-XX:-UsePerfData",
+            "-cp",
+            System.getProperty("java.class.path"),
+            ReadMain.class.getName()));
+    command.addAll(List.of(arguments));
+    ProcessBuilder process = new ProcessBuilder(command);
+    process.environment().remove("JAVA_TOOL_OPTIONS");
+    return process.redirectError(ProcessBuilder.Redirect.INHERIT).start();
+  }
+
+  @Test
+  void eachIsRefusedInOneLineSoonAndWithinASmallHeap() throws Exception {
+    Map<String, Case> cases = cases();
+    List<String> arguments = new ArrayList<>(List.of("read"));
+    for (Map.Entry<String, Case> hostile : cases.entrySet()) {
+      byte[] bytes = hostile.getValue().file.bytes();
+      Path folder = TinyModel.folder(dir.resolve(hostile.getKey()), 2, bytes);
+      arguments.add(folder.toString());
+    }
+    // Whoever opens it waits for a writer.
+    Path pipe = dir.resolve("external-link").resolve("outside.hdf5");
+    assertEquals(0, new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor());
+    Process process = start(arguments.toArray(String[]::new));
+    List<String> lines = process.inputReader().lines().toList();
+    assertEquals(0, process.waitFor(), () -> "after " + lines);
+    assertEquals(cases.size(), lines.size(), () -> String.join("\n", lines));
+    int i = 0;
+    for (Map.Entry<String, Case> hostile : cases.entrySet()) {
+      String line = lines.get(i++);
+      String name = hostile.getKey();
+      assertContains(dir.resolve(name).resolve("weights.hdf5") + ": ", line);
+      assertContains(hostile.getValue().found, line);
+      long millis = Long.parseLong(line.substring(0, line.indexOf(' ')));
+      assertTrue(millis < ReadMain.LIMIT_MS, line);
+    }
+  }
+
+  /** Lengths, counts, addresses and references, changed. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"float32", "latest", "gzip-shuffle", "links-dense", "resizable-latest", "compact"})
+  void changedNumbersOfTheStructureAreReadOrRefused(String resource) throws Exception {
+    Path folder = TinyModel.folder(dir, 2, TinyModel.resource(resource + ".hdf5"));
+    int cases = CASES / 4;
+    Process process = start("mutate", folder.toString(), String.valueOf(cases));
+    List<String> lines = process.inputReader().lines().toList();
+    assertEquals(0, process.waitFor(), () -> "after " + lines);
+    assertEquals(List.of(), lines.stream().filter(line -> !line.startsWith("to ")).toList());
+  }
+}

@@ -1,0 +1,77 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.weights;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Programs that have older versions of our dependencies on their class path, before ours: the jars
+ * that the build copies to {@code target/older}.
+ */
+class OlderLibrariesTest {
+  @TempDir Path dir;
+
+  @ParameterizedTest
+  @ValueSource(strings = {"spark-3.5", "spring-boot-3.0", "flink-1.18"})
+  void allReadersWorkWithTheVersionsOf(String platform) throws Exception {
+    Path jars = Path.of(System.getProperty("elmo4j.root"), "tests", "target", "older", platform);
+    Map<String, byte[]> files =
+        ArchiveReaderTest.tree(
+            TinyModel.folder(dir.resolve("plain"), 2, TinyModel.resource("float32.hdf5")), "m/");
+    Map<String, ArchiveReaderTest.Kind> kinds =
+        Map.of(
+            "model.tar", ArchiveReaderTest.Kind.TAR,
+            "model.tgz", ArchiveReaderTest.Kind.TAR_GZ,
+            "model.zip", ArchiveReaderTest.Kind.ZIP);
+    for (Map.Entry<String, ArchiveReaderTest.Kind> kind : kinds.entrySet()) {
+      Files.write(dir.resolve(kind.getKey()), kind.getValue().of(files));
+    }
+    List<String> lines = run(first(jars) + System.getProperty("java.class.path"));
+    assertEquals(10, lines.size(), lines.toString());
+    for (String line : lines) {
+      assertTrue(line.endsWith("\tok"), line);
+    }
+  }
+
+  private static String first(Path folder) throws IOException {
+    try (Stream<Path> jars = Files.list(folder)) {
+      return jars.map(jar -> jar + File.pathSeparator).sorted().collect(Collectors.joining());
+    }
+  }
+
+  private List<String> run(String classPath) throws IOException, InterruptedException {
+    File out = dir.resolve("out").toFile();
+    Process child =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx512m",
+                "-Dorg.bytedeco.javacpp.cachedir="
+                    + System.getProperty("org.bytedeco.javacpp.cachedir"),
+                "-cp",
+                classPath,
+                OlderLibraries.class.getName(),
+                dir.toString())
+            .redirectError(ProcessBuilder.Redirect.DISCARD)
+            .redirectOutput(ProcessBuilder.Redirect.to(out))
+            .start();
+    if (!child.waitFor(120, TimeUnit.SECONDS)) {
+      child.destroyForcibly().waitFor();
+    }
+    return Files.readAllLines(out.toPath(), StandardCharsets.UTF_8);
+  }
+}

@@ -1,0 +1,69 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.weights;
+
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Random;
+import org.elmo4j.ElmoException;
+import org.elmo4j.weights.WeightStore;
+import org.elmo4j.weights.WeightStores;
+
+/**
+ * Reads models in a process of its own, whose heap is small and which ends when it has no more:
+ * {@code read FOLDER...}, a line for each with its milliseconds; or {@code mutate FOLDER CASES},
+ * changes to its HDF5 file, and a line for what is neither read nor refused in time.
+ */
+final class ReadMain {
+  static final long LIMIT_MS = 5000;
+
+  private static final ThreadMXBean THREAD = ManagementFactory.getThreadMXBean();
+
+  private ReadMain() {}
+
+  private static String read(Path folder) {
+    try (WeightStore store = WeightStores.open(folder)) {
+      store.names().forEach(name -> TinyModel.read(store, name));
+      return "read";
+    } catch (ElmoException e) {
+      return e.getMessage();
+    }
+  }
+
+  public static void main(String[] args) throws Exception {
+    if (args[0].equals("read")) {
+      for (int i = 1; i < args.length; i++) {
+        long before = THREAD.getCurrentThreadCpuTime();
+        String result = read(Path.of(args[i]));
+        System.out.println(millis(before) + " " + result);
+      }
+      return;
+    }
+    Path folder = Path.of(args[1]);
+    Path weights = folder.resolve("weights.hdf5");
+    byte[] valid = Files.readAllBytes(weights);
+    for (int seed = 0; seed < Integer.parseInt(args[2]); seed++) {
+      Files.write(weights, new Hdf5Bytes(valid).mutate(new Random(seed)).bytes());
+      long before = THREAD.getCurrentThreadCpuTime();
+      String result;
+      try {
+        result = read(folder);
+      } catch (Throwable e) {
+        result = "\n" + e;
+      }
+      if (result.contains("\n") || millis(before) > LIMIT_MS) {
+        System.out.println("seed " + seed + ": " + millis(before) + " ms: " + result.strip());
+      }
+      if (seed % 500 == 499) {
+        System.out.println("to " + seed);
+      }
+    }
+  }
+
+  /** Of the processor's, which others that run beside it do not lengthen. */
+  private static long millis(long before) {
+    return (THREAD.getCurrentThreadCpuTime() - before) / 1_000_000;
+  }
+}

@@ -1,0 +1,171 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.elmo4j.ElmoException;
+import org.elmo4j.train.Evaluation.Counts;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class EvaluationTest {
+  private static List<String> labels(String line) {
+    return line.isEmpty() ? List.of() : List.of(line.split(" "));
+  }
+
+  private static String spans(String line) {
+    return SpanScheme.spans(labels(line)).stream()
+        .map(span -> span.from() + "-" + span.to() + span.type())
+        .collect(Collectors.joining(" "));
+  }
+
+  /** Cases made by hand after conlleval's tables of where a chunk ends and begins. */
+  @ParameterizedTest
+  @CsvSource({
+    "'', ''",
+    "O O, ''",
+    "B-A, 0-1A",
+    "I-A, 0-1A",
+    "B-A I-A O, 0-2A",
+    "I-A I-A O I-A, 0-2A 3-4A",
+    "B-A B-A, 0-1A 1-2A",
+    "I-A B-A I-A, 0-1A 1-3A",
+    "B-A I-B, 0-1A 1-2B",
+    "I-A I-B I-B, 0-1A 1-3B",
+    "O I-A O, 1-2A",
+    "B-A O I-A, 0-1A 2-3A",
+    "S-A S-A, 0-1A 1-2A",
+    "B-A I-A E-A, 0-3A",
+    "B-A E-A S-B O, 0-2A 2-3B",
+    "E-A, 0-1A",
+    "E-A E-A, 0-1A 1-2A",
+    "O E-A I-A, 1-2A 2-3A",
+    "B-A S-A E-A, 0-1A 1-2A 2-3A",
+    "B-A I-A L-A U-B, 0-3A 3-4B",
+    "B-A-1 I-A-1, 0-2A-1",
+    "B-A E-B, 0-1A 1-2B",
+  })
+  void spansAreThoseOfConlleval(String line, String wanted) {
+    assertEquals(wanted, spans(line));
+  }
+
+  private static void counts(Counts counts, long right, long found, long wanted) {
+    assertEquals(
+        right + " " + found + " " + wanted,
+        counts.right() + " " + counts.found() + " " + counts.wanted());
+  }
+
+  /** The figures are conlleval's by its definition: 2PR / (P + R) of whole spans. */
+  @Test
+  void precisionRecallAndF1AreOfWholeSpans() {
+    List<List<String>> wanted =
+        List.of(labels("B-PER I-PER O B-LOC"), labels("B-ORG I-ORG I-ORG"), labels("O O B-LOC"));
+    List<List<String>> found =
+        List.of(labels("B-PER I-PER O B-ORG"), labels("B-ORG I-ORG O"), labels("B-LOC O B-LOC"));
+    Evaluation evaluation = Evaluation.of(wanted, found);
+    assertTrue(evaluation.ofSpans());
+    counts(evaluation.all(), 2, 5, 4);
+    assertEquals(0.4, evaluation.all().precision());
+    assertEquals(0.5, evaluation.all().recall());
+    assertEquals(4 / 9.0, evaluation.all().f1(), 1e-15);
+    assertEquals(7 / 10.0, evaluation.accuracy(), 1e-15);
+    assertEquals(
+        List.of("LOC", "ORG", "PER"), evaluation.each().stream().map(Counts::name).toList());
+    counts(evaluation.each().get(0), 1, 2, 2);
+    counts(evaluation.each().get(1), 0, 2, 1);
+    counts(evaluation.each().get(2), 1, 1, 1);
+    assertEquals((0.5 + 0 + 1) / 3, evaluation.macroF1(), 1e-15);
+    assertEquals(Map.of(), evaluation.confusion());
+  }
+
+  @Test
+  void nothingFoundOrWantedIsNoDivisionByZero() {
+    Evaluation none = Evaluation.of(List.of(labels("B-A O")), List.of(labels("O O")));
+    assertEquals(0, none.all().precision() + none.all().recall() + none.all().f1());
+    assertEquals(0.5, none.accuracy());
+    assertEquals(0, Evaluation.of(List.of(), List.of()).macroF1());
+  }
+
+  @Test
+  void otherLabelsAreCountedOneByOneAndConfused() {
+    Evaluation evaluation =
+        Evaluation.of(
+            List.of(labels("good"), labels("good"), labels("bad"), labels("so-so")),
+            List.of(labels("good"), labels("bad"), labels("bad"), labels("bad")));
+    assertFalse(evaluation.ofSpans());
+    assertEquals(0.5, evaluation.accuracy());
+    assertEquals(0.5, evaluation.all().f1());
+    counts(evaluation.each().get(0), 1, 3, 1);
+    assertEquals((0.5 + 2 / 3.0 + 0) / 3, evaluation.macroF1(), 1e-15);
+    assertEquals(
+        Map.of(
+            "good", Map.of("good", 1L, "bad", 1L),
+            "bad", Map.of("bad", 1L),
+            "so-so", Map.of("bad", 1L)),
+        evaluation.confusion());
+  }
+
+  @Test
+  void numbersOfLabelsMustAgree() {
+    ElmoException e =
+        assertThrows(
+            ElmoException.class, () -> Evaluation.of(List.of(labels("A B")), List.of(labels("A"))));
+    assertEquals("labels of sentence 0: expected 2, found 1", e.getMessage());
+    e = assertThrows(ElmoException.class, () -> Evaluation.of(List.of(labels("A")), List.of()));
+    assertEquals("labels: expected those of 1 sentences, found 0", e.getMessage());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "B-A I-A O B-B, BIO",
+    "I-A I-A O I-B B-B, IOB1",
+    "I-A O, IOB1",
+    "B-A O, BIO",
+    "B-A E-A S-B, BIOES",
+    "B-A L-A U-B, BIOES",
+    // One slip of an annotator among many.
+    "B-A I-A O B-B O B-A I-A O I-A, BIO",
+  })
+  void theSchemeIsTheOneThatLabelsKeepTo(String line, SpanScheme wanted) {
+    assertEquals(wanted, SpanScheme.of(List.of(labels(line))));
+  }
+
+  @Test
+  void wordsThatLookLikeLabelsAreNone() {
+    assertFalse(SpanScheme.areSpans(List.of("NOUN", "O")));
+    assertFalse(SpanScheme.areSpans(List.of("O")));
+    assertFalse(SpanScheme.areSpans(List.of("B-", "O")));
+    assertTrue(SpanScheme.areSpans(List.of("B-PER", "O")));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "BIO, O>I-A B-B>I-A I-B>I-A",
+    "IOB1, O>B-A B-B>B-A I-B>B-A",
+    "BIOES,"
+        + " O>I-A O>E-A B-A>O B-A>B-A B-A>S-A I-A>O I-A>B-B E-A>I-A E-A>E-A S-A>I-A S-A>E-A"
+        + " B-A>I-B B-A>E-B I-A>E-B",
+  })
+  void aSchemeForbidsTransitions(SpanScheme scheme, String forbidden) {
+    for (String pair : forbidden.split(" ")) {
+      assertFalse(scheme.allows(pair.split(">")[0], pair.split(">")[1]), pair);
+    }
+    String allowed =
+        switch (scheme) {
+          case BIO -> "O>B-A B-A>I-A I-A>I-A I-A>B-A I-A>O B-A>B-B";
+          case IOB1 -> "O>I-A I-A>I-A I-A>I-B I-A>B-A B-A>B-A B-A>I-A I-A>O";
+          case BIOES -> "O>B-A O>S-A B-A>I-A B-A>E-A I-A>E-A E-A>O E-A>B-A S-A>S-B S-A>O";
+        };
+    Arrays.stream(allowed.split(" "))
+        .forEach(pair -> assertTrue(scheme.allows(pair.split(">")[0], pair.split(">")[1]), pair));
+  }
+}
