@@ -283,7 +283,7 @@ public final class ModelFormats {
       level = below;
     }
     if (!pointers.isEmpty()) {
-      return open(pointers.get(0), given, null, nesting);
+      return open(pointers.get(0), given, null, nesting, limit);
     }
     List<Path> files = list(root);
     throw new ElmoException(
