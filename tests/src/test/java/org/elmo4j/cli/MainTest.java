@@ -51,7 +51,7 @@ class MainTest extends ToolTest {
         "random-model --size huge a",
         "random-model",
         "convert a",
-        "convert --dtype int8 a b",
+        "convert --dtype int4 a b",
       })
   void wrongUsageExitsWithTwoAndOneLine(String args) {
     String message = failed(2, args.isEmpty() ? new String[0] : args.split(" "));
