@@ -87,10 +87,10 @@ class FitTest extends ToolTest {
             "--epochs",
             "2",
             "--no-comparison");
-    assertEquals(0, fit.code, fit.err);
+    assertEquals(0, fit.code(), fit.err());
     assertTrue(
-        fit.err.contains("note: labels that the training data lack are scored as wrong: NEW\n"),
-        fit.err);
+        fit.err().contains("note: labels that the training data lack are scored as wrong: NEW\n"),
+        fit.err());
   }
 
   @Test
