@@ -143,7 +143,7 @@ namespace {
 // The bfloat16 instructions of Armv8.6.
 bool has_bf16() {
 #if defined(__linux__)
-  constexpr unsigned long kBf16 = 1ul << 14;  // HWCAP2_BF16
+  constexpr unsigned long kBf16 = 1ul << 14;         // HWCAP2_BF16
   constexpr unsigned long kDotProducts = 1ul << 20;  // HWCAP_ASIMDDP
   return getauxval(AT_HWCAP2) & kBf16 && getauxval(AT_HWCAP) & kDotProducts;
 #elif defined(__APPLE__)
