@@ -30,7 +30,7 @@ public final class WeightStores {
    *
    * An options file beside a checkpoint, or above it within the folder, is used.
    *
-   * @throws ElmoException if there is no model, or more than one, or it is damaged
+   * @throws org.elmo4j.ElmoException if there is no model, or more than one, or it is damaged
    */
   public static WeightStore open(Path path) {
     Arguments.require(path, "path");
@@ -43,7 +43,8 @@ public final class WeightStores {
    * @param options {@code options.json} of AllenNLP or bilm-tf
    * @param weights HDF5, or what {@link #open(Path)} takes, other than elmo4j's own form, whose
    *     options are a part of it
-   * @throws ElmoException as {@link #open(Path)}, and if the options contradict the shapes
+   * @throws org.elmo4j.ElmoException as {@link #open(Path)}, and if the options contradict the
+   *     shapes
    */
   public static WeightStore open(Path options, Path weights) {
     Arguments.require(options, "options");
@@ -54,7 +55,7 @@ public final class WeightStores {
   /**
    * The small English model of the artifact {@code org.elmo4j:elmo4j-model-mini-en}.
    *
-   * @throws ElmoException if that is not on the class path
+   * @throws org.elmo4j.ElmoException if that is not on the class path
    */
   public static WeightStore miniEnglish() {
     return ModelFormats.miniEnglish();
