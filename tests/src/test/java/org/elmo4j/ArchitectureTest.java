@@ -45,7 +45,7 @@ class ArchitectureTest {
           Map.entry("internal.kernels", Set.of("values", "internal.files")),
           Map.entry("internal.files", Set.of("values")),
           Map.entry("internal.model", Set.of("values")),
-          Map.entry("internal.text", Set.of("values")),
+          Map.entry("internal.text", Set.of("values", "internal.files")),
           Map.entry(
               "internal.weights",
               Set.of("values", "internal.files", "internal.model", "internal.text")),

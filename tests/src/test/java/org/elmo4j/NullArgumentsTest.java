@@ -51,6 +51,10 @@ class NullArgumentsTest {
   private static final Set<Class<?>> RESULTS =
       Set.of(
           Statistics.class,
+          Statistics.Builder.class,
+          ModelOptions.InvalidException.class,
+          Classifier.Prediction.class,
+          org.elmo4j.train.Evaluation.Counts.class,
           ModelEntry.class,
           ModelEntry.RemoteFile.class,
           MixTrainer.Result.class,
@@ -209,6 +213,9 @@ class NullArgumentsTest {
     }
     if (type == List.class || type == Collection.class) {
       return List.of();
+    }
+    if (type == java.util.Map.class) {
+      return java.util.Map.of();
     }
     if (type == Iterator.class) {
       return List.of().iterator();

@@ -162,12 +162,15 @@ public final class ElmoModel implements AutoCloseable {
    * @throws ElmoException if the two do not fit, and as {@link #embed(List, Layer...)}
    */
   public Embeddings embedPadded(String[][] tokens, int[] sequenceLengths, Layer... layers) {
+    Arguments.require(tokens, "tokens");
+    Arguments.require(sequenceLengths, "sequence lengths");
+    EmbedOptions wanted = EmbedOptions.layers(layers);
     List<List<String>> sentences = Inputs.padded(tokens, sequenceLengths);
     int width = 0;
     for (String[] row : tokens) {
       width = Math.max(width, row.length);
     }
-    return embed(sentences, width, EmbedOptions.layers(layers), null, null);
+    return embed(sentences, width, wanted, null, null);
   }
 
   /**

@@ -143,6 +143,8 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
    */
   public List<List<Prediction>> predictWithScores(
       ElmoModel model, List<? extends List<String>> sentences) {
+    Arguments.require(model, "model");
+    Arguments.require(sentences, "sentences");
     List<List<Prediction>> result = new ArrayList<>();
     scores(
         model,

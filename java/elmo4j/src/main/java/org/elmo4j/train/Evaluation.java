@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.Arguments;
 
 /**
  * How well labels were found. Labels of spans, such as {@code O}, {@code B-PER} and {@code I-PER},
@@ -60,6 +61,8 @@ public final class Evaluation {
    * @throws ElmoException if there are not as many
    */
   public static Evaluation of(List<List<String>> wanted, List<List<String>> found) {
+    Arguments.require(wanted, "wanted");
+    Arguments.require(found, "found");
     Set<String> names = new HashSet<>();
     wanted.forEach(names::addAll);
     return new Evaluation(wanted, found, SpanScheme.areSpans(List.copyOf(names)));

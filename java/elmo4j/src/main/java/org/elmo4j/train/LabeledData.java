@@ -100,6 +100,7 @@ public final class LabeledData {
    */
   // OpenNLP's ConlluStream joins contracted words, and its failures name no line.
   public static LabeledData readTokens(Path file, String column) {
+    Arguments.require(file, "file");
     List<LabeledSentence> sentences = new ArrayList<>();
     int number = 0;
     try (BufferedReader lines = open(file)) {

@@ -5,20 +5,28 @@ package org.elmo4j.internal.kernels;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.bytedeco.javacpp.Loader;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What the built native library asks of a system. */
 class NativeFileTest {
+  @TempDir Path folder;
+
   @Test
   @EnabledOnOs(OS.LINUX)
   void oldSystemsWillDo() throws Exception {
     String resource = Loader.getPlatform() + "/" + System.mapLibraryName("jniCpuKernels");
-    Path file = Path.of(CpuKernels.class.getResource(resource).toURI());
+    Path file = folder.resolve("library"); // It may lie in a jar.
+    try (InputStream in = CpuKernels.class.getResourceAsStream(resource)) {
+      Files.copy(in, file);
+    }
     Path script = Path.of(System.getProperty("elmo4j.root"), "tests", "platforms", "needs");
     Process needs =
         new ProcessBuilder(script.toString(), file.toString()).redirectErrorStream(true).start();
