@@ -382,12 +382,12 @@ int launch_resident(const Machine& machine, const ResidentPlan& plan, const Recu
   return error;
 }
 
-// A call's layers, as kernels.h has them, and what it gave to run them.
+// A call's layers, and what it gave to run them.
 template <class T>
 struct Call {
   Machine machine;
   std::vector<std::array<Direction<T>, 2>> layers;  // without m
-  const int32_t* skip;
+  std::vector<int32_t> skip;
   const int32_t* rows;
   int64_t steps;
   T* m[kMaxLayers][2];
@@ -497,49 +497,48 @@ int elmo4j_cuda_products(int products, int32_t* used) {
   return error;
 }
 
-int64_t elmo4j_cuda_lstm_workspace(int type, int64_t cells, int64_t projection, int64_t layers,
-                                   int64_t sentences, int64_t positions) {
-  return elmo4j::parts(type, cells, projection, layers, sentences, positions).size;
+int64_t elmo4j_cuda_lstm_workspace(const elmo4j_lstm* lstm, int64_t layers, int64_t sentences,
+                                   int64_t positions) {
+  return elmo4j::parts(lstm->x.type, lstm->x.columns, lstm->x.depth, layers, sentences, positions)
+      .size;
 }
 
-int elmo4j_cuda_lstm(int type, int products, int64_t cells, int64_t projection, int64_t layers,
-                     const void* const* kernel_x, const void* const* kernel_h,
-                     const float* const* bias, const void* const* projector, float cell_clip,
-                     float projection_clip, const int32_t* skip, int64_t sentences, int64_t steps,
-                     const int32_t* rows, int64_t positions, const void* const* input,
-                     const int32_t* const* input_rows, void* const* h, float* const* c,
-                     void* const* output, void* workspace, elmo4j_stream stream) {
+int elmo4j_cuda_lstm(const elmo4j_lstm* lstm, const elmo4j_lstm_rows* rows, int64_t layers,
+                     const elmo4j_packed_batch* batch, void* workspace, elmo4j_stream stream) {
   using namespace elmo4j;
   Machine machine = {};
-  const int error = find_machine(products, &machine);
+  const int error = find_machine(lstm->x.isa, &machine);
   if (error != cudaSuccess) {
     return error;
   }
-  return for_type(type, [&](auto zero) -> int {
+  return for_type(lstm->x.type, [&](auto zero) -> int {
     using T = decltype(zero);
-    const Workspace at = parts(type, cells, projection, layers, sentences, positions);
+    const Workspace at = parts(lstm->x.type, lstm->x.columns, lstm->x.depth, layers,
+                               batch->batch.sentences, batch->positions);
     char* memory = static_cast<char*>(workspace);
     Call<T> call = {};
     call.machine = machine;
     call.layers.resize(layers);
+    call.skip.resize(layers);
     for (int64_t l = 0; l < layers; l++) {
+      call.skip[l] = lstm[2 * l].skip;
       for (int64_t d = 0; d < 2; d++) {
-        const int64_t i = 2 * l + d;
-        call.layers[l][d] = {static_cast<const T*>(kernel_x[i]),
-                             static_cast<const T*>(kernel_h[i]),
-                             bias[i],
-                             static_cast<const T*>(projector[i]),
-                             static_cast<const T*>(l == 0 ? input[d] : output[i - 2]),
-                             l == 0 && input_rows ? input_rows[d] : nullptr,
-                             static_cast<T*>(h[i]),
-                             c[i],
-                             static_cast<T*>(output[i]),
+        const elmo4j_lstm& weights = lstm[2 * l + d];
+        const elmo4j_lstm_rows& own = rows[2 * l + d];
+        call.layers[l][d] = {static_cast<const T*>(weights.x.weights),
+                             static_cast<const T*>(weights.h.weights),
+                             weights.x.bias,
+                             static_cast<const T*>(weights.projector.weights),
+                             static_cast<const T*>(l == 0 ? own.input : rows[2 * l + d - 2].output),
+                             l == 0 ? own.input_rows : nullptr,
+                             static_cast<T*>(own.h),
+                             own.c,
+                             static_cast<T*>(own.output),
                              nullptr};
       }
     }
-    call.skip = skip;
-    call.rows = rows;
-    call.steps = steps;
+    call.rows = batch->rows;
+    call.steps = batch->steps;
     call.stream = stream;
     for (int d = 0; d < 2; d++) {
       for (int l = 0; l < kMaxLayers; l++) {
@@ -548,11 +547,11 @@ int elmo4j_cuda_lstm(int type, int products, int64_t cells, int64_t projection, 
       call.gates[d] = reinterpret_cast<float*>(memory + at.gates[d]);
     }
     Recurrence<T> r = {};
-    r.cells = static_cast<int>(cells);
-    r.projection = static_cast<int>(projection);
-    r.cell_clip = cell_clip;
-    r.projection_clip = projection_clip;
+    r.cells = static_cast<int>(lstm->x.columns);
+    r.projection = static_cast<int>(lstm->x.depth);
+    r.cell_clip = lstm->cell_clip;
+    r.projection_clip = lstm->projection_clip;
     r.arrived = reinterpret_cast<unsigned*>(memory + at.arrived[0]);
-    return lstm(call, r);
+    return elmo4j::lstm(call, r);
   });
 }

@@ -148,6 +148,19 @@ class CudaTest : public testing::TestWithParam<Numbers> {
   int type() const { return GetParam().type; }
   int products() const { return GetParam().products; }
 
+  // A matrix [depth, groups * columns], groups one beside the other, packed; `memory` keeps it.
+  elmo4j_matrix matrix_of(const float* weights, int64_t depth, int64_t columns, int groups,
+                          std::vector<DeviceArray<unsigned char>>* memory) const {
+    elmo4j_matrix matrix = {products(), type(), groups, depth, columns, nullptr, nullptr};
+    std::vector<unsigned char> packed(elmo4j_cuda_packed_size(&matrix), 0xff);
+    for (int g = 0; g < groups; g++) {
+      elmo4j_cuda_pack(&matrix, weights + g * columns, groups * columns, g, packed.data());
+    }
+    memory->emplace_back(packed);
+    matrix.weights = memory->back().get();
+    return matrix;
+  }
+
   // Waits for what was launched.
   void finish(int launched) {
     ASSERT_EQ(cudaSuccess, launched) << cudaGetErrorString(static_cast<cudaError_t>(launched));

@@ -5,10 +5,8 @@ package org.elmo4j.internal.backend.cuda;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.javacpp.BytePointer;
-import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.javacpp.PointerPointer;
 import org.bytedeco.javacpp.ShortPointer;
 import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
@@ -251,16 +249,11 @@ public final class CudaBackend implements Backend {
 
   private void tokenRepresentations(
       int first, int words, NativeMemory ids, int[] wordIds, Memory rows, CudaStream stream) {
-    int features = options.filterCount();
-    int p = options.projectionDim();
     int slots = options.maxCharactersPerToken();
-    int groups = options.filters().size();
-    int layers = options.highwayLayers();
     long idBytes = CudaMemory.align((long) words * slots * Short.BYTES);
     long wordBytes = options.wordDim() == 0 ? 0 : (long) words * Integer.BYTES;
     long workspaceBytes =
-        CudaKernels.elmo4j_cuda_char_cnn_highway_workspace(
-            type, words, features, layers, options.wordDim());
+        CudaKernels.elmo4j_cuda_char_cnn_highway_workspace(weights.encoder, words);
     try (CudaMemory staged = device.allocate(idBytes + wordBytes, stream);
         CudaMemory workspace = device.allocate(workspaceBytes, stream)) {
       stream.upload(
@@ -275,37 +268,13 @@ public final class CudaBackend implements Backend {
               new IntPointer(pinned.pointer(idBytes)).put(wordIds, first, words);
             }
           });
-      PointerPointer<Pointer> kernels = new PointerPointer<>(weights.highways.bytePointer(0));
-      PointerPointer<Pointer> biases =
-          new PointerPointer<>(weights.highways.bytePointer((long) layers * Long.BYTES));
       device.check(
           CudaKernels.elmo4j_cuda_char_cnn_highway(
-              type,
-              weights.products,
+              weights.encoder,
               words,
               new ShortPointer(staged.bytePointer(0)),
-              slots,
-              weights.pad,
-              groups,
-              weights.shape.intPointer(0),
-              weights.shape.intPointer(groups),
-              options.characters() + 1,
-              CudaMemory.at(weights.charTable),
-              new FloatPointer(CudaMemory.at(weights.charBias)),
-              options.activation() == ModelOptions.Activation.TANH
-                  ? CudaKernels.ELMO4J_TANH
-                  : CudaKernels.ELMO4J_RELU,
-              layers,
-              kernels,
-              biases,
-              options.wordDim(),
-              CudaMemory.at(weights.wordTable),
               new IntPointer(staged.bytePointer(idBytes)),
-              p,
-              CudaMemory.at(weights.projectionKernel),
-              new FloatPointer(CudaMemory.at(weights.projectionBias)),
-              null,
-              rows.bytePointer((long) first * p * numberBytes()),
+              rows.bytePointer((long) first * options.projectionDim() * numberBytes()),
               workspace.bytePointer(0),
               stream.handle()),
           "elmo4j_cuda_char_cnn_highway");
@@ -360,9 +329,10 @@ public final class CudaBackend implements Backend {
         new CudaBatchRun.Layout(
             weights, batch.sentences(), batch.positions(), batch.length()[0], layers, shared);
     boolean begun = false;
-    try (CudaMemory memory = device.allocate(layout.bytes, stream)) {
+    try (CudaMemory memory = device.allocate(layout.bytes, stream);
+        CudaBatchRun run = new CudaBatchRun(weights, batch, layout, memory, stream)) {
       begun = true;
-      new CudaBatchRun(weights, batch, layout, memory, stream).run(layers, words, state, outputs);
+      run.run(layers, words, state, outputs);
     } catch (OutOfDeviceMemory e) {
       // Outputs may be written twice; state that has gone on must not go on again.
       if (batch.sentences() == 1 || (begun && state != null)) {
