@@ -36,7 +36,12 @@ namespace elmo4j {
 namespace {
 
 // The tiles of the two products. Both keep 256 threads busy, so that one launch runs both.
-template <class T, bool kWgmma = false>
+enum Way {
+  kPlain,           // halves by mma.sync; floats
+  kWgmmaGates,      // the gates by wgmma
+  kWgmmaProjection  // the projection too: where its larger tiles fill the device (lstm_plan.h)
+};
+template <class T, Way kWay = kPlain>
 struct Tiles;
 template <>
 struct Tiles<__half> {
@@ -45,9 +50,15 @@ struct Tiles<__half> {
   static constexpr int kBlocks = 1;  // of a multiprocessor, at least: bounds the registers
 };
 template <>
-struct Tiles<__half, true> {
+struct Tiles<__half, kWgmmaGates> {
   using Gates = Product<__half, 128, 256, 64, 8, 1, 4, true>;
   using Projection = Tiles<__half>::Projection;
+  static constexpr int kBlocks = 1;
+};
+template <>
+struct Tiles<__half, kWgmmaProjection> {
+  using Gates = Tiles<__half, kWgmmaGates>::Gates;
+  using Projection = Product<__half, 128, 128, 64, 8, 1, 4, true>;
   static constexpr int kBlocks = 1;
 };
 template <>
@@ -159,10 +170,10 @@ __device__ void update_cells(const Recurrence<T>& r, const Direction<T>& d, int 
   store_row(d.m + row * round_up(r.cells, kPackedMultiple) + cell, m, there);
 }
 
-template <class T, bool kWgmma>
+template <class T, Way kWay>
 __device__ void run_steps(const Recurrence<T>& r) {
-  using Gates = typename Tiles<T, kWgmma>::Gates;
-  using Projection = typename Tiles<T, kWgmma>::Projection;
+  using Gates = typename Tiles<T, kWay>::Gates;
+  using Projection = typename Tiles<T, kWay>::Projection;
   static_assert(Gates::kThreads == kThreads && Projection::kThreads == kThreads, "");
   const int padded_cells = static_cast<int>(round_up(r.cells, kPackedMultiple));
   const int padded_projection = static_cast<int>(round_up(r.projection, kPackedMultiple));
@@ -215,11 +226,11 @@ __device__ void run_steps(const Recurrence<T>& r) {
   }
 }
 
-template <class T, bool kWgmma>
-__global__ void __launch_bounds__(kThreads, (Tiles<T, kWgmma>::kBlocks))
+template <class T, Way kWay>
+__global__ void __launch_bounds__(kThreads, (Tiles<T, kWay>::kBlocks))
     lstm_steps(const __grid_constant__ Recurrence<T> r) {
-  if constexpr (Tiles<T, kWgmma>::Gates::kCompiled) {
-    run_steps<T, kWgmma>(r);
+  if constexpr (Tiles<T, kWay>::Gates::kCompiled) {
+    run_steps<T, kWay>(r);
   } else {
     __trap();
   }
@@ -261,10 +272,10 @@ __device__ void run_input_gates(const InputGates& p) {
   }
 }
 
-template <bool kWgmma>
+template <Way kWay>
 __global__ void __launch_bounds__(kThreads, 1)
     lstm_input_gates(const __grid_constant__ InputGates p) {
-  using Gates = typename Tiles<__half, kWgmma>::Gates;
+  using Gates = typename Tiles<__half, kWay>::Gates;
   if constexpr (Gates::kCompiled) {
     run_input_gates<Gates>(p);
   } else {
@@ -306,17 +317,12 @@ Workspace parts(int type, int64_t cells, int64_t projection, int64_t layers, int
 
 bool is_aligned(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer) % 16 == 0; }
 
-// Steps of any number of rows; called without kWgmma, it asks the machine.
-template <class T, bool kWgmma = false>
+// Steps of any number of rows.
+template <Way kWay, class T>
 int launch_steps(const Machine& machine, const Recurrence<T>& r, elmo4j_stream stream) {
-  if constexpr (sizeof(T) == sizeof(__half) && !kWgmma) {
-    if (machine.wgmma) {
-      return launch_steps<T, true>(machine, r, stream);
-    }
-  }
-  using Gates = typename Tiles<T, kWgmma>::Gates;
-  using Projection = typename Tiles<T, kWgmma>::Projection;
-  const auto kernel = lstm_steps<T, kWgmma>;
+  using Gates = typename Tiles<T, kWay>::Gates;
+  using Projection = typename Tiles<T, kWay>::Projection;
+  const auto kernel = lstm_steps<T, kWay>;
   const int64_t shared = std::max(Gates::shared_bytes(machine.capability),
                                   Projection::shared_bytes(machine.capability));
   int blocks = 0;
@@ -336,10 +342,10 @@ int launch_steps(const Machine& machine, const Recurrence<T>& r, elmo4j_stream s
                             stream, r);
 }
 
-template <bool kWgmma>
+template <Way kWay>
 int launch_input_gates(const Machine& machine, const InputGates& p, elmo4j_stream stream) {
-  using Gates = typename Tiles<__half, kWgmma>::Gates;
-  return launch(lstm_input_gates<kWgmma>, dim3(tiles<Gates>(p.positions, 4 * p.cells)),
+  using Gates = typename Tiles<__half, kWay>::Gates;
+  return launch(lstm_input_gates<kWay>, dim3(tiles<Gates>(p.positions, 4 * p.cells)),
                 dim3(kThreads), Gates::shared_bytes(machine.capability), stream, p);
 }
 
@@ -361,8 +367,8 @@ int launch_resident(const Machine& machine, const ResidentPlan& plan, const Recu
   ahead.cells = r.cells;
   ahead.projection = r.projection;
   ahead.positions = positions;
-  int error = machine.wgmma ? launch_input_gates<true>(machine, ahead, stream)
-                            : launch_input_gates<false>(machine, ahead, stream);
+  int error = machine.wgmma ? launch_input_gates<kWgmmaGates>(machine, ahead, stream)
+                            : launch_input_gates<kPlain>(machine, ahead, stream);
   if (error == cudaSuccess) {
     error = cudaMemsetAsync(r.arrived, 0, kCounters, stream);
   }
@@ -386,6 +392,7 @@ int launch_resident(const Machine& machine, const ResidentPlan& plan, const Recu
 template <class T>
 struct Call {
   Machine machine;
+  Way way;
   std::vector<std::array<Direction<T>, 2>> layers;  // without m
   std::vector<int32_t> skip;
   const int32_t* rows;
@@ -434,9 +441,12 @@ int run(const Call<T>& call, const Part& part, const ResidentPlan& plan, int64_t
     if constexpr (sizeof(T) == sizeof(__half)) {
       error = part.resident ? launch_resident(call.machine, plan, r, static_cast<int>(positions),
                                               call.gates, call.stream)
-                            : launch_steps(call.machine, r, call.stream);
+              : call.way == kWgmmaProjection
+                  ? launch_steps<kWgmmaProjection>(call.machine, r, call.stream)
+              : call.way == kWgmmaGates ? launch_steps<kWgmmaGates>(call.machine, r, call.stream)
+                                        : launch_steps<kPlain>(call.machine, r, call.stream);
     } else {
-      error = launch_steps(call.machine, r, call.stream);
+      error = launch_steps<kPlain>(call.machine, r, call.stream);
     }
     if (error != cudaSuccess) {
       return error;
@@ -536,6 +546,12 @@ int elmo4j_cuda_lstm(const elmo4j_lstm* lstm, const elmo4j_lstm_rows* rows, int6
                              static_cast<T*>(own.output),
                              nullptr};
       }
+    }
+    if (machine.wgmma) {
+      const bool wide =
+          lstm->x.isa != ELMO4J_WGMMA_GATES &&
+          is_wide_projection(batch->batch.sentences, lstm->x.depth, machine.multiprocessors);
+      call.way = wide ? kWgmmaProjection : kWgmmaGates;
     }
     call.rows = batch->rows;
     call.steps = batch->steps;

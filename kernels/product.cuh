@@ -333,7 +333,7 @@ inline bool use_wgmma(int products, int major, int minor) {
 #else
   constexpr bool kBuilt = false;
 #endif
-  return kBuilt && products == ELMO4J_WGMMA && major == 9 && minor == 0;
+  return kBuilt && products != ELMO4J_MMA && major == 9 && minor == 0;
 }
 
 // The device that launches go to.

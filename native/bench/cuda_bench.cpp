@@ -449,6 +449,10 @@ void register_all(bool has_wgmma) {
   if (has_wgmma) {
     ways.insert(ways.begin(), ELMO4J_WGMMA);
   }
+  std::vector<int64_t> projections = ways;
+  if (has_wgmma) {
+    projections.push_back(ELMO4J_WGMMA_GATES);
+  }
   const auto each_way = [&](const char* name, void (*function)(benchmark::State&), const char* size,
                             const std::vector<int64_t>& sizes) {
     add(name, function)
@@ -461,6 +465,7 @@ void register_all(bool has_wgmma) {
   add("lstm_layers", lstm_layers)
       ->ArgNames({"type", "products", "sentences", "calls"})
       ->ArgsProduct({{ELMO4J_F16}, ways, {32, 128, 512, 2048}, {1, 2}})
+      ->ArgsProduct({{ELMO4J_F16}, projections, {1024}, {1, 2}})  // kernels/DESIGN.md predicts them
       ->MinTime(0.2);
   each_way("char_cnn_highway", char_cnn_highway, "words", {16, 256, 8192});
   add("scalar_mix", scalar_mix)

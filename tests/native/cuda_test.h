@@ -146,7 +146,7 @@ class CudaTest : public testing::TestWithParam<Numbers> {
   }
 
   int type() const { return GetParam().type; }
-  int products() const { return GetParam().products; }
+  int products() const { return products_ < 0 ? GetParam().products : products_; }
 
   // A matrix [depth, groups * columns], groups one beside the other, packed; `memory` keeps it.
   elmo4j_matrix matrix_of(const float* weights, int64_t depth, int64_t columns, int groups,
@@ -186,6 +186,7 @@ class CudaTest : public testing::TestWithParam<Numbers> {
     return random_of(ELMO4J_F32, count, scale);
   }
 
+  int products_ = -1;  // what a test multiplies by in place of its parameter
   std::mt19937 engine_{20180610};
   cudaStream_t stream_ = nullptr;
 };

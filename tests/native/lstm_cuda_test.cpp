@@ -323,6 +323,23 @@ TEST_P(LstmCudaTest, RowsFallAcrossTiles) {
         0.4);
 }
 
+// The projection by wgmma in its larger tiles: several of rows and of columns, each cut, depth of
+// several stages, and layers that have the same bits in a call each, where rows become few on the
+// way.
+TEST_P(LstmCudaTest, ManySentencesByLargerTilesOfTheProjection) {
+  check({72, 136, 0.5f, 0.3f, 1, 0}, lengths_of({260, 257, 3}), true, 0.15);
+  check_layers({200, 16, 0.5f, 0.3f, 1, 0}, {0, 1}, lengths_of({300, 128, 17}), false, 0.2);
+}
+
+// What that is timed against.
+TEST_P(LstmCudaTest, ManySentencesBySmallTilesOfTheProjection) {
+  if (type() == ELMO4J_F32 || products() == ELMO4J_MMA) {
+    GTEST_SKIP() << "these have no other";
+  }
+  products_ = ELMO4J_WGMMA_GATES;
+  check({72, 136, 0.5f, 0.3f, 1, 0}, lengths_of({260, 257, 3}), true, 0.15);
+}
+
 // Few sentences, weights on the chip (halves alone). On the emulator, which has 4 multiprocessors:
 // 1, 2, 4 and 8 groups of 8 cells a block, the last block cut, then one direction at a time, and
 // last a size that does not fit.
@@ -537,6 +554,16 @@ TEST(LstmPlanTest, FitsTheDevice) {
   // Rows that are no multiple of what a warp reads at once.
   expect(resident_plan(1000, 128, 132, 227 << 10), 0, 0, 0, 0);
   expect(resident_plan(1024, 100, 132, 227 << 10), 0, 0, 0, 0);
+}
+
+// 1,024 sentences of the original fill 128 of 132 multiprocessors, 896 do not.
+TEST(LstmPlanTest, LargerTilesOfTheProjectionFillTheDevice) {
+  EXPECT_TRUE(is_wide_projection(1024, 512, 132));
+  EXPECT_TRUE(is_wide_projection(897, 512, 132));
+  EXPECT_FALSE(is_wide_projection(896, 512, 132));
+  EXPECT_FALSE(is_wide_projection(1024, 256, 132));
+  EXPECT_TRUE(is_wide_projection(2048, 256, 132));
+  EXPECT_FALSE(is_wide_projection(256, 512, 4));
 }
 
 // The original's halves on an H200 with 60 MB of L2 and on an RTX 5090 with 96, the half-sized

@@ -354,7 +354,9 @@ typedef struct CUstream_st* elmo4j_stream;
 // How products of halves are computed; the smallest sizes have ways of their own.
 enum elmo4j_products {
   ELMO4J_WGMMA = 0,  // wgmma where device and build have it (compute capability 9.0), else mma.sync
-  ELMO4J_MMA = 1     // mma.sync
+  ELMO4J_MMA = 1,    // mma.sync
+  // As ELMO4J_WGMMA, but the LSTM's projection by mma.sync whatever its size: to time that against.
+  ELMO4J_WGMMA_GATES = 2
 };
 
 // The runtime (kernels/runtime.cu): what the host side needs of CUDA. Functions that return int
@@ -380,7 +382,7 @@ int elmo4j_cuda_has_code(void);
 // products of halves are computed by. *used: host.
 int elmo4j_cuda_products(int products, int32_t* used);
 
-// Bytes of the device's memory: free for this process, what its pool holds unused included, and all
+// Bytes of the device's memory: free for this process, what our pool holds unused included, and all
 // there are. Host pointers.
 int elmo4j_cuda_memory(int64_t* free, int64_t* total);
 
@@ -395,8 +397,8 @@ int elmo4j_cuda_stream_synchronize(elmo4j_stream stream);
 // What is put on `stream` from now on waits for all that is on `other` now.
 int elmo4j_cuda_stream_wait(elmo4j_stream stream, elmo4j_stream other);
 
-// Memory from the device's pool, in the order of the stream: it may be used by what is put on that
-// stream later, and freed while kernels on it still run. bytes 1 or more.
+// Memory from a pool of elmo4j's own, one a device, in the order of the stream: it may be used by
+// what is put on that stream later, and freed while kernels on it still run. bytes 1 or more.
 int elmo4j_cuda_malloc(void** memory, int64_t bytes, elmo4j_stream stream);
 int elmo4j_cuda_free(void* memory, elmo4j_stream stream);
 
