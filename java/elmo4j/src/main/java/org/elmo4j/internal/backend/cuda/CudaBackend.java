@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.internal.backend.cuda;
 
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.LongAdder;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Pointer;
@@ -39,6 +41,9 @@ public final class CudaBackend implements Backend {
   private final ModelOptions options;
   private final CudaDevice device;
   private final int type;
+  private final CudaStream shared; // whose order memory is in that all calls use
+  private final LongAdder hostNanos = new LongAdder();
+  private final LongAdder waitNanos = new LongAdder();
 
   /**
    * Reads the weights, packs them as the kernels want them, and brings them to the device.
@@ -51,6 +56,12 @@ public final class CudaBackend implements Backend {
     options = weights.options;
     this.device = weights.device;
     type = weights.type;
+    try {
+      shared = new CudaStream(this.device);
+    } catch (Throwable e) {
+      weights.close();
+      throw e;
+    }
   }
 
   @Override
@@ -108,6 +119,12 @@ public final class CudaBackend implements Backend {
   public Memory allocate(long bytes) {
     device.enter();
     return device.allocate(bytes);
+  }
+
+  @Override
+  public Memory allocateShared(long bytes) {
+    device.enter();
+    return device.allocate(bytes, shared);
   }
 
   @Override
@@ -184,14 +201,20 @@ public final class CudaBackend implements Backend {
 
   @Override
   public void copy(Memory source, Memory target) {
-    if (source instanceof CudaMemory from && target instanceof NativeMemory) {
-      device.enter();
+    device.enter();
+    if (target instanceof NativeMemory) {
       stream(source);
+      CudaMemory from = (CudaMemory) source;
       from.read(0, from.bytes(), (data, at, n) -> Pointer.memcpy(target.bytePointer(at), data, n));
-      return;
+    } else if (source instanceof NativeMemory) {
+      write(source.bytePointer(0), source.bytes(), target);
+      device.stream().synchronize(); // It may be a result.
+    } else {
+      CudaStream stream = stream(source, target);
+      device.copy(target.bytePointer(0), source.bytePointer(0), source.bytes(), stream);
+      end(stream, source, target);
+      stream.synchronize();
     }
-    write(source.bytePointer(0), source.bytes(), target);
-    device.stream().synchronize(); // It may be a result.
   }
 
   /** Copies host memory up, a part at a time. */
@@ -238,6 +261,7 @@ public final class CudaBackend implements Backend {
 
   @Override
   public void tokenRepresentations(int words, NativeMemory ids, int[] wordIds, Memory rows) {
+    long began = System.nanoTime();
     device.enter();
     CudaStream stream = stream(rows);
     for (int first = 0; first < words; first += WORDS_PER_CALL) {
@@ -245,6 +269,7 @@ public final class CudaBackend implements Backend {
           first, Math.min(WORDS_PER_CALL, words - first), ids, wordIds, rows, stream);
     }
     end(stream, rows);
+    hostNanos.add(System.nanoTime() - began);
   }
 
   private void tokenRepresentations(
@@ -287,6 +312,7 @@ public final class CudaBackend implements Backend {
       throw new ElmoException(
           "session: expected elmo4j.cuda.bilm=own, found cudnn, which carries no state");
     }
+    long began = System.nanoTime();
     device.enter();
     CudaStream stream = stream(words);
     for (Output output : outputs) {
@@ -313,7 +339,10 @@ public final class CudaBackend implements Backend {
       }
       throw e;
     }
+    long launched = System.nanoTime();
     stream.synchronize();
+    hostNanos.add(launched - began);
+    waitNanos.add(System.nanoTime() - launched);
   }
 
   /** A batch, in halves where the device has no room for it. */
@@ -346,11 +375,15 @@ public final class CudaBackend implements Backend {
 
   @Override
   public Map<String, Long> counts() {
-    return weights.biLm.counts();
+    Map<String, Long> counts = new HashMap<>(weights.biLm.counts());
+    counts.put("host_nanos", hostNanos.sum());
+    counts.put("wait_nanos", waitNanos.sum());
+    return counts;
   }
 
   @Override
   public void close() {
     weights.close();
+    shared.close();
   }
 }

@@ -54,10 +54,7 @@ final class CudaWeights implements AutoCloseable {
     try (WeightReader reader = new WeightReader(store)) {
       Uploader uploads = new Uploader(device, type, products, memories);
       encoder = encoder(store, reader, uploads);
-      biLm =
-          useCudnn()
-              ? cudnn(reader, uploads)
-              : new OwnBiLm(options, device, reader, uploads);
+      biLm = useCudnn() ? cudnn(reader, uploads) : new OwnBiLm(options, device, reader, uploads);
     } catch (Throwable e) {
       free();
       throw e;
@@ -150,8 +147,7 @@ final class CudaWeights implements AutoCloseable {
     return encoder;
   }
 
-  private void charCnn(
-      CudaKernels.CharCnn cnn, short pad, WeightReader reader, Uploader uploads) {
+  private void charCnn(CudaKernels.CharCnn cnn, short pad, WeightReader reader, Uploader uploads) {
     int groups = options.filters().size();
     IntPointer shape = new IntPointer(struct(2L * groups * Integer.BYTES)); // widths, filters
     for (int i = 0; i < groups; i++) {

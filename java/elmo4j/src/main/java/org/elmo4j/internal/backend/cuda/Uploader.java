@@ -66,10 +66,7 @@ final class Uploader {
     try (NativeMemory converted = NativeMemory.allocate((long) source.length * numberBytes())) {
       CudaKernels.elmo4j_cuda_from_floats(type, source.length, source, converted.bytePointer(0));
       CudaStream stream = device.stream();
-      device.check(
-          CudaKernels.elmo4j_cuda_copy(
-              new Pointer(target), converted.bytePointer(0), converted.bytes(), stream.handle()),
-          "cudaMemcpyAsync");
+      device.copy(new Pointer(target), converted.bytePointer(0), converted.bytes(), stream);
       stream.synchronize();
     }
   }
@@ -114,8 +111,7 @@ final class Uploader {
     }
 
     void upload() {
-      matrix.weights(
-          CudaMemory.at(Uploader.this.upload(packed.bytePointer(0), packed.bytes())));
+      matrix.weights(CudaMemory.at(Uploader.this.upload(packed.bytePointer(0), packed.bytes())));
     }
 
     @Override
@@ -135,10 +131,7 @@ final class Uploader {
     CudaMemory memory = device.allocate(bytes, stream);
     memories.add(memory);
     if (bytes > 0) {
-      device.check(
-          CudaKernels.elmo4j_cuda_copy(
-              memory.bytePointer(0), new Pointer(source), bytes, stream.handle()),
-          "cudaMemcpyAsync");
+      device.copy(memory.bytePointer(0), new Pointer(source), bytes, stream);
       stream.synchronize(); // The source is the caller's again.
     }
     return memory.bytePointer(0).address();
