@@ -37,9 +37,12 @@ namespace {
 
 // The tiles of the two products. Both keep 256 threads busy, so that one launch runs both.
 enum Way {
-  kPlain,           // halves by mma.sync; floats
-  kWgmmaGates,      // the gates by wgmma
-  kWgmmaProjection  // the projection too: where its larger tiles fill the device (lstm_plan.h)
+  kPlain,            // halves by mma.sync; floats
+  kWgmmaGates,       // the gates by wgmma
+  kWgmmaProjection,  // the projection too: where its larger tiles fill the device (lstm_plan.h)
+  // The same, and a tile of the gates begins before the epilogue of the one before it, which takes
+  // approximate functions.
+  kWgmmaEarly
 };
 template <class T, Way kWay = kPlain>
 struct Tiles;
@@ -61,6 +64,8 @@ struct Tiles<__half, kWgmmaProjection> {
   using Projection = Product<__half, 128, 128, 64, 8, 1, 4, true>;
   static constexpr int kBlocks = 1;
 };
+template <>
+struct Tiles<__half, kWgmmaEarly> : Tiles<__half, kWgmmaProjection> {};
 template <>
 struct Tiles<float> {
   using Gates = Product<float, 64, 64, 16, 4, 2, 4>;
@@ -123,28 +128,57 @@ __device__ Place place_of(int i, int rows, int columns) {
   return {i / (down * across), i % down * Shape::kRows, i / down % across * Shape::kColumns};
 }
 
-// Calls tile(layer, step, place) for this block's share of what runs in iteration s: step s - l of
-// layer l. All is found anew for each tile, so that nothing of it takes registers meanwhile.
-template <class Shape, class T, class Tile>
-__device__ void for_tiles(const Recurrence<T>& r, int s, int columns, const Tile& tile) {
+// A tile of what runs in an iteration.
+struct Tile {
+  int layer, step;
+  Place at;
+};
+
+// The i-th tile of iteration s, in which layer l runs step s - l; false where there are fewer.
+template <class Shape, class T>
+__device__ bool find_tile(const Recurrence<T>& r, int s, int columns, int i, Tile* tile) {
+  const int last = min(s, r.layers - 1);
+  int layer = max(s - r.steps + 1, 0);
+  while (layer <= last && i >= tiles<Shape>(r.rows[s - layer], columns)) {
+    i -= tiles<Shape>(r.rows[s - layer], columns);
+    layer++;
+  }
+  if (layer > last) {
+    return false;
+  }
+  *tile = {layer, s - layer, place_of<Shape>(i, r.rows[s - layer], columns)};
+  return true;
+}
+
+// Calls body(tile) for this block's share of an iteration. All is found anew for each, so that
+// nothing of it takes registers meanwhile.
+template <class Shape, class T, class Body>
+__device__ void for_tiles(const Recurrence<T>& r, int s, int columns, const Body& body) {
+  Tile tile;
 #pragma unroll 1
-  for (int i = static_cast<int>(blockIdx.x);; i += static_cast<int>(gridDim.x)) {
-    const int last = min(s, r.layers - 1);
-    int layer = max(s - r.steps + 1, 0);
-    int left = i;
-    while (layer <= last && left >= tiles<Shape>(r.rows[s - layer], columns)) {
-      left -= tiles<Shape>(r.rows[s - layer], columns);
-      layer++;
-    }
-    if (layer > last) {
-      return;
-    }
-    tile(layer, s - layer, place_of<Shape>(left, r.rows[s - layer], columns));
+  for (int i = static_cast<int>(blockIdx.x); find_tile<Shape>(r, s, columns, i, &tile);
+       i += static_cast<int>(gridDim.x)) {
+    body(tile);
   }
 }
 
+// The gates' operands.
+template <class T>
+struct GateOperands {
+  Operand<T> of[2];
+
+  __device__ GateOperands(const Recurrence<T>& r, const Tile& tile) {
+    const Direction<T>& d = r.directions[tile.layer][tile.at.direction];
+    const int64_t offset = r.offset[tile.step];
+    of[0] = {d.input_rows ? d.input : d.input + offset * r.projection,
+             d.input_rows ? d.input_rows + offset : nullptr, r.projection, r.projection,
+             d.kernel_x};
+    of[1] = {d.h, nullptr, r.projection, r.projection, d.kernel_h};
+  }
+};
+
 // The gates' epilogue: kCells neighbouring cells of a sentence, four gates each.
-template <int kCount, class T>
+template <bool kApproximate, int kCount, class T>
 __device__ void update_cells(const Recurrence<T>& r, const Direction<T>& d, int row, int cell,
                              const float (&gates)[kCount]) {
   constexpr int kCells = kCount / 4;
@@ -159,15 +193,58 @@ __device__ void update_cells(const Recurrence<T>& r, const Direction<T>& d, int 
   load_row(c, state, there);
 #pragma unroll
   for (int i = 0; i < kCells; i++) {
-    const float in = sigmoid(gates[4 * i] + bias[0][i]);
-    const float candidate = tanh_of(gates[4 * i + 1] + bias[1][i]);
-    const float forget = sigmoid(gates[4 * i + 2] + bias[2][i] + 1.0f);
-    const float out = sigmoid(gates[4 * i + 3] + bias[3][i]);
+    const auto gate = [](float x) { return kApproximate ? sigmoid_approximate(x) : sigmoid(x); };
+    const auto squash = [](float x) { return kApproximate ? tanh_approximate(x) : tanh_of(x); };
+    const float in = gate(gates[4 * i] + bias[0][i]);
+    const float candidate = squash(gates[4 * i + 1] + bias[1][i]);
+    const float forget = gate(gates[4 * i + 2] + bias[2][i] + 1.0f);
+    const float out = gate(gates[4 * i + 3] + bias[3][i]);
     c[i] = clip(forget * c[i] + in * candidate, r.cell_clip);
-    m[i] = out * tanh_of(c[i]);
+    m[i] = out * squash(c[i]);
   }
   store_row(state, c, there);
   store_row(d.m + row * round_up(r.cells, kPackedMultiple) + cell, m, there);
+}
+
+template <class T, Way kWay>
+__device__ void run_gates(const Recurrence<T>& r, int s, int columns) {
+  using Gates = typename Tiles<T, kWay>::Gates;
+  const auto epilogue = [&r](const Tile& tile) {
+    return [&r, &tile](int row, int column, const float(&gates)[Gates::kCount]) {
+      update_cells<kWay == kWgmmaEarly>(r, r.directions[tile.layer][tile.at.direction], row,
+                                        column / 4, gates);
+    };
+  };
+  if constexpr (kWay == kWgmmaEarly) {
+    Tile tile;
+    int i = static_cast<int>(blockIdx.x);
+    if (!find_tile<Gates>(r, s, columns, i, &tile)) {
+      return;
+    }
+    typename Gates::template Pipeline<2> pipeline;
+    const auto begin = [&] {
+      pipeline.begin(GateOperands<T>(r, tile).of, r.rows[tile.step], columns, tile.at.first_row,
+                     tile.at.first_column, shared_memory());
+    };
+    begin();
+    for (bool more = true; more;) {
+      typename Gates::Accumulators sums;
+      pipeline.multiply(sums);
+      const Tile done = tile;
+      i += static_cast<int>(gridDim.x);
+      more = find_tile<Gates>(r, s, columns, i, &tile);
+      if (more) {
+        begin();
+      }
+      sums.give(r.rows[done.step], columns, done.at.first_row, done.at.first_column,
+                epilogue(done));
+    }
+  } else {
+    for_tiles<Gates>(r, s, columns, [&](const Tile& tile) {
+      Gates::tile(GateOperands<T>(r, tile).of, r.rows[tile.step], columns, tile.at.first_row,
+                  tile.at.first_column, shared_memory(), epilogue(tile));
+    });
+  }
 }
 
 template <class T, Way kWay>
@@ -179,44 +256,42 @@ __device__ void run_steps(const Recurrence<T>& r) {
   const int padded_projection = static_cast<int>(round_up(r.projection, kPackedMultiple));
   const int iterations = r.steps + r.layers - 1;
   for (int s = 0; s < iterations; s++) {
-    for_tiles<Gates>(r, s, 4 * padded_cells, [&](int layer, int t, const Place& at) {
-      const Direction<T>& d = r.directions[layer][at.direction];
-      const T* input = d.input_rows ? d.input : d.input + r.offset[t] * r.projection;
-      const int32_t* index = d.input_rows ? d.input_rows + r.offset[t] : nullptr;
-      const Operand<T> operands[2] = {{input, index, r.projection, r.projection, d.kernel_x},
-                                      {d.h, nullptr, r.projection, r.projection, d.kernel_h}};
-      Gates::tile(operands, r.rows[t], 4 * padded_cells, at.first_row, at.first_column,
-                  shared_memory(), [&](int row, int column, const float(&gates)[Gates::kCount]) {
-                    update_cells(r, d, row, column / 4, gates);
-                  });
-    });
+    run_gates<T, kWay>(r, s, 4 * padded_cells);
     grid_barrier(r.arrived, gridDim.x, 2 * s + 1);  // m is whole, and h no longer read
 
-    for_tiles<Projection>(r, s, padded_projection, [&](int layer, int t, const Place& at) {
+    for_tiles<Projection>(r, s, padded_projection, [&](const Tile& tile) {
+      const int layer = tile.layer;
+      const int t = tile.step;
+      const Place& at = tile.at;
       const Direction<T>& d = r.directions[layer][at.direction];
       const Operand<T> operands[1] = {{d.m, nullptr, padded_cells, r.cells, d.projector}};
       Projection::tile(
           operands, r.rows[t], padded_projection, at.first_row, at.first_column, shared_memory(),
           [&](int row, int column, const float(&sums)[Projection::kCount]) {
-            constexpr int kCount = Projection::kCount;
-            const int there = r.projection - column;
-            float h[kCount];
-#pragma unroll
-            for (int i = 0; i < kCount; i++) {
-              h[i] = clip(sums[i], r.projection_clip);
-            }
-            store_row(d.h + row * int64_t{r.projection} + column, h, there);
             const int64_t position = r.offset[t] + row;
-            if (r.skip[layer]) {
-              const int64_t input_row = d.input_rows ? d.input_rows[position] : position;
-              float x[kCount];
-              load_row(x, d.input + input_row * r.projection + column, there);
+            const int64_t input_row =
+                r.skip[layer] && d.input_rows ? d.input_rows[position] : position;
+            // What one access takes, or all of it.
+            constexpr int kVector = Projection::kCount < 8 ? Projection::kCount : 16 / sizeof(T);
 #pragma unroll
-              for (int i = 0; i < kCount; i++) {
-                h[i] += x[i];
+            for (int first = 0; first < Projection::kCount; first += kVector) {
+              const int there = r.projection - column - first;
+              float h[kVector];
+#pragma unroll
+              for (int i = 0; i < kVector; i++) {
+                h[i] = clip(sums[first + i], r.projection_clip);
               }
+              store_row(d.h + row * int64_t{r.projection} + column + first, h, there);
+              if (r.skip[layer]) {
+                float x[kVector];
+                load_row(x, d.input + input_row * r.projection + column + first, there);
+#pragma unroll
+                for (int i = 0; i < kVector; i++) {
+                  h[i] += x[i];
+                }
+              }
+              store_row(d.output + position * r.projection + column + first, h, there);
             }
-            store_row(d.output + position * r.projection + column, h, there);
           });
     });
     if (s + 1 < iterations) {
@@ -441,6 +516,7 @@ int run(const Call<T>& call, const Part& part, const ResidentPlan& plan, int64_t
     if constexpr (sizeof(T) == sizeof(__half)) {
       error = part.resident ? launch_resident(call.machine, plan, r, static_cast<int>(positions),
                                               call.gates, call.stream)
+              : call.way == kWgmmaEarly ? launch_steps<kWgmmaEarly>(call.machine, r, call.stream)
               : call.way == kWgmmaProjection
                   ? launch_steps<kWgmmaProjection>(call.machine, r, call.stream)
               : call.way == kWgmmaGates ? launch_steps<kWgmmaGates>(call.machine, r, call.stream)
@@ -551,7 +627,9 @@ int elmo4j_cuda_lstm(const elmo4j_lstm* lstm, const elmo4j_lstm_rows* rows, int6
       const bool wide =
           lstm->x.isa != ELMO4J_WGMMA_GATES &&
           is_wide_projection(batch->batch.sentences, lstm->x.depth, machine.multiprocessors);
-      call.way = wide ? kWgmmaProjection : kWgmmaGates;
+      call.way = !wide                               ? kWgmmaGates
+                 : lstm->x.isa == ELMO4J_WGMMA_EARLY ? kWgmmaEarly
+                                                     : kWgmmaProjection;
     }
     call.rows = batch->rows;
     call.steps = batch->steps;

@@ -449,9 +449,10 @@ void register_all(bool has_wgmma) {
   if (has_wgmma) {
     ways.insert(ways.begin(), ELMO4J_WGMMA);
   }
-  std::vector<int64_t> projections = ways;
+  std::vector<int64_t> variants = ways;
   if (has_wgmma) {
-    projections.push_back(ELMO4J_WGMMA_GATES);
+    variants.push_back(ELMO4J_WGMMA_GATES);
+    variants.push_back(ELMO4J_WGMMA_EARLY);
   }
   const auto each_way = [&](const char* name, void (*function)(benchmark::State&), const char* size,
                             const std::vector<int64_t>& sizes) {
@@ -465,7 +466,7 @@ void register_all(bool has_wgmma) {
   add("lstm_layers", lstm_layers)
       ->ArgNames({"type", "products", "sentences", "calls"})
       ->ArgsProduct({{ELMO4J_F16}, ways, {32, 128, 512, 2048}, {1, 2}})
-      ->ArgsProduct({{ELMO4J_F16}, projections, {1024}, {1, 2}})  // kernels/DESIGN.md predicts them
+      ->ArgsProduct({{ELMO4J_F16}, variants, {1024}, {1, 2}})  // kernels/DESIGN.md predicts them
       ->MinTime(0.2);
   each_way("char_cnn_highway", char_cnn_highway, "words", {16, 256, 8192});
   add("scalar_mix", scalar_mix)

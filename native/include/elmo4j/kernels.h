@@ -356,7 +356,10 @@ enum elmo4j_products {
   ELMO4J_WGMMA = 0,  // wgmma where device and build have it (compute capability 9.0), else mma.sync
   ELMO4J_MMA = 1,    // mma.sync
   // As ELMO4J_WGMMA, but the LSTM's projection by mma.sync whatever its size: to time that against.
-  ELMO4J_WGMMA_GATES = 2
+  ELMO4J_WGMMA_GATES = 2,
+  // As ELMO4J_WGMMA, but of many sentences a tile of the LSTM's gates begins before the epilogue of
+  // the one before it, which takes tanh to 2^-11: to be timed.
+  ELMO4J_WGMMA_EARLY = 3
 };
 
 // The runtime (kernels/runtime.cu): what the host side needs of CUDA. Functions that return int
