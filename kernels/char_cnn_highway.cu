@@ -257,7 +257,7 @@ __device__ void copy_words(const Model<T>& model, const int32_t* word_ids, int w
 //   even, odd   the workspace's two buffers, min(words, kChunk) rows of `stride` numbers
 //   arrived     zero
 template <class Tile, typename T>
-__global__ void __launch_bounds__(Tile::kThreads)
+__global__ void __launch_bounds__(Tile::kThreads, (Tile::kThreads == 256 ? 1 : 3))
     char_cnn_highway(const __grid_constant__ Model<T> model, int64_t words, const int16_t* ids,
                      const int32_t* word_ids, T* rows, T* even, T* odd, int64_t stride,
                      unsigned* arrived) {
