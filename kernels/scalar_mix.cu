@@ -337,8 +337,9 @@ int elmo4j_cuda_scalar_mix(const elmo4j_sum* sum, const elmo4j_packed_batch* bat
   }
   elmo4j::Sum all = elmo4j::with_terms(*sum);
   all.not_finite = not_finite;
-  return (sum->type == ELMO4J_F16 ? elmo4j::scalar_mix<__half> : elmo4j::scalar_mix<float>)(
-      all, *batch, {target, targets}, stream);
+  return (sum->type == ELMO4J_F16
+              ? elmo4j::scalar_mix<__half>
+              : elmo4j::scalar_mix<float>)(all, *batch, {target, targets}, stream);
 }
 
 int elmo4j_cuda_scalar_mix_backward(const elmo4j_sum* sum, const elmo4j_batch* batch,

@@ -240,7 +240,8 @@ TEST_P(ScalarMixCudaTest, TellsTheLayerThatIsNotFinite) {
         const DeviceArray<int32_t> told(std::vector<int32_t>(4));
         const elmo4j_sum sum = {0, type(), 2, 0, mean, dim, 9, 3, terms};
         const elmo4j_packed_batch described = batch.described();
-        finish(elmo4j_cuda_scalar_mix(&sum, &described, target.get(), nullptr, told.get(), stream_));
+        finish(
+            elmo4j_cuda_scalar_mix(&sum, &described, target.get(), nullptr, told.get(), stream_));
         std::vector<int32_t> expected(4);
         expected[wrong] = 1;
         EXPECT_EQ(expected, told.host()) << "wrong " << wrong << " mean " << mean;

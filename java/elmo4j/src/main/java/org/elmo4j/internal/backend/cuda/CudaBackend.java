@@ -333,6 +333,10 @@ public final class CudaBackend implements Backend {
     try (notFinite) {
       new IntPointer(notFinite.pointer(0)).put(new int[flags]);
       run(batches, layers, words, state, outputs, notFinite, stream);
+      long launched = System.nanoTime();
+      stream.synchronize();
+      hostNanos.add(launched - began);
+      waitNanos.add(System.nanoTime() - launched);
       check(outputs, new IntPointer(notFinite.pointer(0)));
     }
   }
@@ -373,10 +377,6 @@ public final class CudaBackend implements Backend {
       }
       throw e;
     }
-    long launched = System.nanoTime();
-    stream.synchronize();
-    hostNanos.add(launched - began);
-    waitNanos.add(System.nanoTime() - launched);
   }
 
   /** A batch, in halves where the device has no room for it. */
