@@ -35,10 +35,12 @@ constexpr int64_t kMaxGridY = 65535;
 struct Sum {
   elmo4j_sum of;  // whose terms are the host's: not read
   elmo4j_term terms[ELMO4J_CUDA_MAX_TERMS];
+  int32_t* not_finite;
 };
 
-Sum with_terms(const elmo4j_sum& sum) {
+Sum with_terms(const elmo4j_sum& sum, int32_t* not_finite = nullptr) {
   Sum all = {};
+  all.not_finite = not_finite;
   all.of = sum;
   std::copy_n(sum.terms, sum.term_count, all.terms);
   return all;
@@ -82,21 +84,51 @@ __device__ Place place_of(const elmo4j_packed_batch& batch, int64_t sentence, co
   return {batch.offset[step] + sentence, rows.start + position};
 }
 
+// The numbers of term k for N neighbouring columns of one half.
+template <int N, typename T>
+__device__ Vector<N> load_layer(const Sum& sum, int k, const Place& place, int half,
+                                int64_t column) {
+  const elmo4j_term& term = sum.terms[k];
+  const T* layer = static_cast<const T*>(half == 0 ? term.forward : term.backward);
+  const int64_t row = term.rows ? term.rows[place.position] : place.packed;
+  return load<N>(layer + row * sum.of.dim + column);
+}
+
+template <int N>
+__device__ bool is_finite(const Vector<N>& v) {
+  float rest = 0;
+#pragma unroll
+  for (int n = 0; n < N; n++) {
+    rest += v.at[n] - v.at[n];
+  }
+  return rest == 0;
+}
+
+// Tells the first layer that is not finite there, or that the sum alone is not.
+template <int N, typename T>
+__device__ void tell_not_finite(const Sum& sum, const Place& place, int half, int64_t column) {
+  int k = 0;
+  while (k < sum.of.term_count && is_finite(load_layer<N, T>(sum, k, place, half, column))) {
+    k++;
+  }
+  sum.not_finite[k] = 1;
+}
+
 // The mix of N neighbouring columns of one half.
 template <int N, typename T>
 __device__ Vector<N> mix(const Sum& sum, const Place& place, int half, int64_t column) {
   Vector<N> mixed = {};
 #pragma unroll 4
   for (int k = 0; k < sum.of.term_count; k++) {
-    const elmo4j_term& term = sum.terms[k];
-    const T* layer = static_cast<const T*>(half == 0 ? term.forward : term.backward);
-    const int64_t row = term.rows ? term.rows[place.position] : place.packed;
-    const Vector<N> v = load<N>(layer + row * sum.of.dim + column);
-    const float scale = term.scale;
+    const Vector<N> v = load_layer<N, T>(sum, k, place, half, column);
+    const float scale = sum.terms[k].scale;
 #pragma unroll
     for (int n = 0; n < N; n++) {
       mixed.at[n] += scale * v.at[n];
     }
+  }
+  if (sum.not_finite != nullptr && !is_finite(mixed)) {
+    tell_not_finite<N, T>(sum, place, half, column);
   }
   return mixed;
 }
@@ -300,13 +332,13 @@ dim3 grid_of(int64_t sentences, int64_t max_length, int64_t rows_per_block) {
 }  // namespace elmo4j
 
 int elmo4j_cuda_scalar_mix(const elmo4j_sum* sum, const elmo4j_packed_batch* batch, float* target,
-                           float* const* targets, elmo4j_stream stream) {
+                           float* const* targets, int32_t* not_finite, elmo4j_stream stream) {
   if (batch->batch.sentences == 0 || (sum->max_length == 0 && !sum->mean)) {
     return cudaSuccess;
   }
   return (sum->type == ELMO4J_F16 ? elmo4j::scalar_mix<__half>
-                                  : elmo4j::scalar_mix<float>)(elmo4j::with_terms(*sum), *batch,
-                                                               {target, targets}, stream);
+                                  : elmo4j::scalar_mix<float>)(elmo4j::with_terms(*sum, not_finite),
+                                                               *batch, {target, targets}, stream);
 }
 
 int elmo4j_cuda_scalar_mix_backward(const elmo4j_sum* sum, const elmo4j_batch* batch,

@@ -251,7 +251,8 @@ void scalar_mix(benchmark::State& state) {
   const double bytes = Batch::kTokens * (5.0 * kProjection * bytes_of(type)) +
                        static_cast<double>(rows) * 2 * kProjection * 4;
   measure(state, timer, bytes, 0, [&] {
-    return elmo4j_cuda_scalar_mix(&sum, &packed, target.get<float>(), nullptr, timer.stream());
+    return elmo4j_cuda_scalar_mix(&sum, &packed, target.get<float>(), nullptr, nullptr,
+                                  timer.stream());
   });
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "cuda_test.h"
@@ -125,6 +126,7 @@ class ScalarMixCudaTest : public CudaTest {
               size += rows(s) * width + (own ? 1 : 0);
             }
             const DeviceArray<float> target(size);
+            const DeviceArray<int32_t> told(std::vector<int32_t>(4));
             std::vector<float*> pointers(sentences);
             for (int64_t s = 0; s < sentences; s++) {
               pointers[s] = target.get() + at[s];
@@ -138,7 +140,8 @@ class ScalarMixCudaTest : public CudaTest {
                 3, terms};
             const elmo4j_packed_batch described = batch.described(own);
             finish(elmo4j_cuda_scalar_mix(&sum, &described, own ? nullptr : target.get(),
-                                          own ? targets->get() : nullptr, stream_));
+                                          own ? targets->get() : nullptr, told.get(), stream_));
+            EXPECT_EQ(std::vector<int32_t>(4), told.host());
             const std::vector<float> got = target.host();
             Comparison mixed("mix");
             for (int64_t s = 0; s < sentences; s++) {
@@ -193,7 +196,7 @@ TEST_P(ScalarMixCudaTest, OneTermByWord) {
   const elmo4j_sum sum = {0, type(), 1, 0, 0, 16, 7, 1, &term};
   const elmo4j_packed_batch described = batch.described();
   const DeviceArray<float> target(4 * 7 * 16);
-  finish(elmo4j_cuda_scalar_mix(&sum, &described, target.get(), nullptr, stream_));
+  finish(elmo4j_cuda_scalar_mix(&sum, &described, target.get(), nullptr, nullptr, stream_));
   const std::vector<float> got = target.host();
   Comparison mixed("mix");
   for (int64_t s = 0; s < 4; s++) {
@@ -206,10 +209,50 @@ TEST_P(ScalarMixCudaTest, OneTermByWord) {
   }
 }
 
+// A number that is not finite in layer 1 or 2, or a sum that runs over.
+TEST_P(ScalarMixCudaTest, TellsTheLayerThatIsNotFinite) {
+  for (int64_t dim : {19, 32}) {
+    const ScalarMixOracle oracle = oracle_of(dim);
+    const Batch batch = upload(oracle);
+    const DeviceNumbers words = packed(oracle, 0, false, 0);
+    for (int wrong : {1, 2, 3}) {
+      ScalarMixOracle spoilt = oracle;
+      if (wrong < 3) {
+        spoilt.backward[wrong][2 * dim - 1] = std::numeric_limits<float>::infinity();
+      }
+      std::vector<DeviceNumbers> layers;
+      elmo4j_term terms[3] = {{words.get(), words.get(), batch.words.get(), 1}};
+      for (int k : {1, 2}) {
+        if (wrong == 3) {
+          spoilt.forward[k] = spoilt.backward[k] =
+              std::vector<float>(oracle.positions() * dim, 2.0f);
+        }
+        for (bool back : {false, true}) {
+          layers.push_back(packed(spoilt, k, back, 0));
+          (back ? terms[k].backward : terms[k].forward) = layers.back().get();
+        }
+        terms[k].rows = nullptr;
+        terms[k].scale = wrong < 3 ? 1.0f : 3e38f;
+      }
+      for (int mean : {0, 1}) {
+        const DeviceArray<float> target(oracle.sentences() * 9 * 2 * dim);
+        const DeviceArray<int32_t> told(std::vector<int32_t>(4));
+        const elmo4j_sum sum = {0, type(), 2, 0, mean, dim, 9, 3, terms};
+        const elmo4j_packed_batch described = batch.described();
+        finish(
+            elmo4j_cuda_scalar_mix(&sum, &described, target.get(), nullptr, told.get(), stream_));
+        std::vector<int32_t> expected(4);
+        expected[wrong] = 1;
+        EXPECT_EQ(expected, told.host()) << "wrong " << wrong << " mean " << mean;
+      }
+    }
+  }
+}
+
 TEST_P(ScalarMixCudaTest, NothingIsLaunchedForNoSentences) {
   const elmo4j_sum sum = {0, type(), 2, 0, 0, 8, 0, 0, nullptr};
   const elmo4j_packed_batch none = {};
-  finish(elmo4j_cuda_scalar_mix(&sum, &none, nullptr, nullptr, stream_));
+  finish(elmo4j_cuda_scalar_mix(&sum, &none, nullptr, nullptr, nullptr, stream_));
 }
 
 ELMO4J_FOR_EACH_TYPE(ScalarMixCudaTest);

@@ -257,6 +257,7 @@ final class CudaBatchRun implements AutoCloseable {
               packed,
               shared < 0 ? output.targets().get(0).floatPointer(0) : null,
               shared < 0 ? null : new PointerPointer<>(memory.bytePointer(targets)),
+              (IntPointer) null,
               stream.handle()),
           "elmo4j_cuda_scalar_mix");
     }
