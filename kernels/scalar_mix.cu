@@ -35,11 +35,12 @@ constexpr int64_t kMaxGridY = 65535;
 struct Sum {
   elmo4j_sum of;  // whose terms are the host's: not read
   elmo4j_term terms[ELMO4J_CUDA_MAX_TERMS];
-  int32_t* not_finite;  // or nullptr
+  int32_t* not_finite;
 };
 
-Sum with_terms(const elmo4j_sum& sum) {
+Sum with_terms(const elmo4j_sum& sum, int32_t* not_finite = nullptr) {
   Sum all = {};
+  all.not_finite = not_finite;
   all.of = sum;
   std::copy_n(sum.terms, sum.term_count, all.terms);
   return all;
@@ -103,7 +104,7 @@ __device__ bool is_finite(const Vector<N>& v) {
   return rest == 0;
 }
 
-// Tells the first term that is not finite there, or that the sum alone is not.
+// Tells the first layer that is not finite there, or that the sum alone is not.
 template <int N, typename T>
 __device__ void tell_not_finite(const Sum& sum, const Place& place, int half, int64_t column) {
   int k = 0;
@@ -335,11 +336,9 @@ int elmo4j_cuda_scalar_mix(const elmo4j_sum* sum, const elmo4j_packed_batch* bat
   if (batch->batch.sentences == 0 || (sum->max_length == 0 && !sum->mean)) {
     return cudaSuccess;
   }
-  elmo4j::Sum all = elmo4j::with_terms(*sum);
-  all.not_finite = not_finite;
-  return (sum->type == ELMO4J_F16
-              ? elmo4j::scalar_mix<__half>
-              : elmo4j::scalar_mix<float>)(all, *batch, {target, targets}, stream);
+  return (sum->type == ELMO4J_F16 ? elmo4j::scalar_mix<__half>
+                                  : elmo4j::scalar_mix<float>)(elmo4j::with_terms(*sum, not_finite),
+                                                               *batch, {target, targets}, stream);
 }
 
 int elmo4j_cuda_scalar_mix_backward(const elmo4j_sum* sum, const elmo4j_batch* batch,

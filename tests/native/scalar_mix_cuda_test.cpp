@@ -220,20 +220,19 @@ TEST_P(ScalarMixCudaTest, TellsTheLayerThatIsNotFinite) {
       if (wrong < 3) {
         spoilt.backward[wrong][2 * dim - 1] = std::numeric_limits<float>::infinity();
       }
-      const float scale[] = {1, wrong < 3 ? 1.0f : 3e38f, wrong < 3 ? 1.0f : 3e38f};
       std::vector<DeviceNumbers> layers;
-      elmo4j_term terms[] = {{words.get(), words.get(), batch.words.get(), scale[0]}, {}, {}};
+      elmo4j_term terms[3] = {{words.get(), words.get(), batch.words.get(), 1}};
       for (int k : {1, 2}) {
+        if (wrong == 3) {
+          spoilt.forward[k] = spoilt.backward[k] =
+              std::vector<float>(oracle.positions() * dim, 2.0f);
+        }
         for (bool back : {false, true}) {
-          std::vector<float> large(wrong < 3 ? 0 : oracle.positions() * dim, 2);
-          ScalarMixOracle source = spoilt;
-          if (wrong == 3) {
-            source.forward[k] = source.backward[k] = large;
-          }
-          layers.push_back(packed(source, k, back, 0));
+          layers.push_back(packed(spoilt, k, back, 0));
           (back ? terms[k].backward : terms[k].forward) = layers.back().get();
         }
-        terms[k].scale = scale[k];
+        terms[k].rows = nullptr;
+        terms[k].scale = wrong < 3 ? 1.0f : 3e38f;
       }
       for (int mean : {0, 1}) {
         const DeviceArray<float> target(oracle.sentences() * 9 * 2 * dim);

@@ -539,8 +539,8 @@ int elmo4j_cuda_clip(int type, int64_t count, float clip, void* values, elmo4j_s
 //   targets  [sentences]: a target for each sentence, of its own length; the sum's max_length is
 //            then the longest of them and the batch's `row` is not read. NULL: `target`, shared
 //   not_finite  [terms + 1], pinned or on the device; one becomes 1 where a number that is written
-//            is not finite: of the first term that is not, or the last where only the sum is not.
-//            NULL: not looked for
+//               is not finite: of the first term that is not, or the last where only the sum is
+//               not. NULL: not looked for
 #define ELMO4J_CUDA_MAX_TERMS 8
 int elmo4j_cuda_scalar_mix(const elmo4j_sum* sum, const elmo4j_packed_batch* batch, float* target,
                            float* const* targets, int32_t* not_finite, elmo4j_stream stream);
