@@ -374,7 +374,7 @@ final class FitCommand implements Callable<Integer> {
       rows.add(evaluation.all());
     }
     out.println();
-    out.printf("%-15s %9s %6s %6s %6s%n", data, "precision", "recall", "F1", "count");
+    out.printf(Locale.ROOT, "%-15s %9s %6s %6s %6s%n", data, "precision", "recall", "F1", "count");
     for (Evaluation.Counts counts : rows) {
       out.println(
           String.format(
@@ -404,13 +404,13 @@ final class FitCommand implements Callable<Integer> {
     width = Math.max(6, Math.min(12, width)) + 1;
     String column = "%" + width + "." + (width - 1) + "s";
     out.println();
-    out.printf("%-15s", "is, found as");
-    names.forEach(name -> out.printf(column, name));
+    out.printf(Locale.ROOT, "%-15s", "is, found as");
+    names.forEach(name -> out.printf(Locale.ROOT, column, name));
     out.println();
     for (String wanted : names) {
-      out.printf("%-15s", wanted);
+      out.printf(Locale.ROOT, "%-15s", wanted);
       Map<String, Long> row = evaluation.confusion().getOrDefault(wanted, Map.of());
-      names.forEach(name -> out.printf(column, row.getOrDefault(name, 0L)));
+      names.forEach(name -> out.printf(Locale.ROOT, column, row.getOrDefault(name, 0L)));
       out.println();
     }
   }

@@ -22,7 +22,6 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.Precision;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.internal.weights.MixJson;
-import org.elmo4j.weights.WeightStore;
 
 /**
  * ELMo embeddings as a stage of Spark ML. What it reads, the input columns tell:

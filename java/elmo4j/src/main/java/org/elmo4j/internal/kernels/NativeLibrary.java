@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.zip.CRC32;
@@ -125,7 +126,7 @@ public final class NativeLibrary {
         .filter(
             platform ->
                 NativeLibrary.class.getResource(
-                        platform + "/" + String.format(PLATFORMS.get(platform), name))
+                        platform + "/" + String.format(Locale.ROOT, PLATFORMS.get(platform), name))
                     != null)
         .sorted()
         .toList();
