@@ -86,14 +86,13 @@ struct Model {
   const float* projection_bias;
 };
 
-// Where a phase's rows go: row i at rows + (place ? place[i] : i) * stride.
+// Where a phase's rows go.
 template <typename T>
 struct Target {
   T* rows;
   int64_t stride;
-  const int32_t* place;
 
-  __device__ T* row(int i) const { return rows + (place ? place[i] : i) * stride; }
+  __device__ T* row(int i) const { return rows + i * stride; }
 };
 
 // kVector features from column `column` on: the convolution at every position and its maximum.
@@ -258,17 +257,16 @@ __device__ void copy_words(const Model<T>& model, const int32_t* word_ids, int w
 //   even, odd   the workspace's two buffers, min(words, kChunk) rows of `stride` numbers
 //   arrived     zero
 template <class Tile, typename T>
-__global__ void __launch_bounds__(Tile::kThreads)
+__global__ void __launch_bounds__(Tile::kThreads, (Tile::kThreads == 256 ? 1 : 3))
     char_cnn_highway(const __grid_constant__ Model<T> model, int64_t words, const int16_t* ids,
-                     const int32_t* word_ids, const int32_t* place, T* rows, T* even, T* odd,
-                     int64_t stride, unsigned* arrived) {
+                     const int32_t* word_ids, T* rows, T* even, T* odd, int64_t stride,
+                     unsigned* arrived) {
   if constexpr (Tile::kCompiled) {
     const bool projected = model.projection_kernel != nullptr;
     unsigned barriers = 0;
     for (int64_t first = 0; first < words; first += kChunk) {
       const int count = static_cast<int>(min(words - first, int64_t{kChunk}));
-      const Target<T> last = {place ? rows : rows + first * model.projection, model.projection,
-                              place ? place + first : nullptr};
+      const Target<T> last = {rows + first * model.projection, model.projection};
       if (first > 0) {
         grid_barrier(arrived, gridDim.x, ++barriers);  // the buffers have been read
       }
@@ -276,7 +274,7 @@ __global__ void __launch_bounds__(Tile::kThreads)
       for (int layer = 0; layer <= model.highways; layer++) {  // the convolution is layer 0
         Target<T> target = last;
         if (projected || layer < model.highways) {
-          target = {layer % 2 ? odd : even, stride, nullptr};
+          target = {layer % 2 ? odd : even, stride};
         }
         if (projected && layer == model.highways && model.word_dim > 0) {
           copy_words(model, word_ids + first, count, target);
@@ -308,8 +306,8 @@ __global__ void __launch_bounds__(Tile::kThreads)
 
 template <class Tile, typename T>
 int run(const Model<T>& model, const Machine& machine, int64_t words, const int16_t* ids,
-        const int32_t* word_ids, const int32_t* place, T* rows, T* even, int64_t stride,
-        unsigned* arrived, cudaStream_t stream) {
+        const int32_t* word_ids, T* rows, T* even, int64_t stride, unsigned* arrived,
+        cudaStream_t stream) {
   int blocks = 0;
   const auto kernel = char_cnn_highway<Tile, T>;
   const size_t shared_bytes = static_cast<size_t>(Tile::shared_bytes(machine.capability));
@@ -326,7 +324,42 @@ int run(const Model<T>& model, const Machine& machine, int64_t words, const int1
   const int64_t useful = std::max(tiles, (warps * kWarp + Tile::kThreads - 1) / Tile::kThreads);
   const unsigned grid = static_cast<unsigned>(std::min<int64_t>(blocks, useful));
   return launch_cooperative(kernel, grid, Tile::kThreads, shared_bytes, stream, model, words, ids,
-                            word_ids, place, rows, even, even + count * stride, stride, arrived);
+                            word_ids, rows, even, even + count * stride, stride, arrived);
+}
+
+// The encoder as the kernel takes it.
+template <typename T>
+Model<T> model_of(const elmo4j_token_encoder& encoder) {
+  constexpr int kVector = 16 / sizeof(T);
+  const elmo4j_char_cnn& cnn = encoder.cnn;
+  Model<T> model = {};
+  model.slots = cnn.slots;
+  model.pad = cnn.pad;
+  model.groups = static_cast<int>(cnn.groups);
+  model.table_ids = cnn.table_ids;
+  model.table = static_cast<const T*>(cnn.table);
+  model.bias = cnn.bias;
+  model.vectors = reinterpret_cast<uintptr_t>(cnn.table) % 16 == 0;
+  int64_t begin = 0;
+  for (int g = 0; g < model.groups; g++) {
+    model.filters[g] = {begin, cnn.widths[g], cnn.filters[g], model.features};
+    model.features += cnn.filters[g];
+    model.vectors = model.vectors && cnn.filters[g] % kVector == 0;
+    begin += cnn.widths[g] * cnn.table_ids * cnn.filters[g];
+  }
+  model.tanh = cnn.activation == ELMO4J_TANH;
+  model.highways = static_cast<int>(encoder.highway_count);
+  for (int k = 0; k < model.highways; k++) {
+    model.highway_kernel[k] = static_cast<const T*>(encoder.highways[k].weights);
+    model.highway_bias[k] = encoder.highways[k].bias;
+  }
+  model.word_dim = static_cast<int>(encoder.word_dim);
+  model.word_table = static_cast<const T*>(encoder.word_table);
+  model.projection_kernel = static_cast<const T*>(encoder.projection.weights);
+  model.projection_bias = encoder.projection.bias;
+  model.projection =
+      model.projection_kernel ? static_cast<int>(encoder.projection.columns) : model.features;
+  return model;
 }
 
 int64_t stride_of(int64_t features, int64_t word_dim) {
@@ -336,83 +369,55 @@ int64_t stride_of(int64_t features, int64_t word_dim) {
 }  // namespace
 }  // namespace elmo4j
 
-int64_t elmo4j_cuda_char_cnn_highway_workspace(int type, int64_t words, int64_t features,
-                                               int64_t highways, int64_t word_dim) {
-  const int64_t size = type == ELMO4J_F16 ? sizeof(__half) : sizeof(float);
-  return elmo4j::kHeaderBytes + (highways > 0 ? 2 : 1) * std::min<int64_t>(words, elmo4j::kChunk) *
-                                    elmo4j::stride_of(features, word_dim) * size;
+int64_t elmo4j_cuda_char_cnn_highway_workspace(const elmo4j_token_encoder* encoder, int64_t words) {
+  using namespace elmo4j;
+  int64_t features = 0;
+  for (int64_t g = 0; g < encoder->cnn.groups; g++) {
+    features += encoder->cnn.filters[g];
+  }
+  const int64_t size = encoder->cnn.type == ELMO4J_F16 ? sizeof(__half) : sizeof(float);
+  return kHeaderBytes + (encoder->highway_count > 0 ? 2 : 1) * std::min<int64_t>(words, kChunk) *
+                            stride_of(features, encoder->word_dim) * size;
 }
 
-int elmo4j_cuda_char_cnn_highway(int type, int products, int64_t words, const int16_t* ids,
-                                 int64_t slots, int16_t pad, int64_t groups, const int32_t* widths,
-                                 const int32_t* filters, int64_t table_ids, const void* table,
-                                 const float* bias, int activation, int64_t highways,
-                                 const void* const* highway_kernel,
-                                 const float* const* highway_bias, int64_t word_dim,
-                                 const void* word_table, const int32_t* word_ids,
-                                 int64_t projection, const void* projection_kernel,
-                                 const float* projection_bias, const int32_t* place, void* rows,
+int elmo4j_cuda_char_cnn_highway(const elmo4j_token_encoder* encoder, int64_t words,
+                                 const int16_t* ids, const int32_t* word_ids, void* rows,
                                  void* workspace, elmo4j_stream stream) {
   using namespace elmo4j;
-  if (groups > ELMO4J_CUDA_MAX_FILTER_GROUPS || highways > ELMO4J_CUDA_MAX_HIGHWAYS) {
+  if (encoder->cnn.groups > ELMO4J_CUDA_MAX_FILTER_GROUPS ||
+      encoder->highway_count > ELMO4J_CUDA_MAX_HIGHWAYS) {
     return cudaErrorInvalidValue;
   }
   if (words == 0) {
     return cudaSuccess;
   }
   Machine machine = {};
-  int error = find_machine(products, &machine);
+  int error = find_machine(encoder->cnn.isa, &machine);
   if (error == cudaSuccess) {
     error = cudaMemsetAsync(workspace, 0, kHeaderBytes, stream);
   }
   if (error != cudaSuccess) {
     return error;
   }
-  return for_type(type, [&](auto zero) {
+  return for_type(encoder->cnn.type, [&](auto zero) {
     using T = decltype(zero);
-    constexpr int kVector = 16 / sizeof(T);
-    Model<T> model = {};
-    model.slots = static_cast<int>(slots);
-    model.pad = pad;
-    model.groups = static_cast<int>(groups);
-    model.table_ids = table_ids;
-    model.table = static_cast<const T*>(table);
-    model.bias = bias;
-    model.vectors = reinterpret_cast<uintptr_t>(table) % 16 == 0;
-    int64_t begin = 0;
-    for (int g = 0; g < model.groups; g++) {
-      model.filters[g] = {begin, widths[g], filters[g], model.features};
-      model.features += filters[g];
-      model.vectors = model.vectors && filters[g] % kVector == 0;
-      begin += widths[g] * table_ids * filters[g];
-    }
-    model.tanh = activation == ELMO4J_TANH;
-    model.highways = static_cast<int>(highways);
-    for (int k = 0; k < model.highways; k++) {
-      model.highway_kernel[k] = static_cast<const T*>(highway_kernel[k]);
-      model.highway_bias[k] = highway_bias[k];
-    }
-    model.word_dim = static_cast<int>(word_dim);
-    model.word_table = static_cast<const T*>(word_table);
-    model.projection = static_cast<int>(projection);
-    model.projection_kernel = static_cast<const T*>(projection_kernel);
-    model.projection_bias = projection_bias;
+    const Model<T> model = model_of<T>(*encoder);
     T* buffers = reinterpret_cast<T*>(static_cast<char*>(workspace) + kHeaderBytes);
     T* target = static_cast<T*>(rows);
     unsigned* arrived = static_cast<unsigned*>(workspace);
-    const int64_t stride = stride_of(model.features, word_dim);
+    const int64_t stride = stride_of(model.features, model.word_dim);
     if constexpr (sizeof(T) == sizeof(float)) {
-      return run<Exact>(model, machine, words, ids, word_ids, place, target, buffers, stride,
-                        arrived, stream);
+      return run<Exact>(model, machine, words, ids, word_ids, target, buffers, stride, arrived,
+                        stream);
     } else if (words <= kNarrowWords) {
-      return run<Narrow>(model, machine, words, ids, word_ids, place, target, buffers, stride,
-                         arrived, stream);
+      return run<Narrow>(model, machine, words, ids, word_ids, target, buffers, stride, arrived,
+                         stream);
     } else if (machine.wgmma) {
-      return run<WideByWgmma>(model, machine, words, ids, word_ids, place, target, buffers, stride,
+      return run<WideByWgmma>(model, machine, words, ids, word_ids, target, buffers, stride,
                               arrived, stream);
     } else {
-      return run<Wide>(model, machine, words, ids, word_ids, place, target, buffers, stride,
-                       arrived, stream);
+      return run<Wide>(model, machine, words, ids, word_ids, target, buffers, stride, arrived,
+                       stream);
     }
   });
 }

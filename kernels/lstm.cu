@@ -36,7 +36,15 @@ namespace elmo4j {
 namespace {
 
 // The tiles of the two products. Both keep 256 threads busy, so that one launch runs both.
-template <class T, bool kWgmma = false>
+enum Way {
+  kPlain,            // halves by mma.sync; floats
+  kWgmmaGates,       // the gates by wgmma
+  kWgmmaProjection,  // the projection too: where its larger tiles fill the device (lstm_plan.h)
+  // The same, and a tile of the gates begins before the epilogue of the one before it, which takes
+  // approximate functions.
+  kWgmmaEarly
+};
+template <class T, Way kWay = kPlain>
 struct Tiles;
 template <>
 struct Tiles<__half> {
@@ -45,11 +53,19 @@ struct Tiles<__half> {
   static constexpr int kBlocks = 1;  // of a multiprocessor, at least: bounds the registers
 };
 template <>
-struct Tiles<__half, true> {
+struct Tiles<__half, kWgmmaGates> {
   using Gates = Product<__half, 128, 256, 64, 8, 1, 4, true>;
   using Projection = Tiles<__half>::Projection;
   static constexpr int kBlocks = 1;
 };
+template <>
+struct Tiles<__half, kWgmmaProjection> {
+  using Gates = Tiles<__half, kWgmmaGates>::Gates;
+  using Projection = Product<__half, 128, 128, 64, 8, 1, 4, true>;
+  static constexpr int kBlocks = 1;
+};
+template <>
+struct Tiles<__half, kWgmmaEarly> : Tiles<__half, kWgmmaProjection> {};
 template <>
 struct Tiles<float> {
   using Gates = Product<float, 64, 64, 16, 4, 2, 4>;
@@ -112,28 +128,57 @@ __device__ Place place_of(int i, int rows, int columns) {
   return {i / (down * across), i % down * Shape::kRows, i / down % across * Shape::kColumns};
 }
 
-// Calls tile(layer, step, place) for this block's share of what runs in iteration s: step s - l of
-// layer l. All is found anew for each tile, so that nothing of it takes registers meanwhile.
-template <class Shape, class T, class Tile>
-__device__ void for_tiles(const Recurrence<T>& r, int s, int columns, const Tile& tile) {
+// A tile of what runs in an iteration.
+struct Tile {
+  int layer, step;
+  Place at;
+};
+
+// The i-th tile of iteration s, in which layer l runs step s - l; false where there are fewer.
+template <class Shape, class T>
+__device__ bool find_tile(const Recurrence<T>& r, int s, int columns, int i, Tile* tile) {
+  const int last = min(s, r.layers - 1);
+  int layer = max(s - r.steps + 1, 0);
+  while (layer <= last && i >= tiles<Shape>(r.rows[s - layer], columns)) {
+    i -= tiles<Shape>(r.rows[s - layer], columns);
+    layer++;
+  }
+  if (layer > last) {
+    return false;
+  }
+  *tile = {layer, s - layer, place_of<Shape>(i, r.rows[s - layer], columns)};
+  return true;
+}
+
+// Calls body(tile) for this block's share of an iteration. All is found anew for each, so that
+// nothing of it takes registers meanwhile.
+template <class Shape, class T, class Body>
+__device__ void for_tiles(const Recurrence<T>& r, int s, int columns, const Body& body) {
+  Tile tile;
 #pragma unroll 1
-  for (int i = static_cast<int>(blockIdx.x);; i += static_cast<int>(gridDim.x)) {
-    const int last = min(s, r.layers - 1);
-    int layer = max(s - r.steps + 1, 0);
-    int left = i;
-    while (layer <= last && left >= tiles<Shape>(r.rows[s - layer], columns)) {
-      left -= tiles<Shape>(r.rows[s - layer], columns);
-      layer++;
-    }
-    if (layer > last) {
-      return;
-    }
-    tile(layer, s - layer, place_of<Shape>(left, r.rows[s - layer], columns));
+  for (int i = static_cast<int>(blockIdx.x); find_tile<Shape>(r, s, columns, i, &tile);
+       i += static_cast<int>(gridDim.x)) {
+    body(tile);
   }
 }
 
+// The gates' operands.
+template <class T>
+struct GateOperands {
+  Operand<T> of[2];
+
+  __device__ GateOperands(const Recurrence<T>& r, const Tile& tile) {
+    const Direction<T>& d = r.directions[tile.layer][tile.at.direction];
+    const int64_t offset = r.offset[tile.step];
+    of[0] = {d.input_rows ? d.input : d.input + offset * r.projection,
+             d.input_rows ? d.input_rows + offset : nullptr, r.projection, r.projection,
+             d.kernel_x};
+    of[1] = {d.h, nullptr, r.projection, r.projection, d.kernel_h};
+  }
+};
+
 // The gates' epilogue: kCells neighbouring cells of a sentence, four gates each.
-template <int kCount, class T>
+template <bool kApproximate, int kCount, class T>
 __device__ void update_cells(const Recurrence<T>& r, const Direction<T>& d, int row, int cell,
                              const float (&gates)[kCount]) {
   constexpr int kCells = kCount / 4;
@@ -148,64 +193,105 @@ __device__ void update_cells(const Recurrence<T>& r, const Direction<T>& d, int 
   load_row(c, state, there);
 #pragma unroll
   for (int i = 0; i < kCells; i++) {
-    const float in = sigmoid(gates[4 * i] + bias[0][i]);
-    const float candidate = tanh_of(gates[4 * i + 1] + bias[1][i]);
-    const float forget = sigmoid(gates[4 * i + 2] + bias[2][i] + 1.0f);
-    const float out = sigmoid(gates[4 * i + 3] + bias[3][i]);
+    const auto gate = [](float x) { return kApproximate ? sigmoid_approximate(x) : sigmoid(x); };
+    const auto squash = [](float x) { return kApproximate ? tanh_approximate(x) : tanh_of(x); };
+    const float in = gate(gates[4 * i] + bias[0][i]);
+    const float candidate = squash(gates[4 * i + 1] + bias[1][i]);
+    const float forget = gate(gates[4 * i + 2] + bias[2][i] + 1.0f);
+    const float out = gate(gates[4 * i + 3] + bias[3][i]);
     c[i] = clip(forget * c[i] + in * candidate, r.cell_clip);
-    m[i] = out * tanh_of(c[i]);
+    m[i] = out * squash(c[i]);
   }
   store_row(state, c, there);
   store_row(d.m + row * round_up(r.cells, kPackedMultiple) + cell, m, there);
 }
 
-template <class T, bool kWgmma>
+template <class T, Way kWay>
+__device__ void run_gates(const Recurrence<T>& r, int s, int columns) {
+  using Gates = typename Tiles<T, kWay>::Gates;
+  const auto epilogue = [&r](const Tile& tile) {
+    return [&r, &tile](int row, int column, const float(&gates)[Gates::kCount]) {
+      update_cells<kWay == kWgmmaEarly>(r, r.directions[tile.layer][tile.at.direction], row,
+                                        column / 4, gates);
+    };
+  };
+  if constexpr (kWay == kWgmmaEarly) {
+    Tile tile;
+    int i = static_cast<int>(blockIdx.x);
+    if (!find_tile<Gates>(r, s, columns, i, &tile)) {
+      return;
+    }
+    typename Gates::template Pipeline<2> pipeline;
+    const auto begin = [&] {
+      pipeline.begin(GateOperands<T>(r, tile).of, r.rows[tile.step], columns, tile.at.first_row,
+                     tile.at.first_column, shared_memory());
+    };
+    begin();
+    for (bool more = true; more;) {
+      typename Gates::Accumulators sums;
+      pipeline.multiply(sums);
+      const Tile done = tile;
+      i += static_cast<int>(gridDim.x);
+      more = find_tile<Gates>(r, s, columns, i, &tile);
+      if (more) {
+        begin();
+      }
+      sums.give(r.rows[done.step], columns, done.at.first_row, done.at.first_column,
+                epilogue(done));
+    }
+  } else {
+    for_tiles<Gates>(r, s, columns, [&](const Tile& tile) {
+      Gates::tile(GateOperands<T>(r, tile).of, r.rows[tile.step], columns, tile.at.first_row,
+                  tile.at.first_column, shared_memory(), epilogue(tile));
+    });
+  }
+}
+
+template <class T, Way kWay>
 __device__ void run_steps(const Recurrence<T>& r) {
-  using Gates = typename Tiles<T, kWgmma>::Gates;
-  using Projection = typename Tiles<T, kWgmma>::Projection;
+  using Gates = typename Tiles<T, kWay>::Gates;
+  using Projection = typename Tiles<T, kWay>::Projection;
   static_assert(Gates::kThreads == kThreads && Projection::kThreads == kThreads, "");
   const int padded_cells = static_cast<int>(round_up(r.cells, kPackedMultiple));
   const int padded_projection = static_cast<int>(round_up(r.projection, kPackedMultiple));
   const int iterations = r.steps + r.layers - 1;
   for (int s = 0; s < iterations; s++) {
-    for_tiles<Gates>(r, s, 4 * padded_cells, [&](int layer, int t, const Place& at) {
-      const Direction<T>& d = r.directions[layer][at.direction];
-      const T* input = d.input_rows ? d.input : d.input + r.offset[t] * r.projection;
-      const int32_t* index = d.input_rows ? d.input_rows + r.offset[t] : nullptr;
-      const Operand<T> operands[2] = {{input, index, r.projection, r.projection, d.kernel_x},
-                                      {d.h, nullptr, r.projection, r.projection, d.kernel_h}};
-      Gates::tile(operands, r.rows[t], 4 * padded_cells, at.first_row, at.first_column,
-                  shared_memory(), [&](int row, int column, const float(&gates)[Gates::kCount]) {
-                    update_cells(r, d, row, column / 4, gates);
-                  });
-    });
+    run_gates<T, kWay>(r, s, 4 * padded_cells);
     grid_barrier(r.arrived, gridDim.x, 2 * s + 1);  // m is whole, and h no longer read
 
-    for_tiles<Projection>(r, s, padded_projection, [&](int layer, int t, const Place& at) {
+    for_tiles<Projection>(r, s, padded_projection, [&](const Tile& tile) {
+      const int layer = tile.layer;
+      const int t = tile.step;
+      const Place& at = tile.at;
       const Direction<T>& d = r.directions[layer][at.direction];
       const Operand<T> operands[1] = {{d.m, nullptr, padded_cells, r.cells, d.projector}};
       Projection::tile(
           operands, r.rows[t], padded_projection, at.first_row, at.first_column, shared_memory(),
           [&](int row, int column, const float(&sums)[Projection::kCount]) {
-            constexpr int kCount = Projection::kCount;
-            const int there = r.projection - column;
-            float h[kCount];
-#pragma unroll
-            for (int i = 0; i < kCount; i++) {
-              h[i] = clip(sums[i], r.projection_clip);
-            }
-            store_row(d.h + row * int64_t{r.projection} + column, h, there);
             const int64_t position = r.offset[t] + row;
-            if (r.skip[layer]) {
-              const int64_t input_row = d.input_rows ? d.input_rows[position] : position;
-              float x[kCount];
-              load_row(x, d.input + input_row * r.projection + column, there);
+            const int64_t input_row =
+                r.skip[layer] && d.input_rows ? d.input_rows[position] : position;
+            // What one access takes, or all of it.
+            constexpr int kVector = Projection::kCount < 8 ? Projection::kCount : 16 / sizeof(T);
 #pragma unroll
-              for (int i = 0; i < kCount; i++) {
-                h[i] += x[i];
+            for (int first = 0; first < Projection::kCount; first += kVector) {
+              const int there = r.projection - column - first;
+              float h[kVector];
+#pragma unroll
+              for (int i = 0; i < kVector; i++) {
+                h[i] = clip(sums[first + i], r.projection_clip);
               }
+              store_row(d.h + row * int64_t{r.projection} + column + first, h, there);
+              if (r.skip[layer]) {
+                float x[kVector];
+                load_row(x, d.input + input_row * r.projection + column + first, there);
+#pragma unroll
+                for (int i = 0; i < kVector; i++) {
+                  h[i] += x[i];
+                }
+              }
+              store_row(d.output + position * r.projection + column + first, h, there);
             }
-            store_row(d.output + position * r.projection + column, h, there);
           });
     });
     if (s + 1 < iterations) {
@@ -215,11 +301,11 @@ __device__ void run_steps(const Recurrence<T>& r) {
   }
 }
 
-template <class T, bool kWgmma>
-__global__ void __launch_bounds__(kThreads, (Tiles<T, kWgmma>::kBlocks))
+template <class T, Way kWay>
+__global__ void __launch_bounds__(kThreads, (Tiles<T, kWay>::kBlocks))
     lstm_steps(const __grid_constant__ Recurrence<T> r) {
-  if constexpr (Tiles<T, kWgmma>::Gates::kCompiled) {
-    run_steps<T, kWgmma>(r);
+  if constexpr (Tiles<T, kWay>::Gates::kCompiled) {
+    run_steps<T, kWay>(r);
   } else {
     __trap();
   }
@@ -261,10 +347,10 @@ __device__ void run_input_gates(const InputGates& p) {
   }
 }
 
-template <bool kWgmma>
+template <Way kWay>
 __global__ void __launch_bounds__(kThreads, 1)
     lstm_input_gates(const __grid_constant__ InputGates p) {
-  using Gates = typename Tiles<__half, kWgmma>::Gates;
+  using Gates = typename Tiles<__half, kWay>::Gates;
   if constexpr (Gates::kCompiled) {
     run_input_gates<Gates>(p);
   } else {
@@ -306,17 +392,12 @@ Workspace parts(int type, int64_t cells, int64_t projection, int64_t layers, int
 
 bool is_aligned(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer) % 16 == 0; }
 
-// Steps of any number of rows; called without kWgmma, it asks the machine.
-template <class T, bool kWgmma = false>
+// Steps of any number of rows.
+template <Way kWay, class T>
 int launch_steps(const Machine& machine, const Recurrence<T>& r, elmo4j_stream stream) {
-  if constexpr (sizeof(T) == sizeof(__half) && !kWgmma) {
-    if (machine.wgmma) {
-      return launch_steps<T, true>(machine, r, stream);
-    }
-  }
-  using Gates = typename Tiles<T, kWgmma>::Gates;
-  using Projection = typename Tiles<T, kWgmma>::Projection;
-  const auto kernel = lstm_steps<T, kWgmma>;
+  using Gates = typename Tiles<T, kWay>::Gates;
+  using Projection = typename Tiles<T, kWay>::Projection;
+  const auto kernel = lstm_steps<T, kWay>;
   const int64_t shared = std::max(Gates::shared_bytes(machine.capability),
                                   Projection::shared_bytes(machine.capability));
   int blocks = 0;
@@ -336,10 +417,10 @@ int launch_steps(const Machine& machine, const Recurrence<T>& r, elmo4j_stream s
                             stream, r);
 }
 
-template <bool kWgmma>
+template <Way kWay>
 int launch_input_gates(const Machine& machine, const InputGates& p, elmo4j_stream stream) {
-  using Gates = typename Tiles<__half, kWgmma>::Gates;
-  return launch(lstm_input_gates<kWgmma>, dim3(tiles<Gates>(p.positions, 4 * p.cells)),
+  using Gates = typename Tiles<__half, kWay>::Gates;
+  return launch(lstm_input_gates<kWay>, dim3(tiles<Gates>(p.positions, 4 * p.cells)),
                 dim3(kThreads), Gates::shared_bytes(machine.capability), stream, p);
 }
 
@@ -361,8 +442,8 @@ int launch_resident(const Machine& machine, const ResidentPlan& plan, const Recu
   ahead.cells = r.cells;
   ahead.projection = r.projection;
   ahead.positions = positions;
-  int error = machine.wgmma ? launch_input_gates<true>(machine, ahead, stream)
-                            : launch_input_gates<false>(machine, ahead, stream);
+  int error = machine.wgmma ? launch_input_gates<kWgmmaGates>(machine, ahead, stream)
+                            : launch_input_gates<kPlain>(machine, ahead, stream);
   if (error == cudaSuccess) {
     error = cudaMemsetAsync(r.arrived, 0, kCounters, stream);
   }
@@ -382,12 +463,13 @@ int launch_resident(const Machine& machine, const ResidentPlan& plan, const Recu
   return error;
 }
 
-// A call's layers, as kernels.h has them, and what it gave to run them.
+// A call's layers, and what it gave to run them.
 template <class T>
 struct Call {
   Machine machine;
+  Way way;
   std::vector<std::array<Direction<T>, 2>> layers;  // without m
-  const int32_t* skip;
+  std::vector<int32_t> skip;
   const int32_t* rows;
   int64_t steps;
   T* m[kMaxLayers][2];
@@ -434,9 +516,13 @@ int run(const Call<T>& call, const Part& part, const ResidentPlan& plan, int64_t
     if constexpr (sizeof(T) == sizeof(__half)) {
       error = part.resident ? launch_resident(call.machine, plan, r, static_cast<int>(positions),
                                               call.gates, call.stream)
-                            : launch_steps(call.machine, r, call.stream);
+              : call.way == kWgmmaEarly ? launch_steps<kWgmmaEarly>(call.machine, r, call.stream)
+              : call.way == kWgmmaProjection
+                  ? launch_steps<kWgmmaProjection>(call.machine, r, call.stream)
+              : call.way == kWgmmaGates ? launch_steps<kWgmmaGates>(call.machine, r, call.stream)
+                                        : launch_steps<kPlain>(call.machine, r, call.stream);
     } else {
-      error = launch_steps(call.machine, r, call.stream);
+      error = launch_steps<kPlain>(call.machine, r, call.stream);
     }
     if (error != cudaSuccess) {
       return error;
@@ -497,49 +583,56 @@ int elmo4j_cuda_products(int products, int32_t* used) {
   return error;
 }
 
-int64_t elmo4j_cuda_lstm_workspace(int type, int64_t cells, int64_t projection, int64_t layers,
-                                   int64_t sentences, int64_t positions) {
-  return elmo4j::parts(type, cells, projection, layers, sentences, positions).size;
+int64_t elmo4j_cuda_lstm_workspace(const elmo4j_lstm* lstm, int64_t layers, int64_t sentences,
+                                   int64_t positions) {
+  return elmo4j::parts(lstm->x.type, lstm->x.columns, lstm->x.depth, layers, sentences, positions)
+      .size;
 }
 
-int elmo4j_cuda_lstm(int type, int products, int64_t cells, int64_t projection, int64_t layers,
-                     const void* const* kernel_x, const void* const* kernel_h,
-                     const float* const* bias, const void* const* projector, float cell_clip,
-                     float projection_clip, const int32_t* skip, int64_t sentences, int64_t steps,
-                     const int32_t* rows, int64_t positions, const void* const* input,
-                     const int32_t* const* input_rows, void* const* h, float* const* c,
-                     void* const* output, void* workspace, elmo4j_stream stream) {
+int elmo4j_cuda_lstm(const elmo4j_lstm* lstm, const elmo4j_lstm_rows* rows, int64_t layers,
+                     const elmo4j_packed_batch* batch, void* workspace, elmo4j_stream stream) {
   using namespace elmo4j;
   Machine machine = {};
-  const int error = find_machine(products, &machine);
+  const int error = find_machine(lstm->x.isa, &machine);
   if (error != cudaSuccess) {
     return error;
   }
-  return for_type(type, [&](auto zero) -> int {
+  return for_type(lstm->x.type, [&](auto zero) -> int {
     using T = decltype(zero);
-    const Workspace at = parts(type, cells, projection, layers, sentences, positions);
+    const Workspace at = parts(lstm->x.type, lstm->x.columns, lstm->x.depth, layers,
+                               batch->batch.sentences, batch->positions);
     char* memory = static_cast<char*>(workspace);
     Call<T> call = {};
     call.machine = machine;
     call.layers.resize(layers);
+    call.skip.resize(layers);
     for (int64_t l = 0; l < layers; l++) {
+      call.skip[l] = lstm[2 * l].skip;
       for (int64_t d = 0; d < 2; d++) {
-        const int64_t i = 2 * l + d;
-        call.layers[l][d] = {static_cast<const T*>(kernel_x[i]),
-                             static_cast<const T*>(kernel_h[i]),
-                             bias[i],
-                             static_cast<const T*>(projector[i]),
-                             static_cast<const T*>(l == 0 ? input[d] : output[i - 2]),
-                             l == 0 && input_rows ? input_rows[d] : nullptr,
-                             static_cast<T*>(h[i]),
-                             c[i],
-                             static_cast<T*>(output[i]),
+        const elmo4j_lstm& weights = lstm[2 * l + d];
+        const elmo4j_lstm_rows& own = rows[2 * l + d];
+        call.layers[l][d] = {static_cast<const T*>(weights.x.weights),
+                             static_cast<const T*>(weights.h.weights),
+                             weights.x.bias,
+                             static_cast<const T*>(weights.projector.weights),
+                             static_cast<const T*>(l == 0 ? own.input : rows[2 * l + d - 2].output),
+                             l == 0 ? own.input_rows : nullptr,
+                             static_cast<T*>(own.h),
+                             own.c,
+                             static_cast<T*>(own.output),
                              nullptr};
       }
     }
-    call.skip = skip;
-    call.rows = rows;
-    call.steps = steps;
+    if (machine.wgmma) {
+      const bool wide =
+          lstm->x.isa != ELMO4J_WGMMA_GATES &&
+          is_wide_projection(batch->batch.sentences, lstm->x.depth, machine.multiprocessors);
+      call.way = !wide                               ? kWgmmaGates
+                 : lstm->x.isa == ELMO4J_WGMMA_EARLY ? kWgmmaEarly
+                                                     : kWgmmaProjection;
+    }
+    call.rows = batch->rows;
+    call.steps = batch->steps;
     call.stream = stream;
     for (int d = 0; d < 2; d++) {
       for (int l = 0; l < kMaxLayers; l++) {
@@ -548,11 +641,11 @@ int elmo4j_cuda_lstm(int type, int products, int64_t cells, int64_t projection, 
       call.gates[d] = reinterpret_cast<float*>(memory + at.gates[d]);
     }
     Recurrence<T> r = {};
-    r.cells = static_cast<int>(cells);
-    r.projection = static_cast<int>(projection);
-    r.cell_clip = cell_clip;
-    r.projection_clip = projection_clip;
+    r.cells = static_cast<int>(lstm->x.columns);
+    r.projection = static_cast<int>(lstm->x.depth);
+    r.cell_clip = lstm->cell_clip;
+    r.projection_clip = lstm->projection_clip;
     r.arrived = reinterpret_cast<unsigned*>(memory + at.arrived[0]);
-    return lstm(call, r);
+    return elmo4j::lstm(call, r);
   });
 }

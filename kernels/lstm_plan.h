@@ -63,6 +63,14 @@ inline ResidentPlan resident_plan(int64_t cells, int64_t projection, int64_t mul
 // Up to this many rows a step, reading the weights lasts longer than multiplying by them (lstm.cu).
 constexpr int kReadingRows = 127;
 
+// Whether the projection takes the larger tiles, 128 x 128 by wgmma: where those of two layers,
+// both directions, fill most of the device. By the batch's first step alone, so that each of a
+// call's layers has the same bits as in a call of its own. Fewer rows leave too many blocks idle.
+inline bool is_wide_projection(int64_t sentences, int64_t projection, int64_t multiprocessors) {
+  const int64_t tiles = 2 * ((sentences + 127) / 128) * ((projection + 127) / 128);
+  return sentences > 256 && 10 * 2 * tiles >= 9 * multiprocessors;
+}
+
 // How many layers' weights, of both directions, L2 holds: 0 where it cannot hold one's.
 inline int layers_in_l2(int64_t cells, int64_t projection, int64_t number_bytes, int64_t l2_bytes) {
   return static_cast<int>(l2_bytes / (2 * (2 * 4 + 1) * cells * projection * number_bytes));

@@ -17,8 +17,8 @@ namespace {
 constexpr int64_t kBlock = 16;
 
 template <class T>
-void pack(const float* weights, int64_t stride, int64_t depth, int64_t columns, int groups,
-          int group, T* packed) {
+void pack(const elmo4j_matrix& matrix, const float* weights, int64_t stride, int group, T* packed) {
+  const int64_t depth = matrix.depth, columns = matrix.columns, groups = matrix.groups;
   const int64_t padded = round_up(depth, kPackedMultiple);
   for (int64_t first = 0; first < columns; first += kBlock) {
     const int64_t last = std::min(first + kBlock, columns);
@@ -41,17 +41,17 @@ void pack(const float* weights, int64_t stride, int64_t depth, int64_t columns, 
 }  // namespace
 }  // namespace elmo4j
 
-int64_t elmo4j_cuda_packed_size(int type, int64_t depth, int64_t columns, int groups) {
-  return elmo4j::round_up(depth, elmo4j::kPackedMultiple) *
-         elmo4j::round_up(columns, elmo4j::kPackedMultiple) * groups *
-         (type == ELMO4J_F16 ? sizeof(__half) : sizeof(float));
+int64_t elmo4j_cuda_packed_size(const elmo4j_matrix* matrix) {
+  return elmo4j::round_up(matrix->depth, elmo4j::kPackedMultiple) *
+         elmo4j::round_up(matrix->columns, elmo4j::kPackedMultiple) * matrix->groups *
+         (matrix->type == ELMO4J_F16 ? sizeof(__half) : sizeof(float));
 }
 
-void elmo4j_cuda_pack(int type, const float* weights, int64_t stride, int64_t depth,
-                      int64_t columns, int groups, int group, void* packed) {
-  if (type == ELMO4J_F16) {
-    elmo4j::pack(weights, stride, depth, columns, groups, group, static_cast<__half*>(packed));
+void elmo4j_cuda_pack(const elmo4j_matrix* matrix, const float* weights, int64_t stride, int group,
+                      void* packed) {
+  if (matrix->type == ELMO4J_F16) {
+    elmo4j::pack(*matrix, weights, stride, group, static_cast<__half*>(packed));
   } else {
-    elmo4j::pack(weights, stride, depth, columns, groups, group, static_cast<float*>(packed));
+    elmo4j::pack(*matrix, weights, stride, group, static_cast<float*>(packed));
   }
 }

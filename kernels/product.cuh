@@ -333,7 +333,7 @@ inline bool use_wgmma(int products, int major, int minor) {
 #else
   constexpr bool kBuilt = false;
 #endif
-  return kBuilt && products == ELMO4J_WGMMA && major == 9 && minor == 0;
+  return kBuilt && products != ELMO4J_MMA && major == 9 && minor == 0;
 }
 
 // The device that launches go to.
@@ -418,27 +418,73 @@ struct Product {
     return int64_t{capability < 8 ? 2 : kStages_} * kStage * sizeof(T);
   }
 
-  // epilogue(row, column, v) for the tile's cells: v[i] is the sum of products of row `row` and
-  // packed row column + i, i < kCount. Cells past `rows` and `columns` are left out.
+  struct Source;
+  struct HalfAccumulators;
+  struct WgmmaAccumulators;
+  struct FloatAccumulators;
+  // A thread's sums. give(rows, columns, first_row, first_column, epilogue) calls epilogue(row,
+  // column, v) for the tile's cells: v[i] is the sum of products of row `row` and packed row column
+  // + i, i < kCount. Cells past `rows` and `columns` are left out.
+  using Accumulators =
+      std::conditional_t<kWgmma, WgmmaAccumulators,
+                         std::conditional_t<kHalf, HalfAccumulators, FloatAccumulators>>;
+
+  // Tiles one behind the other: begin starts a tile's first copies, multiply does the rest. Between
+  // multiply and its sums' give the next tile may begin. All threads of the block call.
+  //   shared                  shared_bytes()
   //   rows, columns           of the problem; columns counts packed rows, a multiple of 16
   //   first_row, first_column where the tile begins
-  //   shared                  shared_bytes(); all threads of the block call
-  template <int kOperands, class Epilogue>
-  __device__ static void tile(const Operand<T> (&operands)[kOperands], int rows, int columns,
-                              int first_row, int first_column, void* shared,
-                              const Epilogue& epilogue) {
-    T* stages = static_cast<T*>(shared);
-    Source source;
-    source.begin(operands[0], rows, columns, first_row, first_column);
-    int blocks = 0;
+  template <int kOperands>
+  struct Pipeline {
+    T* stages;
+    Operand<T> operands[kOperands];
+    int rows, columns, first_row, first_column;
+    int blocks;
     int ends[kOperands];  // the block of kDepth behind each operand's last
-#pragma unroll
-    for (int o = 0; o < kOperands; o++) {
-      blocks += (operands[o].depth + kDepth - 1) / kDepth;
-      ends[o] = blocks;
-    }
+    Source source;
     AsyncCopies copies;
-    const auto fill = [&](int block) {
+
+    __device__ void begin(const Operand<T> (&of)[kOperands], int all_rows, int all_columns,
+                          int at_row, int at_column, void* shared) {
+      stages = static_cast<T*>(shared);
+      rows = all_rows;
+      columns = all_columns;
+      first_row = at_row;
+      first_column = at_column;
+      blocks = 0;
+#pragma unroll
+      for (int o = 0; o < kOperands; o++) {
+        operands[o] = of[o];
+        blocks += (operands[o].depth + kDepth - 1) / kDepth;
+        ends[o] = blocks;
+      }
+      source.begin(operands[0], rows, columns, first_row, first_column);
+      __syncthreads();  // the last tile's reads are over
+#pragma unroll
+      for (int block = 0; block < kAhead; block++) {
+        fill(block);
+      }
+    }
+
+    __device__ void multiply(Accumulators& sums) {
+      const int wanted = rows - first_row - warp_row();
+      for (int block = 0; block < blocks; block++) {
+        copies.template wait<kAhead - 1>();
+        if constexpr (kWgmma) {
+          copies.show();
+        }
+        // Everybody's part of this block is there; the block before it, or for wgmma the one before
+        // that, is used up.
+        __syncthreads();
+        fill(block + kAhead);
+        sums.add(stages + block % kStages * kStage, wanted);
+      }
+      copies.template wait<0>();
+      sums.finish();
+    }
+
+   private:
+    __device__ void fill(int block) {
       if (block < blocks) {
 #pragma unroll
         for (int o = 1; o < kOperands; o++) {
@@ -449,32 +495,21 @@ struct Product {
         source.fill(stages + block % kStages * kStage, copies);
       }
       copies.commit();  // an empty group where there is no block, so that counting stays simple
-    };
+    }
+  };
 
-    __syncthreads();  // the last tile's reads are over
-#pragma unroll
-    for (int block = 0; block < kAhead; block++) {
-      fill(block);
-    }
+  // One tile, whole.
+  template <int kOperands, class Epilogue>
+  __device__ static void tile(const Operand<T> (&operands)[kOperands], int rows, int columns,
+                              int first_row, int first_column, void* shared,
+                              const Epilogue& epilogue) {
+    Pipeline<kOperands> pipeline;
+    pipeline.begin(operands, rows, columns, first_row, first_column, shared);
     Accumulators sums;
-    const int wanted = rows - first_row - warp_row();
-    for (int block = 0; block < blocks; block++) {
-      copies.template wait<kAhead - 1>();
-      if constexpr (kWgmma) {
-        copies.show();
-      }
-      // Everybody's part of this block is there; the block before it, or for wgmma the one before
-      // that, is used up.
-      __syncthreads();
-      fill(block + kAhead);
-      sums.add(stages + block % kStages * kStage, wanted);
-    }
-    copies.template wait<0>();
-    sums.finish();
+    pipeline.multiply(sums);
     sums.give(rows, columns, first_row, first_column, epilogue);
   }
 
- private:
   __device__ static int warp_row() {
     return static_cast<int>(threadIdx.x) / 32 / kWarpsAcross * kWarpRows;
   }
@@ -724,10 +759,6 @@ struct Product {
       }
     }
   };
-
-  using Accumulators =
-      std::conditional_t<kWgmma, WgmmaAccumulators,
-                         std::conditional_t<kHalf, HalfAccumulators, FloatAccumulators>>;
 };
 
 }  // namespace elmo4j

@@ -28,7 +28,7 @@ def simple(name):
         if letter == "(" and depth == 0:
             name = name[:i]
             break
-    return re.sub(r"\((?:int|bool|unsigned int)\)", "", name)
+    return re.sub(r"\((?:int|bool|unsigned int|Way)\)", "", name)
 
 
 def compile_one(nvcc, include, architectures, file, folder):

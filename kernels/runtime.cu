@@ -1,23 +1,67 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The CUDA runtime as the host side sees it: no structures, no state. See kernels.h.
+// The CUDA runtime as the host side sees it (kernels.h). Its one state is a memory pool for each
+// device.
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <map>
+#include <mutex>
 
 #include "elmo4j/kernels.h"
 
 namespace {
 
-// The pool behind elmo4j_cuda_malloc on the calling thread's device.
+// Makes a pool of the device's memory.
+cudaError_t make_pool(int device, cudaMemPool_t* pool) {
+  cudaMemPoolProps properties = {};
+  properties.allocType = cudaMemAllocationTypePinned;
+  properties.location.type = cudaMemLocationTypeDevice;
+  properties.location.id = device;
+  cudaError_t error = cudaMemPoolCreate(pool, &properties);
+  if (error != cudaSuccess) {
+    return error;
+  }
+  // It keeps what is freed: without a threshold each synchronisation would give it back.
+  uint64_t keep = UINT64_MAX;
+  error = cudaMemPoolSetAttribute(*pool, cudaMemPoolAttrReleaseThreshold, &keep);
+  if (error == cudaSuccess) {
+    // Nor does it hand one stream's block to another by letting that wait: streams stay apart.
+    int depend = 0;
+    error = cudaMemPoolSetAttribute(*pool, cudaMemPoolReuseAllowInternalDependencies, &depend);
+  }
+  if (error != cudaSuccess) {
+    cudaMemPoolDestroy(*pool);
+  }
+  return error;
+}
+
+// The pool behind elmo4j_cuda_malloc on the calling thread's device. One of our own: the device's
+// default pool belongs to the whole process, whose settings are not ours to change. It lives as
+// long as the process.
 cudaError_t memory_pool(cudaMemPool_t* pool) {
+  static std::mutex mutex;
+  static auto& pools = *new std::map<int, cudaMemPool_t>;  // used until the very end: never freed
   int device;
-  const cudaError_t error = cudaGetDevice(&device);
-  return error != cudaSuccess ? error : cudaDeviceGetDefaultMemPool(pool, device);
+  cudaError_t error = cudaGetDevice(&device);
+  if (error != cudaSuccess) {
+    return error;
+  }
+  const std::lock_guard<std::mutex> lock(mutex);
+  const auto found = pools.find(device);
+  if (found != pools.end()) {
+    *pool = found->second;
+    return cudaSuccess;
+  }
+  error = make_pool(device, pool);
+  if (error == cudaSuccess) {
+    pools[device] = *pool;
+  }
+  return error;
 }
 
 #ifndef ELMO4J_EMULATED
@@ -93,20 +137,8 @@ const char* elmo4j_cuda_error_string(int error) {
 }
 
 int elmo4j_cuda_stream_create(elmo4j_stream* stream) {
-  // The pool keeps what is freed: without a threshold each synchronisation would give it back.
-  cudaMemPool_t pool;
-  cudaError_t error = memory_pool(&pool);
-  if (error == cudaSuccess) {
-    uint64_t keep = UINT64_MAX;
-    error = cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep);
-  }
-  if (error == cudaSuccess) {
-    // Nor does it hand one stream's block to another by letting that wait: streams stay apart.
-    int depend = 0;
-    error = cudaMemPoolSetAttribute(pool, cudaMemPoolReuseAllowInternalDependencies, &depend);
-  }
   // Not in step with the default stream, which other code in the process may use.
-  return error != cudaSuccess ? error : cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking);
+  return cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking);
 }
 
 int elmo4j_cuda_stream_destroy(elmo4j_stream stream) { return cudaStreamDestroy(stream); }
@@ -129,21 +161,21 @@ int elmo4j_cuda_stream_wait(elmo4j_stream stream, elmo4j_stream other) {
 
 int elmo4j_cuda_malloc(void** memory, int64_t bytes, elmo4j_stream stream) {
   *memory = nullptr;
-  cudaError_t error = cudaMallocAsync(memory, static_cast<size_t>(bytes), stream);
+  cudaMemPool_t pool;
+  cudaError_t error = memory_pool(&pool);
+  if (error == cudaSuccess) {
+    error = cudaMallocFromPoolAsync(memory, static_cast<size_t>(bytes), pool, stream);
+  }
   if (error == cudaErrorMemoryAllocation) {
     cudaGetLastError();
     // Blocks that other streams freed come back when these streams are done. The pool then gives up
     // what it holds unused, of which no single block may have been large enough.
     error = cudaDeviceSynchronize();
-    cudaMemPool_t pool;
-    if (error == cudaSuccess) {
-      error = memory_pool(&pool);
-    }
     if (error == cudaSuccess) {
       error = cudaMemPoolTrimTo(pool, 0);
     }
     if (error == cudaSuccess) {
-      error = cudaMallocAsync(memory, static_cast<size_t>(bytes), stream);
+      error = cudaMallocFromPoolAsync(memory, static_cast<size_t>(bytes), pool, stream);
     }
     if (error == cudaErrorMemoryAllocation) {
       cudaGetLastError();

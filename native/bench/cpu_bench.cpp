@@ -297,9 +297,10 @@ void char_cnn(benchmark::State& state) {
       ids[w * kSlots + s] = static_cast<int16_t>(98 + (w * 31 + s * 17) % 26);
     }
   }
-  const elmo4j_char_cnn cnn = {
-      isa,           ELMO4J_RELU,    kSlots, kPad,        static_cast<int64_t>(widths.size()),
-      widths.data(), filters.data(), kIds,   table.get(), bias.get()};
+  const elmo4j_char_cnn cnn = {isa,           ELMO4J_F32,     ELMO4J_RELU,
+                               kSlots,        kPad,           static_cast<int64_t>(widths.size()),
+                               widths.data(), filters.data(), kIds,
+                               table.get(),   bias.get()};
   for (auto _ : state) {
     elmo4j_cpu_char_cnn(&cnn, kWords, ids.data(), features.get());
   }
@@ -328,7 +329,7 @@ void scalar_mix(benchmark::State& state) {
     start[s] = s * kLength;
     place[s] = s;
   }
-  const elmo4j_sum sum = {isa, 2, 1, 0, kProjection, kLength - 2, 3, terms};
+  const elmo4j_sum sum = {isa, ELMO4J_F32, 2, 1, 0, kProjection, kLength - 2, 3, terms};
   const elmo4j_batch batch = {kSentences, start.data(), length.data(), place.data()};
   for (auto _ : state) {
     elmo4j_cpu_scalar_mix(&sum, &batch, target.get());

@@ -223,6 +223,10 @@ struct Batch {
   DeviceMemory length = integers(std::vector<int32_t>(kSentences, kLength));
   DeviceMemory offset = integers(series(kLength, kSentences, kPositions));
   DeviceMemory place = integers(series(kSentences, 769, kSentences));  // a permutation
+
+  elmo4j_batch described() const {
+    return {kSentences, start.get<int32_t>(), length.get<int32_t>(), place.get<int32_t>()};
+  }
 };
 
 // Three layers, both halves, without boundaries: into a padded tensor, or means.
@@ -236,20 +240,20 @@ void scalar_mix(benchmark::State& state) {
   for (int i = 0; i < 4; i++) {
     layers.push_back(numbers(type, Batch::kPositions * kProjection));
   }
-  const void* forward[] = {layers[0].get(), layers[1].get(), layers[2].get()};
-  const void* backward[] = {nullptr, layers[3].get(), layers[4].get()};
-  const float scale[] = {0.3f, 0.3f, 0.4f};
+  const elmo4j_term terms[] = {{layers[0].get(), layers[0].get(), batch.words.get<int32_t>(), 0.3f},
+                               {layers[1].get(), layers[3].get(), nullptr, 0.3f},
+                               {layers[2].get(), layers[4].get(), nullptr, 0.4f}};
+  const elmo4j_sum sum = {0, type, 2, 1, mean, kProjection, Batch::kLength - 2, 3, terms};
+  const elmo4j_packed_batch packed = {batch.described(), Batch::kPositions, Batch::kLength, nullptr,
+                                      batch.offset.get<int32_t>()};
   const int64_t rows = mean ? Batch::kSentences : Batch::kTokens;
   const DeviceMemory target(rows * 2 * kProjection * 4);
   const DeviceMemory told(4 * sizeof(int32_t));
   const double bytes = Batch::kTokens * (5.0 * kProjection * bytes_of(type)) +
                        static_cast<double>(rows) * 2 * kProjection * 4;
   measure(state, timer, bytes, 0, [&] {
-    return elmo4j_cuda_scalar_mix(
-        type, kProjection, 2, 3, forward, backward, batch.words.get<int32_t>(), scale,
-        Batch::kSentences, batch.start.get<int32_t>(), batch.length.get<int32_t>(),
-        batch.offset.get<int32_t>(), batch.place.get<int32_t>(), 1, Batch::kLength - 2, mean,
-        target.get<float>(), nullptr, told.get<int32_t>(), timer.stream());
+    return elmo4j_cuda_scalar_mix(&sum, &packed, target.get<float>(), nullptr, told.get<int32_t>(),
+                                  timer.stream());
   });
 }
 
@@ -261,17 +265,17 @@ void scalar_mix_backward(benchmark::State& state) {
   for (int i = 0; i < 6; i++) {
     layers.push_back(numbers(ELMO4J_F32, Batch::kPositions * kProjection));
   }
-  const float* forward[] = {layers[0].get<float>(), layers[1].get<float>(), layers[2].get<float>()};
-  const float* backward[] = {layers[3].get<float>(), layers[4].get<float>(),
-                             layers[5].get<float>()};
-  const int32_t* rows[] = {nullptr, nullptr, nullptr};
+  elmo4j_term terms[3];
+  for (int k = 0; k < 3; k++) {
+    terms[k] = {layers[k].get(), layers[3 + k].get(), nullptr, 0};
+  }
+  const elmo4j_sum sum = {0, ELMO4J_F32, 2, 1, 0, kProjection, Batch::kLength - 2, 3, terms};
+  const elmo4j_batch described = batch.described();
   const DeviceMemory gradient = numbers(ELMO4J_F32, Batch::kTokens * 2 * kProjection),
                      scales = numbers(ELMO4J_F32, 6, 0);
   measure(state, timer, Batch::kTokens * 4.0 * 2 * kProjection * 4, 0, [&] {
-    return elmo4j_cuda_scalar_mix_backward(
-        kProjection, 2, 3, forward, backward, rows, Batch::kSentences, batch.start.get<int32_t>(),
-        batch.length.get<int32_t>(), batch.place.get<int32_t>(), 1, Batch::kLength - 2,
-        gradient.get<float>(), scales.get<double>(), timer.stream());
+    return elmo4j_cuda_scalar_mix_backward(&sum, &described, gradient.get<float>(),
+                                           scales.get<double>(), timer.stream());
   });
 }
 
@@ -281,12 +285,13 @@ void scalar_mix_backward_layer(benchmark::State& state) {
   const DeviceMemory gradient = numbers(ELMO4J_F32, Batch::kTokens * 2 * kProjection),
                      forward = numbers(ELMO4J_F32, Batch::kPositions * kProjection),
                      backward = numbers(ELMO4J_F32, Batch::kPositions * kProjection);
+  const elmo4j_term term = {nullptr, nullptr, nullptr, 0.5f};
+  const elmo4j_sum sum = {0, ELMO4J_F32, 2, 1, 0, kProjection, Batch::kLength - 2, 1, &term};
+  const elmo4j_batch described = batch.described();
   measure(state, timer, Batch::kTokens * 3.0 * 2 * kProjection * 4, 0, [&] {
-    return elmo4j_cuda_scalar_mix_backward_layer(
-        kProjection, 2, nullptr, nullptr, nullptr, 0.5f, 0, 0, Batch::kSentences,
-        batch.start.get<int32_t>(), batch.length.get<int32_t>(), batch.place.get<int32_t>(), 1,
-        Batch::kLength - 2, gradient.get<float>(), forward.get<float>(), backward.get<float>(),
-        timer.stream());
+    return elmo4j_cuda_scalar_mix_backward_layer(&sum, &described, 0, 0, gradient.get<float>(),
+                                                 forward.get<float>(), backward.get<float>(),
+                                                 timer.stream());
   });
 }
 
@@ -327,6 +332,15 @@ void clip(benchmark::State& state) {
           [&] { return elmo4j_cuda_clip(type, count, 3, values.get(), timer.stream()); });
 }
 
+// A product's packed weights, random.
+elmo4j_matrix matrix_of(int type, int products, int64_t depth, int64_t columns, int groups,
+                        std::vector<DeviceMemory>* memory) {
+  elmo4j_matrix matrix = {products, type, groups, depth, columns, nullptr, nullptr};
+  memory->push_back(numbers(type, elmo4j_cuda_packed_size(&matrix) / bytes_of(type), 0.05f));
+  matrix.weights = memory->back().get();
+  return matrix;
+}
+
 // Layers of the published model, both directions: `sentences` of 20 tokens and two boundaries.
 void lstm(benchmark::State& state, int64_t layers, int64_t calls) {
   const int type = static_cast<int>(state.range(0));
@@ -334,43 +348,39 @@ void lstm(benchmark::State& state, int64_t layers, int64_t calls) {
   const int64_t n = state.range(2), steps = 22, positions = n * steps;
   Timer timer;
   std::vector<DeviceMemory> memory;
-  std::vector<const void*> kernel_x, kernel_h, projector, input;
-  std::vector<const float*> bias;
-  std::vector<void*> h, output;
-  std::vector<float*> c;
+  std::vector<elmo4j_lstm> weights;
+  std::vector<elmo4j_lstm_rows> io;
   const auto take = [&](int kind, int64_t count, float scale) {
     memory.push_back(numbers(kind, count, scale));
     return memory.back().get();
   };
-  const int64_t size = bytes_of(type);
   for (int64_t i = 0; i < 2 * layers; i++) {
-    const int64_t gates = elmo4j_cuda_packed_size(type, kProjection, kCells, 4) / size;
-    const int64_t projections = elmo4j_cuda_packed_size(type, kCells, kProjection, 1) / size;
-    kernel_x.push_back(take(type, gates, 0.05f));
-    kernel_h.push_back(take(type, gates, 0.05f));
-    bias.push_back(static_cast<const float*>(take(ELMO4J_F32, 4 * kCells, 0.05f)));
-    projector.push_back(take(type, projections, 0.05f));
-    h.push_back(take(type, n * kProjection, 1));
-    c.push_back(static_cast<float*>(take(ELMO4J_F32, n * kCells, 1)));
-    output.push_back(take(type, positions * kProjection, 1));
+    elmo4j_lstm lstm = {matrix_of(type, products, kProjection, kCells, 4, &memory),
+                        matrix_of(type, products, kProjection, kCells, 4, &memory),
+                        matrix_of(type, products, kCells, kProjection, 1, &memory),
+                        3,
+                        3,
+                        1,
+                        static_cast<int32_t>(i % 2)};
+    lstm.x.bias = static_cast<float*>(take(ELMO4J_F32, 4 * kCells, 0.05f));
+    weights.push_back(lstm);
+    const void* input = i < 2 ? take(type, positions * kProjection, 1) : io[i - 2].output;
+    io.push_back({input, nullptr, take(type, n * kProjection, 1),
+                  static_cast<float*>(take(ELMO4J_F32, n * kCells, 1)),
+                  take(type, positions * kProjection, 1)});
   }
-  for (int d = 0; d < 2; d++) {
-    input.push_back(take(type, positions * kProjection, 1));
-  }
-  input.insert(input.end(), output.begin(), output.end());  // layer l reads from 2 * l on
-  const std::vector<int32_t> rows(steps, static_cast<int32_t>(n)), skip(layers, 1);
-  const DeviceMemory workspace(std::max<int64_t>(
-      elmo4j_cuda_lstm_workspace(type, kCells, kProjection, layers, n, positions), 1));
+  const std::vector<int32_t> rows(steps, static_cast<int32_t>(n));
+  const elmo4j_packed_batch batch = {
+      {n, nullptr, nullptr, nullptr}, positions, steps, rows.data(), nullptr};
+  const DeviceMemory workspace(
+      std::max<int64_t>(elmo4j_cuda_lstm_workspace(weights.data(), layers, n, positions), 1));
   measure(state, timer, 0,
           2.0 * 2 * layers * positions * (2 * kProjection * 4 * kCells + kCells * kProjection),
           [&] {
             int error = cudaSuccess;
             for (int64_t l = 0; l < layers && error == cudaSuccess; l += layers / calls) {
-              const int64_t i = 2 * l;
-              error = elmo4j_cuda_lstm(
-                  type, products, kCells, kProjection, layers / calls, &kernel_x[i], &kernel_h[i],
-                  &bias[i], &projector[i], 3, 3, skip.data(), n, steps, rows.data(), positions,
-                  &input[i], nullptr, &h[i], &c[i], &output[i], workspace.get(), timer.stream());
+              error = elmo4j_cuda_lstm(&weights[2 * l], &io[2 * l], layers / calls, &batch,
+                                       workspace.get(), timer.stream());
             }
             return error;
           });
@@ -404,28 +414,28 @@ void char_cnn_highway(benchmark::State& state) {
   const DeviceMemory device_ids(ids.data(), static_cast<int64_t>(ids.size() * sizeof(int16_t))),
       table = numbers(type, table_size), bias = numbers(ELMO4J_F32, kFeatures),
       projection_bias = numbers(ELMO4J_F32, kProjection), rows(words * kProjection * size);
-  std::vector<DeviceMemory> kernels, biases;
-  const void* kernel_at[kHighways];
-  const float* bias_at[kHighways];
+  std::vector<DeviceMemory> memory;
+  std::vector<elmo4j_matrix> highways;
   for (int k = 0; k < kHighways; k++) {
-    kernels.push_back(
-        numbers(type, elmo4j_cuda_packed_size(type, kFeatures, kFeatures, 2) / size, 0.05f));
-    biases.push_back(numbers(ELMO4J_F32, 2 * kFeatures));
-    kernel_at[k] = kernels[k].get();
-    bias_at[k] = biases[k].get<float>();
+    highways.push_back(matrix_of(type, products, kFeatures, kFeatures, 2, &memory));
+    memory.push_back(numbers(ELMO4J_F32, 2 * kFeatures));
+    highways[k].bias = memory.back().get<float>();
   }
-  const DeviceMemory projection =
-      numbers(type, elmo4j_cuda_packed_size(type, kFeatures, kProjection, 1) / size, 0.05f);
-  const DeviceMemory workspace(std::max<int64_t>(
-      elmo4j_cuda_char_cnn_highway_workspace(type, words, kFeatures, kHighways, 0), 1));
+  elmo4j_token_encoder encoder = {
+      {products, type, ELMO4J_RELU, kSlots, kPad, static_cast<int64_t>(widths.size()),
+       widths.data(), filters.data(), kIds, table.get(), bias.get<float>()},
+      kHighways,
+      highways.data(),
+      0,
+      nullptr,
+      matrix_of(type, products, kFeatures, kProjection, 1, &memory)};
+  encoder.projection.bias = projection_bias.get<float>();
+  const DeviceMemory workspace(
+      std::max<int64_t>(elmo4j_cuda_char_cnn_highway_workspace(&encoder, words), 1));
   measure(state, timer, 0, 2.0 * words * kFeatures * (kHighways * 2 * kFeatures + kProjection),
           [&] {
-            return elmo4j_cuda_char_cnn_highway(
-                type, products, words, device_ids.get<int16_t>(), kSlots, kPad,
-                static_cast<int64_t>(widths.size()), widths.data(), filters.data(), kIds,
-                table.get(), bias.get<float>(), ELMO4J_RELU, kHighways, kernel_at, bias_at, 0,
-                nullptr, nullptr, kProjection, projection.get(), projection_bias.get<float>(),
-                nullptr, rows.get(), workspace.get(), timer.stream());
+            return elmo4j_cuda_char_cnn_highway(&encoder, words, device_ids.get<int16_t>(), nullptr,
+                                                rows.get(), workspace.get(), timer.stream());
           });
 }
 
@@ -441,6 +451,11 @@ void register_all(bool has_wgmma) {
   if (has_wgmma) {
     ways.insert(ways.begin(), ELMO4J_WGMMA);
   }
+  std::vector<int64_t> variants = ways;
+  if (has_wgmma) {
+    variants.push_back(ELMO4J_WGMMA_GATES);
+    variants.push_back(ELMO4J_WGMMA_EARLY);
+  }
   const auto each_way = [&](const char* name, void (*function)(benchmark::State&), const char* size,
                             const std::vector<int64_t>& sizes) {
     add(name, function)
@@ -453,6 +468,7 @@ void register_all(bool has_wgmma) {
   add("lstm_layers", lstm_layers)
       ->ArgNames({"type", "products", "sentences", "calls"})
       ->ArgsProduct({{ELMO4J_F16}, ways, {32, 128, 512, 2048}, {1, 2}})
+      ->ArgsProduct({{ELMO4J_F16}, variants, {1024}, {1, 2}})  // kernels/DESIGN.md predicts them
       ->MinTime(0.2);
   each_way("char_cnn_highway", char_cnn_highway, "words", {16, 256, 8192});
   add("scalar_mix", scalar_mix)

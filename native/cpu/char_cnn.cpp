@@ -24,7 +24,7 @@ void char_cnn(const elmo4j_char_cnn* cnn, int64_t words, const int16_t* ids, flo
     while (used > 0 && word[used - 1] == cnn->pad) {
       used--;
     }
-    const float* group_table = cnn->table;
+    const float* group_table = static_cast<const float*>(cnn->table);
     const float* group_bias = cnn->bias;
     for (int64_t g = 0; g < cnn->groups; g++) {
       const int64_t width = cnn->widths[g];

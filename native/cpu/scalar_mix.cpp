@@ -28,7 +28,8 @@ inline double total(Wide v) {
 // The row of a layer, term k of the sum, that position p of one half has.
 inline const float* layer_row(const elmo4j_sum& sum, int half, int64_t k, int64_t p) {
   const elmo4j_term& term = sum.terms[k];
-  return (half == 0 ? term.forward : term.backward) + (term.rows ? term.rows[p] : p) * sum.dim;
+  const void* layer = half == 0 ? term.forward : term.backward;
+  return static_cast<const float*>(layer) + (term.rows ? term.rows[p] : p) * sum.dim;
 }
 
 // First position and number of positions of a sentence that the sum takes.

@@ -9,7 +9,7 @@ import sys
 
 UNITS = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")]
 TYPES = {"0": "f32", "2": "f16"}
-PRODUCTS = {"0": "wgmma", "1": "mma"}
+PRODUCTS = {"0": "wgmma", "1": "mma", "2": "wgmma gates", "3": "wgmma early"}
 
 
 def scaled(value, unit):
@@ -105,6 +105,9 @@ def elmo(path):
                            ("warm_tokens_per_second", "word cache full")):
             if key in run:
                 yield f"{name}, {title}", scaled(run[key], "tokens/s"), f"{run['tokens']} tokens"
+        if "host_share" in run:
+            yield (f"{name}, host and GPU", f"{run['host_share']:.1%} host",
+                   f"{run['device_wait_share']:.1%} waiting for the GPU; word cache full")
         if "latency_p50_seconds" in run:
             yield f"{name}, 10 tokens", seconds(run["latency_p50_seconds"]), "p50"
 

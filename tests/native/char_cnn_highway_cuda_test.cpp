@@ -18,7 +18,6 @@ struct Shape {
   int64_t projection = 0;  // 0: none
   int64_t word_dim = 0;
   int activation = ELMO4J_RELU;
-  bool place = false;
   bool long_words = false;  // that fill all slots
 };
 
@@ -50,16 +49,6 @@ class CharCnnHighwayCudaTest : public CudaTest {
     return tables;
   }
 
-  DeviceArray<unsigned char> packed(const std::vector<float>& weights, int64_t depth,
-                                    int64_t columns, int groups) {
-    std::vector<unsigned char> bytes(elmo4j_cuda_packed_size(type(), depth, columns, groups), 0xff);
-    for (int g = 0; g < groups; g++) {
-      elmo4j_cuda_pack(type(), weights.data() + g * columns, groups * columns, depth, columns,
-                       groups, g, bytes.data());
-    }
-    return DeviceArray<unsigned char>(bytes);
-  }
-
   // Words of random lengths, the first ones empty and full.
   std::vector<int16_t> random_ids(const Shape& shape) {
     std::vector<int16_t> ids(shape.words * shape.slots, kPad);
@@ -89,50 +78,55 @@ class CharCnnHighwayCudaTest : public CudaTest {
     std::vector<std::vector<float>> weights, biases;
     std::vector<DeviceArray<unsigned char>> kernels;
     std::vector<DeviceArray<float>> kernel_biases;
-    std::vector<const void*> kernel_pointers;
-    std::vector<const float*> bias_pointers;
+    std::vector<elmo4j_matrix> highways;
     for (int64_t k = 0; k < shape.highways; k++) {
       weights.push_back(random_of(type(), features * 2 * features, 1 / std::sqrt(features)));
       biases.push_back(random(2 * features));
-      kernels.push_back(packed(weights[k], features, features, 2));
       kernel_biases.emplace_back(biases[k]);
-      kernel_pointers.push_back(kernels[k].get());
-      bias_pointers.push_back(kernel_biases[k].get());
+      highways.push_back(matrix_of(weights[k].data(), features, features, 2, &kernels));
+      highways[k].bias = kernel_biases[k].get();
     }
     const int64_t depth = shape.word_dim + features;
     const int64_t columns = shape.projection ? shape.projection : features;
     const std::vector<float> projection =
         random_of(type(), shape.projection * depth, 1 / std::sqrt(depth));
     const std::vector<float> projection_bias = random(shape.projection);
-    const DeviceArray<unsigned char> projection_kernel =
-        packed(projection, depth, shape.projection, 1);
+    elmo4j_matrix projector = {};
+    const DeviceArray<float> out_bias(projection_bias);
+    if (shape.projection) {
+      projector = matrix_of(projection.data(), depth, shape.projection, 1, &kernels);
+      projector.bias = out_bias.get();
+    }
 
     constexpr int64_t kOwnWords = 9;
     const std::vector<float> word_table = random_of(type(), kOwnWords * shape.word_dim);
-    std::vector<int32_t> word_ids, place;
+    std::vector<int32_t> word_ids;
     for (int64_t w = 0; w < shape.words; w++) {
       word_ids.push_back(static_cast<int32_t>(engine_() % kOwnWords));
-      place.push_back(static_cast<int32_t>(2 * (shape.words - 1 - w) + 1));
     }
-    const int64_t rows = shape.place ? 2 * shape.words : shape.words;
-    const DeviceNumbers got(type(), rows * columns);
-    const DeviceArray<unsigned char> workspace(elmo4j_cuda_char_cnn_highway_workspace(
-        type(), shape.words, features, shape.highways, shape.word_dim));
+    const DeviceNumbers got(type(), shape.words * columns);
     const DeviceArray<int16_t> device_ids(ids);
     const DeviceNumbers table(type(), table_of(oracle)), words(type(), word_table);
-    const DeviceArray<float> bias(oracle.bias), out_bias(projection_bias);
-    const DeviceArray<int32_t> device_word_ids(word_ids), device_place(place);
-    finish(elmo4j_cuda_char_cnn_highway(
-        type(), products(), shape.words, device_ids.get(), shape.slots, kPad, shape.widths.size(),
-        shape.widths.data(), shape.filters.data(), kIds, table.get(), bias.get(), shape.activation,
-        shape.highways, kernel_pointers.data(), bias_pointers.data(), shape.word_dim, words.get(),
-        device_word_ids.get(), columns, shape.projection ? projection_kernel.get() : nullptr,
-        out_bias.get(), shape.place ? device_place.get() : nullptr, got.get(), workspace.get(),
-        stream_));
+    const DeviceArray<float> bias(oracle.bias);
+    const DeviceArray<int32_t> device_word_ids(word_ids);
+    const elmo4j_token_encoder encoder = {
+        {products(), type(), shape.activation, static_cast<int32_t>(shape.slots), kPad,
+         static_cast<int64_t>(shape.widths.size()), shape.widths.data(), shape.filters.data(), kIds,
+         table.get(), bias.get()},
+        shape.highways,
+        highways.data(),
+        shape.word_dim,
+        words.get(),
+        projector};
+    const DeviceArray<unsigned char> workspace(
+        elmo4j_cuda_char_cnn_highway_workspace(&encoder, shape.words));
+    finish(elmo4j_cuda_char_cnn_highway(&encoder, shape.words, device_ids.get(),
+                                        device_word_ids.get(), got.get(), workspace.get(),
+                                        stream_));
 
     const double tolerance = type() == ELMO4J_F16 ? 5e-3 : 5e-6;
     const std::vector<float> host = got.host();
-    Comparison of_words(std::to_string(shape.words) + " words"), unused("rows of no word");
+    Comparison of_words(std::to_string(shape.words) + " words");
     for (int64_t w = 0; w < shape.words; w++) {
       std::vector<double> x = oracle.features(&ids[w * shape.slots], shape.slots);
       for (int64_t k = 0; k < shape.highways; k++) {
@@ -152,11 +146,8 @@ class CharCnnHighwayCudaTest : public CudaTest {
         x = y;
       }
       for (int64_t f = 0; f < columns; f++) {
-        of_words.close(x[f], host[(shape.place ? place[w] : w) * columns + f], tolerance,
+        of_words.close(x[f], host[w * columns + f], tolerance,
                        "word " + std::to_string(w) + " number " + std::to_string(f));
-        if (shape.place) {
-          unused.near(1, std::isnan(host[2 * w * columns + f]), 0, "row " + std::to_string(2 * w));
-        }
       }
     }
   }
@@ -185,7 +176,6 @@ TEST_P(CharCnnHighwayCudaTest, TakesFromNoToFourHighwayLayersWithAndWithoutProje
       for (int64_t projection : {0, 20}) {
         Shape shape = {words, 9, {2, 3}, {8, 24}, highways, projection};
         shape.activation = ELMO4J_TANH;
-        shape.place = projection == 0;
         check(shape);
       }
     }
@@ -203,18 +193,14 @@ TEST_P(CharCnnHighwayCudaTest, LongWordsAndWideFilters) {
 TEST_P(CharCnnHighwayCudaTest, AWordsOwnEmbeddingGoesBeforeItsFeatures) {
   for (int64_t word_dim : {8, 5}) {
     for (int64_t highways : {0, 1, 2}) {
-      Shape shape = {10, 9, {2, 3}, {8, 24}, highways, 20, word_dim};
-      shape.place = true;
-      check(shape);
+      check({10, 9, {2, 3}, {8, 24}, highways, 20, word_dim});
     }
   }
 }
 
 // More words than the workspace holds at a time; with and without a phase behind the convolution.
 TEST_P(CharCnnHighwayCudaTest, ManyWordsAreTakenInChunks) {
-  Shape shape = {2048 + 65, 5, {1, 2}, {3, 4}, 1, 3, 2};
-  shape.place = true;
-  check(shape);
+  check({2048 + 65, 5, {1, 2}, {3, 4}, 1, 3, 2});
   check({2048 + 1, 5, {1, 2}, {3, 4}, 0, 0});
 }
 
@@ -228,11 +214,15 @@ TEST_P(CharCnnHighwayCudaTest, ThePublishedSizes) {
 TEST_P(CharCnnHighwayCudaTest, NoWordsAreNoWork) { check({0, 9, {2}, {8}, 1, 8}); }
 
 TEST_P(CharCnnHighwayCudaTest, RefusesMoreThanALaunchCanCarry) {
-  EXPECT_EQ(cudaErrorInvalidValue,
-            elmo4j_cuda_char_cnn_highway(
-                type(), products(), 1, nullptr, 50, kPad, ELMO4J_CUDA_MAX_FILTER_GROUPS + 1,
-                nullptr, nullptr, kIds, nullptr, nullptr, 0, 1, nullptr, nullptr, 0, nullptr,
-                nullptr, 8, nullptr, nullptr, nullptr, nullptr, nullptr, stream_));
+  elmo4j_token_encoder encoder = {};
+  encoder.cnn.groups = ELMO4J_CUDA_MAX_FILTER_GROUPS + 1;
+  const auto call = [&] {
+    return elmo4j_cuda_char_cnn_highway(&encoder, 1, nullptr, nullptr, nullptr, nullptr, stream_);
+  };
+  EXPECT_EQ(cudaErrorInvalidValue, call());
+  encoder.cnn.groups = 1;
+  encoder.highway_count = ELMO4J_CUDA_MAX_HIGHWAYS + 1;
+  EXPECT_EQ(cudaErrorInvalidValue, call());
 }
 
 ELMO4J_FOR_EACH_PRODUCT(CharCnnHighwayCudaTest);

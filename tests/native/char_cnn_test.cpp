@@ -39,6 +39,7 @@ TEST_P(CharCnnTest, EqualsTheConvolutionOverAllSlots) {
     oracle.activation = activation;
     std::vector<float> got = poisoned(words * features);
     const elmo4j_char_cnn cnn = {isa(),
+                                 ELMO4J_F32,
                                  activation,
                                  kSlots,
                                  kPad,

@@ -146,7 +146,20 @@ class CudaTest : public testing::TestWithParam<Numbers> {
   }
 
   int type() const { return GetParam().type; }
-  int products() const { return GetParam().products; }
+  int products() const { return products_ < 0 ? GetParam().products : products_; }
+
+  // A matrix [depth, groups * columns], groups one beside the other, packed; `memory` keeps it.
+  elmo4j_matrix matrix_of(const float* weights, int64_t depth, int64_t columns, int groups,
+                          std::vector<DeviceArray<unsigned char>>* memory) const {
+    elmo4j_matrix matrix = {products(), type(), groups, depth, columns, nullptr, nullptr};
+    std::vector<unsigned char> packed(elmo4j_cuda_packed_size(&matrix), 0xff);
+    for (int g = 0; g < groups; g++) {
+      elmo4j_cuda_pack(&matrix, weights + g * columns, groups * columns, g, packed.data());
+    }
+    memory->emplace_back(packed);
+    matrix.weights = memory->back().get();
+    return matrix;
+  }
 
   // Waits for what was launched.
   void finish(int launched) {
@@ -173,6 +186,7 @@ class CudaTest : public testing::TestWithParam<Numbers> {
     return random_of(ELMO4J_F32, count, scale);
   }
 
+  int products_ = -1;  // what a test multiplies by in place of its parameter
   std::mt19937 engine_{20180610};
   cudaStream_t stream_ = nullptr;
 };

@@ -68,17 +68,6 @@ class LstmCudaTest : public CudaTest {
     return problem(layer, lengths, gathered, scale, {layer.skip});
   }
 
-  DeviceArray<unsigned char> pack(const float* weights, int64_t depth, int64_t columns,
-                                  int groups) const {
-    std::vector<unsigned char> packed(elmo4j_cuda_packed_size(type(), depth, columns, groups),
-                                      0xff);
-    for (int g = 0; g < groups; g++) {
-      elmo4j_cuda_pack(type(), weights + g * columns, groups * columns, depth, columns, groups, g,
-                       packed.data());
-    }
-    return DeviceArray<unsigned char>(packed);
-  }
-
   // With `nodes`, counts what would run: it is captured, and the result is left as it was.
   Result run(const Problem& p, size_t* nodes = nullptr) {
     const int64_t cells = p.layer.cells, projection = p.layer.projection;
@@ -108,8 +97,8 @@ class LstmCudaTest : public CudaTest {
     std::vector<DeviceNumbers> inputs, hs, outputs;
     std::vector<DeviceArray<int32_t>> indexes;
     std::vector<DeviceArray<float>> biases, cs;
-    const void* input[2];
-    const int32_t* input_rows[2];
+    std::vector<elmo4j_lstm> weights;
+    std::vector<elmo4j_lstm_rows> io;
     for (int d = 0; d < 2; d++) {
       std::vector<int32_t> index;
       std::vector<float> x;
@@ -119,42 +108,39 @@ class LstmCudaTest : public CudaTest {
                  p.input[d].begin() + (index.back() + 1) * projection);
       }
       inputs.emplace_back(type(), p.gathered ? p.input[d] : x);
-      input[d] = inputs.back().get();
       indexes.emplace_back(index);
-      input_rows[d] = indexes.back().get();
     }
-    std::vector<const void*> kernel_x, kernel_h, projector;
-    std::vector<const float*> bias;
-    std::vector<void*> h, output;
-    std::vector<float*> c;
     for (int64_t i = 0; i < 2 * p.layers(); i++) {
       const LstmWeights& w = p.weights[i];
-      packed.push_back(pack(w.kernel.data(), projection, cells, 4));
-      kernel_x.push_back(packed.back().get());
-      packed.push_back(pack(w.kernel.data() + projection * 4 * cells, projection, cells, 4));
-      kernel_h.push_back(packed.back().get());
-      packed.push_back(pack(w.projector.data(), cells, projection, 1));
-      projector.push_back(packed.back().get());
       biases.emplace_back(w.bias);
-      bias.push_back(biases.back().get());
+      elmo4j_lstm lstm = {
+          matrix_of(w.kernel.data(), projection, cells, 4, &packed),
+          matrix_of(w.kernel.data() + projection * 4 * cells, projection, cells, 4, &packed),
+          matrix_of(w.projector.data(), cells, projection, 1, &packed),
+          p.layer.cell_clip,
+          p.layer.projection_clip,
+          p.skip[i / 2],
+          static_cast<int32_t>(i % 2)};
+      lstm.x.bias = biases.back().get();
+      weights.push_back(lstm);
       hs.emplace_back(type(), p.h[i]);
-      h.push_back(hs.back().get());
       cs.emplace_back(p.c[i]);
-      c.push_back(cs.back().get());
       outputs.emplace_back(type(), positions * projection);
-      output.push_back(outputs.back().get());
+      const bool first = i < 2;
+      io.push_back({first ? inputs[i].get() : nullptr,
+                    first && p.gathered ? indexes[i].get() : nullptr, hs.back().get(),
+                    cs.back().get(), outputs.back().get()});
     }
+    const elmo4j_packed_batch batch = {
+        {sentences, nullptr, nullptr, nullptr}, positions, steps, rows.data(), nullptr};
     const DeviceArray<unsigned char> workspace(
-        elmo4j_cuda_lstm_workspace(type(), cells, projection, p.layers(), sentences, positions));
+        elmo4j_cuda_lstm_workspace(weights.data(), p.layers(), sentences, positions));
     cudaGraph_t graph = nullptr;
     if (nodes) {
       check_cuda(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "capture");
     }
-    const int launched = elmo4j_cuda_lstm(
-        type(), products(), cells, projection, p.layers(), kernel_x.data(), kernel_h.data(),
-        bias.data(), projector.data(), p.layer.cell_clip, p.layer.projection_clip, p.skip.data(),
-        sentences, steps, rows.data(), positions, input, p.gathered ? input_rows : nullptr,
-        h.data(), c.data(), output.data(), workspace.get(), stream_);
+    const int launched =
+        elmo4j_cuda_lstm(weights.data(), io.data(), p.layers(), &batch, workspace.get(), stream_);
     if (nodes) {
       check_cuda(cudaStreamEndCapture(stream_, &graph), "capture");
       check_cuda(cudaGraphGetNodes(graph, nullptr, nodes), "cudaGraphGetNodes");
@@ -337,6 +323,26 @@ TEST_P(LstmCudaTest, RowsFallAcrossTiles) {
         0.4);
 }
 
+// The projection by wgmma in its larger tiles: several of rows and of columns, each cut, depth of
+// several stages, and layers that have the same bits in a call each, where rows become few on the
+// way.
+TEST_P(LstmCudaTest, ManySentencesByLargerTilesOfTheProjection) {
+  check({72, 136, 0.5f, 0.3f, 1, 0}, lengths_of({260, 257, 3}), true, 0.15);
+  check_layers({200, 16, 0.5f, 0.3f, 1, 0}, {0, 1}, lengths_of({300, 128, 17}), false, 0.2);
+}
+
+// What that is timed against, and what is timed against that.
+TEST_P(LstmCudaTest, ManySentencesByEachVariant) {
+  if (type() == ELMO4J_F32 || products() == ELMO4J_MMA) {
+    GTEST_SKIP() << "these have no other";
+  }
+  for (int products : {ELMO4J_WGMMA_GATES, ELMO4J_WGMMA_EARLY}) {
+    products_ = products;
+    check({72, 136, 0.5f, 0.3f, 1, 0}, lengths_of({260, 257, 3}), true, 0.15);
+    check_layers({200, 16, 0.5f, 0.3f, 1, 0}, {0, 1}, lengths_of({300, 128, 17}), false, 0.2);
+  }
+}
+
 // Few sentences, weights on the chip (halves alone). On the emulator, which has 4 multiprocessors:
 // 1, 2, 4 and 8 groups of 8 cells a block, the last block cut, then one direction at a time, and
 // last a size that does not fit.
@@ -487,10 +493,11 @@ TEST_P(LstmCudaTest, PackedWeightsLieAsDocumented) {
       }
     }
   }
-  const DeviceArray<unsigned char> packed = pack(weights.data(), depth, columns, groups);
-  ASSERT_EQ(wanted.size() * DeviceNumbers::size(type()), packed.host().size());
+  std::vector<DeviceArray<unsigned char>> packed;
+  matrix_of(weights.data(), depth, columns, groups, &packed);
+  ASSERT_EQ(wanted.size() * DeviceNumbers::size(type()), packed[0].host().size());
   const DeviceNumbers same(type(), wanted);
-  const std::vector<unsigned char> bytes = packed.host();
+  const std::vector<unsigned char> bytes = packed[0].host();
   std::vector<unsigned char> wanted_bytes(bytes.size());
   check_cuda(cudaMemcpy(wanted_bytes.data(), same.get(), bytes.size(), cudaMemcpyDeviceToHost),
              "cudaMemcpy");
@@ -550,6 +557,16 @@ TEST(LstmPlanTest, FitsTheDevice) {
   // Rows that are no multiple of what a warp reads at once.
   expect(resident_plan(1000, 128, 132, 227 << 10), 0, 0, 0, 0);
   expect(resident_plan(1024, 100, 132, 227 << 10), 0, 0, 0, 0);
+}
+
+// 1,024 sentences of the original fill 128 of 132 multiprocessors, 896 do not.
+TEST(LstmPlanTest, LargerTilesOfTheProjectionFillTheDevice) {
+  EXPECT_TRUE(is_wide_projection(1024, 512, 132));
+  EXPECT_TRUE(is_wide_projection(897, 512, 132));
+  EXPECT_FALSE(is_wide_projection(896, 512, 132));
+  EXPECT_FALSE(is_wide_projection(1024, 256, 132));
+  EXPECT_TRUE(is_wide_projection(2048, 256, 132));
+  EXPECT_FALSE(is_wide_projection(256, 512, 4));
 }
 
 // The original's halves on an H200 with 60 MB of L2 and on an RTX 5090 with 96, the half-sized

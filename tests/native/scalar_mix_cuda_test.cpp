@@ -72,12 +72,22 @@ class ScalarMixCudaTest : public CudaTest {
 
   struct Batch {
     DeviceArray<int32_t> words, start, length, offset, place;
+    int64_t sentences;
+
+    // Without `row` where each sentence has a target of its own.
+    elmo4j_packed_batch described(bool own = false) const {
+      return {{sentences, start.get(), length.get(), own ? nullptr : place.get()},
+              0,
+              0,
+              nullptr,
+              offset.get()};
+    }
   };
 
   static Batch upload(const ScalarMixOracle& oracle) {
-    return {DeviceArray<int32_t>(oracle.words), DeviceArray<int32_t>(oracle.start),
+    return {DeviceArray<int32_t>(oracle.words),  DeviceArray<int32_t>(oracle.start),
             DeviceArray<int32_t>(oracle.length), DeviceArray<int32_t>(offsets(oracle)),
-            DeviceArray<int32_t>(oracle.place)};
+            DeviceArray<int32_t>(oracle.place),  oracle.sentences()};
   }
 
   // Runs the kernel on everything that it can be asked for and compares each number.
@@ -85,18 +95,17 @@ class ScalarMixCudaTest : public CudaTest {
   void expect_all(const ScalarMixOracle& oracle, int64_t max_rows, int64_t skew = 0) {
     const int64_t sentences = oracle.sentences();
     std::vector<DeviceNumbers> layers;
-    const void* forward[3];
-    const void* backward[3];
+    const Batch batch = upload(oracle);
+    elmo4j_term terms[3];
     for (int k = 0; k < 3; k++) {
       layers.push_back(packed(oracle, k, false, skew));
-      forward[k] = layers.back().get(skew);
-      backward[k] = nullptr;
+      const void* forward = layers.back().get(skew);
       if (k > 0) {
         layers.push_back(packed(oracle, k, true, skew));
-        backward[k] = layers.back().get(skew);
       }
+      terms[k] = {forward, layers.back().get(skew), k == 0 ? batch.words.get() : nullptr,
+                  oracle.scale[k]};
     }
-    const Batch batch = upload(oracle);
     for (int halves : {1, 2}) {
       const int64_t width = halves * oracle.dim;
       for (int ends : {0, 1}) {
@@ -126,12 +135,12 @@ class ScalarMixCudaTest : public CudaTest {
             if (own) {
               targets.emplace(pointers);
             }
-            finish(elmo4j_cuda_scalar_mix(
-                type(), oracle.dim, halves, 3, forward, backward, batch.words.get(),
-                oracle.scale.data(), sentences, batch.start.get(), batch.length.get(),
-                batch.offset.get(), own ? nullptr : batch.place.get(), ends,
-                own ? oracle.count(0, ends) : max_rows, mean, own ? nullptr : target.get(),
-                own ? targets->get() : nullptr, told.get(), stream_));
+            const elmo4j_sum sum = {
+                0, type(), halves, ends, mean, oracle.dim, own ? oracle.count(0, ends) : max_rows,
+                3, terms};
+            const elmo4j_packed_batch described = batch.described(own);
+            finish(elmo4j_cuda_scalar_mix(&sum, &described, own ? nullptr : target.get(),
+                                          own ? targets->get() : nullptr, told.get(), stream_));
             EXPECT_EQ(std::vector<int32_t>(4), told.host());
             const std::vector<float> got = target.host();
             Comparison mixed("mix");
@@ -183,14 +192,11 @@ TEST_P(ScalarMixCudaTest, OneTermByWord) {
   const ScalarMixOracle oracle = oracle_of(16);
   const DeviceNumbers words(type(), oracle.forward[0]);
   const Batch batch = upload(oracle);
-  const void* forward[] = {words.get()};
-  const void* backward[] = {nullptr};
-  const float scale[] = {1};
+  const elmo4j_term term = {words.get(), nullptr, batch.words.get(), 1};
+  const elmo4j_sum sum = {0, type(), 1, 0, 0, 16, 7, 1, &term};
+  const elmo4j_packed_batch described = batch.described();
   const DeviceArray<float> target(4 * 7 * 16);
-  finish(elmo4j_cuda_scalar_mix(type(), 16, 1, 1, forward, backward, batch.words.get(), scale, 4,
-                                batch.start.get(), batch.length.get(), batch.offset.get(),
-                                batch.place.get(), 0, 7, 0, target.get(), nullptr, nullptr,
-                                stream_));
+  finish(elmo4j_cuda_scalar_mix(&sum, &described, target.get(), nullptr, nullptr, stream_));
   const std::vector<float> got = target.host();
   Comparison mixed("mix");
   for (int64_t s = 0; s < 4; s++) {
@@ -214,28 +220,27 @@ TEST_P(ScalarMixCudaTest, TellsTheLayerThatIsNotFinite) {
       if (wrong < 3) {
         spoilt.backward[wrong][2 * dim - 1] = std::numeric_limits<float>::infinity();
       }
-      const float scale[] = {1, wrong < 3 ? 1.0f : 3e38f, wrong < 3 ? 1.0f : 3e38f};
       std::vector<DeviceNumbers> layers;
-      const void* forward[] = {words.get(), nullptr, nullptr};
-      const void* backward[] = {nullptr, nullptr, nullptr};
+      elmo4j_term terms[3] = {{words.get(), words.get(), batch.words.get(), 1}};
       for (int k : {1, 2}) {
-        for (bool back : {false, true}) {
-          std::vector<float> large(wrong < 3 ? 0 : oracle.positions() * dim, 2);
-          ScalarMixOracle source = spoilt;
-          if (wrong == 3) {
-            source.forward[k] = source.backward[k] = large;
-          }
-          layers.push_back(packed(source, k, back, 0));
-          (back ? backward : forward)[k] = layers.back().get();
+        if (wrong == 3) {
+          spoilt.forward[k] = spoilt.backward[k] =
+              std::vector<float>(oracle.positions() * dim, 2.0f);
         }
+        for (bool back : {false, true}) {
+          layers.push_back(packed(spoilt, k, back, 0));
+          (back ? terms[k].backward : terms[k].forward) = layers.back().get();
+        }
+        terms[k].rows = nullptr;
+        terms[k].scale = wrong < 3 ? 1.0f : 3e38f;
       }
       for (int mean : {0, 1}) {
         const DeviceArray<float> target(oracle.sentences() * 9 * 2 * dim);
         const DeviceArray<int32_t> told(std::vector<int32_t>(4));
-        finish(elmo4j_cuda_scalar_mix(type(), dim, 2, 3, forward, backward, batch.words.get(),
-                                      scale, oracle.sentences(), batch.start.get(),
-                                      batch.length.get(), batch.offset.get(), batch.place.get(), 0,
-                                      9, mean, target.get(), nullptr, told.get(), stream_));
+        const elmo4j_sum sum = {0, type(), 2, 0, mean, dim, 9, 3, terms};
+        const elmo4j_packed_batch described = batch.described();
+        finish(
+            elmo4j_cuda_scalar_mix(&sum, &described, target.get(), nullptr, told.get(), stream_));
         std::vector<int32_t> expected(4);
         expected[wrong] = 1;
         EXPECT_EQ(expected, told.host()) << "wrong " << wrong << " mean " << mean;
@@ -245,9 +250,9 @@ TEST_P(ScalarMixCudaTest, TellsTheLayerThatIsNotFinite) {
 }
 
 TEST_P(ScalarMixCudaTest, NothingIsLaunchedForNoSentences) {
-  finish(elmo4j_cuda_scalar_mix(type(), 8, 2, 0, nullptr, nullptr, nullptr, nullptr, 0, nullptr,
-                                nullptr, nullptr, nullptr, 0, 0, 0, nullptr, nullptr, nullptr,
-                                stream_));
+  const elmo4j_sum sum = {0, type(), 2, 0, 0, 8, 0, 0, nullptr};
+  const elmo4j_packed_batch none = {};
+  finish(elmo4j_cuda_scalar_mix(&sum, &none, nullptr, nullptr, nullptr, stream_));
 }
 
 ELMO4J_FOR_EACH_TYPE(ScalarMixCudaTest);
@@ -272,10 +277,10 @@ TEST_P(ScalarMixBackwardCudaTest, GradientsEqualTheirSums) {
         back(oracle.backward[1]);
     const DeviceArray<int32_t> words(oracle.words), start(oracle.start), length(oracle.length),
         place(oracle.place);
-    const float* forward[] = {word.get(), ahead.get()};
-    const float* backward[] = {word.get(), back.get()};
-    const int32_t* rows[] = {words.get(), nullptr};
     const float scale = 0.75f, slope = -0.5f, offset = 0.125f;
+    const elmo4j_term terms[] = {{word.get(), word.get(), words.get(), scale},
+                                 {ahead.get(), back.get(), nullptr, scale}};
+    const elmo4j_batch batch = {kSentences, start.get(), length.get(), place.get()};
     for (int halves : {1, 2}) {
       const int64_t width = halves * dim;
       for (int ends : {0, 1}) {
@@ -302,17 +307,20 @@ TEST_P(ScalarMixBackwardCudaTest, GradientsEqualTheirSums) {
               (column < dim ? to_ahead : to_back)[oracle.index(1, p, column)] +=
                   scale * g + slope * oracle.layer(1, p, column) + offset;
             });
-        finish(elmo4j_cuda_scalar_mix_backward(
-            dim, halves, 2, forward, backward, rows, kSentences, start.get(), length.get(),
-            place.get(), ends, kMaxRows, device_gradient.get(), got_scales.get(), stream_));
-        finish(elmo4j_cuda_scalar_mix_backward_layer(
-            dim, halves, nullptr, nullptr, words.get(), scale, 0, offset, kSentences, start.get(),
-            length.get(), place.get(), ends, kMaxRows, device_gradient.get(), got_word.get(),
-            got_word.get(), stream_));
-        finish(elmo4j_cuda_scalar_mix_backward_layer(
-            dim, halves, ahead.get(), back.get(), nullptr, scale, slope, offset, kSentences,
-            start.get(), length.get(), place.get(), ends, kMaxRows, device_gradient.get(),
-            got_ahead.get(), got_back.get(), stream_));
+        const elmo4j_sum both = {0, ELMO4J_F32, halves, ends, 0, dim, kMaxRows, 2, terms};
+        elmo4j_sum of_word = both, of_layer = both;
+        of_word.term_count = of_layer.term_count = 1;
+        const elmo4j_term unread = {nullptr, nullptr, words.get(), scale};
+        of_word.terms = &unread;
+        of_layer.terms = &terms[1];
+        finish(elmo4j_cuda_scalar_mix_backward(&both, &batch, device_gradient.get(),
+                                               got_scales.get(), stream_));
+        finish(elmo4j_cuda_scalar_mix_backward_layer(&of_word, &batch, 0, offset,
+                                                     device_gradient.get(), got_word.get(),
+                                                     got_word.get(), stream_));
+        finish(elmo4j_cuda_scalar_mix_backward_layer(&of_layer, &batch, slope, offset,
+                                                     device_gradient.get(), got_ahead.get(),
+                                                     got_back.get(), stream_));
         const std::vector<double> got = got_scales.host();
         for (size_t k = 0; k < 2; k++) {
           EXPECT_NEAR(scales[k], got[k], 1e-9 * width * 26) << "scale " << k;
@@ -339,9 +347,11 @@ TEST_P(ScalarMixBackwardCudaTest, ALayersGradientMayComeWithoutOneOfTheTarget) {
   const std::vector<float> layer = random(2 * dim);
   const DeviceArray<float> rows(layer), to(std::vector<float>(2 * dim, 1.0f));
   const DeviceArray<int32_t> zero(std::vector<int32_t>{0}), two(std::vector<int32_t>{2});
-  finish(elmo4j_cuda_scalar_mix_backward_layer(dim, 1, rows.get(), nullptr, nullptr, 5, 2, 3, 1,
-                                               zero.get(), two.get(), zero.get(), 0, 2, nullptr,
-                                               to.get(), nullptr, stream_));
+  const elmo4j_term term = {rows.get(), nullptr, nullptr, 5};
+  const elmo4j_sum sum = {0, ELMO4J_F32, 1, 0, 0, dim, 2, 1, &term};
+  const elmo4j_batch batch = {1, zero.get(), two.get(), zero.get()};
+  finish(elmo4j_cuda_scalar_mix_backward_layer(&sum, &batch, 2, 3, nullptr, to.get(), nullptr,
+                                               stream_));
   const std::vector<float> got = to.host();
   Comparison gradient("gradient");
   for (int64_t i = 0; i < 2 * dim; i++) {

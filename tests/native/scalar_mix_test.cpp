@@ -50,7 +50,7 @@ TEST_P(ScalarMixTest, EqualsTheWeightedSum) {
         std::vector<float> padded = poisoned(3 * kMaxRows * width);
         std::vector<float> means = poisoned(3 * width);
         for (int mean : {0, 1}) {
-          const elmo4j_sum sum = {isa(), halves, ends, mean, dim, kMaxRows, 3, terms};
+          const elmo4j_sum sum = {isa(), ELMO4J_F32, halves, ends, mean, dim, kMaxRows, 3, terms};
           EXPECT_EQ(1, elmo4j_cpu_scalar_mix(&sum, &batch, mean ? means.data() : padded.data()));
         }
         Comparison to_rows("rows"), to_means("means");
@@ -89,7 +89,7 @@ TEST_P(ScalarMixTest, TellsNumbersThatAreNotFinite) {
         for (int mean : {0, 1}) {
           for (int halves : {1, 2}) {
             std::vector<float> target(3 * kMaxRows * halves * dim);
-            const elmo4j_sum sum = {isa(), halves, 1, mean, dim, kMaxRows, 1, &term};
+            const elmo4j_sum sum = {isa(), ELMO4J_F32, halves, 1, mean, dim, kMaxRows, 1, &term};
             EXPECT_EQ(halves == 1 || position == 12,
                       elmo4j_cpu_scalar_mix(&sum, &batch, target.data()))
                 << value << " at " << position << " of dim " << dim;
@@ -143,7 +143,7 @@ TEST_P(ScalarMixTest, GradientsEqualTheirSums) {
                     scale * g + slope * oracle.layer(1, p, column) + offset;
               });
           double got[] = {100, -100};
-          const elmo4j_sum sum = {isa(), halves, ends, mean, dim, kMaxRows, 2, terms};
+          const elmo4j_sum sum = {isa(), ELMO4J_F32, halves, ends, mean, dim, kMaxRows, 2, terms};
           elmo4j_cpu_scalar_mix_backward(&sum, &batch, gradient.data(), got);
           // Term k alone.
           const auto term = [&](int k) {
@@ -182,7 +182,7 @@ TEST_P(ScalarMixTest, ALayersGradientMayComeWithoutOneOfTheTarget) {
   const std::vector<int32_t> start = {0}, length = {2}, place = {0};
   std::vector<float> got(2 * dim, 1.0f);
   const elmo4j_term term = {layer.data(), nullptr, nullptr, 5};
-  const elmo4j_sum sum = {isa(), 1, 0, 0, dim, 2, 1, &term};
+  const elmo4j_sum sum = {isa(), ELMO4J_F32, 1, 0, 0, dim, 2, 1, &term};
   const elmo4j_batch batch = {1, start.data(), length.data(), place.data()};
   elmo4j_cpu_scalar_mix_backward_layer(&sum, &batch, 2, 3, nullptr, got.data(), nullptr);
   Comparison gradient("gradient");
@@ -210,7 +210,7 @@ TEST_P(ScalarMixTest, MomentsKeepASmallVarianceBesideALargeMean) {
   }
   double moments[2];
   const elmo4j_term layer = {ahead.data(), back.data(), nullptr, 0};
-  const elmo4j_sum sum_of_layer = {isa(), 2, 0, 0, dim, 0, 1, &layer};
+  const elmo4j_sum sum_of_layer = {isa(), ELMO4J_F32, 2, 0, 0, dim, 0, 1, &layer};
   elmo4j_cpu_layer_moments(&sum_of_layer, positions, moments);
   EXPECT_NEAR(sum / count, moments[0], 1e-9);
   EXPECT_NEAR(squares / count, moments[1], 1e-9 * squares / count);

@@ -7,8 +7,9 @@
 // number of threads may call them as long as no two write the same memory. Each runs on the calling
 // thread.
 //
-// Structs describe weights, batches and sums; their field `isa` chooses the instruction set, from 0
-// to elmo4j_cpu_best_isa().
+// Structs describe weights, batches and sums, on the processor and on CUDA. Their field `isa`
+// chooses the instructions: on the processor from 0 to elmo4j_cpu_best_isa(), on CUDA one of
+// elmo4j_products.
 
 #ifndef ELMO4J_KERNELS_H_
 #define ELMO4J_KERNELS_H_
@@ -51,6 +52,80 @@ enum elmo4j_type {
 
 enum elmo4j_activation { ELMO4J_RELU = 0, ELMO4J_TANH = 1 };
 
+// ---------------------------------------------------------------------------------------------
+// Structs. A model's weights are described once, when they are loaded, a batch once; kernels take
+// descriptions by pointer. What these point to is the caller's. On CUDA the structs themselves, and
+// arrays of structs, are host memory and read before a call returns; other pointers are to the
+// device's memory unless it says "host".
+
+// The weights of a matrix product [depth, groups * columns] and its bias, packed.
+typedef struct elmo4j_matrix {
+  int32_t isa;     // of elmo4j_isa: the instruction set that it is packed for and used with; CUDA:
+                   // of elmo4j_products
+  int32_t type;    // of elmo4j_type: of `weights`; the bias is always 32-bit floats
+  int32_t groups;  // 1, 2 or 4
+  int64_t depth;
+  int64_t columns;  // of one group
+  void* weights;    // elmo4j_cpu_packed_size or elmo4j_cuda_packed_size bytes
+  float* bias;      // elmo4j_cpu_packed_bias_size bytes; CUDA: [groups, columns]; NULL for none
+} elmo4j_matrix;
+
+// A character convolution.
+typedef struct elmo4j_char_cnn {
+  int32_t isa;             // of elmo4j_isa; CUDA: of elmo4j_products
+  int32_t type;            // of elmo4j_type: of `table`; on the processor ELMO4J_F32
+  int32_t activation;      // of elmo4j_activation
+  int32_t slots;           // character ids of a word
+  int32_t pad;             // the id that fills a word's tail
+  int64_t groups;          // filter widths
+  const int32_t* widths;   // host [groups]: 1 <= width <= slots
+  const int32_t* filters;  // host [groups]: number of filters of each width
+  int64_t table_ids;       // rows of a table for each tap
+  const void* table;  // the groups' tables one behind the other, each [width, table_ids, filters]
+  const float* bias;  // [sum of filters]
+} elmo4j_char_cnn;
+
+// The weights of one layer and direction; P = x.depth, cells = x.columns.
+typedef struct elmo4j_lstm {
+  elmo4j_matrix x;          // [P, 4 * cells], groups i, j, f, o, with bias: what x_t meets
+  elmo4j_matrix h;          // the same for h, without bias
+  elmo4j_matrix projector;  // [cells, P], one group, without bias
+  float cell_clip;          // 0 for none
+  float projection_clip;    // 0 for none
+  int32_t skip;             // nonzero: the layer adds its input to its output
+  int32_t backward;         // nonzero: each sentence is read from its end
+} elmo4j_lstm;
+
+// A batch: sentences by falling length, each 1 or more. Sentence r has positions start[r] ...
+// start[r] + length[r] - 1 in reading order.
+typedef struct elmo4j_batch {
+  int64_t sentences;
+  const int32_t* start;   // [sentences]
+  const int32_t* length;  // [sentences]
+  const int32_t* row;     // [sentences]: which row of an output's first dimension each has
+} elmo4j_batch;
+
+// One layer of a sum.
+typedef struct elmo4j_term {
+  const void* forward;   // [positions, dim], or indexed by rows
+  const void* backward;  // the same; not read where the sum has one half
+  const int32_t* rows;   // [positions]: row of each position in the layer; NULL for its number
+  float scale;
+} elmo4j_term;
+
+// A sum of layers: what an output is made of.
+typedef struct elmo4j_sum {
+  int32_t isa;         // of elmo4j_isa; not read on CUDA
+  int32_t type;        // of elmo4j_type: of the layers; on the processor ELMO4J_F32
+  int32_t halves;      // 2, or 1 for the forward halves alone
+  int32_t skip_ends;   // nonzero: leave out each sentence's first and last position
+  int32_t mean;        // nonzero: the mean of a sentence's rows, zero for none
+  int64_t dim;         // floats of one half
+  int64_t max_length;  // rows of each sentence in the target, where it is no mean
+  int64_t term_count;
+  const elmo4j_term* terms;  // [term_count]
+} elmo4j_sum;
+
 #ifndef ELMO4J_WITHOUT_CPU  // JavaCPP maps the two halves to a class each
 
 // The best instruction set of this processor and operating system. The first call asks Linux for
@@ -73,23 +148,10 @@ void* elmo4j_map(const char* folder, int64_t bytes);
 void elmo4j_unmap(void* memory, int64_t bytes);
 
 // ---------------------------------------------------------------------------------------------
-// Weights. A model's weights are described once, when they are loaded, by the structs here; kernels
-// take them by pointer. Their memory is the caller's.
-
-// The weights of a matrix product [depth, groups * columns] and its bias, packed: stored in panels
-// as the kernels read them. A panel holds, for each of `depth` rows, the same few columns of every
-// group side by side (LSTM: the four gates of some cells; highway: carry and transform of some
-// features), so that numbers that are computed together lie together. Columns are padded with zeros
-// to whole panels.
-typedef struct elmo4j_matrix {
-  int32_t isa;     // of elmo4j_isa: the instruction set that it is packed for and used with
-  int32_t type;    // of elmo4j_type: of `weights`; the bias is always 32-bit floats
-  int32_t groups;  // 1, 2 or 4
-  int64_t depth;
-  int64_t columns;  // of one group
-  void* weights;    // elmo4j_cpu_packed_size bytes
-  float* bias;      // elmo4j_cpu_packed_bias_size bytes; NULL for none
-} elmo4j_matrix;
+// Weights, packed: stored in panels as the kernels read them. A panel holds, for each of `depth`
+// rows, the same few columns of every group side by side (LSTM: the four gates of some cells;
+// highway: carry and transform of some features), so that numbers that are computed together lie
+// together. Columns are padded with zeros to whole panels.
 
 // Bytes of the packed forms. Pointers of the struct are not looked at.
 int64_t elmo4j_cpu_packed_size(const elmo4j_matrix* matrix);
@@ -113,20 +175,6 @@ void elmo4j_cpu_pack_bias(const elmo4j_matrix* matrix, const float* bias, int gr
 //   table     [width, ids, filters]
 void elmo4j_cpu_char_cnn_table(const float* embedding, int64_t ids, int64_t embedding_dim,
                                const float* kernel, int64_t width, int64_t filters, float* table);
-
-// A character convolution.
-typedef struct elmo4j_char_cnn {
-  int32_t isa;             // of elmo4j_isa
-  int32_t activation;      // of elmo4j_activation
-  int32_t slots;           // character ids of a word
-  int32_t pad;             // the id that fills a word's tail
-  int64_t groups;          // filter widths
-  const int32_t* widths;   // [groups]: 1 <= width <= slots
-  const int32_t* filters;  // [groups]: number of filters of each width
-  int64_t table_ids;       // rows of a table for each tap
-  const float* table;  // the groups' tables one behind the other, each [width, table_ids, filters]
-  const float* bias;   // [sum of filters]
-} elmo4j_char_cnn;
 
 // Character convolution of all widths, maximum over positions, bias, activation.
 //   ids       [words, slots], each 0 <= id < table_ids
@@ -160,26 +208,6 @@ void elmo4j_cpu_projection(const elmo4j_matrix* matrix, int64_t rows, const floa
 //   output = h, or h + x_t with `skip`.
 // A sentence's numbers are the same bits whatever the batch. They are the same on all instruction
 // sets with fused multiply-adds: on all but ELMO4J_PORTABLE of x86-64.
-
-// The weights of one layer and direction; P = x.depth, cells = x.columns.
-typedef struct elmo4j_lstm {
-  elmo4j_matrix x;          // [P, 4 * cells], groups i, j, f, o, with bias: what x_t meets
-  elmo4j_matrix h;          // the same for h, without bias
-  elmo4j_matrix projector;  // [cells, P], one group, without bias
-  float cell_clip;          // 0 for none
-  float projection_clip;    // 0 for none
-  int32_t skip;             // nonzero: the layer adds its input to its output
-  int32_t backward;         // nonzero: each sentence is read from its end
-} elmo4j_lstm;
-
-// A batch: sentences by falling length, each 1 or more. Sentence r has positions start[r] ...
-// start[r] + length[r] - 1 in reading order.
-typedef struct elmo4j_batch {
-  int64_t sentences;
-  const int32_t* start;   // [sentences]
-  const int32_t* length;  // [sentences]
-  const int32_t* row;     // [sentences]: which row of an output's first dimension each has
-} elmo4j_batch;
 
 // Floats of scratch for elmo4j_cpu_lstm and elmo4j_cpu_lstm_steps.
 int64_t elmo4j_cpu_lstm_scratch(const elmo4j_lstm* lstm, int64_t sentences);
@@ -225,25 +253,6 @@ void elmo4j_cpu_sharing_end(void* sharing);
 // ---------------------------------------------------------------------------------------------
 // Outputs: sums of layers (Peters et al. 2018, equation 1), from positions to padded rows.
 // For each sentence r, row t: target = sum_k scale[k] * [forward_k; backward_k], k in order.
-
-// One layer of a sum.
-typedef struct elmo4j_term {
-  const float* forward;   // [positions, dim], or indexed by rows
-  const float* backward;  // the same; not read where the sum has one half
-  const int32_t* rows;    // [positions]: row of each position in the layer; NULL for its number
-  float scale;
-} elmo4j_term;
-
-typedef struct elmo4j_sum {
-  int32_t isa;         // of elmo4j_isa
-  int32_t halves;      // 2, or 1 for the forward halves alone
-  int32_t skip_ends;   // nonzero: leave out each sentence's first and last position
-  int32_t mean;        // nonzero: the mean of a sentence's rows, zero for none
-  int64_t dim;         // floats of one half
-  int64_t max_length;  // rows of each sentence in the target, where it is no mean
-  int64_t term_count;
-  const elmo4j_term* terms;  // [term_count]
-} elmo4j_sum;
 
 //   target       [., max_length, halves * dim], rows past a sentence's end are set to zero; or
 //                [., halves * dim] for a mean
@@ -366,7 +375,12 @@ typedef struct CUstream_st* elmo4j_stream;
 // How products of halves are computed; the smallest sizes have ways of their own.
 enum elmo4j_products {
   ELMO4J_WGMMA = 0,  // wgmma where device and build have it (compute capability 9.0), else mma.sync
-  ELMO4J_MMA = 1     // mma.sync
+  ELMO4J_MMA = 1,    // mma.sync
+  // As ELMO4J_WGMMA, but the LSTM's projection by mma.sync whatever its size: to time that against.
+  ELMO4J_WGMMA_GATES = 2,
+  // As ELMO4J_WGMMA, but of many sentences a tile of the LSTM's gates begins before the epilogue of
+  // the one before it, which takes tanh to 2^-11: to be timed.
+  ELMO4J_WGMMA_EARLY = 3
 };
 
 // The runtime (kernels/runtime.cu): what the host side needs of CUDA. Functions that return int
@@ -392,7 +406,7 @@ int elmo4j_cuda_has_code(void);
 // products of halves are computed by. *used: host.
 int elmo4j_cuda_products(int products, int32_t* used);
 
-// Bytes of the device's memory: free for this process, what its pool holds unused included, and all
+// Bytes of the device's memory: free for this process, what our pool holds unused included, and all
 // there are. Host pointers.
 int elmo4j_cuda_memory(int64_t* free, int64_t* total);
 
@@ -407,8 +421,8 @@ int elmo4j_cuda_stream_synchronize(elmo4j_stream stream);
 // What is put on `stream` from now on waits for all that is on `other` now.
 int elmo4j_cuda_stream_wait(elmo4j_stream stream, elmo4j_stream other);
 
-// Memory from the device's pool, in the order of the stream: it may be used by what is put on that
-// stream later, and freed while kernels on it still run. bytes 1 or more.
+// Memory from a pool of elmo4j's own, one a device, in the order of the stream: it may be used by
+// what is put on that stream later, and freed while kernels on it still run. bytes 1 or more.
 int elmo4j_cuda_malloc(void** memory, int64_t bytes, elmo4j_stream stream);
 int elmo4j_cuda_free(void* memory, elmo4j_stream stream);
 
@@ -429,85 +443,77 @@ void elmo4j_cuda_to_floats(int type, int64_t count, const void* values, float* f
 // Packed weights of a product [depth, groups * columns]: row column * groups + group holds that
 // column's `depth` weights side by side, as tensor cores read them. Rows are padded with zeros to a
 // multiple of 16 weights, columns to a multiple of 16.
-// Bytes of the packed form.
-int64_t elmo4j_cuda_packed_size(int type, int64_t depth, int64_t columns, int groups);
+// Bytes of the packed form. Pointers of the struct are not looked at.
+int64_t elmo4j_cuda_packed_size(const elmo4j_matrix* matrix);
 
-// Packs one group, host to host: arguments as elmo4j_cpu_pack. The first group's call also writes
-// the zeros of the padding.
-void elmo4j_cuda_pack(int type, const float* weights, int64_t stride, int64_t depth,
-                      int64_t columns, int groups, int group, void* packed);
+// Packs one group, host to host: arguments as elmo4j_cpu_pack, but into `packed`. The first group's
+// call also writes the zeros of the padding.
+void elmo4j_cuda_pack(const elmo4j_matrix* matrix, const float* weights, int64_t stride, int group,
+                      void* packed);
 
 #define ELMO4J_CUDA_MAX_FILTER_GROUPS 64
 #define ELMO4J_CUDA_MAX_HIGHWAYS 8
 
-// Bytes of workspace for elmo4j_cuda_char_cnn_highway. They do not grow past 2048 words.
-int64_t elmo4j_cuda_char_cnn_highway_workspace(int type, int64_t words, int64_t features,
-                                               int64_t highways, int64_t word_dim);
+// All that makes token representations of character ids. Everything has the type and isa of `cnn`.
+typedef struct elmo4j_token_encoder {
+  elmo4j_char_cnn cnn;            // at most ELMO4J_CUDA_MAX_FILTER_GROUPS groups
+  int64_t highway_count;          // at most ELMO4J_CUDA_MAX_HIGHWAYS
+  const elmo4j_matrix* highways;  // [highway_count]: as elmo4j_cpu_highway's
+  int64_t word_dim;               // of a word's own embedding, in front of the features; 0 for none
+  const void* word_table;         // [., word_dim]
+  elmo4j_matrix projection;  // [word_dim + features, columns], 1 group; weights NULL: the features
+                             // are the representation, and word_dim is 0
+} elmo4j_token_encoder;
 
-// Token representations from character ids: elmo4j_cpu_char_cnn, then `highways` times
-// elmo4j_cpu_highway, then elmo4j_cpu_projection, fused.
-//   products          of elmo4j_products
-//   ids, pad, table_ids, activation   as elmo4j_cpu_char_cnn
-//   groups, highways  at most ELMO4J_CUDA_MAX_FILTER_GROUPS, ELMO4J_CUDA_MAX_HIGHWAYS; else
-//                     cudaErrorInvalidValue
-//   widths, filters   host [groups]
-//   table             of `type`, laid out as elmo4j_cpu_char_cnn's
-//   bias              [features], features = sum of filters
-//   highway_kernel    host [highways]: packed [features, 2 * features], groups carry, transform
-//   highway_bias      host [highways]: [2, features], carry then transform
-//   word_dim, word_table, word_ids    a word's own embedding, set in front of the features before
-//                     the projection: 0, or [., word_dim] of `type` and [words]
-//   projection_kernel packed [word_dim + features, projection], 1 group; NULL: the features are the
-//                     representation (word_dim is 0, projection = features)
-//   projection_bias   [projection]
-//   rows              [., projection] of `type`; word i is written to row place[i], or i where
-//                     place is NULL
-//   workspace         on a 16-byte boundary
-int elmo4j_cuda_char_cnn_highway(int type, int products, int64_t words, const int16_t* ids,
-                                 int64_t slots, int16_t pad, int64_t groups, const int32_t* widths,
-                                 const int32_t* filters, int64_t table_ids, const void* table,
-                                 const float* bias, int activation, int64_t highways,
-                                 const void* const* highway_kernel,
-                                 const float* const* highway_bias, int64_t word_dim,
-                                 const void* word_table, const int32_t* word_ids,
-                                 int64_t projection, const void* projection_kernel,
-                                 const float* projection_bias, const int32_t* place, void* rows,
+// Bytes of workspace for elmo4j_cuda_char_cnn_highway. They do not grow past 2048 words.
+int64_t elmo4j_cuda_char_cnn_highway_workspace(const elmo4j_token_encoder* encoder, int64_t words);
+
+// Token representations from character ids: elmo4j_cpu_char_cnn, then elmo4j_cpu_highway for each
+// layer, then elmo4j_cpu_projection, fused. cudaErrorInvalidValue where the encoder exceeds the
+// limits.
+//   ids        as elmo4j_cpu_char_cnn
+//   word_ids   [words]: rows of word_table; not read where word_dim is 0
+//   rows       [words, columns of the projection] of the encoder's type
+//   workspace  on a 16-byte boundary
+int elmo4j_cuda_char_cnn_highway(const elmo4j_token_encoder* encoder, int64_t words,
+                                 const int16_t* ids, const int32_t* word_ids, void* rows,
                                  void* workspace, elmo4j_stream stream);
 
+// A batch in packed order.
+typedef struct elmo4j_packed_batch {
+  elmo4j_batch batch;
+  int64_t positions;
+  int64_t steps;          // the longest sentence's length
+  const int32_t* rows;    // host [steps]: n_t
+  const int32_t* offset;  // [steps]: the first row of each
+} elmo4j_packed_batch;
+
+// What a layer and direction reads and writes. Input and output are rows of P numbers of the
+// weights' type in packed order.
+typedef struct elmo4j_lstm_rows {
+  const void* input;          // the first layer's; others read the output of the one before
+  const int32_t* input_rows;  // [positions]: row of `input` for each row of the packed order; NULL
+                              // for its number
+  void* h;       // [sentences, P] of the type: the state before and, after, behind each sentence's
+                 // last step
+  float* c;      // [sentences, cells], the same
+  void* output;  // not the input
+} elmo4j_lstm_rows;
+
 // Bytes of workspace for elmo4j_cuda_lstm.
-int64_t elmo4j_cuda_lstm_workspace(int type, int64_t cells, int64_t projection, int64_t layers,
-                                   int64_t sentences, int64_t positions);
+int64_t elmo4j_cuda_lstm_workspace(const elmo4j_lstm* lstm, int64_t layers, int64_t sentences,
+                                   int64_t positions);
 
 // Layers of the biLM, both directions at once and layers too where that pays (kernels/lstm.cu): the
-// recurrence of elmo4j_cpu_lstm, in packed order. Each layer reads the output of the one before.
-// Arrays over directions are host [2], forward then backward; over layers host [layers, 2].
-//   products             of elmo4j_products
-//   layers               1 or more
-//   kernel_x, kernel_h   over layers: packed [projection, 4 * cells], groups i, j, f, o
-//   bias                 over layers: [4, cells]
-//   projector            over layers: packed [cells, projection], 1 group
-//   skip                 host [layers]: whether the layer adds its input to its output
-//   steps                the longest sentence's length
-//   rows                 host [steps]: n_t
-//   positions            sum of rows
-//   input                over directions: the first layer's, rows of `projection` numbers of
-//                        `type`: packed order, or where input_rows is not NULL row input_rows[p]
-//                        for row p of the packed order
-//   input_rows           over directions: device [positions]; or NULL
-//   h, c                 over layers: [sentences, projection] of `type`, [sentences, cells]: the
-//                        state before and, after, behind each sentence's last step
-//   output               over layers: [positions, projection] of `type`, packed order; not the
-//                        input
-//   workspace            on a 256-byte boundary; packed weights on a 16-byte one
+// recurrence of elmo4j_cpu_lstm, in packed order. Arrays are [layers, 2], forward then backward.
+//   lstm       all of the first one's sizes, clips, type and isa; `backward` is not read
+//   layers     1 or more
+//   batch      start, length, row and offset are not read
+//   workspace  on a 256-byte boundary; packed weights on a 16-byte one
 // Halves take another way in steps of few rows, so a sentence's numbers are the same to rounding,
 // not to the bit, whatever its batch. Layers in one call give the same bits as a call each.
-int elmo4j_cuda_lstm(int type, int products, int64_t cells, int64_t projection, int64_t layers,
-                     const void* const* kernel_x, const void* const* kernel_h,
-                     const float* const* bias, const void* const* projector, float cell_clip,
-                     float projection_clip, const int32_t* skip, int64_t sentences, int64_t steps,
-                     const int32_t* rows, int64_t positions, const void* const* input,
-                     const int32_t* const* input_rows, void* const* h, float* const* c,
-                     void* const* output, void* workspace, elmo4j_stream stream);
+int elmo4j_cuda_lstm(const elmo4j_lstm* lstm, const elmo4j_lstm_rows* rows, int64_t layers,
+                     const elmo4j_packed_batch* batch, void* workspace, elmo4j_stream stream);
 
 // Around cuDNN's recurrence (kernels/packed_rows.cu).
 
@@ -526,50 +532,33 @@ int elmo4j_cuda_skip(int type, int64_t count, const void* h, const void* x, floa
 // values = min(max(values, -clip), clip), in place; NaN stays.
 int elmo4j_cuda_clip(int type, int64_t count, float clip, void* values, elmo4j_stream stream);
 
-// Outputs: as elmo4j_cpu_scalar_mix, from packed order.
-//   terms             at most ELMO4J_CUDA_MAX_TERMS
-//   forward, backward host [terms]: of an LSTM layer each direction's [positions, dim] of `type`,
-//   in
-//                     packed order; the token representation has forward = its rows [., dim] of
-//                     `type`, indexed by word, and backward = NULL: both halves are the same
-//   word              [positions], reading order (start[r] + position): the row of each
-//   scale             host [terms]
-//   offset            [steps]: of the packed order
-//   targets           [sentences]: a target for each sentence, of its own length; max_length is
-//                     then the longest of them and place is not read. NULL: `target`, shared
-//   not_finite        [terms + 1], pinned or on the device; one becomes 1 where a number that is
-//                     written is not finite: of the first term that is not, or the last where only
-//                     the sum is not. NULL: not looked for
+// Outputs: as elmo4j_cpu_scalar_mix. Terms without `rows` lie in packed order, each half in its
+// direction's; terms with them are indexed in reading order.
+//   sum      at most ELMO4J_CUDA_MAX_TERMS terms
+//   batch    `rows` is not read
+//   targets  [sentences]: a target for each sentence, of its own length; the sum's max_length is
+//            then the longest of them and the batch's `row` is not read. NULL: `target`, shared
+//   not_finite  [terms + 1], pinned or on the device; one becomes 1 where a number that is written
+//               is not finite: of the first term that is not, or the last where only the sum is
+//               not. NULL: not looked for
 #define ELMO4J_CUDA_MAX_TERMS 8
-int elmo4j_cuda_scalar_mix(int type, int64_t dim, int halves, int64_t terms,
-                           const void* const* forward, const void* const* backward,
-                           const int32_t* word, const float* scale, int64_t sentences,
-                           const int32_t* start, const int32_t* length, const int32_t* offset,
-                           const int32_t* place, int skip_ends, int64_t max_length, int mean,
-                           float* target, float* const* targets, int32_t* not_finite,
-                           elmo4j_stream stream);
+int elmo4j_cuda_scalar_mix(const elmo4j_sum* sum, const elmo4j_packed_batch* batch, float* target,
+                           float* const* targets, int32_t* not_finite, elmo4j_stream stream);
 
-// Training, from positions in reading order.
+// Training, from positions in reading order, 32-bit floats.
 
 // As elmo4j_cpu_scalar_mix_backward, without means. scale_gradient lies on the device; its last
 // bits depend on the order in which blocks end.
-int elmo4j_cuda_scalar_mix_backward(int64_t dim, int halves, int64_t terms,
-                                    const float* const* forward, const float* const* backward,
-                                    const int32_t* const* rows, int64_t sentences,
-                                    const int32_t* start, const int32_t* length,
-                                    const int32_t* place, int skip_ends, int64_t max_length,
+int elmo4j_cuda_scalar_mix_backward(const elmo4j_sum* sum, const elmo4j_batch* batch,
                                     const float* gradient, double* scale_gradient,
                                     elmo4j_stream stream);
 
 // As elmo4j_cpu_scalar_mix_backward_layer, without means. Rows that come twice are summed in no
 // fixed order.
-int elmo4j_cuda_scalar_mix_backward_layer(int64_t dim, int halves, const float* forward,
-                                          const float* backward, const int32_t* rows, float scale,
-                                          float slope, float offset, int64_t sentences,
-                                          const int32_t* start, const int32_t* length,
-                                          const int32_t* place, int skip_ends, int64_t max_length,
-                                          const float* gradient, float* to_forward,
-                                          float* to_backward, elmo4j_stream stream);
+int elmo4j_cuda_scalar_mix_backward_layer(const elmo4j_sum* sum, const elmo4j_batch* batch,
+                                          float slope, float offset, const float* gradient,
+                                          float* to_forward, float* to_backward,
+                                          elmo4j_stream stream);
 
 #endif  // ELMO4J_WITH_CUDA
 

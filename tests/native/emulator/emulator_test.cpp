@@ -365,6 +365,7 @@ TEST(WgmmaDeathTest, MistakesEndTheProcess) {
 // As on a device that has no such instruction.
 TEST(WgmmaDeathTest, HopperAloneHasIt) {
   EXPECT_TRUE(use_wgmma(ELMO4J_WGMMA, 9, 0));
+  EXPECT_TRUE(use_wgmma(ELMO4J_WGMMA_GATES, 9, 0));
   EXPECT_FALSE(use_wgmma(ELMO4J_MMA, 9, 0));
   for (int capability : {75, 80, 86, 89, 100, 103, 120}) {
     EXPECT_FALSE(use_wgmma(ELMO4J_WGMMA, capability / 10, capability % 10));

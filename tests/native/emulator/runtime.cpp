@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <vector>
 
 #include "emulator.h"
@@ -27,6 +28,15 @@ struct CUstream_st {
   int device;
   std::shared_ptr<Work> captured;  // null where the stream executes
   bool began = false;              // it, not one it waited for, began the capture
+};
+// Memory that was freed stays reserved until the pool is trimmed; a block serves again for its own
+// size alone. Without a threshold, as a default pool has, nothing stays.
+struct CUmemPoolHandle_st {
+  int device;
+  uint64_t threshold = 0;
+  size_t used = 0;
+  size_t unused = 0;
+  std::multiset<size_t> blocks;  // of the unused
 };
 struct CUevent_st {
   int device;
@@ -70,23 +80,43 @@ int device_of(cudaStream_t stream) { return stream ? stream->device : current_de
 struct Allocation {
   size_t bytes;
   int device;
+  cudaMemPool_t pool;  // or null
 };
 std::mutex mutex;
 std::map<const char*, Allocation> allocations;
-std::map<int, size_t> allocated;  // bytes of each device
+std::map<int, size_t> allocated;  // bytes of each device, what pools hold unused included
+std::map<int, CUmemPoolHandle_st> default_pools;
 
-cudaError_t allocate(void** memory, size_t bytes, int device) {
+// `mutex` is held.
+void trim(cudaMemPool_t pool) {
+  allocated[pool->device] -= pool->unused;
+  pool->unused = 0;
+  pool->blocks.clear();
+}
+
+cudaError_t allocate(void** memory, size_t bytes, int device, cudaMemPool_t pool = nullptr) {
   *memory = nullptr;
   if (bytes == 0) {
     return cudaSuccess;
   }
   const std::lock_guard<std::mutex> lock(mutex);
-  if (bytes > memory_bytes() - allocated[device] || posix_memalign(memory, 256, bytes) != 0) {
+  const auto kept = pool ? pool->blocks.find(bytes) : std::multiset<size_t>::iterator();
+  const bool again = pool && kept != pool->blocks.end();
+  if ((!again && bytes > memory_bytes() - allocated[device]) ||
+      posix_memalign(memory, 256, bytes) != 0) {
     return failed(cudaErrorMemoryAllocation);
   }
   std::memset(*memory, 0xFF, bytes);
-  allocations[static_cast<char*>(*memory)] = {bytes, device};
-  allocated[device] += bytes;
+  allocations[static_cast<char*>(*memory)] = {bytes, device, pool};
+  if (again) {
+    pool->blocks.erase(kept);
+    pool->unused -= bytes;
+  } else {
+    allocated[device] += bytes;
+  }
+  if (pool) {
+    pool->used += bytes;
+  }
   return cudaSuccess;
 }
 
@@ -99,7 +129,17 @@ cudaError_t release(void* memory, int device) {
   if (found == allocations.end() || found->second.device != device) {
     return failed(cudaErrorInvalidValue);
   }
-  allocated[device] -= found->second.bytes;
+  const size_t bytes = found->second.bytes;
+  const cudaMemPool_t pool = found->second.pool;
+  if (pool) {
+    pool->used -= bytes;
+  }
+  if (pool && pool->threshold > 0) {
+    pool->unused += bytes;
+    pool->blocks.insert(bytes);
+  } else {
+    allocated[device] -= bytes;
+  }
   allocations.erase(found);
   std::free(memory);
   return cudaSuccess;
@@ -181,9 +221,18 @@ cudaError_t cudaMalloc(void** memory, size_t bytes) {
 }
 cudaError_t cudaFree(void* memory) { return release(memory, current_device); }
 
+cudaError_t cudaMallocFromPoolAsync(void** memory, size_t bytes, cudaMemPool_t pool,
+                                    cudaStream_t stream) {
+  if (stream && stream->captured) {
+    return failed(cudaErrorStreamCaptureUnsupported);
+  }
+  return pool->device != device_of(stream) ? failed(cudaErrorInvalidValue)
+                                           : allocate(memory, bytes, pool->device, pool);
+}
 cudaError_t cudaMallocAsync(void** memory, size_t bytes, cudaStream_t stream) {
-  return stream && stream->captured ? failed(cudaErrorStreamCaptureUnsupported)
-                                    : allocate(memory, bytes, device_of(stream));
+  cudaMemPool_t pool;
+  cudaDeviceGetDefaultMemPool(&pool, device_of(stream));
+  return cudaMallocFromPoolAsync(memory, bytes, pool, stream);
 }
 cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream) {
   return stream && stream->captured ? failed(cudaErrorStreamCaptureUnsupported)
@@ -255,20 +304,56 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const vo
 }
 
 cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device) {
-  *pool = reinterpret_cast<cudaMemPool_t>(static_cast<intptr_t>(device));
+  const std::lock_guard<std::mutex> lock(mutex);
+  *pool = &default_pools[device];
+  (*pool)->device = device;
   return cudaSuccess;
 }
-cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
-cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value) {
-  if (attribute != cudaMemPoolAttrReservedMemCurrent &&
-      attribute != cudaMemPoolAttrUsedMemCurrent) {
+cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps* properties) {
+  if (properties->allocType != cudaMemAllocationTypePinned ||
+      properties->location.type != cudaMemLocationTypeDevice ||
+      properties->location.id >= device_count()) {
     return failed(cudaErrorInvalidValue);
   }
-  const std::lock_guard<std::mutex> lock(mutex);
-  *static_cast<uint64_t*>(value) = allocated[static_cast<int>(reinterpret_cast<intptr_t>(pool))];
+  *pool = new CUmemPoolHandle_st;
+  (*pool)->device = properties->location.id;
   return cudaSuccess;
 }
-cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, size_t) { return cudaSuccess; }
+cudaError_t cudaMemPoolDestroy(cudaMemPool_t pool) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  trim(pool);
+  delete pool;
+  return cudaSuccess;
+}
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (attribute == cudaMemPoolAttrReleaseThreshold) {
+    pool->threshold = *static_cast<uint64_t*>(value);
+  }
+  return cudaSuccess;
+}
+cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  uint64_t& number = *static_cast<uint64_t*>(value);
+  switch (attribute) {
+    case cudaMemPoolAttrReservedMemCurrent:
+      number = pool->used + pool->unused;
+      return cudaSuccess;
+    case cudaMemPoolAttrUsedMemCurrent:
+      number = pool->used;
+      return cudaSuccess;
+    case cudaMemPoolAttrReleaseThreshold:
+      number = pool->threshold;
+      return cudaSuccess;
+    default:
+      return failed(cudaErrorInvalidValue);
+  }
+}
+cudaError_t cudaMemPoolTrimTo(cudaMemPool_t pool, size_t) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  trim(pool);
+  return cudaSuccess;
+}
 
 // Streams and events.
 

@@ -111,9 +111,12 @@ public final class Statistics {
   }
 
   /**
-   * What a device counts beside that, by name. Where cuDNN runs the biLM: {@code cudnn_whole_runs},
-   * layers and directions that it ran over all steps at once, and {@code cudnn_stepwise_runs},
-   * those that it ran step by step, since the projection's clip was binding.
+   * What a device counts beside that, by name. CUDA devices: {@code host_nanos}, what their calls
+   * spent on preparing and launching, and {@code wait_nanos}, what they then waited for the device,
+   * which works meanwhile: where it is near zero the host is what bounds the speed. Where cuDNN
+   * runs the biLM: {@code cudnn_whole_runs}, layers and directions that it ran over all steps at
+   * once, and {@code cudnn_stepwise_runs}, those that it ran step by step, since the projection's
+   * clip was binding.
    */
   public Map<String, Long> deviceCounts() {
     return deviceCounts;

@@ -12,6 +12,7 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.elmo4j.oracle.GoldenCase;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -89,6 +90,21 @@ class BenchCommandTest {
     JsonNode json = new ObjectMapper().readTree(out.toString(StandardCharsets.UTF_8));
     double cosine = json.get("worst_cosine_to_fp32").asDouble();
     assertTrue(cosine >= 0.9999 && cosine < 1, () -> json.toString());
+  }
+
+  /** A million words of the same kind: the box's sentences, and new words that keep coming. */
+  @Test
+  void theTextForAGpuIsMadeOfTheBoxs() throws Exception {
+    List<List<String>> box = BenchText.box();
+    List<List<String>> text = BenchText.lengthened(box, BenchText.GPU_WORDS);
+    assertEquals(text, BenchText.lengthened(BenchText.box(), BenchText.GPU_WORDS));
+    long words = text.stream().mapToLong(List::size).sum();
+    assertTrue(words >= 1_000_000 && words < 1_000_400, () -> words + " words");
+    double length = (double) box.stream().mapToLong(List::size).sum() / box.size();
+    assertEquals(length, (double) words / text.size(), length / 50);
+    long different = text.stream().flatMap(List::stream).distinct().count();
+    assertTrue(different > 30_000 && different < 60_000, () -> different + " different words");
+    assertTrue(text.stream().flatMap(List::stream).noneMatch(String::isBlank));
   }
 
   @Test

@@ -4,11 +4,8 @@ package org.elmo4j.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -62,11 +59,11 @@ import picocli.CommandLine.Spec;
     },
     footer = {"  elmo bench", "  elmo bench --model small --precision bf16 --json"})
 final class BenchCommand implements Callable<Integer> {
-  private static final String PROSE = "/org/elmo4j/cli/prose.txt";
   private static final int LATENCY_TOKENS = 10;
   private static final int LATENCY_SAMPLES = 100; // a run
   private static final int CALLERS = 16;
   private static final int CALLER_SENTENCES = 40 * CALLERS; // the text's first
+  private static final int COMPARED_SENTENCES = 2_000; // with fp32, the text's first
 
   @Spec private CommandSpec command;
   @Mixin private ModelChoice modelChoice;
@@ -85,7 +82,9 @@ final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--text",
       paramLabel = "FILE",
-      description = "UTF-8 English text to embed. Default: 1,700 sentences of two novels.")
+      description =
+          "UTF-8 English text to embed. Default: 1,700 sentences of two novels; on a CUDA device a"
+              + " million words made of them.")
   private Path text;
 
   @Option(names = "--runs", paramLabel = "N", description = "How many runs. Default: 5.")
@@ -115,6 +114,8 @@ final class BenchCommand implements Callable<Integer> {
     LSTM("LSTM, GFLOP/s, word cache full", "lstm_flops", "%,.1f", 1e-9),
     SHARE("LSTM, share of sgemm", "lstm_share_of_sgemm", "%.3f", 1),
     SHARE_OF_PEAK("LSTM, share of its peak", "lstm_share_of_peak", "%.3f", 1), // on the CPU
+    HOST("host's share, word cache full", "host_share", "%.3f", 1), // with a device
+    DEVICE("waiting for the GPU, share", "device_wait_share", "%.3f", 1), // with a device
     COSINE("worst cosine to fp32", "worst_cosine_to_fp32", "%.6f", 1); // not with fp32
 
     final String title;
@@ -141,7 +142,7 @@ final class BenchCommand implements Callable<Integer> {
     if (size != null && modelChoice.isNamed()) {
       throw usage("--size: expected it without a model of one's own, found both");
     }
-    List<List<String>> sentences = sentences();
+    List<List<String>> sentences = text == null ? BenchText.box() : read(text);
     TemporaryFolder temporary = null;
     Path made = null;
     String name = modelChoice.toString();
@@ -158,6 +159,9 @@ final class BenchCommand implements Callable<Integer> {
         say("run " + run + " of " + runs);
         machine();
         try (ElmoModel model = load(made)) {
+          if (run == 1 && text == null && model.device().isCuda()) {
+            sentences = BenchText.lengthened(sentences, BenchText.GPU_WORDS);
+          }
           run(model, sentences);
         }
       }
@@ -165,7 +169,8 @@ final class BenchCommand implements Callable<Integer> {
         say("comparing with fp32");
         try (ElmoModel model = builder(made).load();
             ElmoModel exact = builder(made).precision(Precision.FP32).load()) {
-          add(Figure.COSINE, worstCosine(model, exact, sentences));
+          int compared = Math.min(sentences.size(), COMPARED_SENTENCES);
+          add(Figure.COSINE, worstCosine(model, exact, sentences.subList(0, compared)));
         }
       }
     } finally {
@@ -187,24 +192,14 @@ final class BenchCommand implements Callable<Integer> {
     }
   }
 
-  private List<List<String>> sentences() throws IOException {
-    List<List<String>> sentences = new ArrayList<>();
-    if (text != null) {
-      StringBuilder whole = new StringBuilder();
-      try (LineReader lines = Main.open(command, text)) {
-        for (String line; (line = lines.next()) != null; ) {
-          whole.append(line).append('\n');
-        }
-      }
-      sentences.addAll(TextSplitter.split(whole.toString()));
-    } else {
-      try (BufferedReader lines =
-          new BufferedReader(
-              new InputStreamReader(
-                  BenchCommand.class.getResourceAsStream(PROSE), StandardCharsets.UTF_8))) {
-        lines.lines().map(TextSplitter::onSpaces).forEach(sentences::add);
+  private List<List<String>> read(Path text) throws IOException {
+    StringBuilder whole = new StringBuilder();
+    try (LineReader lines = Main.open(command, text)) {
+      for (String line; (line = lines.next()) != null; ) {
+        whole.append(line).append('\n');
       }
     }
+    List<List<String>> sentences = TextSplitter.split(whole.toString());
     if (sentences.isEmpty()) {
       throw new ElmoException(text + ": expected English text, found no sentence");
     }
@@ -247,7 +242,9 @@ final class BenchCommand implements Callable<Integer> {
     // Not the cache's hits: they depend on which sentences come together, and so on the load.
     double positions = tokens + 2.0 * sentences.size();
     add(Figure.REUSED, Math.max(0, 1 - model.statistics().wordsComputed() / positions));
+    Map<String, Long> before = model.statistics().deviceCounts();
     double warm = pass(model, sentences);
+    addShares(before, model.statistics().deviceCounts());
     add(Figure.WARM_TOKENS, tokens / warm);
     double flops = lstmOperations(model.options()) * (tokens + 2.0 * sentences.size()) / warm;
     add(Figure.LSTM, flops);
@@ -274,6 +271,18 @@ final class BenchCommand implements Callable<Integer> {
   private double last(Figure figure) {
     List<Double> values = figures.get(figure);
     return values.get(values.size() - 1);
+  }
+
+  /**
+   * Where the device's calls spent their time: preparing and launching, or waiting at their end.
+   */
+  private void addShares(Map<String, Long> before, Map<String, Long> after) {
+    if (after.containsKey("host_nanos")) {
+      double host = after.get("host_nanos") - before.get("host_nanos");
+      double wait = after.get("wait_nanos") - before.get("wait_nanos");
+      add(Figure.HOST, host / (host + wait));
+      add(Figure.DEVICE, wait / (host + wait));
+    }
   }
 
   /** Seconds to embed all sentences, each result closed at once. */

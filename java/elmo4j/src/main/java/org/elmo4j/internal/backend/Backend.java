@@ -57,6 +57,16 @@ public interface Backend extends AutoCloseable {
    */
   Memory allocate(long bytes);
 
+  /**
+   * Memory that calls of many threads use while the model lives: none of them waits for what
+   * another thread's call has queued, the loading one's included.
+   *
+   * @param bytes 0 or more
+   */
+  default Memory allocateShared(long bytes) {
+    return allocate(bytes);
+  }
+
   /** Sets memory to zero. */
   void clear(Memory memory);
 

@@ -57,7 +57,7 @@ final class WordCache implements AutoCloseable {
     int rowBytes = dim * backend.numberBytes();
     slotCount = (int) Math.min(bytes / (rowBytes + HEAP_BYTES), Integer.MAX_VALUE / 2);
     capacity = slotCount < 2 ? 0 : slotCount - Math.min(MAX_SPARE, (slotCount + 7) / 8);
-    rows = backend.allocate(capacity == 0 ? 0 : (long) slotCount * rowBytes);
+    rows = backend.allocateShared(capacity == 0 ? 0 : (long) slotCount * rowBytes);
     cache =
         Caffeine.newBuilder()
             .maximumSize(capacity)

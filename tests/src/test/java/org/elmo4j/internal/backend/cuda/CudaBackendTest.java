@@ -4,7 +4,10 @@ package org.elmo4j.internal.backend.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -12,6 +15,7 @@ import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -30,6 +34,8 @@ import org.elmo4j.NoLeaks;
 import org.elmo4j.Precision;
 import org.elmo4j.Tensor;
 import org.elmo4j.internal.backend.Memory;
+import org.elmo4j.internal.weights.RandomWeights;
+import org.elmo4j.internal.weights.StoredWeights;
 import org.elmo4j.oracle.GoldenCase;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
@@ -44,6 +50,22 @@ class CudaBackendTest {
   private static final Layer[] LAYERS = {Layer.WORD_EMB, Layer.lstm(1), Layer.ELMO};
   private static final int OUT_OF_MEMORY = 2;
   private static final int ILLEGAL_ADDRESS = 700;
+  private static final int COOPERATIVE_TOO_LARGE = 720;
+
+  private static final ModelOptions OPTIONS =
+      ModelOptions.builder()
+          .charEmbeddingDim(4)
+          .maxCharactersPerToken(50)
+          .filters(List.of(new ModelOptions.Filter(1, 3), new ModelOptions.Filter(3, 6)))
+          .activation(ModelOptions.Activation.RELU)
+          .highwayLayers(1)
+          .lstmDim(72)
+          .projectionDim(40)
+          .lstmLayers(2)
+          .skipConnections(true)
+          .cellClip(3)
+          .projectionClip(3)
+          .build();
 
   private Device device;
 
@@ -281,6 +303,82 @@ class CudaBackendTest {
       assertThrows(ElmoDeviceException.class, () -> session.embed(GOLDEN.sentences(), LAYERS));
       assertEquals(before, Memory.liveBytes());
     }
+  }
+
+  @Test
+  void everyErrorThatSpoilsTheDeviceIsKnown() {
+    assertEquals(
+        Set.of(214, 220, 226, 700, 702, 710, 714, 715, 716, 717, 718, 719, 721, 810, 911),
+        CudaDevice.STICKY);
+    CudaDevice found = CudaDevices.get(0);
+    for (int status : CudaDevice.STICKY) {
+      found.enter();
+      fail("cudaStreamSynchronize", 0, status);
+      ElmoDeviceException e =
+          assertThrows(ElmoDeviceException.class, () -> found.stream().synchronize());
+      assertTrue(e.getMessage().contains("found error " + status + ","), e.getMessage());
+      assertEquals(
+          e.getMessage(), assertThrows(ElmoDeviceException.class, found::enter).getMessage());
+      found.forget();
+    }
+    fail("cudaStreamSynchronize", 0, COOPERATIVE_TOO_LARGE);
+    ElmoException passing = assertThrows(ElmoException.class, () -> found.stream().synchronize());
+    assertFalse(passing instanceof ElmoDeviceException, passing.getMessage());
+    found.enter();
+  }
+
+  @Test
+  void theHostsShareOfTheTimeIsCounted() {
+    try (ElmoModel model = model()) {
+      long before = System.nanoTime();
+      model.embed(GOLDEN.sentences(), LAYERS).close();
+      long took = System.nanoTime() - before;
+      Map<String, Long> counts = model.statistics().deviceCounts();
+      long host = counts.get("host_nanos");
+      long wait = counts.get("wait_nanos");
+      // The emulator computes while it is launched.
+      assertTrue(host > 0 && wait > 0 && host + wait <= took, () -> counts + " of " + took);
+    }
+  }
+
+  @Test
+  void whatAllCallsUseHasAStreamOfItsOwn() {
+    try (CudaBackend backend = backend();
+        CudaMemory shared = (CudaMemory) backend.allocateShared(256);
+        CudaMemory own = (CudaMemory) backend.allocate(256)) {
+      CudaStream caller = CudaDevices.get(0).stream();
+      assertSame(caller, own.owner());
+      assertNotSame(caller, shared.owner());
+      backend.write(new float[] {1, 2}, shared);
+      float[] read = new float[2];
+      backend.read(shared, Float.BYTES, 0, read);
+      assertArrayEquals(new float[] {1, 2}, read);
+    }
+  }
+
+  @Test
+  void copiesWithinTheDeviceDoNotComeToTheHost() {
+    float[] values = new float[3 << 20];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = i;
+    }
+    try (CudaBackend backend = backend();
+        Memory source = backend.allocate((long) values.length * Float.BYTES);
+        Memory target = backend.allocate((long) values.length * Float.BYTES)) {
+      backend.write(values, source);
+      fail("cudaMallocHost", 0, OUT_OF_MEMORY); // Whoever takes pinned memory fails.
+      backend.copy(source, target);
+      assertTrue(CudaDevice.FAULTS.containsKey("cudaMallocHost"));
+      assertThrows(ElmoException.class, () -> backend.write(values, target));
+      float[] read = new float[values.length];
+      backend.read(target, Float.BYTES, 0, read);
+      assertArrayEquals(values, read);
+    }
+  }
+
+  private CudaBackend backend() {
+    return new CudaBackend(
+        new StoredWeights(new RandomWeights(OPTIONS, 7)), device, Precision.FP32);
   }
 
   @Test

@@ -129,6 +129,7 @@ final class CpuBatchRun implements AutoCloseable {
     }
     kernel
         .isa(weights.isa)
+        .type(CpuKernels.ELMO4J_F32)
         .halves(output.halves())
         .skip_ends(output.boundaries() ? 0 : 1)
         .mean(output.mean() ? 1 : 0)

@@ -73,10 +73,16 @@ public final class CpuMix implements AutoCloseable {
     terms = new CpuKernels.Term(structs.bytePointer(2 * (sumBytes + batchBytes)));
     normTerms = new CpuKernels.Term(terms.getPointer(most));
     sum =
-        new CpuKernels.LayerSum(structs.bytePointer(0)).isa(isa).dim(dim).skip_ends(0).terms(terms);
+        new CpuKernels.LayerSum(structs.bytePointer(0))
+            .isa(isa)
+            .type(CpuKernels.ELMO4J_F32)
+            .dim(dim)
+            .skip_ends(0)
+            .terms(terms);
     layer =
         new CpuKernels.LayerSum(structs.bytePointer(sumBytes))
             .isa(isa)
+            .type(CpuKernels.ELMO4J_F32)
             .dim(dim)
             .skip_ends(0)
             .term_count(1);

@@ -114,6 +114,7 @@ final class CpuWeights implements AutoCloseable {
     boolean tanh = options.activation() == ModelOptions.Activation.TANH;
     return new CpuKernels.CharCnn(struct(CpuKernels.CharCnn.class))
         .isa(isa)
+        .type(CpuKernels.ELMO4J_F32)
         .activation(tanh ? CpuKernels.ELMO4J_TANH : CpuKernels.ELMO4J_RELU)
         .slots(options.maxCharactersPerToken())
         .pad(pad)

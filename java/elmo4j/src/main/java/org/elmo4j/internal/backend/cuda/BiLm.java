@@ -3,6 +3,7 @@
 package org.elmo4j.internal.backend.cuda;
 
 import java.util.Map;
+import org.elmo4j.internal.kernels.CudaKernels;
 
 /** A way to run the layers of the biLM on a device. Any number of threads may use it. */
 interface BiLm extends AutoCloseable {
@@ -15,7 +16,8 @@ interface BiLm extends AutoCloseable {
    * layer l's at {@code 2 * l} and behind it.
    *
    * @param layers 1 or more
-   * @param batch what the rows are
+   * @param order what the rows are
+   * @param batch the same, for our kernels
    * @param input what the first layer reads, rows of P numbers: row {@code inputRows[p]} for row p
    * @param h of all layers: the state before and after, [sentences, P]
    * @param c the same, [sentences, cells], 32-bit floats
@@ -23,7 +25,8 @@ interface BiLm extends AutoCloseable {
    */
   record Run(
       int layers,
-      PackedOrder batch,
+      PackedOrder order,
+      CudaKernels.PackedBatch batch,
       long[] input,
       long[] inputRows,
       long[] h,

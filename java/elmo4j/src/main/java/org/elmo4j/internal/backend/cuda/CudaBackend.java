@@ -2,13 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.internal.backend.cuda;
 
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.LongAdder;
 import org.bytedeco.javacpp.BytePointer;
-import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.javacpp.PointerPointer;
 import org.bytedeco.javacpp.ShortPointer;
 import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
@@ -41,6 +41,9 @@ public final class CudaBackend implements Backend {
   private final ModelOptions options;
   private final CudaDevice device;
   private final int type;
+  private final CudaStream shared; // whose order memory is in that all calls use
+  private final LongAdder hostNanos = new LongAdder();
+  private final LongAdder waitNanos = new LongAdder();
 
   /**
    * Reads the weights, packs them as the kernels want them, and brings them to the device.
@@ -53,6 +56,12 @@ public final class CudaBackend implements Backend {
     options = weights.options;
     this.device = weights.device;
     type = weights.type;
+    try {
+      shared = new CudaStream(this.device);
+    } catch (Throwable e) {
+      weights.close();
+      throw e;
+    }
   }
 
   @Override
@@ -110,6 +119,12 @@ public final class CudaBackend implements Backend {
   public Memory allocate(long bytes) {
     device.enter();
     return device.allocate(bytes);
+  }
+
+  @Override
+  public Memory allocateShared(long bytes) {
+    device.enter();
+    return device.allocate(bytes, shared);
   }
 
   @Override
@@ -186,14 +201,20 @@ public final class CudaBackend implements Backend {
 
   @Override
   public void copy(Memory source, Memory target) {
-    if (source instanceof CudaMemory from && target instanceof NativeMemory) {
-      device.enter();
+    device.enter();
+    if (target instanceof NativeMemory) {
       stream(source);
+      CudaMemory from = (CudaMemory) source;
       from.read(0, from.bytes(), (data, at, n) -> Pointer.memcpy(target.bytePointer(at), data, n));
-      return;
+    } else if (source instanceof NativeMemory) {
+      write(source.bytePointer(0), source.bytes(), target);
+      device.stream().synchronize(); // It may be a result.
+    } else {
+      CudaStream stream = stream(source, target);
+      device.copy(target.bytePointer(0), source.bytePointer(0), source.bytes(), stream);
+      end(stream, source, target);
+      stream.synchronize();
     }
-    write(source.bytePointer(0), source.bytes(), target);
-    device.stream().synchronize(); // It may be a result.
   }
 
   /** Copies host memory up, a part at a time. */
@@ -240,6 +261,7 @@ public final class CudaBackend implements Backend {
 
   @Override
   public void tokenRepresentations(int words, NativeMemory ids, int[] wordIds, Memory rows) {
+    long began = System.nanoTime();
     device.enter();
     CudaStream stream = stream(rows);
     for (int first = 0; first < words; first += WORDS_PER_CALL) {
@@ -247,20 +269,16 @@ public final class CudaBackend implements Backend {
           first, Math.min(WORDS_PER_CALL, words - first), ids, wordIds, rows, stream);
     }
     end(stream, rows);
+    hostNanos.add(System.nanoTime() - began);
   }
 
   private void tokenRepresentations(
       int first, int words, NativeMemory ids, int[] wordIds, Memory rows, CudaStream stream) {
-    int features = options.filterCount();
-    int p = options.projectionDim();
     int slots = options.maxCharactersPerToken();
-    int groups = options.filters().size();
-    int layers = options.highwayLayers();
     long idBytes = CudaMemory.align((long) words * slots * Short.BYTES);
     long wordBytes = options.wordDim() == 0 ? 0 : (long) words * Integer.BYTES;
     long workspaceBytes =
-        CudaKernels.elmo4j_cuda_char_cnn_highway_workspace(
-            type, words, features, layers, options.wordDim());
+        CudaKernels.elmo4j_cuda_char_cnn_highway_workspace(weights.encoder, words);
     try (CudaMemory staged = device.allocate(idBytes + wordBytes, stream);
         CudaMemory workspace = device.allocate(workspaceBytes, stream)) {
       stream.upload(
@@ -275,37 +293,13 @@ public final class CudaBackend implements Backend {
               new IntPointer(pinned.pointer(idBytes)).put(wordIds, first, words);
             }
           });
-      PointerPointer<Pointer> kernels = new PointerPointer<>(weights.highways.bytePointer(0));
-      PointerPointer<Pointer> biases =
-          new PointerPointer<>(weights.highways.bytePointer((long) layers * Long.BYTES));
       device.check(
           CudaKernels.elmo4j_cuda_char_cnn_highway(
-              type,
-              weights.products,
+              weights.encoder,
               words,
               new ShortPointer(staged.bytePointer(0)),
-              slots,
-              weights.pad,
-              groups,
-              weights.shape.intPointer(0),
-              weights.shape.intPointer(groups),
-              options.characters() + 1,
-              CudaMemory.at(weights.charTable),
-              new FloatPointer(CudaMemory.at(weights.charBias)),
-              options.activation() == ModelOptions.Activation.TANH
-                  ? CudaKernels.ELMO4J_TANH
-                  : CudaKernels.ELMO4J_RELU,
-              layers,
-              kernels,
-              biases,
-              options.wordDim(),
-              CudaMemory.at(weights.wordTable),
               new IntPointer(staged.bytePointer(idBytes)),
-              p,
-              CudaMemory.at(weights.projectionKernel),
-              new FloatPointer(CudaMemory.at(weights.projectionBias)),
-              null,
-              rows.bytePointer((long) first * p * numberBytes()),
+              rows.bytePointer((long) first * options.projectionDim() * numberBytes()),
               workspace.bytePointer(0),
               stream.handle()),
           "elmo4j_cuda_char_cnn_highway");
@@ -318,6 +312,7 @@ public final class CudaBackend implements Backend {
       throw new ElmoException(
           "session: expected elmo4j.cuda.bilm=own, found cudnn, which carries no state");
     }
+    long began = System.nanoTime();
     device.enter();
     CudaStream stream = stream(words);
     for (Output output : outputs) {
@@ -338,6 +333,10 @@ public final class CudaBackend implements Backend {
     try (notFinite) {
       new IntPointer(notFinite.pointer(0)).put(new int[flags]);
       run(batches, layers, words, state, outputs, notFinite, stream);
+      long launched = System.nanoTime();
+      stream.synchronize();
+      hostNanos.add(launched - began);
+      waitNanos.add(System.nanoTime() - launched);
       check(outputs, new IntPointer(notFinite.pointer(0)));
     }
   }
@@ -378,7 +377,6 @@ public final class CudaBackend implements Backend {
       }
       throw e;
     }
-    stream.synchronize();
   }
 
   /** A batch, in halves where the device has no room for it. */
@@ -395,10 +393,10 @@ public final class CudaBackend implements Backend {
         new CudaBatchRun.Layout(
             weights, batch.sentences(), batch.positions(), batch.length()[0], layers, shared);
     boolean begun = false;
-    try (CudaMemory memory = device.allocate(layout.bytes, stream)) {
+    try (CudaMemory memory = device.allocate(layout.bytes, stream);
+        CudaBatchRun run = new CudaBatchRun(weights, batch, layout, memory, stream)) {
       begun = true;
-      new CudaBatchRun(weights, batch, layout, memory, stream)
-          .run(layers, words, state, outputs, notFinite);
+      run.run(layers, words, state, outputs, notFinite);
     } catch (OutOfDeviceMemory e) {
       // Outputs may be written twice; state that has gone on must not go on again.
       if (batch.sentences() == 1 || (begun && state != null)) {
@@ -412,11 +410,15 @@ public final class CudaBackend implements Backend {
 
   @Override
   public Map<String, Long> counts() {
-    return weights.biLm.counts();
+    Map<String, Long> counts = new HashMap<>(weights.biLm.counts());
+    counts.put("host_nanos", hostNanos.sum());
+    counts.put("wait_nanos", waitNanos.sum());
+    return counts;
   }
 
   @Override
   public void close() {
     weights.close();
+    shared.close();
   }
 }

@@ -5,8 +5,8 @@ package org.elmo4j.internal.backend.cuda;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
+import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.PointerPointer;
 import org.elmo4j.internal.backend.Batch;
@@ -17,7 +17,7 @@ import org.elmo4j.internal.backend.Output;
 import org.elmo4j.internal.kernels.CudaKernels;
 
 /** A batch under way on a CUDA device. For one thread. */
-final class CudaBatchRun {
+final class CudaBatchRun implements AutoCloseable {
   /** Where the parts of a batch's memory lie: offsets in bytes, each aligned. */
   static final class Layout {
     final long start;
@@ -84,6 +84,8 @@ final class CudaBatchRun {
   private final CudaMemory memory;
   private final CudaStream stream;
   private final long address;
+  private final NativeMemory described; // what the kernels are told: the batch, its rows
+  private final CudaKernels.PackedBatch packed;
 
   CudaBatchRun(
       CudaWeights weights, Batch batch, Layout layout, CudaMemory memory, CudaStream stream) {
@@ -94,6 +96,24 @@ final class CudaBatchRun {
     this.stream = stream;
     order = PackedOrder.of(batch);
     address = memory.bytePointer(0).address();
+    int size = Loader.sizeof(CudaKernels.PackedBatch.class);
+    described = NativeMemory.allocate(size + (long) order.steps() * Integer.BYTES);
+    packed = new CudaKernels.PackedBatch(described.bytePointer(0));
+    packed
+        .batch()
+        .sentences(batch.sentences())
+        .start(ints(layout.start))
+        .length(ints(layout.length))
+        .row(ints(layout.sentence));
+    packed
+        .positions(order.positions())
+        .steps(order.steps())
+        .rows(new IntPointer(described.bytePointer(size)).put(order.rows()))
+        .offset(ints(layout.offset));
+  }
+
+  private IntPointer ints(long offset) {
+    return memory.intPointer(offset / Integer.BYTES);
   }
 
   /**
@@ -116,6 +136,7 @@ final class CudaBatchRun {
           new BiLm.Run(
               layers,
               order,
+              packed,
               new long[] {representations, representations},
               addresses(layout.inputRows),
               addresses(layout.h),
@@ -188,7 +209,7 @@ final class CudaBatchRun {
   }
 
   private void copyState(int kind, int dim, Memory state, long rows, boolean fromState) {
-    IntPointer index = new IntPointer(memory.bytePointer(layout.stateRow));
+    IntPointer index = ints(layout.stateRow);
     if (!fromState) {
       weights.device.scatterRows(
           kind, batch.sentences(), dim, memory.bytePointer(rows), index, state, stream);
@@ -213,47 +234,50 @@ final class CudaBatchRun {
    * @param notFinite {@link #FLAGS} of them
    */
   private void write(Memory words, Output output, int shared, IntPointer notFinite) {
-    int[] terms = output.terms();
-    int n = terms.length;
-    try (NativeMemory sum = NativeMemory.allocate((2L * Long.BYTES + Float.BYTES) * n)) {
-      LongPointer forward = new LongPointer(sum.bytePointer(0));
-      LongPointer backward = new LongPointer(sum.bytePointer((long) n * Long.BYTES));
-      FloatPointer scale = new FloatPointer(sum.bytePointer(2L * n * Long.BYTES));
-      for (int i = 0; i < terms.length; i++) {
-        int k = terms[i];
-        forward.put(i, k == 0 ? words.bytePointer(0).address() : output(k, 0));
-        backward.put(i, k == 0 ? 0 : output(k, 1));
-        scale.put(i, output.scales()[k]);
+    int n = output.terms().length;
+    int size = Loader.sizeof(CudaKernels.LayerSum.class);
+    try (NativeMemory structs =
+        NativeMemory.allocate(size + (long) n * Loader.sizeof(CudaKernels.Term.class))) {
+      CudaKernels.Term terms = new CudaKernels.Term(structs.bytePointer(size));
+      for (int i = 0; i < n; i++) {
+        int k = output.terms()[i];
+        terms
+            .position(i)
+            .forward(k == 0 ? words.bytePointer(0) : CudaMemory.at(output(k, 0)))
+            .backward(k == 0 ? words.bytePointer(0) : CudaMemory.at(output(k, 1)))
+            .rows(k == 0 ? ints(layout.word) : null)
+            .scale(output.scales()[k]);
       }
-      int maxLength =
-          shared < 0 ? output.maxLength() : batch.length()[0] - (output.boundaries() ? 0 : 2);
+      CudaKernels.LayerSum sum =
+          new CudaKernels.LayerSum(structs.bytePointer(0))
+              .isa(0)
+              .type(weights.type)
+              .halves(output.halves())
+              .skip_ends(output.boundaries() ? 0 : 1)
+              .mean(output.mean() ? 1 : 0)
+              .dim(weights.options.projectionDim())
+              .max_length(
+                  shared < 0
+                      ? output.maxLength()
+                      : batch.length()[0] - (output.boundaries() ? 0 : 2))
+              .term_count(n)
+              .terms(terms.position(0));
+      long targets = layout.targets + (long) shared * batch.sentences() * Long.BYTES;
       weights.device.check(
           CudaKernels.elmo4j_cuda_scalar_mix(
-              weights.type,
-              weights.options.projectionDim(),
-              output.halves(),
-              n,
-              new PointerPointer<>(forward),
-              new PointerPointer<>(backward),
-              memory.intPointer(layout.word / Integer.BYTES),
-              scale,
-              batch.sentences(),
-              memory.intPointer(layout.start / Integer.BYTES),
-              memory.intPointer(layout.length / Integer.BYTES),
-              memory.intPointer(layout.offset / Integer.BYTES),
-              memory.intPointer(layout.sentence / Integer.BYTES),
-              output.boundaries() ? 0 : 1,
-              maxLength,
-              output.mean() ? 1 : 0,
+              sum,
+              packed,
               shared < 0 ? output.targets().get(0).floatPointer(0) : null,
-              shared < 0
-                  ? null
-                  : new PointerPointer<>(
-                      memory.bytePointer(
-                          layout.targets + (long) shared * batch.sentences() * Long.BYTES)),
+              shared < 0 ? null : new PointerPointer<>(memory.bytePointer(targets)),
               notFinite,
               stream.handle()),
           "elmo4j_cuda_scalar_mix");
     }
+  }
+
+  /** Gives back what the kernels were told by: they have read it. */
+  @Override
+  public void close() {
+    described.close();
   }
 }

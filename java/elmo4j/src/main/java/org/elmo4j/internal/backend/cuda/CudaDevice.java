@@ -24,10 +24,11 @@ final class CudaDevice {
   private static final int OUT_OF_MEMORY = 2; // cudaErrorMemoryAllocation
 
   /**
-   * Errors after which nothing works in this process any more: ECC, illegal address, launch
-   * timeout, assertion, the hardware's exceptions, launch failure.
+   * Errors after which nothing works in this process any more: ECC, NVLink, a contained error,
+   * illegal address, launch timeout, assertion, the hardware's exceptions, launch failure, leaked
+   * tensor memory, the MPS server's end, an external device's error.
    */
-  private static final Set<Integer> STICKY =
+  static final Set<Integer> STICKY =
       Set.of(214, 220, 226, 700, 702, 710, 714, 715, 716, 717, 718, 719, 721, 810, 911);
 
   /** Calls of so many threads run side by side; more share streams. */
@@ -213,6 +214,14 @@ final class CudaDevice {
   void clear(Pointer memory, long bytes, CudaStream stream) {
     if (bytes > 0) {
       check(CudaKernels.elmo4j_cuda_clear(memory, bytes, stream.handle()), "cudaMemsetAsync");
+    }
+  }
+
+  /** Copies bytes of this device's and of pinned memory, on a stream. */
+  void copy(Pointer target, Pointer source, long bytes, CudaStream stream) {
+    if (bytes > 0) {
+      check(
+          CudaKernels.elmo4j_cuda_copy(target, source, bytes, stream.handle()), "cudaMemcpyAsync");
     }
   }
 

@@ -154,10 +154,7 @@ final class CudaMemory extends Memory {
       try (PinnedPool.Block pinned = device.pinned().take(Math.min(bytes, CHUNK))) {
         for (long at = 0; at < bytes; at += CHUNK) {
           long n = Math.min(CHUNK, bytes - at);
-          device.check(
-              CudaKernels.elmo4j_cuda_copy(
-                  pinned.pointer(0), bytePointer(offset + at), n, own.handle()),
-              "cudaMemcpyAsync");
+          device.copy(pinned.pointer(0), bytePointer(offset + at), n, own);
           own.synchronize();
           sink.take(pinned.pointer(0), at, n);
         }
@@ -176,11 +173,7 @@ final class CudaMemory extends Memory {
       device.enter();
       CudaStream own = device.stream();
       pinned = device.pinned().take(bytes());
-      if (bytes() > 0) {
-        device.check(
-            CudaKernels.elmo4j_cuda_copy(pinned.pointer(0), bytePointer(0), bytes(), own.handle()),
-            "cudaMemcpyAsync");
-      }
+      device.copy(pinned.pointer(0), bytePointer(0), bytes(), own);
       PinnedPool.Block target = pinned;
       return CompletableFuture.supplyAsync(
           () -> {

@@ -66,8 +66,7 @@ final class CudaStream implements AutoCloseable {
     PinnedPool.Block block = device.pinned().take(bytes);
     try {
       fill.accept(block);
-      device.check(
-          CudaKernels.elmo4j_cuda_copy(target, block.pointer(0), bytes, handle), "cudaMemcpyAsync");
+      device.copy(target, block.pointer(0), bytes, this);
     } finally {
       // Only now: another thread that waits for this stream gives back what is held.
       synchronized (this) {

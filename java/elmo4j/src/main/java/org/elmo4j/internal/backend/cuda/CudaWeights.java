@@ -6,7 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.bytedeco.javacpp.FloatPointer;
-import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.javacpp.IntPointer;
+import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
 import org.elmo4j.ElmoException;
 import org.elmo4j.Precision;
@@ -25,18 +26,11 @@ final class CudaWeights implements AutoCloseable {
   final ModelOptions options;
   final CudaDevice device;
   final int type;
-  final int products;
-  final short pad;
+  final CudaKernels.CharEncoder encoder;
+  final BiLm biLm;
+  private final int products;
   private final List<CudaMemory> memories = new ArrayList<>();
-
-  final NativeMemory shape; // widths, filters
-  long charTable;
-  long charBias;
-  NativeMemory highways; // [2, layers] addresses: kernels, biases
-  long wordTable;
-  long projectionKernel;
-  long projectionBias;
-  BiLm biLm;
+  private final List<NativeMemory> structs = new ArrayList<>();
 
   /**
    * Reads the weights, packs them as the kernels want them, and brings them to the device.
@@ -61,23 +55,13 @@ final class CudaWeights implements AutoCloseable {
     limit(store, "highway layers", options.highwayLayers(), CudaKernels.ELMO4J_CUDA_MAX_HIGHWAYS);
     type = precision == Precision.FP16 ? CudaKernels.ELMO4J_F16 : CudaKernels.ELMO4J_F32;
     products = products();
-    pad = store.pad();
     device.enter();
-    int groups = options.filters().size();
-    shape = NativeMemory.allocate(2L * groups * Integer.BYTES);
     try (WeightReader reader = new WeightReader(store)) {
-      for (int i = 0; i < groups; i++) {
-        shape.intPointer(0).put(i, options.filters().get(i).width());
-        shape.intPointer(groups).put(i, options.filters().get(i).count());
-      }
-      Uploader uploads = new Uploader(device, type, memories);
-      loadTokens(store, reader, uploads);
-      biLm =
-          useCudnn()
-              ? cudnn(reader, uploads)
-              : new OwnBiLm(options, type, products, device, reader, uploads);
+      Uploader uploads = new Uploader(device, type, products, memories);
+      encoder = encoder(store, reader, uploads);
+      biLm = useCudnn() ? cudnn(reader, uploads) : new OwnBiLm(options, device, reader, uploads);
     } catch (Throwable e) {
-      close();
+      free();
       throw e;
     }
   }
@@ -128,41 +112,78 @@ final class CudaWeights implements AutoCloseable {
     }
   }
 
-  private void loadTokens(ModelWeights store, WeightReader reader, Uploader uploads) {
+  private CudaKernels.CharEncoder encoder(
+      ModelWeights store, WeightReader reader, Uploader uploads) {
+    int features = options.filterCount();
+    int layers = options.highwayLayers();
+    CudaKernels.CharEncoder encoder =
+        new CudaKernels.CharEncoder(struct(Loader.sizeof(CudaKernels.CharEncoder.class)));
+    charCnn(encoder.cnn(), store.pad(), reader, uploads);
+    int size = Loader.sizeof(CudaKernels.Matrix.class);
+    Pointer highways = struct((long) layers * size);
+    for (int i = 0; i < layers; i++) {
+      CudaKernels.Matrix matrix =
+          new CudaKernels.Matrix(CudaMemory.at(highways.address() + (long) i * size));
+      try (Uploader.Packing packing = uploads.packing(matrix, features, features, 2);
+          NativeMemory bias = NativeMemory.allocate(2L * features * Float.BYTES)) {
+        packing.add(reader.read(TensorNames.carry(i)), features);
+        packing.add(reader.read(TensorNames.transform(i)), features);
+        packing.upload();
+        long bytes = (long) features * Float.BYTES;
+        Pointer.memcpy(bias.floatPointer(0), reader.read(TensorNames.carryBias(i)), bytes);
+        Pointer.memcpy(
+            bias.floatPointer(features), reader.read(TensorNames.transformBias(i)), bytes);
+        uploads.bias(matrix, bias.floatPointer(0));
+      }
+    }
+    encoder.highway_count(layers).highways(new CudaKernels.Matrix(highways));
+    if (options.wordDim() > 0) {
+      FloatPointer words = reader.read(TensorNames.WORD_EMBED);
+      encoder
+          .word_dim(options.wordDim())
+          .word_table(CudaMemory.at(uploads.numbers(words, words.capacity())));
+    }
+    if (store.shape(TensorNames.PROJECTION) != null) {
+      int p = options.projectionDim();
+      FloatPointer projection = reader.read(TensorNames.PROJECTION);
+      uploads.packed(encoder.projection(), projection, p, options.wordDim() + features, p, 1);
+      uploads.bias(encoder.projection(), reader.read(TensorNames.PROJECTION_BIAS));
+    }
+    return encoder;
+  }
+
+  private void charCnn(CudaKernels.CharCnn cnn, short pad, WeightReader reader, Uploader uploads) {
+    int groups = options.filters().size();
+    IntPointer shape = new IntPointer(struct(2L * groups * Integer.BYTES)); // widths, filters
+    for (int i = 0; i < groups; i++) {
+      shape.put(i, options.filters().get(i).width());
+      shape.put(groups + i, options.filters().get(i).count());
+    }
     int features = options.filterCount();
     long tableSize = WeightReader.charTableSize(options);
     try (NativeMemory table = NativeMemory.allocate((tableSize + features) * Float.BYTES)) {
       FloatPointer bias = table.floatPointer(tableSize);
       reader.charTable(options, table.floatPointer(0), bias);
-      charTable = uploads.numbers(table.floatPointer(0), tableSize);
-      charBias = uploads.floats(bias, features);
+      boolean tanh = options.activation() == ModelOptions.Activation.TANH;
+      cnn.isa(products)
+          .type(type)
+          .activation(tanh ? CudaKernels.ELMO4J_TANH : CudaKernels.ELMO4J_RELU)
+          .slots(options.maxCharactersPerToken())
+          .pad(pad)
+          .groups(groups)
+          .widths(shape)
+          .filters(shape.getPointer(groups))
+          .table_ids(options.characters() + 1)
+          .table(CudaMemory.at(uploads.numbers(table.floatPointer(0), tableSize)))
+          .bias(new FloatPointer(CudaMemory.at(uploads.floats(bias, features))));
     }
-    int layers = options.highwayLayers();
-    highways = NativeMemory.allocate(2L * layers * Long.BYTES);
-    LongPointer addresses = new LongPointer(highways.bytePointer(0));
-    for (int i = 0; i < layers; i++) {
-      try (Uploader.Packing packing = uploads.packing(features, features, 2);
-          NativeMemory bias = NativeMemory.allocate(2L * features * Float.BYTES)) {
-        packing.add(reader.read(TensorNames.carry(i)), features);
-        packing.add(reader.read(TensorNames.transform(i)), features);
-        addresses.put(i, packing.upload());
-        long bytes = (long) features * Float.BYTES;
-        Pointer.memcpy(bias.floatPointer(0), reader.read(TensorNames.carryBias(i)), bytes);
-        Pointer.memcpy(
-            bias.floatPointer(features), reader.read(TensorNames.transformBias(i)), bytes);
-        addresses.put(layers + i, uploads.floats(bias.floatPointer(0), 2L * features));
-      }
-    }
-    if (options.wordDim() > 0) {
-      FloatPointer words = reader.read(TensorNames.WORD_EMBED);
-      wordTable = uploads.numbers(words, words.capacity());
-    }
-    if (store.shape(TensorNames.PROJECTION) != null) {
-      int p = options.projectionDim();
-      int depth = options.wordDim() + features;
-      projectionKernel = uploads.packed(reader.read(TensorNames.PROJECTION), p, depth, p, 1);
-      projectionBias = uploads.floats(reader.read(TensorNames.PROJECTION_BIAS), p);
-    }
+  }
+
+  /** Memory of zeros for a kernel's description, as long as the weights live. */
+  private Pointer struct(long bytes) {
+    NativeMemory memory = NativeMemory.allocate(bytes);
+    structs.add(memory);
+    return Pointer.memset(memory.bytePointer(0), 0, bytes);
   }
 
   /** Bytes of one number of a token representation and of h. */
@@ -176,13 +197,12 @@ final class CudaWeights implements AutoCloseable {
 
   @Override
   public void close() {
-    if (biLm != null) {
-      biLm.close();
-    }
-    if (highways != null) {
-      highways.close();
-    }
-    shape.close();
+    biLm.close();
+    free();
+  }
+
+  private void free() {
+    structs.forEach(Memory::close);
     memories.forEach(Memory::close);
   }
 }

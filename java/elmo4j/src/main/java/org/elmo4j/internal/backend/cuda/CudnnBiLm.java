@@ -276,7 +276,7 @@ final class CudnnBiLm implements BiLm {
     for (int layer = 0; layer < run.layers(); layer++) {
       long[] output = Arrays.copyOfRange(run.output(), 2 * layer, 2 * layer + 2);
       long[] inputRows = layer == 0 ? run.inputRows() : null;
-      run(new Layer(layer, run.batch(), input, inputRows, output), stream);
+      run(new Layer(layer, run.order(), input, inputRows, output), stream);
       input = output;
     }
   }

@@ -55,6 +55,7 @@ final class PinnedPool {
 
   /** A block of at least so many bytes. */
   Block take(long atLeast) {
+    device.check(CudaDevice.fault("cudaMallocHost"), "cudaMallocHost");
     long bytes = Math.max(SMALLEST, Long.highestOneBit(Math.max(1, atLeast) * 2 - 1));
     synchronized (this) {
       Deque<Block> blocks = kept.get(bytes);

@@ -15,14 +15,17 @@ import org.elmo4j.internal.kernels.CudaKernels;
 final class Uploader {
   private final CudaDevice device;
   private final int type;
+  private final int products;
   private final List<CudaMemory> memories;
 
   /**
    * @param type of packed matrices and tables
+   * @param products how the matrices are multiplied by
    */
-  Uploader(CudaDevice device, int type, List<CudaMemory> memories) {
+  Uploader(CudaDevice device, int type, int products, List<CudaMemory> memories) {
     this.device = device;
     this.type = type;
+    this.products = products;
     this.memories = memories;
   }
 
@@ -63,64 +66,52 @@ final class Uploader {
     try (NativeMemory converted = NativeMemory.allocate((long) source.length * numberBytes())) {
       CudaKernels.elmo4j_cuda_from_floats(type, source.length, source, converted.bytePointer(0));
       CudaStream stream = device.stream();
-      device.check(
-          CudaKernels.elmo4j_cuda_copy(
-              new Pointer(target), converted.bytePointer(0), converted.bytes(), stream.handle()),
-          "cudaMemcpyAsync");
+      device.copy(new Pointer(target), converted.bytePointer(0), converted.bytes(), stream);
       stream.synchronize();
     }
   }
 
-  /** A matrix [depth, groups * columns] whose groups lie beside each other in the source. */
-  long packed(Pointer source, long stride, long depth, long columns, int groups) {
-    Pointer[] each = new Pointer[groups];
-    for (int g = 0; g < groups; g++) {
-      each[g] = CudaMemory.at(source.address() + g * columns * Float.BYTES);
-    }
-    try (Packing packing = packing(depth, columns, groups)) {
+  /** Describes a matrix [depth, groups * columns] whose groups lie beside each other. */
+  void packed(
+      CudaKernels.Matrix matrix,
+      Pointer source,
+      long stride,
+      long depth,
+      long columns,
+      int groups) {
+    try (Packing packing = packing(matrix, depth, columns, groups)) {
       for (int g = 0; g < groups; g++) {
-        packing.add(each[g], stride);
+        packing.add(CudaMemory.at(source.address() + g * columns * Float.BYTES), stride);
       }
-      return packing.upload();
+      packing.upload();
     }
   }
 
-  /** To pack a matrix group by group. */
-  Packing packing(long depth, long columns, int groups) {
-    return new Packing(depth, columns, groups);
+  /** Describes a matrix and packs it group by group. */
+  Packing packing(CudaKernels.Matrix matrix, long depth, long columns, int groups) {
+    matrix.isa(products).type(type).groups(groups).depth(depth).columns(columns);
+    return new Packing(matrix);
   }
 
   /** A matrix on its way. */
   final class Packing implements AutoCloseable {
-    private final long depth;
-    private final long columns;
-    private final int groups;
+    private final CudaKernels.Matrix matrix;
     private final NativeMemory packed;
     private int group;
 
-    private Packing(long depth, long columns, int groups) {
-      this.depth = depth;
-      this.columns = columns;
-      this.groups = groups;
-      packed =
-          NativeMemory.allocate(CudaKernels.elmo4j_cuda_packed_size(type, depth, columns, groups));
+    private Packing(CudaKernels.Matrix matrix) {
+      this.matrix = matrix;
+      packed = NativeMemory.allocate(CudaKernels.elmo4j_cuda_packed_size(matrix));
     }
 
     /** The next group, rows {@code stride} floats apart. */
     void add(Pointer source, long stride) {
       CudaKernels.elmo4j_cuda_pack(
-          type,
-          new FloatPointer(source),
-          stride,
-          depth,
-          columns,
-          groups,
-          group++,
-          packed.bytePointer(0));
+          matrix, new FloatPointer(source), stride, group++, packed.bytePointer(0));
     }
 
-    long upload() {
-      return Uploader.this.upload(packed.bytePointer(0), packed.bytes());
+    void upload() {
+      matrix.weights(CudaMemory.at(Uploader.this.upload(packed.bytePointer(0), packed.bytes())));
     }
 
     @Override
@@ -129,15 +120,18 @@ final class Uploader {
     }
   }
 
+  /** The bias of a matrix, [groups, columns]. */
+  void bias(CudaKernels.Matrix matrix, Pointer source) {
+    long address = floats(source, matrix.groups() * matrix.columns());
+    matrix.bias(new FloatPointer(CudaMemory.at(address)));
+  }
+
   private long upload(Pointer source, long bytes) {
     CudaStream stream = device.stream();
     CudaMemory memory = device.allocate(bytes, stream);
     memories.add(memory);
     if (bytes > 0) {
-      device.check(
-          CudaKernels.elmo4j_cuda_copy(
-              memory.bytePointer(0), new Pointer(source), bytes, stream.handle()),
-          "cudaMemcpyAsync");
+      device.copy(memory.bytePointer(0), new Pointer(source), bytes, stream);
       stream.synchronize(); // The source is the caller's again.
     }
     return memory.bytePointer(0).address();

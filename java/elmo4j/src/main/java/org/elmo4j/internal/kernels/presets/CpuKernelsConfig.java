@@ -27,6 +27,11 @@ public class CpuKernelsConfig implements InfoMapper, LoadEnabled {
     // Enumerations are plain int constants on the Java side.
     infoMap.put(
         new Info("elmo4j_isa", "elmo4j_activation").cast().valueTypes("int").enumerate(false));
+    mapStructs(infoMap);
+  }
+
+  /** The structs that both halves have: each half's class has classes of its own for them. */
+  static void mapStructs(InfoMap infoMap) {
     infoMap.put(new Info("elmo4j_matrix").pointerTypes("Matrix"));
     infoMap.put(new Info("elmo4j_char_cnn").pointerTypes("CharCnn"));
     infoMap.put(new Info("elmo4j_lstm").pointerTypes("Lstm"));

@@ -34,6 +34,10 @@ public class CudaKernelsConfig implements InfoMapper, LoadEnabled {
             .cast()
             .valueTypes("int")
             .enumerate(false));
+    CpuKernelsConfig.mapStructs(infoMap);
+    infoMap.put(new Info("elmo4j_token_encoder").pointerTypes("CharEncoder"));
+    infoMap.put(new Info("elmo4j_packed_batch").pointerTypes("PackedBatch"));
+    infoMap.put(new Info("elmo4j_lstm_rows").pointerTypes("LstmRows"));
     // A stream is an address to Java: no class of the CUDA presets is needed for it.
     infoMap.put(
         new Info("elmo4j_stream")
