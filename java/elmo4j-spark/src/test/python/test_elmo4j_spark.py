@@ -125,6 +125,6 @@ subprocess.run([sys.executable, "-c", fresh, os.path.join(folder, "pipeline")], 
 
 # Spark NLP's saved stage is a model.
 for way in (ElmoEmbeddings.load, ElmoEmbeddings.loadSavedModel):
-    assert way(sys.argv[2]).getModel().endswith(sys.argv[2])
+    assert way(sys.argv[2]).getModel().endswith(os.path.normpath(sys.argv[2]))
 print("python", "done")
 spark.stop()

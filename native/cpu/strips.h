@@ -1,0 +1,87 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Products of few rows, which read each strip of the weights once, from one end to the other.
+
+#ifndef ELMO4J_CPU_STRIPS_H_
+#define ELMO4J_CPU_STRIPS_H_
+
+#include <algorithm>
+#include <type_traits>
+
+#include "tiles.h"
+
+namespace elmo4j {
+namespace ELMO4J_ISA {
+
+// sums [R, kPanel] += left times a panel.
+template <int R, class X, class Left>
+void strips(const X* left, const Left& operand, int64_t panel, float* sums) {
+  using W = typename Left::Weight;
+  const int64_t depth = operand.depth;
+  const int64_t strip = Packing<W>::depth(depth) * kLanes;
+  const W* weights = operand.packed + panel * 4 * strip;
+  for (int64_t j = 0; j < 4; j++) {
+    Vec acc[R];
+    for (int r = 0; r < R; r++) {
+      acc[r] = load(sums + r * kPanel + j * kLanes);
+    }
+    for (int64_t k = 0; k < depth; k += kPiece<X>) {
+      accumulate<R>(left + k * R, std::min(kPiece<X>, depth - k), weights + j * strip + k * kLanes,
+                    acc);
+    }
+    for (int r = 0; r < R; r++) {
+      store(sums + r * kPanel + j * kLanes, acc[r]);
+    }
+  }
+}
+
+// The same for `rows` rows, R at most.
+template <int R, class X, class Left>
+void strips_of(int64_t rows, const X* left, const Left& operand, int64_t panel, float* sums) {
+  if (rows == R) {
+    strips<R>(left, operand, panel, sums);
+  } else if constexpr (R > kRows + 1) {
+    strips_of<R - 1>(rows, left, operand, panel, sums);
+  }
+}
+
+// Floats of scratch for a left side of few rows and at most two operands with that depth together.
+inline int64_t strips_scratch(int64_t rows, int64_t depth) {
+  return std::min(rows, kStripRows) * (round_up(depth, 16) + 2 * 16);
+}
+
+// More than kRows rows, kStripRows at most.
+template <class Left, class Before, class After>
+void product_in_strips(int64_t rows, const Left* operands, int operand_count, int64_t panel_count,
+                       float* scratch, Before& before, After& after, WorkSharing* sharing) {
+  using X = std::remove_const_t<std::remove_pointer_t<typename Left::Row> >;
+  X* left[2] = {reinterpret_cast<X*>(scratch), nullptr};
+  for (int i = 0; i < operand_count; i++) {
+    const int64_t depth = operands[i].depth;
+    X* to = left[i];
+    for (int64_t k = 0; k < depth; k += kPiece<X>) {
+      for (int64_t r = 0; r < rows; r++, to += kPiece<X>) {
+        std::memcpy(to, operands[i].row(r) + k, std::min(kPiece<X>, depth - k) * sizeof(X));
+      }
+    }
+    if (i == 0) {
+      left[1] = to;
+    }
+  }
+  for_panels(sharing, panel_count, [&](int64_t first, int64_t last) ELMO4J_ONCE {
+    alignas(64) float sums[kStripRows * kPanel];
+    for (int64_t p = first; p < last; p++) {
+      put_before(0, rows, p, before, sums);
+      for (int i = 0; i < operand_count; i++) {
+        strips_of<kStripRows>(rows, left[i], operands[i], p, sums);
+      }
+      give_after(0, rows, p, sums, after);
+    }
+  });
+}
+
+}  // namespace ELMO4J_ISA
+}  // namespace elmo4j
+
+#endif  // ELMO4J_CPU_STRIPS_H_

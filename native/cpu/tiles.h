@@ -1,0 +1,98 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Products in tiles of kRows rows by a panel: the way of many rows, and of no more than one tile.
+
+#ifndef ELMO4J_CPU_TILES_H_
+#define ELMO4J_CPU_TILES_H_
+
+#include "accumulate.h"
+#include "work_sharing.h"
+
+namespace elmo4j {
+namespace ELMO4J_ISA {
+
+// Adds one operand's part of a tile. Where `quarter` is not negative, that one of the operand's
+// next panel is fetched.
+template <int R, class Left>
+ELMO4J_INLINE void add(const Left& operand, int64_t row, int64_t panel, int64_t quarter,
+                       Vec (*sums)[4]) {
+  using W = typename Left::Weight;
+  typename Left::Row a[R];
+  for (int r = 0; r < R; r++) {
+    a[r] = operand.row(row + r);
+  }
+  const int64_t strip = Packing<W>::depth(operand.depth) * kLanes;
+  const W* weights = operand.packed + panel * 4 * strip;
+  // Copies that nothing else can refer to: they stay in registers whether or not the callers'
+  // functions are inlined.
+  Vec acc[R][4];
+  copy<R>(sums, acc);
+  if (quarter < 0) {
+    accumulate<R, false>(a, operand.depth, weights, strip, nullptr, acc);
+  } else {
+    const char* soon = reinterpret_cast<const char*>(weights + (4 + quarter) * strip);
+    accumulate<R, true>(a, operand.depth, weights, strip, soon, acc);
+  }
+  copy<R>(acc, sums);
+}
+
+// R rows of a panel. Where `quarter` is not negative, that one of the next panel is fetched.
+template <int R, class Left, class Before, class After>
+void tile(int64_t row, int64_t panel, const Left* operands, int operand_count, int64_t quarter,
+          Before& before, After& after) {
+  Vec sums[R][4];
+  for (int r = 0; r < R; r++) {
+    before(row + r, panel, sums[r]);
+  }
+  for (int i = 0; i < operand_count; i++) {
+    add<R>(operands[i], row, panel, quarter, sums);
+  }
+  for (int r = 0; r < R; r++) {
+    after(row + r, panel, sums[r]);
+  }
+}
+
+// A tile of `height` rows, R at most.
+template <int R, class Left, class Before, class After>
+void tile_of(int64_t height, int64_t row, int64_t panel, const Left* operands, int operand_count,
+             int64_t quarter, Before& before, After& after) {
+  if (height == R) {
+    tile<R>(row, panel, operands, operand_count, quarter, before, after);
+  } else if constexpr (R > 1) {
+    tile_of<R - 1>(height, row, panel, operands, operand_count, quarter, before, after);
+  }
+}
+
+// Calls panels(first, last) for all panels, those of a sharing between its threads.
+template <class Panels>
+void for_panels(WorkSharing* sharing, int64_t panel_count, const Panels& panels) {
+  if (sharing) {
+    sharing->share(panel_count, panels);
+  } else {
+    panels(0, panel_count);
+  }
+}
+
+template <class Left, class Before, class After>
+void product_in_tiles(int64_t rows, const Left* operands, int operand_count, int64_t panel_count,
+                      Before& before, After& after, WorkSharing* sharing) {
+  const int64_t tiles = (rows + kRows - 1) / kRows;
+  for_panels(sharing, panel_count, [&](int64_t first, int64_t last) ELMO4J_ONCE {
+    for (int64_t p = first; p < last; p++) {
+      for (int64_t t = 0; t < tiles; t++) {
+        // Of nearly equal height, none of a single row beside full ones.
+        const int64_t row = rows * t / tiles;
+        const int64_t height = rows * (t + 1) / tiles - row;
+        // While a panel is used the next one is fetched, a quarter by each of the first four tiles.
+        const int64_t quarter = p + 1 < panel_count && t < 4 ? t : -1;
+        tile_of<kRows>(height, row, p, operands, operand_count, quarter, before, after);
+      }
+    }
+  });
+}
+
+}  // namespace ELMO4J_ISA
+}  // namespace elmo4j
+
+#endif  // ELMO4J_CPU_TILES_H_
