@@ -8,8 +8,8 @@ import java.util.Locale;
 import org.elmo4j.internal.Arguments;
 
 /**
- * Where a model is to run. A name and no more: whether such a device is there is found out when a
- * model is loaded onto it. Immutable; any thread may use it.
+ * Where a model runs. This is only a name: elmo4j looks for the device when it loads a model onto
+ * it. Immutable; any thread may use it.
  */
 public final class Device {
   private static final String EXPECTED =
@@ -49,9 +49,9 @@ public final class Device {
   }
 
   /**
-   * The fastest device of the machine that loads the model: its first CUDA device that can be used,
-   * or else the CPU. The system property {@code elmo4j.device} names another, as {@link #parse}
-   * reads it. {@link ElmoModel#device} tells which it was.
+   * The first CUDA device of the machine that can be used, or the CPU if there is none. The system
+   * property {@code elmo4j.device} overrides this choice with a name that {@link #parse} reads.
+   * {@link ElmoModel#device} tells which device was chosen.
    */
   public static Device auto() {
     return AUTO;
@@ -65,7 +65,7 @@ public final class Device {
   /**
    * Reads {@code auto}, {@code cpu}, {@code cuda}, {@code cuda:1} or {@code cuda:all}.
    *
-   * @throws ElmoException if the name is another
+   * @throws ElmoException if it is any other name
    */
   public static Device parse(String name) {
     Arguments.require(name, "name");
@@ -83,8 +83,8 @@ public final class Device {
   }
 
   /**
-   * Reads one or several for {@link ElmoModelBuilder#devices}: names as {@link #parse} takes them,
-   * with commas between.
+   * Reads one or more names, separated by commas, for {@link ElmoModelBuilder#devices}. Each is a
+   * name that {@link #parse} reads.
    *
    * @throws ElmoException as {@link #parse}
    */
@@ -97,7 +97,7 @@ public final class Device {
     return devices;
   }
 
-  /** Whether {@link #parse} knows such a name. */
+  /** Whether {@link #parse} accepts this name. */
   public static boolean isName(String name) {
     Arguments.require(name, "name");
     return name.toLowerCase(Locale.ROOT).matches("auto|cpu|cuda(:[0-9]{1,4}|:all)?");
@@ -108,7 +108,7 @@ public final class Device {
     return kind;
   }
 
-  /** Whether it is a CUDA device, or all of them. */
+  /** Whether this is a CUDA device or {@link #allCuda}. */
   public boolean isCuda() {
     return kind.equals("cuda");
   }

@@ -3,8 +3,9 @@
 package org.elmo4j;
 
 /**
- * A CUDA device failed in a way that CUDA cannot mend within a process: every later call on it
- * fails too, and what it held is lost. The process must be restarted.
+ * A CUDA device failed in a way from which CUDA cannot recover within the process. Every later call
+ * on that device fails too, and the contents of its memory are lost. To use the device again,
+ * restart the process.
  */
 public class ElmoDeviceException extends ElmoException {
   private static final long serialVersionUID = 1L;

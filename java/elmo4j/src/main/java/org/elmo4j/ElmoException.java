@@ -3,14 +3,16 @@
 package org.elmo4j;
 
 /**
- * Any failure that elmo4j itself reports: bad input, bad weights, a missing resource, memory that
- * cannot be had. The message is one line and names the file, tensor or argument, what was expected
- * and what was found.
+ * Any failure that elmo4j reports: bad input, bad weights, a missing resource, or too little
+ * memory. The message is one line. It names the file, tensor or argument, what was expected, and
+ * what was found.
  */
 public class ElmoException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
-  /** Of characters in a message: what was found may be as long as a file. */
+  /**
+   * The most characters that a message may have. Without a limit, "found" could quote a whole file.
+   */
   private static final int LIMIT = 480;
 
   /**
@@ -22,13 +24,16 @@ public class ElmoException extends RuntimeException {
 
   /**
    * @param message one line: what, expected, found
-   * @param cause what lies beneath
+   * @param cause the exception that led to this one
    */
   public ElmoException(String message, Throwable cause) {
     super(line(message), cause);
   }
 
-  /** On one line, its middle left out where it is long: the end says what was found. */
+  /**
+   * Joins the message to one line. If it is too long, the middle is left out, since the end says
+   * what was found.
+   */
   private static String line(String message) {
     if (message == null) {
       return null;

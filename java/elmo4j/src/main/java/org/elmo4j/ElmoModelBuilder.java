@@ -22,7 +22,10 @@ import org.elmo4j.internal.weights.Tensors;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 
-/** Choices about how to load an {@link ElmoModel}. For one thread. */
+/**
+ * Chooses a model and how to load it: name a model, set options, then call {@link #load}. Not
+ * thread-safe.
+ */
 public final class ElmoModelBuilder {
   private interface Opener {
     WeightStore open(Path optionsFile);
@@ -44,7 +47,7 @@ public final class ElmoModelBuilder {
 
   ElmoModelBuilder() {}
 
-  /** From a folder or file; its content tells what it is. */
+  /** Loads a folder or file. The format is detected from the content. */
   public ElmoModelBuilder path(Path path) {
     Arguments.require(path, "path");
     opener =
@@ -53,8 +56,9 @@ public final class ElmoModelBuilder {
   }
 
   /**
-   * The options file (options.json of AllenNLP or bilm-tf) for the model at {@link #path}: in place
-   * of what must be assumed of a TensorFlow checkpoint, or of the file beside the weights.
+   * Sets the options file (options.json of AllenNLP or bilm-tf) for the model at {@link #path}. It
+   * replaces the options file that lies beside the weights, or, for a TensorFlow checkpoint, the
+   * values that elmo4j would otherwise assume.
    */
   public ElmoModelBuilder options(Path optionsFile) {
     Arguments.require(optionsFile, "options file");
@@ -62,13 +66,13 @@ public final class ElmoModelBuilder {
     return this;
   }
 
-  /** From options.json and HDF5 weights in places of their own. */
+  /** Loads HDF5 weights with the given options.json. The two files may lie in different folders. */
   public ElmoModelBuilder files(Path options, Path weights) {
     Arguments.require(weights, "weight file");
     return options(options).path(weights);
   }
 
-  /** The model in the box. */
+  /** Loads the small English model that comes with elmo4j ({@link ElmoModel#miniEnglish}). */
   public ElmoModelBuilder miniEnglish() {
     opener =
         options -> {
@@ -78,12 +82,15 @@ public final class ElmoModelBuilder {
     return this;
   }
 
-  /** A published model by name; fetched into the cache if need be. */
+  /**
+   * Loads a published model by name ({@link ElmoModel#pretrained(String)}). It is downloaded if the
+   * cache does not have it.
+   */
   public ElmoModelBuilder pretrained(String name) {
     return pretrained(ModelHub.standard(), name, null);
   }
 
-  /** A model that a hub knows, by name and language; null for any language. */
+  /** Loads a model of the given hub by name and language. A null language matches any language. */
   public ElmoModelBuilder pretrained(ModelHub hub, String name, String language) {
     Arguments.require(hub, "hub");
     Arguments.require(name, "name");
@@ -95,7 +102,7 @@ public final class ElmoModelBuilder {
     return this;
   }
 
-  /** From weights that are open already; {@link #load} closes them. */
+  /** Loads weights that the caller has opened. {@link #load} closes them. */
   public ElmoModelBuilder weights(WeightStore weights) {
     Arguments.require(weights, "weights");
     opener =
@@ -113,25 +120,26 @@ public final class ElmoModelBuilder {
     }
   }
 
-  /** Where to run; {@link Device#auto} by default. */
+  /** Sets the device to run on. The default is {@link Device#auto}. */
   public ElmoModelBuilder device(Device device) {
     Arguments.require(device, "device");
     return devices(List.of(device));
   }
 
   /**
-   * Where to run: on several CUDA devices the model is loaded once on each, and a call runs on one
-   * of them, that with the fewest tokens to do, of equal ones the next in turn. So they help calls
-   * of several threads, {@link ElmoModel#submit} and {@link ElmoModel#embedAll}; one call is not
-   * divided. Results lie on the device that computed them ({@link Tensor#device}). What is said in
-   * bytes, {@link #wordCacheBytes} and {@link #workspaceBytes}, holds for each device.
+   * Sets several devices to run on. The model is loaded once on each of them. A call runs on one
+   * device: the one with the fewest tokens waiting, or the next in turn if several have equally
+   * few. Several devices therefore speed up calls from several threads, {@link ElmoModel#submit}
+   * and {@link ElmoModel#embedAll}, but not a single call. Results lie on the device that computed
+   * them ({@link Tensor#device}). The sizes {@link #wordCacheBytes} and {@link #workspaceBytes}
+   * apply to each device.
    *
-   * <p>A device that fails for good throws {@link ElmoDeviceException} from each call that comes to
-   * it, and since it has nothing to do most calls will: close the model, and restart the process to
-   * use that device again.
+   * <p>If a device fails for good, each call that runs on it throws {@link ElmoDeviceException}.
+   * Most calls will then go to that device, since it has the fewest tokens waiting. Close the
+   * model, and restart the process to use that device again.
    *
-   * @throws ElmoException if there is none, one is there twice, or there are several and not all
-   *     are CUDA devices
+   * @throws ElmoException if the list is empty, a device is listed twice, or one of several devices
+   *     is not a CUDA device
    */
   public ElmoModelBuilder devices(List<Device> devices) {
     Arguments.require(devices, "devices");
@@ -153,8 +161,9 @@ public final class ElmoModelBuilder {
   }
 
   /**
-   * How to hold the matrices. By default what the system property {@code elmo4j.precision} names,
-   * or else {@link Precision#FP32} on the CPU and {@link Precision#FP16} on a CUDA device.
+   * Sets the number format of the matrices. The default is the system property {@code
+   * elmo4j.precision} or, without it, {@link Precision#FP32} on the CPU and {@link Precision#FP16}
+   * on a CUDA device.
    */
   public ElmoModelBuilder precision(Precision precision) {
     Arguments.require(precision, "precision");
@@ -163,9 +172,11 @@ public final class ElmoModelBuilder {
   }
 
   /**
-   * CPU threads that work for this model, all calls together; by default one a processor.
+   * Sets the number of CPU threads that work for this model. All calls share them. The default is
+   * one thread for each processor.
    *
-   * @throws ElmoException if it is not 1 to 1024
+   * @param threads 1 to 1024
+   * @throws ElmoException if the number is outside that range
    */
   public ElmoModelBuilder threads(int threads) {
     if (threads < 1 || threads > 1024) {
@@ -175,7 +186,7 @@ public final class ElmoModelBuilder {
     return this;
   }
 
-  /** The mix behind {@link Layer#ELMO}, in place of the file's. */
+  /** Sets the mix that {@link Layer#ELMO} uses instead of the one in the model file. */
   public ElmoModelBuilder mix(ScalarMix mix) {
     Arguments.require(mix, "mix");
     this.mix = mix;
@@ -183,13 +194,12 @@ public final class ElmoModelBuilder {
   }
 
   /**
-   * What the word cache may take, by default 64 MiB: token representations of words are kept from
-   * call to call, so that only new ones are computed. Counted are rows in native memory, reserved
-   * when the model is loaded, and about 160 bytes of Java heap a word: 64 MiB hold 30,000 words of
-   * the published model. Each of several devices has a cache of its own. Results are the same bits
-   * with and without it (to rounding on processors without AVX2).
+   * Sets the size of the word cache. The cache keeps the token representations of words between
+   * calls, so that only new words are computed. The size covers the rows in native memory, which
+   * are reserved when the model is loaded, and about 160 bytes of Java heap for each word. Each
+   * device has its own cache. Results have the same bits with and without the cache.
    *
-   * @param bytes 0 for no cache
+   * @param bytes 0 for no cache; the default of 64 MiB holds 30,000 words of the original model
    * @throws ElmoException if it is negative
    */
   public ElmoModelBuilder wordCacheBytes(long bytes) {
@@ -201,8 +211,10 @@ public final class ElmoModelBuilder {
   }
 
   /**
-   * Words to put into the word cache when the model is loaded: a UTF-8 file with one a line, the
-   * commonest first, like the vocabulary files of the original tools. Blank lines are passed over.
+   * Names a file of words that are put into the word cache when the model is loaded.
+   *
+   * @param file UTF-8 text with one word on each line, the most frequent word first, like the
+   *     vocabulary files of the original tools; blank lines are ignored
    */
   public ElmoModelBuilder vocabulary(Path file) {
     Arguments.require(file, "vocabulary");
@@ -211,10 +223,11 @@ public final class ElmoModelBuilder {
   }
 
   /**
-   * Ready token representations to put into the word cache when the model is loaded, in order until
-   * it is full: what {@code dump_token_embeddings} of bilm-tf wrote with this model.
+   * Names token representations that were computed earlier. They are put into the word cache, in
+   * order, until it is full, when the model is loaded. {@code dump_token_embeddings} of bilm-tf
+   * writes such files; it must have been run with the same model.
    *
-   * @param vocabulary one token a line
+   * @param vocabulary one token on each line
    * @param embeddings HDF5, dataset {@code embedding} [tokens, P]
    */
   public ElmoModelBuilder tokenEmbeddings(Path vocabulary, Path embeddings) {
@@ -226,13 +239,14 @@ public final class ElmoModelBuilder {
   }
 
   /**
-   * Memory of each device that all calls under way may take together, beside their results and a
-   * few MB a thread; by default 128 MiB a thread and 128 MiB more, on a CUDA device a quarter of
-   * what is free, 8 GiB at most. Large calls run in parts that fit; a call that does not fit beside
-   * others waits for them; a single sentence that needs more runs alone. With less than 128 MiB a
-   * thread batches of the published model become smaller, and slower.
+   * Limits the working memory on each device that all running calls use together. Results, and a
+   * few MB for each thread, are not included. A large call runs in parts that fit into the limit. A
+   * call that does not fit beside other calls waits for them. A single sentence that needs more
+   * than the limit runs alone.
    *
-   * @param bytes 1 MiB or more
+   * @param bytes 1 MiB or more. The default on the CPU is 128 MiB for each thread and another 128
+   *     MiB; with less, the batches of the original model become smaller and slower. The default on
+   *     a CUDA device is a quarter of its free memory, and 8 GiB at most
    * @throws ElmoException if it is less
    */
   public ElmoModelBuilder workspaceBytes(long bytes) {
@@ -244,16 +258,18 @@ public final class ElmoModelBuilder {
   }
 
   /**
-   * How sentences of {@link ElmoModel#submit} and {@link ElmoModel#embedAll} are batched. On the
-   * CPU they join running ones as soon as there are free slots; on a CUDA device they run as whole
-   * batches.
+   * Sets how the sentences of {@link ElmoModel#submit} and {@link ElmoModel#embedAll} are batched.
+   * On the CPU a sentence joins those that are already running as soon as there is a free slot. On
+   * a CUDA device sentences run as whole batches, two at a time, so that one batch is copied while
+   * the other is computed.
    *
-   * @param maxDelay on a CUDA device, how long a sentence waits for others while nothing runs,
-   *     unless all have come back that the last run answered; by default 1 ms
-   * @param maxTokens tokens, boundaries included, that begin together; as many may wait. By default
-   *     12,288 for each two threads, 40,960 on a CUDA device, where two runs may be under way, so
-   *     that one's copies go on beside the other's work
-   * @throws ElmoException if the delay is negative or longer than a day, or there are no tokens
+   * @param maxDelay how long a sentence on an idle CUDA device waits for others to join its batch.
+   *     The wait ends sooner if every caller that got a result from the last batch has submitted
+   *     again. The default is 1 ms. The CPU ignores it
+   * @param maxTokens the most tokens, boundaries included, that start together; as many again may
+   *     wait. The default is 12,288 for every two threads on the CPU, and 40,960 on a CUDA device
+   * @throws ElmoException if the delay is negative or longer than a day, or {@code maxTokens} is
+   *     less than 1
    */
   public ElmoModelBuilder dynamicBatching(Duration maxDelay, int maxTokens) {
     Arguments.require(maxDelay, "batching delay");
@@ -294,10 +310,10 @@ public final class ElmoModelBuilder {
   }
 
   /**
-   * Reads, checks and places the weights.
+   * Reads and checks the weights and copies them to the devices.
    *
-   * @throws ElmoException if no model was named, it or its vocabulary cannot be read, or memory
-   *     cannot be had
+   * @throws ElmoException if no model was named, the model or a vocabulary cannot be read, or there
+   *     is too little memory
    */
   public ElmoModel load() {
     if (opener == null) {

@@ -8,12 +8,18 @@ import org.elmo4j.internal.backend.LstmState;
 import org.elmo4j.internal.batch.Embedder;
 
 /**
- * A run that carries LSTM state from call to call as the original tools do: row k of a batch goes
- * on from row k of the batch before; rows past a smaller batch keep theirs; new rows start from
- * zero. The same sentence then gives different numbers each time, which {@link ElmoModel#embed}
- * avoids: use this for parity with the original tools only. Rows are a batch's sentences in the
- * order given; with a model of ELMoForManyLangs by falling length, equal ones in the order given.
- * Threads take turns; they share the state. Of a model on several devices a session uses one.
+ * Carries the LSTM state from one call to the next, as the original tools do. Row k of a batch
+ * continues from row k of the previous batch. If a batch is smaller than the one before, the rows
+ * that it lacks keep their state. New rows start from zero.
+ *
+ * <p>The same sentence therefore gives different numbers each time. {@link ElmoModel#embed} does
+ * not have this effect; use a session only to reproduce the numbers of the original tools.
+ *
+ * <p>Rows are the sentences of a batch in the order given. With a model of ELMoForManyLangs they
+ * are ordered by falling length, and sentences of equal length keep their order.
+ *
+ * <p>Thread-safe: calls of several threads run one after the other and share the state. A session
+ * of a model on several devices uses one device.
  */
 public final class ElmoSession implements AutoCloseable {
   private final ElmoModel model;
@@ -26,15 +32,15 @@ public final class ElmoSession implements AutoCloseable {
     state = replica.newState();
   }
 
-  /** As {@link ElmoModel#embed(List, Layer...)}, going on from this session's state. */
+  /** Embeds like {@link ElmoModel#embed(List, Layer...)}, starting from this session's state. */
   public Embeddings embed(List<? extends List<String>> sentences, Layer... layers) {
     return embed(sentences, EmbedOptions.layers(layers));
   }
 
   /**
-   * As {@link ElmoModel#embed(List, EmbedOptions)}, going on from this session's state. All LSTM
-   * layers run, so that the state does not depend on what is asked for. A call that fails leaves
-   * the state as it was.
+   * Embeds like {@link ElmoModel#embed(List, EmbedOptions)}, starting from this session's state.
+   * All LSTM layers run, whatever layers are requested, so that the state does not depend on the
+   * request. A call that fails leaves the state unchanged.
    */
   public synchronized Embeddings embed(
       List<? extends List<String>> sentences, EmbedOptions options) {
@@ -50,13 +56,13 @@ public final class ElmoSession implements AutoCloseable {
     }
   }
 
-  /** Rows that hold state: sentences of the largest batch so far. */
+  /** The number of rows that have state: the size of the largest batch so far. */
   public synchronized int rows() {
     return open().rows();
   }
 
   /**
-   * The projected output h that is carried on, without skip connection.
+   * The projected output h that the next call starts from, without the skip connection.
    *
    * @param layer from 1
    * @param backward which direction
@@ -72,7 +78,7 @@ public final class ElmoSession implements AutoCloseable {
   }
 
   /**
-   * The cell state c that is carried on.
+   * The cell state c that the next call starts from.
    *
    * @param layer from 1
    * @param backward which direction
@@ -95,7 +101,7 @@ public final class ElmoSession implements AutoCloseable {
     return layer - 1;
   }
 
-  /** Forgets all state: the next call starts from zero. */
+  /** Discards all state. The next call starts from zero. */
   public synchronized void reset() {
     open().close();
     state = replica.newState();
@@ -108,7 +114,10 @@ public final class ElmoSession implements AutoCloseable {
     return state;
   }
 
-  /** Frees the state. Harmless when repeated; waits for a call under way. The model stays open. */
+  /**
+   * Waits for a running call, then frees the state. The model stays open. Further calls have no
+   * effect.
+   */
   @Override
   public synchronized void close() {
     if (state != null) {

@@ -17,7 +17,8 @@ public final class EmbedOptions {
   }
 
   /**
-   * These outputs, each computed once; {@link Layer#ELMO} where none is named.
+   * Requests these outputs, or {@link Layer#ELMO} if none is given. An output that is given twice
+   * is computed once.
    *
    * @throws ElmoException if the list or a layer is null
    */
@@ -40,14 +41,14 @@ public final class EmbedOptions {
   }
 
   /**
-   * Whether to keep the rows of the sentence boundaries, first and last of each sentence; they are
-   * dropped by default.
+   * Keeps or drops the rows of the two sentence boundaries, which come before the first and after
+   * the last token. The default is to drop them.
    */
   public EmbedOptions withBoundaries(boolean keep) {
     return new EmbedOptions(layers, keep);
   }
 
-  /** The outputs asked for, without repetition. */
+  /** The requested outputs, each once. */
   public List<Layer> layers() {
     return layers;
   }

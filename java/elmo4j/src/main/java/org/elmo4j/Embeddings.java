@@ -15,10 +15,14 @@ import org.elmo4j.internal.backend.Memory;
 import org.elmo4j.internal.backend.NativeMemory;
 
 /**
- * What came out for a batch: one tensor for each layer asked for. It owns native memory: close it.
- * For each layer that is {@code 4 * dim * maxLength} bytes a sentence, padding included: 8 MB with
- * 1,024 numbers a token where the longest has 2,000. {@link ElmoModel#embedAll} pads nothing. Any
- * number of threads may read it; {@link #close} may come at any time and more than once.
+ * The results for a batch: one tensor for each requested layer.
+ *
+ * <p>It owns native memory, so close it. Each layer takes {@code 4 * dim * maxLength} bytes for
+ * each sentence, padding included: with 1,024 numbers for each token and a longest sentence of
+ * 2,000 tokens, that is 8 MB. {@link ElmoModel#embedAll} does not pad.
+ *
+ * <p>Thread-safe: any number of threads may read it, and {@link #close} may be called at any time
+ * and more than once.
  */
 public final class Embeddings implements AutoCloseable {
   private final List<List<String>> sentences;
@@ -52,10 +56,10 @@ public final class Embeddings implements AutoCloseable {
   }
 
   /**
-   * A layer of the whole batch: [batch, max_length, dim], zeros past each sentence's end; [batch,
-   * dim] for means.
+   * The layer for the whole batch, [batch, max_length, dim], with zeros behind the end of each
+   * sentence. For a mean it is [batch, dim].
    *
-   * @throws ElmoException if the layer was not asked for
+   * @throws ElmoException if the layer was not requested
    */
   public Tensor get(Layer layer) {
     Arguments.require(layer, "layer");
@@ -68,10 +72,10 @@ public final class Embeddings implements AutoCloseable {
   }
 
   /**
-   * A layer of one sentence without padding: [length, dim]; [dim] for means.
+   * The layer for one sentence without padding, [length, dim]. For a mean it is [dim].
    *
    * @throws IndexOutOfBoundsException if there is no such sentence
-   * @throws ElmoException if the layer was not asked for
+   * @throws ElmoException if the layer was not requested
    */
   public Tensor get(Layer layer, int sentence) {
     Arguments.require(layer, "layer");
@@ -79,33 +83,33 @@ public final class Embeddings implements AutoCloseable {
     return layer.kind() == Layer.Kind.MEAN ? slice : slice.head(lengths[sentence]);
   }
 
-  /** The layers asked for, in that order. */
+  /** The requested layers, in the order of the request. */
   public List<Layer> layers() {
     return List.copyOf(tensors.keySet());
   }
 
-  /** How many sentences there are. */
+  /** The number of sentences. */
   public int batchSize() {
     return lengths.length;
   }
 
   /**
-   * Rows a sentence has in {@link #get(Layer)}: the longest sentence's length, or the width that
-   * {@link ElmoModel#embedPadded} was given.
+   * The number of rows of each sentence in {@link #get(Layer)}: the length of the longest sentence,
+   * or the width of the input of {@link ElmoModel#embedPadded}.
    */
   public int maxLength() {
     return maxLength;
   }
 
   /**
-   * Rows of one sentence that are not padding: its tokens, and its two boundaries where those were
-   * asked for.
+   * The number of rows of one sentence that are not padding: its tokens, and its two boundaries if
+   * they were requested.
    */
   public int length(int sentence) {
     return lengths[sentence];
   }
 
-  /** {@link #length} of all sentences, a copy. */
+  /** The {@link #length} of each sentence, as a copy. */
   public int[] lengths() {
     return lengths.clone();
   }
@@ -116,11 +120,10 @@ public final class Embeddings implements AutoCloseable {
   }
 
   /**
-   * A copy in host memory, whose buffers are read without further copies. Whoever takes it closes
-   * it; this one stays.
+   * Copies the results to host memory. The caller closes the copy; this object stays open.
    *
    * @throws IllegalStateException after {@link #close}
-   * @throws ElmoException if memory cannot be had, or the device fails
+   * @throws ElmoException if there is too little memory, or the device fails
    */
   public Embeddings toHost() {
     try {
@@ -131,9 +134,10 @@ public final class Embeddings implements AutoCloseable {
   }
 
   /**
-   * As {@link #toHost}, beside what the device does else: from a CUDA device the copy runs while
-   * the caller goes on. This one may be closed meanwhile. Whoever takes the future's result closes
-   * it; cancelling the future does not stop the copy.
+   * Copies the results to host memory like {@link #toHost}, but returns at once. A CUDA device
+   * copies while the caller and the device do other work. This object may be closed before the copy
+   * is complete. The caller closes the result of the future. Cancelling the future does not stop
+   * the copy.
    *
    * @throws IllegalStateException after {@link #close}
    */
@@ -164,8 +168,8 @@ public final class Embeddings implements AutoCloseable {
   }
 
   /**
-   * Frees the memory, or leaves it to the garbage collector where {@link Tensor#floatBuffer} gave
-   * out a buffer of it.
+   * Frees the memory. Memory that {@link Tensor#floatBuffer} has returned as a buffer is freed
+   * later, by the garbage collector.
    */
   @Override
   public void close() {

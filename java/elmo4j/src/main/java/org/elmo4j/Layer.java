@@ -6,25 +6,25 @@ import java.util.Objects;
 import org.elmo4j.internal.Arguments;
 
 /**
- * One output of the model. With P the projection dimension (512 in the published models) a layer
- * is, for a batch:
+ * One output of the model. P is the projection dimension (512 in the original model). For a batch
+ * the outputs are:
  *
  * <table>
  *   <caption>shapes</caption>
  *   <tr><td>{@link #WORD_EMB}</td><td>[batch, max_length, P]</td><td>the token representation</td></tr>
  *   <tr><td>{@link #lstm(int)}</td><td>[batch, max_length, 2P]</td><td>an LSTM layer, [forward; backward]</td></tr>
  *   <tr><td>{@link #ELMO}, {@link #elmo(ScalarMix)}</td><td>[batch, max_length, 2P]</td><td>the sum of all layers</td></tr>
- *   <tr><td>{@link #DEFAULT}, {@link #mean(Layer)}</td><td>[batch, 2P or P]</td><td>mean over a sentence's tokens</td></tr>
+ *   <tr><td>{@link #DEFAULT}, {@link #mean(Layer)}</td><td>[batch, 2P or P]</td><td>the mean over a sentence's tokens</td></tr>
  * </table>
  *
- * <p>What ELMoForManyLangs calls {@code output_layer} 0 is {@link #WORD_EMB}, which it writes twice
- * over; its 1, 2 ... are {@link #lstm(int)}, its -1, the plain mean of all layers, is {@link
- * #ELMO}, and its -2 is all layers.
+ * <p>ELMoForManyLangs numbers its outputs ({@code output_layer}): 0 is {@link #WORD_EMB}, which it
+ * writes twice side by side; 1, 2 and so on are {@link #lstm(int)}; -1, the plain mean of all
+ * layers, is {@link #ELMO}; -2 stands for all layers.
  *
- * <p>Two layers that stand for the same output are equal. Immutable; any thread may use it.
+ * <p>Two objects for the same output are equal. Immutable; any thread may use it.
  */
 public final class Layer {
-  /** What kind of output it is. */
+  /** The kinds of outputs. */
   public enum Kind {
     /** The token representation. */
     WORD_EMB,
@@ -40,12 +40,15 @@ public final class Layer {
   public static final Layer WORD_EMB = new Layer(Kind.WORD_EMB, 0, null, null);
 
   /**
-   * All layers summed with the model's own mix: even weights and gamma 1 unless its file says
-   * otherwise.
+   * The sum of all layers with the mix of the model file. If the file has no mix, all layers have
+   * the same weight, and gamma is 1.
    */
   public static final Layer ELMO = new Layer(Kind.ELMO, 0, null, null);
 
-  /** The mean of {@link #ELMO} over a sentence's tokens; zeros for a sentence of none. */
+  /**
+   * The mean of {@link #ELMO} over the tokens of each sentence; zeros for a sentence without
+   * tokens.
+   */
   public static final Layer DEFAULT = mean(ELMO);
 
   private final Kind kind;
@@ -73,13 +76,17 @@ public final class Layer {
     return new Layer(Kind.LSTM, layer, null, null);
   }
 
-  /** All layers summed with these weights. Several in one call cost one run of the model. */
+  /**
+   * The sum of all layers with the given mix. The model runs once for a call, however many mixes
+   * the call requests.
+   */
   public static Layer elmo(ScalarMix mix) {
     return new Layer(Kind.ELMO, 0, Arguments.require(mix, "mix"), null);
   }
 
   /**
-   * The mean of another layer over each sentence's tokens; zeros for a sentence of none.
+   * The mean of another layer over the tokens of each sentence; zeros for a sentence without
+   * tokens.
    *
    * @throws ElmoException if that layer is itself a mean
    */
@@ -92,10 +99,10 @@ public final class Layer {
   }
 
   /**
-   * Reads a name as the original tools write it: {@code word_emb}, {@code lstm_outputs1}..., {@code
-   * elmo}, {@code default}.
+   * Reads a name that the original tools use: {@code word_emb}, {@code lstm_outputs1} and so on,
+   * {@code elmo}, {@code default}.
    *
-   * @throws ElmoException if the name is another
+   * @throws ElmoException if it is any other name
    */
   public static Layer parse(String name) {
     Arguments.require(name, "name");
@@ -122,17 +129,19 @@ public final class Layer {
     return kind;
   }
 
-  /** The number of an LSTM layer, from 1; 0 for the others. */
+  /** The number of an LSTM layer, starting with 1; 0 for the other kinds. */
   public int index() {
     return index;
   }
 
-  /** The mix of an {@code elmo} layer; null for the model's own, and for the others. */
+  /**
+   * The mix of an {@code elmo} layer; null if it is the mix of the model, and for the other kinds.
+   */
   public ScalarMix mix() {
     return mix;
   }
 
-  /** What a mean is taken of; null for the others. */
+  /** The layer that a mean is taken of; null for the other kinds. */
   public Layer of() {
     return of;
   }
@@ -157,8 +166,7 @@ public final class Layer {
   }
 
   /**
-   * The name in the original tools, as {@link #parse} reads it; a mix of one's own or another mean
-   * in brackets.
+   * The name that {@link #parse} reads. For a given mix or a mean, the details follow in brackets.
    */
   @Override
   public String toString() {

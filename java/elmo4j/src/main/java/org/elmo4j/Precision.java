@@ -5,38 +5,41 @@ package org.elmo4j;
 import java.util.Locale;
 import org.elmo4j.internal.Arguments;
 
-/** How a backend holds weights and multiplies. Results are always 32-bit floats. */
+/**
+ * The number format of the weights and of the matrix products. Results are always 32-bit floats.
+ */
 public enum Precision {
-  /** 32-bit floats throughout. What a model on the CPU has by default. */
+  /** 32-bit floats everywhere. The default on the CPU. */
   FP32,
 
   /**
-   * Matrices in bfloat16: half the memory, 32-bit sums and state. With AMX several times as fast as
-   * {@link #FP32}, with AVX512-BF16 up to twice; on other processors only small batches gain.
-   * Vectors keep a cosine of at least 0.9999 with those of FP32. On the CPU alone.
+   * Matrices in bfloat16, sums and state in 32 bits. It takes half the memory of {@link #FP32}. It
+   * is up to twice as fast with AVX512-BF16 and several times as fast with AMX; on other processors
+   * only small batches become faster. The cosine between its vectors and those of FP32 is at least
+   * 0.9999. CPU only.
    */
   BF16,
 
   /**
-   * The LSTM's matrices as 8-bit integers with a scale for each output, all else as in {@link
-   * #FP32}: a quarter of the LSTM's memory, 32-bit gates and cell states. What a matrix meets is
-   * quantised too, each token by itself, and integers are summed exactly: a sentence has the same
-   * bits in any batch, and what the LSTM computes is the same on all processors. Fastest where the
-   * processor has AVX512-VNNI. Vectors keep a cosine of at least 0.999 with those of FP32, of
-   * 0.9998 on average. On the CPU alone.
+   * The matrices of the LSTM as 8-bit integers with one scale for each output, everything else as
+   * in {@link #FP32}. The LSTM takes a quarter of the memory. Its inputs are quantised too, each
+   * token by itself, and the integers are summed exactly, so a sentence has the same bits in any
+   * batch and on all processors. It is the fastest format on processors with AVX512-VNNI. The
+   * cosine between its vectors and those of FP32 is at least 0.999, and 0.9998 on average (measured
+   * with the model in the box). CPU only.
    */
   INT8,
 
   /**
-   * Matrices and layers in half precision, for tensor cores; 32-bit sums, gates and cell states.
-   * What a model on a CUDA device has by default, and on no other.
+   * Matrices and layers in half precision for tensor cores; sums, gates and cell states in 32 bits.
+   * The default on CUDA devices. CUDA only.
    */
   FP16;
 
   /**
    * Reads {@code fp32}, {@code bf16}, {@code int8} or {@code fp16}.
    *
-   * @throws ElmoException if the name is another
+   * @throws ElmoException if it is any other name
    */
   public static Precision parse(String name) {
     Arguments.require(name, "name");

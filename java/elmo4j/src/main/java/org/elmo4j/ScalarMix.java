@@ -7,26 +7,30 @@ import java.util.Locale;
 import org.elmo4j.internal.Arguments;
 
 /**
- * The weights of the sum over layers that makes one {@code elmo} output: {@code gamma * sum_k
- * softmax(w)_k * layer_k}, layer 0 being the token representation twice over (Peters et al. 2018,
- * equation 1). {@link org.elmo4j.train.MixTrainer} learns them; {@link
- * org.elmo4j.weights.WeightStores} reads and writes files of them. Immutable; any thread may use
+ * The weights of the sum of layers that makes an {@code elmo} output: {@code gamma * sum_k
+ * softmax(w)_k * layer_k} (Peters et al. 2018, equation 1). Layer 0 is the token representation,
+ * repeated once to have the width of the other layers. {@link org.elmo4j.train.MixTrainer} learns a
+ * mix; {@link org.elmo4j.weights.WeightStores} reads and writes it. Immutable; any thread may use
  * it.
  */
 public final class ScalarMix {
   /**
-   * Whether each layer is normalized before it is summed: one mean and one variance a layer, over
-   * all numbers of all real tokens of the batch (section 3.2), epsilon 1e-12. So a sentence's
-   * vectors then depend on what it is batched with.
+   * Whether each layer is normalized before the sum. Each layer has one mean and one variance over
+   * all numbers of all tokens of the batch, padding excluded, with epsilon 1e-12 (section 3.2). The
+   * vectors of a sentence then depend on the other sentences of its batch.
    */
   public enum LayerNorm {
-    /** Not at all: the default. */
+    /** No layer norm. The default. */
     NONE,
     /**
-     * As bilm-tf's {@code weight_layers}: sentence boundaries are left out of mean and variance.
+     * Layer norm as in bilm-tf's {@code weight_layers}: mean and variance exclude the sentence
+     * boundaries.
      */
     BILM_TF,
-    /** As AllenNLP's {@code ScalarMix}: boundaries count in mean and variance. */
+    /**
+     * Layer norm as in AllenNLP's {@code ScalarMix}: mean and variance include the sentence
+     * boundaries.
+     */
     ALLENNLP;
 
     /** {@code none}, {@code bilm-tf}, {@code allennlp}. */
@@ -36,9 +40,9 @@ public final class ScalarMix {
     }
 
     /**
-     * Reads a name as {@link #toString} gives it.
+     * Reads a name that {@link #toString} returns.
      *
-     * @throws ElmoException if it is another
+     * @throws ElmoException if it is any other name
      */
     public static LayerNorm parse(String name) {
       Arguments.require(name, "name");
@@ -53,10 +57,10 @@ public final class ScalarMix {
   }
 
   /**
-   * The gradient of a loss to a mix.
+   * The gradient of a loss with respect to a mix.
    *
-   * @param weights to the weights before the softmax
-   * @param gamma to gamma
+   * @param weights with respect to the weights before the softmax
+   * @param gamma with respect to gamma
    */
   public record Gradient(double[] weights, double gamma) {}
 
@@ -65,17 +69,18 @@ public final class ScalarMix {
   private final LayerNorm layerNorm;
 
   /**
-   * Without layer norm.
+   * Makes a mix without layer norm.
    *
-   * @param weights one a layer, before the softmax, the token representation first; finite
-   * @param gamma the factor in front; finite
+   * @param weights one finite number for each layer, before the softmax, the token representation
+   *     first
+   * @param gamma the finite factor in front of the sum
    * @throws ElmoException if there are no weights or one of the numbers is not finite
    */
   public ScalarMix(float[] weights, float gamma) {
     this(weights, gamma, LayerNorm.NONE);
   }
 
-  /** As {@link #ScalarMix(float[], float)}, with layer norm. */
+  /** Makes a mix like {@link #ScalarMix(float[], float)}, with layer norm. */
   public ScalarMix(float[] weights, float gamma, LayerNorm layerNorm) {
     Arguments.require(weights, "mix weights");
     Arguments.require(layerNorm, "mix layer norm");
@@ -96,17 +101,17 @@ public final class ScalarMix {
     this.layerNorm = layerNorm;
   }
 
-  /** All layers alike, gamma 1, no layer norm: where training starts. */
+  /** The mix that training starts with: the same weight for all layers, gamma 1, no layer norm. */
   public static ScalarMix even(int layers) {
     return new ScalarMix(new float[layers], 1);
   }
 
-  /** The weights before the softmax, a copy. */
+  /** The weights before the softmax, as a copy. */
   public float[] weights() {
     return weights.clone();
   }
 
-  /** How many layers it mixes. */
+  /** The number of layers. */
   public int layers() {
     return weights.length;
   }
@@ -121,7 +126,7 @@ public final class ScalarMix {
     return layerNorm;
   }
 
-  /** {@code softmax(weights)}: each layer's share, together 1. */
+  /** {@code softmax(weights)}: the share of each layer. The shares add up to 1. */
   public double[] shares() {
     double max = Double.NEGATIVE_INFINITY;
     for (float w : weights) {
@@ -139,7 +144,7 @@ public final class ScalarMix {
     return shares;
   }
 
-  /** {@code gamma * softmax(weights)}: what each layer is multiplied by. */
+  /** {@code gamma * softmax(weights)}: the factor of each layer in the sum. */
   public float[] scales() {
     double[] shares = shares();
     float[] scales = new float[shares.length];
@@ -150,9 +155,10 @@ public final class ScalarMix {
   }
 
   /**
-   * From the gradient of a loss to {@link #scales} to that to weights and gamma.
+   * Turns the gradient of a loss with respect to {@link #scales} into the gradient with respect to
+   * the weights and gamma.
    *
-   * @param scales one a layer
+   * @param scales one number for each layer
    */
   public Gradient gradient(double[] scales) {
     Arguments.require(scales, "scales");

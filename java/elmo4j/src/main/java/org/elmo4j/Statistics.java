@@ -7,9 +7,9 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * What a model has done since it was loaded: {@link ElmoModel#statistics}. Immutable. Counts of a
- * call that is under way may be there in part. Of a model on several devices it is the sum over
- * them.
+ * Counts of a model since it was loaded, from {@link ElmoModel#statistics}. For a model on several
+ * devices each count is the sum over the devices. A call that is still running may be counted in
+ * part. Immutable.
  */
 public final class Statistics {
   private final long calls;
@@ -42,7 +42,7 @@ public final class Statistics {
     deviceCounts = Map.copyOf(builder.deviceCounts);
   }
 
-  /** Calls that embedded; requests that began together are one. */
+  /** Calls that embedded sentences. Requests that started together count as one call. */
   public long calls() {
     return calls;
   }
@@ -58,76 +58,77 @@ public final class Statistics {
   }
 
   /**
-   * Batches of like length that the sentences ran in; requests that began together on the CPU,
-   * where they join others under way, are one.
+   * Batches of sentences of similar length that ran. On the CPU, requests that started together
+   * count as one batch.
    */
   public long batches() {
     return batches;
   }
 
-  /** Token representations computed, those of warming included. */
+  /** Token representations computed, including those of {@link ElmoModel#warm}. */
   public long wordsComputed() {
     return wordsComputed;
   }
 
-  /** Distinct words of a call that the word cache had. */
+  /** Distinct words of a call that were found in the word cache. */
   public long wordHits() {
     return wordHits;
   }
 
-  /** Distinct words of a call that it had not. */
+  /** Distinct words of a call that were not found in the word cache. */
   public long wordMisses() {
     return wordMisses;
   }
 
-  /** About how many words it holds now. */
+  /** The approximate number of words in the word cache now. */
   public long wordsCached() {
     return wordsCached;
   }
 
-  /** Time in token representations, the sum over calls. */
+  /** Time spent on token representations, added up over all calls. */
   public Duration wordTime() {
     return wordTime;
   }
 
   /**
-   * Time in the biLM and in writing results, the sum over calls, those side by side each counted.
+   * Time spent in the biLM and on writing results, added up over all calls. Calls that run at the
+   * same time are each counted in full.
    */
   public Duration biLmTime() {
     return biLmTime;
   }
 
   /**
-   * The most native memory reserved at a time for calls under way, their results not counted; of
-   * several devices the sum of each one's most.
+   * The most native memory that running calls had reserved at any time, without their results. For
+   * several devices it is the sum of the maximum of each.
    */
   public long peakWorkspaceBytes() {
     return peakWorkspaceBytes;
   }
 
-  /** Memory that this process holds now, in bytes; as {@link ElmoModel#liveBytes}. */
+  /** Native memory of this process now, in bytes, like {@link ElmoModel#liveBytes}. */
   public long nativeBytes() {
     return nativeBytes;
   }
 
   /**
-   * What a device counts beside that, by name. CUDA devices: {@code host_nanos}, what their calls
-   * spent on preparing and launching, and {@code wait_nanos}, what they then waited for the device,
-   * which works meanwhile: where it is near zero the host is what bounds the speed. Where cuDNN
-   * runs the biLM: {@code cudnn_whole_runs}, layers and directions that it ran over all steps at
-   * once, and {@code cudnn_stepwise_runs}, those that it ran step by step, since the projection's
-   * clip was binding.
+   * Further counts of a device, by name. CUDA devices have {@code host_nanos}, the time that calls
+   * spent on preparing and launching, and {@code wait_nanos}, the time that they then waited for
+   * the device. If {@code wait_nanos} is near zero, the host limits the speed. If cuDNN runs the
+   * biLM, {@code cudnn_whole_runs} counts the layers and directions that ran over all steps at
+   * once, and {@code cudnn_stepwise_runs} those that ran step by step because the clip of the
+   * projection was binding.
    */
   public Map<String, Long> deviceCounts() {
     return deviceCounts;
   }
 
-  /** The share of {@link #wordHits}, 0 to 1; 0 before the first word. */
+  /** The share of words that were found in the word cache, 0 to 1; 0 before the first word. */
   public double hitRate() {
     return wordHits == 0 ? 0 : (double) wordHits / (wordHits + wordMisses);
   }
 
-  /** Of two devices together. */
+  /** Adds the counts of two devices. */
   Statistics plus(Statistics other) {
     Map<String, Long> counts = new TreeMap<>(deviceCounts);
     other.deviceCounts.forEach((name, count) -> counts.merge(name, count, Long::sum));
@@ -179,7 +180,10 @@ public final class Statistics {
         + "]";
   }
 
-  /** Statistics under way; each method sets what the getter of its name says. For one thread. */
+  /**
+   * Builds statistics. Each method sets the value that the getter of the same name returns. Not
+   * thread-safe.
+   */
   public static final class Builder {
     private long calls;
     private long sentences;

@@ -8,9 +8,9 @@ import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.backend.Memory;
 
 /**
- * Numbers in memory of a device, row-major, 32-bit floats: a view that copies nothing. It belongs
- * to the {@link Embeddings} it came from and throws {@link IllegalStateException} once those are
- * closed. Any number of threads may read it.
+ * A view of numbers in the memory of a device: 32-bit floats, row-major, not copied. It belongs to
+ * the {@link Embeddings} that it came from, and its methods throw {@link IllegalStateException}
+ * once those are closed. Thread-safe: any number of threads may read it.
  */
 public final class Tensor {
   private final Memory memory;
@@ -24,17 +24,17 @@ public final class Tensor {
     this.shape = shape;
   }
 
-  /** The dimensions, outermost first, a copy. */
+  /** The sizes of the dimensions, the outermost first, as a copy. */
   public long[] shape() {
     return shape.clone();
   }
 
-  /** One dimension's size. */
+  /** The size of one dimension. */
   public long shape(int dimension) {
     return shape[dimension];
   }
 
-  /** How many numbers there are. */
+  /** The number of elements. */
   public long size() {
     long size = 1;
     for (long n : shape) {
@@ -43,16 +43,16 @@ public final class Tensor {
     return size;
   }
 
-  /** Where the numbers lie. */
+  /** The device whose memory holds the numbers. */
   public Device device() {
     return memory.device();
   }
 
   /**
-   * The address of the first number in the device's memory, for code of one's own there: on a CUDA
-   * device without a copy to the host. It is valid until the embeddings are closed. What is put on
-   * {@link #stream} before that ends before the memory is freed; work on other streams must have
-   * ended.
+   * The address of the first number in the memory of the device, for native or CUDA code of the
+   * caller. It is valid until the embeddings are closed. Work that the caller has queued on {@link
+   * #stream} before that is completed before the memory is freed. Work on other streams must be
+   * complete before the embeddings are closed.
    *
    * @throws IllegalStateException after the embeddings were closed
    */
@@ -62,18 +62,20 @@ public final class Tensor {
 
   /**
    * The address of the CUDA stream that the memory belongs to, a {@code cudaStream_t}; 0 on the
-   * CPU. The numbers are there when the call that gives the tensor returns.
+   * CPU. The caller need not wait for the stream: the numbers are complete when the tensor is
+   * returned.
    */
   public long stream() {
     return memory.stream();
   }
 
   /**
-   * Copies the numbers into a buffer, heap or direct, from its position on, which moves behind
-   * them. The memory stays the tensor's: {@link Embeddings#close} frees it at once. One buffer can
+   * Copies the numbers into a heap or direct buffer, starting at its position, and advances the
+   * position. Unlike {@link #floatBuffer} this keeps no native memory alive, and one buffer can
    * serve for many results.
    *
-   * @throws ElmoException if the buffer is null or read-only, or has less room than {@link #size}
+   * @throws ElmoException if the buffer is null, read-only, or has fewer than {@link #size}
+   *     elements remaining
    * @throws IllegalStateException after the embeddings were closed
    */
   public void copyTo(FloatBuffer target) {
@@ -96,15 +98,16 @@ public final class Tensor {
   }
 
   /**
-   * The numbers as a read-only direct buffer in native byte order: on the CPU themselves, without a
-   * copy, of a CUDA device a copy in host memory. That memory lives as long as the buffer or one
-   * made from it is reachable, also after the embeddings were closed, and is freed by the garbage
-   * collector some time later. So it is for a few results that are kept; whoever reads many takes
-   * {@link #copyTo}, {@link #toArray} or {@link #get}, which hold nothing.
+   * Returns the numbers as a read-only direct buffer in native byte order. On the CPU this is the
+   * memory itself, without a copy; for a CUDA device it is a copy in host memory. The memory stays
+   * alive as long as the buffer, or one made from it, is reachable, even after the embeddings were
+   * closed, and the garbage collector frees it some time later. Use this for a few results that you
+   * keep. To read many results, use {@link #copyTo}, {@link #toArray} or {@link #get}, which keep
+   * no memory alive.
    *
    * @throws IllegalStateException after the embeddings were closed
-   * @throws ElmoException if there are more numbers than one buffer can hold (2^29); take sentences
-   *     one by one then
+   * @throws ElmoException if there are more than 2^29 numbers, the most that a buffer can hold;
+   *     read the sentences one by one instead
    */
   public FloatBuffer floatBuffer() {
     if (size() > Integer.MAX_VALUE / Float.BYTES) {
@@ -118,11 +121,12 @@ public final class Tensor {
   }
 
   /**
-   * One number. On a CUDA device each call is a copy of its own: take {@link #toArray} for many.
+   * One number. On a CUDA device each call copies one number to the host, so use {@link #toArray}
+   * to read many.
    *
-   * @param index one a dimension
+   * @param index one index for each dimension
    * @throws IllegalStateException after the embeddings were closed
-   * @throws IndexOutOfBoundsException if an index is out of its dimension
+   * @throws IndexOutOfBoundsException if an index is outside of its dimension
    */
   public float get(long... index) {
     Arguments.require(index, "index");
@@ -149,7 +153,7 @@ public final class Tensor {
   /**
    * A view of one element of the first dimension: a sentence of a batch, a token of a sentence.
    *
-   * @throws IndexOutOfBoundsException if the index is out of the first dimension
+   * @throws IndexOutOfBoundsException if the index is outside of the first dimension
    */
   public Tensor slice(long index) {
     if (shape.length == 0 || index < 0 || index >= shape[0]) {
@@ -168,7 +172,7 @@ public final class Tensor {
   }
 
   /**
-   * A copy on the heap.
+   * Copies the numbers to an array.
    *
    * @throws IllegalStateException after the embeddings were closed
    * @throws ElmoException if there are more numbers than an array can hold

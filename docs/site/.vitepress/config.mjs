@@ -1,0 +1,87 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitepress';
+
+const root = '../..';
+
+// In the repository a folder's page is README.md, which forges show; on the site it is index.md, so that its address is the folder's.
+function index(path) {
+  return path.replace(/(^|\/)README\.md(?=$|#)/, '$1index.md');
+}
+
+export default defineConfig({
+  title: 'elmo4j',
+  description: 'ELMo embeddings for the JVM',
+  base: process.env.SITE_BASE ?? '/',
+  srcDir: root,
+  outDir: `${root}/build/site`,
+  cacheDir: `${root}/build/site-cache`,
+  srcExclude: ['**/target/**', 'build/**', '**/node_modules/**', '.github/**'],
+  rewrites: index,
+  // The pages lie outside of this folder, so they would look for Vue in vain.
+  vite: {
+    resolve: {
+      alias: ['vue/server-renderer', 'vue'].map((name) => ({
+        find: new RegExp(`^${name}$`),
+        replacement: fileURLToPath(import.meta.resolve(name)),
+      })),
+    },
+  },
+  // The API's pages are javadoc's, and LICENSE is no page; `build` copies both.
+  ignoreDeadLinks: [/^\/api\//, /LICENSE$/],
+  markdown: {
+    config(md) {
+      md.core.ruler.push('index', (state) => {
+        for (const block of state.tokens) {
+          for (const token of block.children ?? []) {
+            const href = token.type === 'link_open' && token.attrGet('href');
+            if (href && !/^[a-z]+:/.test(href)) token.attrSet('href', index(href));
+          }
+        }
+      });
+    },
+  },
+  themeConfig: {
+    search: { provider: 'local' },
+    outline: [2, 3],
+    nav: [
+      { text: 'Guide', link: '/docs/' },
+      { text: 'Java API', link: '/api/index.html', target: '_self' },
+      { text: 'Changelog', link: '/CHANGELOG' },
+    ],
+    sidebar: [
+      {
+        text: 'Use',
+        items: [
+          { text: 'Start', link: '/' },
+          { text: 'Coming from another ELMo', link: '/docs/migration' },
+          { text: 'Performance and memory', link: '/docs/performance' },
+          { text: 'GPUs', link: '/docs/gpu' },
+          { text: 'Spark', link: '/java/elmo4j-spark/' },
+          { text: 'Troubleshooting', link: '/docs/troubleshooting' },
+        ],
+      },
+      {
+        text: 'Look up',
+        items: [
+          { text: 'Java API', link: '/api/index.html', target: '_self' },
+          { text: 'Files of weights', link: '/java/elmo4j/FORMAT' },
+          { text: 'The model in the box', link: '/java/elmo4j-model-mini-en/' },
+          { text: 'Benchmarks', link: '/java/elmo4j-benchmarks/' },
+          { text: 'Changelog', link: '/CHANGELOG' },
+          { text: 'Security', link: '/SECURITY' },
+        ],
+      },
+      {
+        text: 'Work on it',
+        items: [
+          { text: 'Architecture', link: '/ARCHITECTURE' },
+          { text: 'Contributing', link: '/CONTRIBUTING' },
+          { text: 'CUDA kernels', link: '/kernels/' },
+          { text: 'Design of the CUDA kernels', link: '/kernels/DESIGN' },
+        ],
+      },
+    ],
+  },
+});
