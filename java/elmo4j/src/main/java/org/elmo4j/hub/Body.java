@@ -13,8 +13,9 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A response's body, taken piece by piece. Java's own stream waits forever where a server falls
- * silent; this does not. One thread takes, the HTTP client's threads give.
+ * Reads the body of an HTTP response piece by piece. Unlike the stream of Java's HTTP client it
+ * does not wait forever if the server stops sending. One thread reads; the threads of the HTTP
+ * client write.
  */
 final class Body implements Flow.Subscriber<List<ByteBuffer>>, AutoCloseable {
   private static final Object END = new Object();

@@ -21,9 +21,9 @@ import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 
 /**
- * What was verified of a cached model's files when they were stored: {@code verified.json} beside
- * them holds size, sum, time of change and source of each. A file whose size and time are still the
- * recorded ones is trusted; any other is read and its sum compared. Any thread may use it.
+ * Records which files of a cached model were verified. {@code verified.json}, beside the files,
+ * holds the size, SHA-256, modification time and source of each. A file that still has the recorded
+ * size and time is trusted; otherwise the file is read and its SHA-256 is compared. Thread-safe.
  */
 final class CacheRecord {
   static final String NAME = "verified.json";
@@ -35,7 +35,7 @@ final class CacheRecord {
   /**
    * Records the files of a folder.
    *
-   * @throws ElmoException if one has another size or sum than the published one
+   * @throws ElmoException if the size or SHA-256 of a file differs from the published one
    */
   static void write(ModelEntry model, Path folder) throws IOException {
     ObjectNode root = JsonNodeFactory.instance.objectNode();
@@ -67,9 +67,9 @@ final class CacheRecord {
   }
 
   /**
-   * What is wrong with the files of a folder: null for nothing; else what was expected and found,
-   * for a message. Files that lie there without a record, or were copied, are verified and recorded
-   * where the folder can be written.
+   * Checks the files of a folder. Returns null if they are right, else what was expected and what
+   * was found, for a message. Files without a record, and files that were copied there, are
+   * verified now and recorded if the folder is writable.
    */
   static String problem(ModelEntry model, Path folder) {
     if (!Files.isDirectory(folder)) {
@@ -106,7 +106,8 @@ final class CacheRecord {
         }
       }
       if (fresh) {
-        // Where no sum was published, the first use says which bytes they are: at least a model.
+        // If no SHA-256 was published, the first use records the one of these files; they must at
+        // least be a model.
         check(model, folder);
         writeIfPossible(model, folder);
       }
@@ -118,7 +119,7 @@ final class CacheRecord {
     }
   }
 
-  /** Opens a model by the names of its files: others in the folder do not count. */
+  /** Opens a model by the names of its files. Other files in the folder are ignored. */
   static WeightStore open(ModelEntry model, Path folder) {
     List<Path> files = model.files().stream().map(file -> folder.resolve(file.name())).toList();
     List<Path> options = files.stream().filter(file -> file.endsWith("options.json")).toList();
@@ -127,7 +128,9 @@ final class CacheRecord {
         : WeightStores.open(folder);
   }
 
-  /** Whether the files are a model of the published size: most have no published sum. */
+  /**
+   * Checks that the files are a model of the published size, since most have no published SHA-256.
+   */
   static void check(ModelEntry model, Path folder) {
     try (WeightStore store = open(model, folder)) {
       long parameters = TensorShapes.parameters(store.options());
@@ -146,11 +149,11 @@ final class CacheRecord {
     try {
       write(model, folder);
     } catch (IOException e) {
-      // A cache that only others may write: the files are verified again at each use.
+      // The folder is read-only for this user, so the files are verified at each use.
     }
   }
 
-  /** Null where there is none, or none of ours. */
+  /** Returns null if there is no record, or one of another format. */
   private static JsonNode read(Path file) throws IOException {
     if (!Files.isRegularFile(file) || Files.size(file) > MAX_BYTES) {
       return null;

@@ -38,20 +38,20 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.hub.ModelEntry.RemoteFile;
 
 /**
- * Gets one file over HTTP. What has come is kept in {@code NAME.part}, and the next attempt, of
- * this run or a later one, goes on from there (RFC 9110, section 14) where the file is known to be
- * the same: by its published sum, or by the server's entity tag, kept in {@code NAME.etag}. The
- * file gets its name when its size and sum have been checked. Any thread may use it; two may not
- * fetch the same file into the same folder.
+ * Downloads a file over HTTP. Received bytes are kept in {@code NAME.part}. The next attempt, of
+ * this run or a later one, continues from there (RFC 9110, section 14) if the file on the server is
+ * known to be the same, either by its published SHA-256 or by the server's entity tag, which is
+ * kept in {@code NAME.etag}. The file gets its final name once its size and SHA-256 have been
+ * checked. Thread-safe, but two threads must not download the same file to the same folder.
  */
 final class Downloader {
-  /** Attempts in a row after which there is no more of the file than there was before. */
+  /** The most attempts in a row that bring no new bytes. */
   private static final int ATTEMPTS = 4;
 
-  /** Requests for one file, whatever they bring. */
+  /** The most requests for one file, whether they bring bytes or not. */
   private static final int MAX_REQUESTS = 100;
 
-  /** A server that sends less than this in twice the patience is as good as silent. */
+  /** A server that sends fewer bytes than this in twice {@code patience} counts as silent. */
   private static final int MIN_BYTES = 1 << 10;
 
   private static final Pattern CONTENT_RANGE =
@@ -63,7 +63,7 @@ final class Downloader {
   private final Duration pause;
 
   /**
-   * @param proxies which proxy to ask for an address
+   * @param proxies chooses the proxy for an address
    * @param patience how long a server may be silent
    * @param pause before the second attempt; doubled before each further one
    */
@@ -80,21 +80,21 @@ final class Downloader {
   }
 
   /**
-   * Gets a file into a folder.
+   * Downloads a file to a folder.
    *
-   * @param file its name, and size and sum where they are known
-   * @param address where to get it
-   * @param limit bytes that it may have
-   * @param progress told of every MiB
-   * @throws ElmoException if the server does not give it, or gives something else
-   * @throws IOException if it cannot be written
+   * @param file its name, and its size and SHA-256 if they are known
+   * @param address where to download it from
+   * @param limit the most bytes that it may have
+   * @param progress is called after every MiB
+   * @throws ElmoException if the server does not send the file, or sends another one
+   * @throws IOException if the file cannot be written
    */
   void fetch(RemoteFile file, URI address, long limit, Path folder, ModelHub.Progress progress)
       throws IOException {
     Transfer transfer = new Transfer(file, address, limit, folder, progress);
     int failures = 0;
     boolean received = false;
-    // The most that ever was here: what comes again after a fresh start is not progress.
+    // The most bytes that were ever here. Bytes that come again after a restart are not progress.
     long most = transfer.have();
     while (true) {
       try {
@@ -107,7 +107,8 @@ final class Downloader {
         most = Math.max(most, transfer.have());
         received |= more;
         failures = more ? 1 : failures + 1;
-        // Where nothing listens, or no such host is known, waiting a second changes nothing.
+        // If nothing listens there or the host is unknown, a second attempt a moment later would
+        // fail too.
         boolean hopeless = e.getCause() instanceof ConnectException && !received;
         if (hopeless || failures == ATTEMPTS || transfer.requests >= MAX_REQUESTS) {
           String hint =
@@ -132,7 +133,7 @@ final class Downloader {
     return transfer.failure("an interrupt of this thread", e);
   }
 
-  /** The sum of a file, in lower-case hexadecimal. */
+  /** The SHA-256 of a file, in lower-case hexadecimal. */
   static String sha256(Path file) throws IOException {
     MessageDigest digest;
     try {
@@ -149,13 +150,13 @@ final class Downloader {
     return HexFormat.of().formatHex(digest.digest());
   }
 
-  /** An address without the name and password that it may hold, for messages. */
+  /** An address without its user name and password, for messages. */
   static String withoutUser(URI address) {
     String user = address.getRawUserInfo();
     return user == null ? address.toString() : address.toString().replace(user + "@", "");
   }
 
-  /** The network's failure, which a further attempt may mend. */
+  /** The network failed; another attempt may succeed. */
   private static final class BrokenTransfer extends Exception {
     private static final long serialVersionUID = 1;
 
@@ -164,7 +165,7 @@ final class Downloader {
     }
   }
 
-  /** One file on its way. */
+  /** The download of one file. */
   private final class Transfer {
     private final RemoteFile file;
     private final URI address;
@@ -196,7 +197,7 @@ final class Downloader {
           withoutUser(address) + ": expected " + file.name() + ", found " + found, cause);
     }
 
-    /** Goes on from what is here. Returns whether the file is complete and in its place. */
+    /** Continues the download. Returns whether the file is complete and has its final name. */
     boolean attempt() throws IOException, BrokenTransfer, InterruptedException {
       long start = start();
       boolean complete = file.size() > 0 && start == file.size();
@@ -217,11 +218,11 @@ final class Downloader {
       if (!resumed || restarted) {
         throw failure(found, null);
       }
-      restarted = true; // The old part may have been to blame.
+      restarted = true; // The old part may have been the cause.
       return false;
     }
 
-    /** Where to go on from: 0 where what is here cannot be trusted. */
+    /** The position to continue from; 0 if the bytes that are here cannot be trusted. */
     private long start() throws IOException {
       long have = have();
       boolean known = file.sha256() != null || FileVersion.read(tagFile) != null;
@@ -237,7 +238,7 @@ final class Downloader {
       Files.deleteIfExists(tagFile);
     }
 
-    /** Returns the position that the server went on from. */
+    /** Returns the position from which the server continued. */
     private long transfer(long have) throws IOException, BrokenTransfer, InterruptedException {
       requests++;
       FileVersion version = FileVersion.read(tagFile);
@@ -290,9 +291,11 @@ final class Downloader {
     }
 
     /**
-     * The file's size as a part's head states it, or else the published one; 0 for neither.
+     * The size of the file from the header of a partial response, or else the published size; 0 if
+     * neither is known.
      *
-     * @throws BrokenTransfer if it is not the part asked for, or one of another version of the file
+     * @throws BrokenTransfer if the response has another range than requested, or another version
+     *     of the file
      */
     private long continued(HttpHeaders headers, long have, FileVersion version)
         throws IOException, BrokenTransfer {
@@ -305,7 +308,7 @@ final class Downloader {
       FileVersion found = FileVersion.of(headers, total);
       boolean same =
           version == null
-              ? file.sha256() != null // The sum tells it in the end.
+              ? file.sha256() != null // The SHA-256 is compared at the end.
               : found.continues(version, file.sha256() != null);
       if (!same) {
         forget();
@@ -322,7 +325,10 @@ final class Downloader {
       return Long.parseLong(length);
     }
 
-    /** Waits for the answer's head; a request's own timeout may count the body in (JDK 26). */
+    /**
+     * Waits for the header of the response. The timeout of the request itself may include the body
+     * (JDK 26).
+     */
     private HttpResponse<Flow.Publisher<List<ByteBuffer>>> send(HttpRequest request)
         throws BrokenTransfer, InterruptedException {
       CompletableFuture<HttpResponse<Flow.Publisher<List<ByteBuffer>>>> response;
@@ -342,11 +348,11 @@ final class Downloader {
         }
         throw new BrokenTransfer(reason(cause), cause);
       } finally {
-        response.cancel(true); // Ends what still goes on; nothing if it is done.
+        response.cancel(true); // Ends the exchange if it is still running.
       }
     }
 
-    /** The size that the server states or, failing that, the published one; 0 for neither. */
+    /** The size that the server states, or else the published size; 0 if neither is known. */
     private long checkTotal(long total) {
       if (total > 0 && file.size() > 0 && total != file.size()) {
         throw failure(total + " bytes in place of " + file.size(), null);
@@ -431,7 +437,7 @@ final class Downloader {
           : (e.getClass().getSimpleName() + " " + e.getMessage()).lines().findFirst().orElse("");
     }
 
-    /** What is wrong with the bytes that came; null for nothing. */
+    /** Returns what is wrong with the received bytes, or null if they are right. */
     private String mismatch() throws IOException {
       long size = have();
       if (file.size() > 0 && size != file.size()) {

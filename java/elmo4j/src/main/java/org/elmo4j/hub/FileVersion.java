@@ -10,11 +10,11 @@ import java.nio.file.Path;
 import java.util.regex.Pattern;
 
 /**
- * What tells one version of a file from another, as an answer's head states it.
+ * Identifies a version of a file by the header of a response.
  *
- * @param tag a strong entity tag; a weak one does not stand for the same bytes
- * @param modified Last-Modified; empty where it is not stated
- * @param size in bytes; 0 where it is not stated
+ * @param tag a strong entity tag; a weak one does not guarantee equal bytes
+ * @param modified Last-Modified; empty if it is missing
+ * @param size in bytes; 0 if it is missing
  */
 record FileVersion(String tag, String modified, long size) {
   private static final Pattern TAG = Pattern.compile("\"[!#-~]{0,1000}\"");
@@ -28,7 +28,7 @@ record FileVersion(String tag, String modified, long size) {
         size);
   }
 
-  /** Null where there is none, or none that can be relied on. */
+  /** Returns null if there is none, or none that can be relied on. */
   static FileVersion read(Path file) throws IOException {
     if (!Files.isRegularFile(file) || Files.size(file) > MAX_BYTES) {
       return null;
@@ -47,7 +47,7 @@ record FileVersion(String tag, String modified, long size) {
     }
   }
 
-  /** Whether a part of this version may follow a part of the other. */
+  /** Whether bytes of this version may be appended to bytes of the other. */
   boolean continues(FileVersion first, boolean sumIsKnown) {
     return (tag.isEmpty() ? sumIsKnown : tag.equals(first.tag))
         && (modified.isEmpty() || first.modified.isEmpty() || modified.equals(first.modified))

@@ -6,15 +6,15 @@ import java.net.URI;
 import java.util.List;
 
 /**
- * A model that has a name: where its files are and what is known of them. Immutable.
+ * A named model: where its files are and what is known about them. Immutable.
  *
- * @param name unique, as {@code original}; also its folder in the cache
- * @param aliases other names, as {@code elmo}; within a language they are unique too
- * @param language ISO 639-1, as {@code en}
+ * @param name unique, for example {@code original}; also the name of its folder in the cache
+ * @param aliases other names, for example {@code elmo}; unique within a language
+ * @param language ISO 639-1, for example {@code en}
  * @param description one line
- * @param licence an SPDX name, or what the publisher says in its place
- * @param parameters numbers in the model, the mix not counted; 0 where that was not published
- * @param files what makes up the model; none for the one that is an artifact of its own
+ * @param licence an SPDX name, or the publisher's words if there is none
+ * @param parameters numbers in the model without the mix; 0 if that was not published
+ * @param files the files of the model; empty for the model that is a Maven artifact
  */
 public record ModelEntry(
     String name,
@@ -36,17 +36,17 @@ public record ModelEntry(
    *
    * @param name its name in the cache
    * @param url where it was published
-   * @param size in bytes; 0 where nobody published it
-   * @param sha256 in lower-case hexadecimal; null where nobody published it
+   * @param size in bytes; 0 if it was not published
+   * @param sha256 in lower-case hexadecimal; null if it was not published
    */
   public record RemoteFile(String name, URI url, long size, String sha256) {}
 
-  /** Bytes of the files whose size was published; 0 where that is none. */
+  /** The bytes of all files whose size was published. */
   public long size() {
     return files.stream().mapToLong(RemoteFile::size).sum();
   }
 
-  /** Whether the model is called that, in upper or lower case. */
+  /** Whether this is the name of the model or an alias, in upper or lower case. */
   boolean isCalled(String other) {
     return name.equalsIgnoreCase(other) || aliases.stream().anyMatch(other::equalsIgnoreCase);
   }

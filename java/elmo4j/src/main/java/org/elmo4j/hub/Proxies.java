@@ -14,9 +14,9 @@ import java.util.Map;
 import org.elmo4j.ElmoException;
 
 /**
- * Proxies as the environment names them: {@code https_proxy}, {@code http_proxy}, {@code all_proxy}
- * and {@code no_proxy}, as curl reads them. This machine itself is never asked for through a proxy.
- * Any thread may use it.
+ * Chooses proxies by the environment variables {@code https_proxy}, {@code http_proxy}, {@code
+ * all_proxy} and {@code no_proxy}, with the meaning that curl gives them. Requests to this machine
+ * itself never use a proxy. Thread-safe.
  */
 final class Proxies extends ProxySelector {
   private final Map<String, String> environment;
@@ -28,8 +28,8 @@ final class Proxies extends ProxySelector {
   }
 
   /**
-   * Java's own choice where its system properties make one; else the default selector's, which a
-   * program may have set, and where that names none the environment's.
+   * Uses the proxy of Java's system properties if they name one, else that of the default selector,
+   * which a program may have set, else that of the environment.
    */
   static ProxySelector of(Map<String, String> environment) {
     ProxySelector java = ProxySelector.getDefault();
@@ -53,7 +53,7 @@ final class Proxies extends ProxySelector {
     if (host == null || isLocal(host) || isExcepted(host)) {
       return List.of(Proxy.NO_PROXY);
     }
-    // HTTP_PROXY in capitals may come from a request's header where a web server starts Java.
+    // If a web server starts Java, HTTP_PROXY in capitals may come from the header of a request.
     List<String> names =
         "https".equalsIgnoreCase(address.getScheme())
             ? List.of("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")

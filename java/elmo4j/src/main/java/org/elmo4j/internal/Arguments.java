@@ -4,14 +4,14 @@ package org.elmo4j.internal;
 
 import org.elmo4j.ElmoException;
 
-/** The public face's one rule for arguments that are null. */
+/** Refuses null arguments of public methods, in one way for all of them. */
 public final class Arguments {
   private Arguments() {}
 
   /**
-   * Lets what is not null pass.
+   * Returns the value if it is not null.
    *
-   * @param name the argument's, as its caller would say it
+   * @param name the name of the argument as its caller knows it
    * @throws ElmoException if it is null
    */
   public static <T> T require(T value, String name) {

@@ -8,24 +8,24 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.internal.Arguments;
 
 /**
- * The structure of a model: what {@code options.json} of AllenNLP and bilm-tf states, and what
- * ELMoForManyLangs adds to it. Immutable; any thread may use it.
+ * The structure of a model: the values of {@code options.json} of AllenNLP and bilm-tf, and the
+ * tables that ELMoForManyLangs adds. Immutable; any thread may use it.
  */
 public final class ModelOptions {
   /** Rows of the character table where characters are bytes. */
   public static final int BYTE_CHARACTERS = 261;
 
-  /** Where characters have ids of 16 bits, 0 among them. */
+  /** Character ids have 16 bits, and id 0 is taken. */
   private static final int MAX_CHARACTERS = Short.MAX_VALUE - 1;
 
   private static final int MAX_WORDS = 1 << 24;
 
-  /** Far above any model there is; keeps sums and products of sizes from running over. */
+  /** Far above any existing model. The limit keeps sums and products of sizes from overflowing. */
   private static final int MAX_DIM = 1 << 20;
 
   private static final int MAX_PARTS = 256;
 
-  /** Numbers that a tensor may have: what fits into an array. */
+  /** The most numbers that a tensor may have: as many as fit into an array. */
   public static final long MAX_NUMBERS = Integer.MAX_VALUE - 8;
 
   private final int charEmbeddingDim;
@@ -61,9 +61,9 @@ public final class ModelOptions {
    * Sizes of the tables that the dictionaries of an ELMoForManyLangs model index (Che et al. 2018).
    *
    * @param characters rows of the character table
-   * @param words rows of the word table; 0 where the model has no such table
-   * @param wordDim size of a word's own embedding, which joins its characters' before the
-   *     projection; 0 where the model has none
+   * @param words rows of the word table; 0 if the model has none
+   * @param wordDim size of a word's embedding, which is concatenated with the features of its
+   *     characters before the projection; 0 if the model has none
    */
   public record Dictionary(int characters, int words, int wordDim) {}
 
@@ -78,7 +78,10 @@ public final class ModelOptions {
     TANH
   }
 
-  /** An option that is out of range; the message names it as {@link Builder}'s method. */
+  /**
+   * An option is out of range. The message names the option like the method of {@link Builder} that
+   * sets it.
+   */
   public static final class InvalidException extends ElmoException {
     private static final long serialVersionUID = 1;
 
@@ -91,23 +94,28 @@ public final class ModelOptions {
       this.problem = problem;
     }
 
-    /** The method of {@link Builder} that sets the option, as {@code lstmDim}. */
+    /**
+     * The name of the method of {@link Builder} that sets the option, for example {@code lstmDim}.
+     */
     public String option() {
       return option;
     }
 
-    /** What follows the option's name in the message, as {@code ": expected 1 to 9, found 0"}. */
+    /**
+     * The part of the message behind the option's name, for example {@code ": expected 1 to 9,
+     * found 0"}.
+     */
     public String problem() {
       return problem;
     }
   }
 
-  /** Options to be filled in: all sizes must be given. */
+  /** Starts a new set of options. All sizes must be set. */
   public static Builder builder() {
     return new Builder();
   }
 
-  /** A builder that begins with these options. */
+  /** Starts with a copy of these options. */
   public Builder toBuilder() {
     return new Builder()
         .charEmbeddingDim(charEmbeddingDim)
@@ -175,7 +183,7 @@ public final class ModelOptions {
     return charEmbeddingDim;
   }
 
-  /** Slots a token has, boundaries included (50). */
+  /** Character slots of a token, including its two boundary characters (50). */
   public int maxCharactersPerToken() {
     return maxCharactersPerToken;
   }
@@ -200,7 +208,7 @@ public final class ModelOptions {
     return lstmDim;
   }
 
-  /** P: size of the token representation and of one direction's output (512). */
+  /** P, the size of the token representation and of the output of one direction (512). */
   public int projectionDim() {
     return projectionDim;
   }
@@ -210,7 +218,7 @@ public final class ModelOptions {
     return lstmLayers;
   }
 
-  /** Whether a layer's input is added to its output, from the second layer on. */
+  /** Whether the input of each LSTM layer but the first is added to its output. */
   public boolean skipConnections() {
     return skipConnections;
   }
@@ -226,26 +234,24 @@ public final class ModelOptions {
   }
 
   /**
-   * The tables of an ELMoForManyLangs model; null for one of bilm-tf or AllenNLP, whose characters
-   * are bytes.
+   * The tables of an ELMoForManyLangs model; null for a model of bilm-tf or AllenNLP, whose
+   * characters are bytes.
    */
   public Dictionary dictionary() {
     return dictionary;
   }
 
-  /** All filters together: the size of a token between the convolution and the projection. */
+  /** The number of filters: the size of a token between the convolution and the projection. */
   public int filterCount() {
     return filters.stream().mapToInt(Filter::count).sum();
   }
 
-  /**
-   * Rows of the character table: the character ids without 0, which stands for masked positions.
-   */
+  /** Rows of the character table. Id 0 stands for masked positions and has no row. */
   public int characters() {
     return dictionary == null ? BYTE_CHARACTERS : dictionary.characters;
   }
 
-  /** Size of a word's own embedding; 0 where the model has none. */
+  /** Size of a word's embedding; 0 if the model has none. */
   public int wordDim() {
     return dictionary == null ? 0 : dictionary.wordDim;
   }
@@ -362,7 +368,10 @@ public final class ModelOptions {
         + "]";
   }
 
-  /** Options under way; each method sets what the getter of its name says. For one thread. */
+  /**
+   * Builds options. Each method sets the value that the getter of the same name returns. Not
+   * thread-safe.
+   */
   public static final class Builder {
     private int charEmbeddingDim;
     private int maxCharactersPerToken = 50;
@@ -384,7 +393,7 @@ public final class ModelOptions {
       return this;
     }
 
-    /** 50 where it is not called. */
+    /** Default: 50. */
     public Builder maxCharactersPerToken(int slots) {
       maxCharactersPerToken = slots;
       return this;
@@ -396,14 +405,14 @@ public final class ModelOptions {
       return this;
     }
 
-    /** {@link Activation#RELU} where it is not called. */
+    /** Default: {@link Activation#RELU}. */
     public Builder activation(Activation activation) {
       Arguments.require(activation, "activation");
       this.activation = activation;
       return this;
     }
 
-    /** 0 where it is not called. */
+    /** Default: 0. */
     public Builder highwayLayers(int layers) {
       highwayLayers = layers;
       return this;
@@ -424,32 +433,32 @@ public final class ModelOptions {
       return this;
     }
 
-    /** False where it is not called. */
+    /** Default: false. */
     public Builder skipConnections(boolean add) {
       skipConnections = add;
       return this;
     }
 
-    /** 0, none, where it is not called. */
+    /** Default: 0, no bound. */
     public Builder cellClip(float bound) {
       cellClip = bound;
       return this;
     }
 
-    /** 0, none, where it is not called. */
+    /** Default: 0, no bound. */
     public Builder projectionClip(float bound) {
       projectionClip = bound;
       return this;
     }
 
-    /** Null for the form that has none, as where it is not called. */
+    /** Default: null, for a model whose characters are bytes. */
     public Builder dictionary(Dictionary dictionary) {
       this.dictionary = dictionary;
       return this;
     }
 
     /**
-     * Checks all numbers.
+     * Checks all values and makes the options.
      *
      * @throws InvalidException if one is out of range, or a tensor would have more numbers than an
      *     array can hold

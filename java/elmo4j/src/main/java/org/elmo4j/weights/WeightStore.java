@@ -9,12 +9,12 @@ import java.util.Set;
 import org.elmo4j.ScalarMix;
 
 /**
- * Weights as some file holds them, under the names and shapes of the AllenNLP / bilm-tf form
- * whatever the file's own: {@code char_embed}, {@code CNN/W_cnn_0}, {@code
- * RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/W_0} and so on, {@code word_embed} where words have
- * embeddings of their own. What they are multiplied into is the same for all: a form whose
- * arithmetic differs in order or sign gives its weights reordered, negated, shifted. Nothing is
- * read until {@link #read} asks for it. For one thread at a time.
+ * The weights in a model file. Tensors have the names and shapes of the AllenNLP and bilm-tf
+ * format, whatever the format of the file: {@code char_embed}, {@code CNN/W_cnn_0}, {@code
+ * RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/W_0} and so on, and {@code word_embed} if words have
+ * embeddings. If a format computes in another order or with other signs, its reader reorders,
+ * negates or shifts the weights, so that the same computation serves all formats. A tensor is read
+ * only when {@link #read} is called. Not thread-safe.
  */
 public interface WeightStore extends AutoCloseable {
   /** The file or folder, for messages. */
@@ -23,20 +23,23 @@ public interface WeightStore extends AutoCloseable {
   /** The model's structure. */
   ModelOptions options();
 
-  /** The mix the file carries, or null where it has none. */
+  /** The mix in the file, or null if it has none. */
   default ScalarMix mix() {
     return null;
   }
 
-  /** The dimensions of each tensor, to be read only, in the order of the computation. */
+  /**
+   * The dimensions of each tensor, in the order of the computation. The caller must not change the
+   * arrays.
+   */
   Map<String, long[]> shapes();
 
-  /** All tensors. */
+  /** The names of all tensors. */
   default Set<String> names() {
     return Collections.unmodifiableSet(shapes().keySet());
   }
 
-  /** The dimensions of a tensor, a copy; null where there is no such tensor. */
+  /** The dimensions of a tensor, as a copy, or null if there is no such tensor. */
   default long[] shape(String name) {
     long[] shape = shapes().get(name);
     return shape == null ? null : shape.clone();
@@ -46,8 +49,8 @@ public interface WeightStore extends AutoCloseable {
    * Reads one tensor, row-major, as 32-bit floats.
    *
    * @param name one of {@link #names}
-   * @param target filled from its position on; must have room for the whole tensor
-   * @throws org.elmo4j.ElmoException if the file is damaged there or the values are not finite
+   * @param target filled from its position on; the whole tensor must fit
+   * @throws org.elmo4j.ElmoException if the tensor is damaged or has values that are not finite
    */
   void read(String name, FloatBuffer target);
 

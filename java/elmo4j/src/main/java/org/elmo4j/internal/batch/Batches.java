@@ -7,18 +7,20 @@ import java.util.Arrays;
 import java.util.List;
 import org.elmo4j.internal.backend.Backend;
 
-/** Splits a call's sentences into batches of like length. */
+/** Splits the sentences of a call into batches of similar length. */
 final class Batches {
-  /** A call is split further to give each thread work, down to this many sentences a batch. */
+  /**
+   * A call is split further, down to this many sentences in a batch, so that each thread has work.
+   */
   private static final int FEW_SENTENCES = 48;
 
   private Batches() {}
 
   /**
-   * Sentences of each batch, by falling length in and over the batches; equal ones in the caller's
-   * order.
+   * Returns the sentences of each batch. Sentences are sorted by falling length, within and across
+   * batches; those of equal length keep the caller's order.
    *
-   * @param maxBytes workspace of one batch, unless a single sentence needs more
+   * @param maxBytes the limit of the workspace of one batch; a single sentence may need more
    */
   static List<int[]> split(List<? extends List<String>> sentences, Backend backend, long maxBytes) {
     long total = 0;
@@ -31,7 +33,7 @@ final class Batches {
     }
     Arrays.sort(order);
     long wanted = (total + backend.batchPositions() - 1) / backend.batchPositions();
-    // A batch is two pieces of work that can run at once, its directions.
+    // The two directions of a batch can run at the same time.
     long useful = Math.min((backend.parallelism() + 1) / 2, order.length / FEW_SENTENCES);
     long count = Math.max(1, Math.max(wanted, useful));
     long budget = (total + count - 1) / count;

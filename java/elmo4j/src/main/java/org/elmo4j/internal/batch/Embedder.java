@@ -24,10 +24,10 @@ import org.elmo4j.internal.text.TokenEncoder;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * The way from tokens to a backend. Sentences run in batches of like length. Each distinct word is
- * represented once a call, or once for many calls by the word cache. Calls share a budget of native
- * memory: a large one runs in parts, and one that does not fit beside the others waits for them.
- * Any number of threads may use it.
+ * Turns tokens into work for a backend. Sentences run in batches of similar length. The token
+ * representation of each distinct word is computed once for a call, or taken from the word cache.
+ * Calls share a budget of native memory: a large call runs in parts, and a call that does not fit
+ * beside the others waits for them. Thread-safe.
  */
 public final class Embedder implements AutoCloseable {
   /** Words whose character ids are copied to native memory at a time. */
@@ -61,11 +61,11 @@ public final class Embedder implements AutoCloseable {
   private final LongAdder biLmNanos = new LongAdder();
 
   /**
-   * Feeds this backend, and closes it in the end.
+   * Makes an embedder that owns the backend and closes it.
    *
-   * @param encoder what the model makes of a token
-   * @param wordCacheBytes what the word cache may take; 0 for none
-   * @param workspaceBytes what calls under way may take together, results not counted; a single
+   * @param encoder turns a token into character ids
+   * @param wordCacheBytes the size of the word cache; 0 for none
+   * @param workspaceBytes the memory that running calls may use together, without results; a single
    *     sentence that needs more runs alone
    */
   public Embedder(
@@ -86,17 +86,17 @@ public final class Embedder implements AutoCloseable {
     cache = new WordCache(backend, wordCacheBytes, projectionDim, encoder.maxCharacters());
   }
 
-  /** What it feeds. */
+  /** The backend that computes. */
   public Backend backend() {
     return backend;
   }
 
-  /** State for {@link #run}, with no rows yet; the caller closes it. */
+  /** Makes state for {@link #run} that has no rows yet. The caller closes it. */
   public LstmState newState() {
     return new LstmState(backend, options);
   }
 
-  /** Empty, with room for about that many words; what is given back is used again. */
+  /** Returns an empty table for about that many words, a used one if there is one. */
   private Words takeWords(int expected) {
     Words words = spareWords.getAndSet(null);
     return words == null ? new Words(expected) : words;
@@ -112,7 +112,10 @@ public final class Embedder implements AutoCloseable {
     return (int) Math.min(Integer.MAX_VALUE, (bytes + 1023) / 1024);
   }
 
-  /** Batches that can be under way in one call: one a thread, and one between its directions. */
+  /**
+   * The most batches of one call that can run at a time: one for each thread, and one between its
+   * two directions.
+   */
   private int batchesUnderWay() {
     return backend.parallelism() + 1;
   }
@@ -121,15 +124,15 @@ public final class Embedder implements AutoCloseable {
    * Computes outputs.
    *
    * @param sentences neither they nor their tokens are null
-   * @param state carried on, with a row for each sentence; null to start from zero
-   * @param outputs made for these sentences
+   * @param state is read and updated, one row for each sentence; null to start from zero
+   * @param outputs where the results of these sentences are written
    */
   public void run(List<? extends List<String>> sentences, LstmState state, List<Output> outputs) {
     calls.increment();
     List<int[]> batches =
         Batches.split(sentences, backend, workspaceBytes / 4 * 3 / batchesUnderWay());
     int first = 0;
-    int rank = 0; // of the next sentence among all, longest first
+    int rank = 0; // rank of the next sentence among all, the longest first
     while (first < batches.size()) {
       int end = first;
       long positions = 0;
@@ -150,7 +153,7 @@ public final class Embedder implements AutoCloseable {
     }
   }
 
-  /** Some batches of a call: as many as the budget lets be represented at a time. */
+  /** Runs some batches of a call: as many as the memory budget allows at a time. */
   private void part(
       List<? extends List<String>> sentences,
       List<int[]> order,
@@ -194,12 +197,12 @@ public final class Embedder implements AutoCloseable {
   }
 
   /**
-   * Adds sentences to those that are running, where the backend has a {@link ContinuousBatcher};
-   * returns once they are added. Never throws: failures go to the listener.
+   * Adds sentences to those that are running and returns. Only for a backend that has a {@link
+   * ContinuousBatcher}. Never throws: failures go to the listener.
    *
    * @param sentences neither they nor their tokens are null
-   * @param outputs made for these sentences
-   * @param listener told of each sentence once
+   * @param outputs where the results of these sentences are written
+   * @param listener is called once for each sentence
    */
   public void add(
       List<List<String>> sentences, List<Output> outputs, ContinuousBatcher.Listener listener) {
@@ -239,7 +242,7 @@ public final class Embedder implements AutoCloseable {
     Memory representations = null;
     Batch batch;
     try {
-      Words words = takeWords(10 * n + 16); // What sentences of many words do not share.
+      Words words = takeWords(10 * n + 16); // Enough for sentences that share few words.
       NumberedBatch numbered = number(sentences, chosen, chosen, words);
       representations = rows(words.count());
       represent(words, representations);
@@ -277,7 +280,10 @@ public final class Embedder implements AutoCloseable {
             });
   }
 
-  /** A batch whose words have no rows yet: {@code word} holds each position's number in Words. */
+  /**
+   * A batch whose words have no rows yet. {@code word} holds the number in {@link Words} of each
+   * position's word.
+   */
   private record NumberedBatch(
       int[] sentence, int[] stateRow, int[] start, int[] length, int[] word) {
     int sentences() {
@@ -288,7 +294,7 @@ public final class Embedder implements AutoCloseable {
       return word.length;
     }
 
-    /** The batch itself, which takes the numbers' array over for its words' rows. */
+    /** Makes the batch. It reuses the array of word numbers for the words' rows. */
     Batch located(int[] rowOfWord) {
       for (int i = 0; i < word.length; i++) {
         word[i] = rowOfWord[word[i]];
@@ -308,7 +314,7 @@ public final class Embedder implements AutoCloseable {
       length[r] = Batches.positions(sentences.get(chosen[r]));
       size += length[r];
     }
-    // A token with a boundary word's text is that word, as in the original tools.
+    // A token whose text is that of a boundary word is that word, as in the original tools.
     int begin = words.number(encoder.beginSentence());
     int end = words.number(encoder.endSentence());
     int[] word = new int[size];
@@ -338,7 +344,7 @@ public final class Embedder implements AutoCloseable {
     workspace.release(Math.min(kibibytes(bytes), kibibytes(workspaceBytes)));
   }
 
-  /** Fills in the words' rows from the cache and the backend, and {@link Words#row}. */
+  /** Fills the words' rows from the cache and the backend, and sets {@link Words#row}. */
   private void represent(Words words, Memory rows) {
     long before = System.nanoTime();
     int missing = cache.fetch(words, rows);
@@ -377,9 +383,10 @@ public final class Embedder implements AutoCloseable {
   }
 
   /**
-   * Puts words into the word cache, in order until it is full; those that are there cost nothing.
+   * Puts words into the word cache, in order, until it is full. Words that are already there are
+   * not computed again.
    *
-   * @param vocabulary no null in it
+   * @param vocabulary words, none of them null
    */
   public void warm(Collection<String> vocabulary) {
     long free = cache.capacity() - cache.size();
@@ -419,8 +426,8 @@ public final class Embedder implements AutoCloseable {
   }
 
   /**
-   * Puts a row that is known already into the word cache, where it stands for the computed one as
-   * long as it stays.
+   * Puts a known row into the word cache. It is used in place of a computed one as long as it stays
+   * there.
    *
    * @param row [P]
    */
@@ -433,12 +440,12 @@ public final class Embedder implements AutoCloseable {
     }
   }
 
-  /** Whether the word cache can take another word without losing one. */
+  /** Whether the word cache can take another word without evicting one. */
   public boolean hasFreeRows() {
     return cache.size() < cache.capacity();
   }
 
-  /** What was done so far. */
+  /** Counts since the start. */
   public Statistics statistics() {
     return new Statistics.Builder()
         .calls(calls.sum())
@@ -457,7 +464,7 @@ public final class Embedder implements AutoCloseable {
         .build();
   }
 
-  /** Frees the word cache and closes the backend. No call may be under way. */
+  /** Frees the word cache and closes the backend. No call may be running. */
   @Override
   public void close() {
     cache.close();

@@ -13,11 +13,11 @@ import java.util.concurrent.CompletionException;
 import java.util.function.Function;
 
 /**
- * Results of a source's sentences in its order, so many positions ahead of who takes them. What
- * goes wrong in the source comes out at its place: behind the results of the sentences before. For
- * one thread at a time.
+ * Iterates over the results of a source's sentences in order, and reads ahead so that several
+ * sentences run together. An exception of the source is thrown in its place, after the results of
+ * the sentences before it. Not thread-safe.
  *
- * @param <R> a result; it is the taker's to close
+ * @param <R> a result, which the caller closes
  */
 public final class ReadAhead<R extends AutoCloseable> implements Iterator<R>, AutoCloseable {
   private record Pending<R>(CompletableFuture<R> future, int positions) {}
@@ -31,11 +31,11 @@ public final class ReadAhead<R extends AutoCloseable> implements Iterator<R>, Au
   private boolean exhausted;
 
   /**
-   * Nothing is read yet.
+   * Makes an iterator. It reads nothing until it is used.
    *
-   * @param submit has a sentence done
-   * @param maxPositions positions (tokens and two boundaries a sentence) read ahead, the last
-   *     sentence's not counted
+   * @param submit starts a sentence
+   * @param maxPositions the most positions to read ahead, without those of the last sentence; a
+   *     sentence has its tokens and two boundaries
    */
   public ReadAhead(
       Iterator<? extends List<String>> source,
@@ -95,16 +95,19 @@ public final class ReadAhead<R extends AutoCloseable> implements Iterator<R>, Au
     if (e instanceof Error error) {
       throw error;
     }
-    return (RuntimeException) e; // Neither sources nor runs can throw anything else.
+    return (RuntimeException) e; // Sources and runs cannot throw anything else.
   }
 
-  /** Drops what was read ahead, and closes its results. Harmless when repeated. */
+  /**
+   * Cancels the sentences that were read ahead and closes their results. Further calls have no
+   * effect.
+   */
   @Override
   public void close() {
     exhausted = true;
     failure = null;
     for (Pending<R> request; (request = pending.poll()) != null; ) {
-      // Cancelled, it is closed by whoever computes it.
+      // Once it is cancelled, the thread that computes it closes it.
       if (!request.future.cancel(false) && !request.future.isCompletedExceptionally()) {
         RequestBatcher.close(request.future.join());
       }

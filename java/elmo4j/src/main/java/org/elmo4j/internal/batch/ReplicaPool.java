@@ -9,17 +9,18 @@ import org.elmo4j.Device;
 import org.elmo4j.internal.kernels.NativeLibrary;
 
 /**
- * A model once on each of its devices. A call runs on one of them: that with the fewest positions
- * (tokens and two boundaries a sentence) queued and under way, of equal ones the next in turn. Any
- * number of threads may use it; whoever closes it sees to it that no call is under way.
+ * Holds one copy of a model for each of its devices. A call runs on the device that has the fewest
+ * queued and running positions (the tokens and two boundaries of each sentence), or on the next in
+ * turn if several have equally few. Thread-safe; the caller of {@link #close} makes sure that no
+ * call is running.
  */
 public final class ReplicaPool implements AutoCloseable {
   private final List<Embedder> all = new ArrayList<>();
-  private final long[] positions; // queued and under way, of each
-  private int last; // which was picked last
+  private final long[] positions; // queued and running on each device
+  private int last; // the device that was chosen last
 
   /**
-   * Loads them, one after the other; where one fails, those before are closed.
+   * Loads the copies one after the other. If one fails, those before it are closed.
    *
    * @param devices one or more
    */
@@ -35,20 +36,20 @@ public final class ReplicaPool implements AutoCloseable {
     }
   }
 
-  /** In the order of the devices. */
+  /** All copies, in the order of the devices. */
   public List<Embedder> all() {
     return all;
   }
 
-  /** The one with the least to do, for a user that stays with it. */
+  /** The copy with the fewest positions, for a caller that will always use the same one. */
   public Embedder pick() {
     return all.get(begin(null, 0));
   }
 
   /**
-   * Runs a call on one of them.
+   * Runs a call on one of the copies.
    *
-   * @param on which; null for the one with the least to do
+   * @param on the copy, or null for the one with the fewest positions
    */
   public <T> T run(
       Embedder on, List<? extends List<String>> sentences, Function<Embedder, T> call) {

@@ -26,7 +26,8 @@ import org.elmo4j.ElmoException;
  * and the work allows several runs at once. The queue is bounded: a thread that submits to a full
  * queue waits. Any number of threads may use it.
  *
- * @param <K> what a sentence asks for; only sentences that ask for equal things run together
+ * @param <K> the outputs that a sentence requests; only sentences that request the same outputs run
+ *     together
  * @param <R> a result
  */
 public final class RequestBatcher<K, R extends AutoCloseable> implements AutoCloseable {
@@ -98,8 +99,8 @@ public final class RequestBatcher<K, R extends AutoCloseable> implements AutoClo
   private final int devices;
   private final int maxRuns;
 
-  // Threads that end when there is nothing to do. Futures complete on one of their own: what their
-  // users hang on to them holds up no run.
+  // Threads that end when there is nothing to do. Futures are completed on a thread of their own,
+  // so that the actions that callers attach to them delay no run.
   private final ExecutorService runner;
   private final ExecutorService completer = threads("elmo4j-results", 1);
   private volatile Thread completionThread;
@@ -120,8 +121,8 @@ public final class RequestBatcher<K, R extends AutoCloseable> implements AutoClo
   /**
    * Continuous mode.
    *
-   * @param owner what a message calls the owner that was closed
-   * @param freeSlots how many sentences should start now; asked again whenever one completes
+   * @param owner the name of the owner in the message of a closed one
+   * @param freeSlots how many sentences should start now; it is called again whenever one completes
    * @param maxPositions positions (tokens and two boundaries a sentence) that start at once, and
    *     the limit of the queue; a single sentence may have more
    */
@@ -140,15 +141,15 @@ public final class RequestBatcher<K, R extends AutoCloseable> implements AutoClo
   /**
    * Batch mode.
    *
-   * @param owner what a message calls the owner that was closed
-   * @param maxDelay how long a sentence waits for others while nothing runs, unless all are there
-   *     that the last run answered
-   * @param maxPositions positions (tokens and two boundaries a sentence) of one run, and of what
-   *     waits; a single sentence may have more
-   * @param devices that runs are spread over: while fewer runs than these are under way, the next
-   *     begins as if there were none
-   * @param maxRuns how many may be under way at a time; those beyond {@code devices} begin only
-   *     when they are full, so that small requests still run together
+   * @param owner the name of the owner in the message of a closed one
+   * @param maxDelay how long a sentence waits for others while nothing runs; the wait ends when all
+   *     callers that got a result from the last run have submitted again
+   * @param maxPositions the most positions (tokens and two boundaries of each sentence) of one run,
+   *     and of the queue; a single sentence may have more
+   * @param devices the number of devices; while fewer runs than this are active, the next run
+   *     starts as if none were
+   * @param maxRuns the most runs that may be active at a time; those beyond {@code devices} start
+   *     only when they are full, so that small requests still run together
    */
   public RequestBatcher(
       String owner,
@@ -219,7 +220,8 @@ public final class RequestBatcher<K, R extends AutoCloseable> implements AutoClo
   /** Starts a runner for the queue if there is none and another run may start. */
   private void ensureRunner() {
     if (!runnerActive && underWay < maxRuns) {
-      runner.execute(this::runAll); // Waits for the lock. No thread to be had: it throws.
+      runner.execute(
+          this::runAll); // The runner waits for the lock. This throws if no thread can be started.
       runnerActive = true;
     }
   }
@@ -233,7 +235,8 @@ public final class RequestBatcher<K, R extends AutoCloseable> implements AutoClo
         }
       }
     } catch (Throwable e) {
-      // No memory for the next run, or a kind that cannot be compared: no future may wait for ever.
+      // There is no memory for the next run, or the kinds cannot be compared. No future may wait
+      // forever.
       failAll(e);
     }
   }
@@ -271,7 +274,9 @@ public final class RequestBatcher<K, R extends AutoCloseable> implements AutoClo
     }
   }
 
-  /** Callers that get a result now may submit again soon; those in the queue are here already. */
+  /**
+   * Callers that get a result now may submit again soon. Those in the queue have already done so.
+   */
   private void recordEnd(int handedOut) {
     lock.lock();
     try {
@@ -283,14 +288,14 @@ public final class RequestBatcher<K, R extends AutoCloseable> implements AutoClo
   }
 
   /**
-   * Called after a run started (continuous mode) or ended (batch mode). Returns whether this thread
-   * shall serve the queue again.
+   * Called after a run has started (continuous mode) or ended (batch mode). Returns whether this
+   * thread continues to serve the queue.
    */
   private boolean keepsRunning() {
     lock.lock();
     try {
       underWay--;
-      arrival.signal(); // What waited for a run to end may begin.
+      arrival.signal(); // A run that waited for this one to end may start.
       boolean mine = !runnerActive;
       runnerActive = true;
       return mine;
@@ -314,7 +319,7 @@ public final class RequestBatcher<K, R extends AutoCloseable> implements AutoClo
         idle.signalAll();
       }
       if (freeSlots != null && freeSlots.getAsInt() > 0) {
-        arrival.signal(); // It has made notFull.
+        arrival.signal(); // This has made the queue shorter, so it is no longer full.
       }
     } finally {
       lock.unlock();
@@ -371,7 +376,11 @@ public final class RequestBatcher<K, R extends AutoCloseable> implements AutoClo
         try {
           arrival.awaitNanos(wait);
         } catch (InterruptedException e) {
-          return dequeue(Math.max(1, most)); // Nobody interrupts this thread; if so, it hurries.
+          return dequeue(
+              Math.max(
+                  1,
+                  most)); // Nobody interrupts this thread. If somebody did, the run would start at
+          // once.
         }
       }
     } finally {
@@ -379,11 +388,11 @@ public final class RequestBatcher<K, R extends AutoCloseable> implements AutoClo
     }
   }
 
-  /** Nanoseconds until the queued sentences shall start as a run. */
+  /** Nanoseconds until the queued sentences start as a run. */
   private long untilDue() {
-    // Those whose results have just gone out get their chance to come again: callers that wait for
-    // each result would else fall into two groups that take turns. Once they are all here there is
-    // nobody to wait for.
+    // Callers whose results were just delivered get a moment to submit again. Otherwise callers
+    // that wait for each result would split into two groups that take turns. Once all of them are
+    // here, there is nobody to wait for.
     long sinceEnd = System.nanoTime() - lastEnd;
     long waited = Math.min(sinceEnd, System.nanoTime() - queue.peek().arrived);
     boolean free = underWay < devices;
@@ -407,7 +416,7 @@ public final class RequestBatcher<K, R extends AutoCloseable> implements AutoClo
     }
   }
 
-  /** Removes the oldest request and others of its kind from the queue, at most so many. */
+  /** Removes the oldest request and others of its kind from the queue, at most {@code most}. */
   private List<Request> dequeue(int most) {
     List<Request> run = new ArrayList<>();
     K kind = queue.peek().kind;
@@ -423,7 +432,8 @@ public final class RequestBatcher<K, R extends AutoCloseable> implements AutoClo
       run.add(request);
       positions += request.positions();
     }
-    // Only now, when nothing can fail any more: what has left the queue must run.
+    // Only now, when nothing can fail any more, since every request that has left the queue must
+    // run.
     int taken = 0;
     for (Iterator<Request> i = queue.iterator(); taken < run.size(); ) {
       if (i.next() == run.get(taken)) {
@@ -440,15 +450,15 @@ public final class RequestBatcher<K, R extends AutoCloseable> implements AutoClo
       try {
         ensureRunner();
       } catch (Throwable e) {
-        // Without a thread more the rest waits for the end of this run.
+        // If no further thread can be started, the rest waits for the end of this run.
       }
     }
     return run;
   }
 
   /**
-   * Accepts no more sentences and waits until all that were submitted are complete. Called from an
-   * action of a future, it does not wait for that action. May be called again.
+   * Accepts no more sentences and waits until all submitted ones are complete. If an action of a
+   * future calls it, it does not wait for that action. Further calls have no effect.
    */
   @Override
   public void close() {

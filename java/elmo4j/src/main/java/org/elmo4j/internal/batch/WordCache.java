@@ -12,16 +12,16 @@ import org.elmo4j.internal.backend.Backend;
 import org.elmo4j.internal.backend.Memory;
 
 /**
- * Words' representations, kept from call to call. Caffeine decides which words stay; their rows lie
- * in one block of the device's memory, cut into slots. Rows are copied in and out, so that a row
- * that a call uses cannot be overwritten. Any number of threads may use it; whoever closes it sees
- * to it that none does.
+ * Keeps token representations between calls. Caffeine decides which words stay. Their rows lie in
+ * the slots of one block of device memory. Rows are copied in and out, so that a row that a call
+ * uses cannot be overwritten. Thread-safe; the caller of {@link #close} makes sure that no other
+ * thread uses it.
  */
 final class WordCache implements AutoCloseable {
-  /** What a word costs beside its row: Caffeine's entry, the string, the slot. */
+  /** Bytes of heap for each word: Caffeine's entry, the string and the slot number. */
   private static final int HEAP_BYTES = 160;
 
-  /** Slots for rows on their way in while the cache is full. */
+  /** Extra slots for rows that arrive while the cache is full. */
   private static final int MAX_SPARE = 32;
 
   private final Backend backend;
@@ -31,11 +31,11 @@ final class WordCache implements AutoCloseable {
   private final Memory rows;
   private final Cache<String, Integer> cache; // where a word's row lies
 
-  // Read: slots are looked up and copied from. Write: they are given anew and written. A slot that
-  // is given back meanwhile keeps its row until then.
+  // Read lock: look up slots and copy from them. Write lock: assign slots and write them. A slot
+  // that is freed meanwhile keeps its row until then.
   private final ReadWriteLock lock = new ReentrantReadWriteLock();
 
-  // Slots that nothing uses: those given back, and those from `fresh` on.
+  // Free slots: those that were given back, and those from `fresh` on.
   private final Object slots = new Object();
   private int[] returned = new int[16];
   private int returnedCount;
@@ -43,12 +43,14 @@ final class WordCache implements AutoCloseable {
   private final int slotCount;
 
   /**
-   * Room for as many words as take {@code bytes}, the Java heap that they need included. Their rows
-   * are reserved at once; the system hands host memory out as it fills.
+   * Makes a cache for as many words as fit into {@code bytes}, including the Java heap that they
+   * need. The rows are reserved at once, but the operating system provides host memory only as it
+   * is written.
    *
-   * @param backend whose token representations it keeps, and in whose memory
-   * @param dim numbers of a row
-   * @param maxWordLength longer words are not kept: no caller's text shall fill the heap
+   * @param backend the backend that computes the token representations, and in whose memory they
+   *     lie
+   * @param dim numbers in a row
+   * @param maxWordLength longer words are not kept, so that no text can fill the heap
    */
   WordCache(Backend backend, long bytes, int dim, int maxWordLength) {
     this.backend = backend;
@@ -61,17 +63,17 @@ final class WordCache implements AutoCloseable {
     cache =
         Caffeine.newBuilder()
             .maximumSize(capacity)
-            .executor(Runnable::run) // Else a slot comes back at some later time.
+            .executor(Runnable::run) // Otherwise a slot would be freed at some later time.
             .evictionListener((String word, Integer slot, RemovalCause cause) -> release(slot))
             .build();
   }
 
-  /** How many words it holds at most; 0 if it is off. */
+  /** The most words that it holds; 0 if it is off. */
   int capacity() {
     return capacity;
   }
 
-  /** About how many words it holds. */
+  /** The approximate number of words that it holds. */
   long size() {
     return cache.estimatedSize();
   }
@@ -81,12 +83,12 @@ final class WordCache implements AutoCloseable {
   }
 
   /**
-   * Copies the rows of words that are here to the end of {@code target}, and leaves its beginning
-   * to the others. {@link Words#row} is set for each word: the row of {@code target} that it has or
-   * must get.
+   * Copies the rows of cached words to the end of {@code target}. The missing words get the rows at
+   * its beginning, which the caller fills. {@link Words#row} is set to the row in {@code target} of
+   * each word.
    *
    * @param target [words, dim]
-   * @return how many are missing; they have rows 0 to that number - 1, in order
+   * @return the number of missing words; their rows are 0 to that number - 1, in order
    */
   int fetch(Words words, Memory target) {
     int count = words.count();
@@ -121,8 +123,8 @@ final class WordCache implements AutoCloseable {
   }
 
   /**
-   * Keeps words' rows, as far as there is room: those whose {@link Words#row} in {@code source} is
-   * below {@code count}.
+   * Puts rows of {@code source} into the cache as far as there are slots: those of the words whose
+   * {@link Words#row} is below {@code count}.
    */
   void put(Words words, int count, Memory source) {
     if (capacity == 0) {
@@ -159,7 +161,7 @@ final class WordCache implements AutoCloseable {
     }
   }
 
-  /** Writes rows into their slots, then lets the words be found. */
+  /** Writes rows to their slots, and then makes the words visible to lookups. */
   private void flush(String[] kept, int[] from, int[] to, int count, Memory source) {
     if (count == 0) {
       return;

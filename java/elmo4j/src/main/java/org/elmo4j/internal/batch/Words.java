@@ -5,9 +5,9 @@ package org.elmo4j.internal.batch;
 import java.util.Arrays;
 
 /**
- * Distinct words, numbered from 0 as they come: an open hash table without boxes. Numbers that go
- * with each word have room in it too, so that calls that use it in turn allocate nothing. For one
- * thread.
+ * Numbers distinct words from 0 in the order in which they come: an open hash table without boxed
+ * numbers. It also has arrays for values of each word, so that calls that reuse the table allocate
+ * nothing. Not thread-safe.
  */
 final class Words {
   private static final int MOST_KEPT = 8192;
@@ -19,7 +19,7 @@ final class Words {
   private int[] to;
   private int count;
 
-  /** Room for that many words; more make it grow. */
+  /** Makes a table for that many words. It grows if there are more. */
   Words(int expected) {
     words = new String[Math.max(4, expected)];
     table = new int[Integer.highestOneBit(words.length) * 4];
@@ -32,7 +32,7 @@ final class Words {
     to = new int[words.length];
   }
 
-  /** Forgets the words; false if it has grown too large to be worth keeping. */
+  /** Removes all words. Returns false if the table has grown too large to be worth keeping. */
   boolean clear() {
     if (words.length > MOST_KEPT) {
       return false;
@@ -43,17 +43,20 @@ final class Words {
     return true;
   }
 
-  /** For the row of each word, an entry a word or more; new ones hold anything. */
+  /**
+   * An array for the row of each word, with at least one entry for each word. Entries of new words
+   * are undefined.
+   */
   int[] row() {
     return row;
   }
 
-  /** For the rows that are copied from, as {@link #row}. */
+  /** An array for the rows to copy from, like {@link #row}. */
   int[] from() {
     return from;
   }
 
-  /** For the rows that are copied to, as {@link #row}. */
+  /** An array for the rows to copy to, like {@link #row}. */
   int[] to() {
     return to;
   }
@@ -66,7 +69,7 @@ final class Words {
     return words[number];
   }
 
-  /** The word's number, a new one if it is new. */
+  /** The number of the word. A new word gets the next number. */
   int number(String word) {
     int mask = table.length - 1;
     int at = slot(word, mask);
