@@ -12,18 +12,18 @@ import org.elmo4j.internal.backend.cuda.CudaBackend;
 import org.elmo4j.internal.backend.cuda.CudaDevices;
 import org.elmo4j.internal.model.ModelWeights;
 
-/** From devices as callers name them to backends. Any thread may use it. */
+/** Finds the backend for a device that a caller names. Thread-safe. */
 public final class Devices {
-  /** Names what {@link Device#auto} stands for, in place of the fastest that is there. */
+  /** The system property that names the device for {@link Device#auto}. */
   private static final String AUTO = "elmo4j.device";
 
   private Devices() {}
 
   /**
-   * The devices of this machine that others stand for: {@link Device#auto} for the fastest, {@link
-   * Device#allCuda} for every CUDA device that can be used.
+   * Replaces {@link Device#auto} by the device that it stands for, and {@link Device#allCuda} by
+   * all CUDA devices that can be used.
    *
-   * @throws org.elmo4j.ElmoException if one of them cannot be used, and why
+   * @throws org.elmo4j.ElmoException if a device cannot be used; the message says why
    */
   public static List<Device> resolve(List<Device> devices) {
     List<Device> resolved = new ArrayList<>();
@@ -42,7 +42,7 @@ public final class Devices {
     return resolved;
   }
 
-  /** As {@link #resolve(List)}, of one device that stands for one. */
+  /** Like {@link #resolve(List)} for one device that stands for one device. */
   public static Device resolve(Device device) {
     return resolve(List.of(device)).get(0);
   }
@@ -58,10 +58,10 @@ public final class Devices {
   /**
    * Loads weights onto a device.
    *
-   * @param device one that {@link #resolve} gave
-   * @param precision null for what the system property {@code elmo4j.precision} names, or else the
-   *     device's own
-   * @param threads of the CPU
+   * @param device a result of {@link #resolve}
+   * @param precision null for the one that the system property {@code elmo4j.precision} names or,
+   *     without it, the default of the device
+   * @param threads the number of CPU threads
    */
   public static Backend load(
       ModelWeights weights, Device device, Precision precision, int threads) {
@@ -76,7 +76,7 @@ public final class Devices {
         : new CpuBackend(weights, held, threads);
   }
 
-  /** A line about each CUDA device, or one that says why there is none. */
+  /** Returns one line for each CUDA device, or one line that says why there is none. */
   public static List<String> describeCuda() {
     return CudaDevices.describe();
   }

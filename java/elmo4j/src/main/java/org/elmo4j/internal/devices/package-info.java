@@ -1,4 +1,4 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
-/** From devices as callers name them to backends. */
+/** Finds the backend for a device that a caller names. */
 package org.elmo4j.internal.devices;

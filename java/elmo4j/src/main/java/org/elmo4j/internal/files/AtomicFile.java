@@ -26,18 +26,18 @@ import java.util.regex.Pattern;
 import org.elmo4j.ElmoException;
 
 /**
- * A file that appears whole or not at all: written beside its target and moved there by {@link
- * #commit}. Until then, and after a failure or a signal, the target is what it was and nothing is
- * left beside it. A file that was there keeps its mode, a link stays a link. What is no regular
- * file (a pipe, a terminal, {@code /dev/stdout}, {@code /dev/fd/63}) is written into. For one
- * thread.
+ * Writes a file that appears whole or not at all. It is written beside its target, and {@link
+ * #commit} moves it there. Before that, and after a failure or a signal, the target is unchanged
+ * and nothing is left beside it. A file that is replaced keeps its mode, and a link stays a link.
+ * If the target is not a regular file (a pipe, a terminal, {@code /dev/stdout}, {@code
+ * /dev/fd/63}), the bytes are written to it directly. Not thread-safe.
  */
 public final class AtomicFile implements Closeable {
   private static final Pattern DESCRIPTORS = Pattern.compile("/proc/[^/]+(/task/[^/]+)?/fd");
   private static final int MAX_LINKS = 40;
   private static final int PIECE = 1 << 16;
 
-  /** What writes a file. */
+  /** Writes the content of a file. */
   public interface Writing {
     /** Writes all of it. */
     void to(FileChannel channel) throws IOException;
@@ -47,10 +47,10 @@ public final class AtomicFile implements Closeable {
     OutputStream open() throws IOException;
   }
 
-  /** What messages call it. */
+  /** The name of the target in messages. */
   private final String name;
 
-  /** Where the file goes; null where {@link #sink} takes it. */
+  /** The path that the file is moved to; null if the bytes go to {@link #sink}. */
   private final Path target;
 
   private final Sink sink;
@@ -68,10 +68,10 @@ public final class AtomicFile implements Closeable {
   }
 
   /**
-   * Begins a file.
+   * Starts a file.
    *
-   * @throws ElmoException if the target is a folder or may not be written, or its folder is missing
-   *     or may not be written
+   * @throws ElmoException if the target is a folder or not writable, or its folder is missing or
+   *     not writable
    */
   public static AtomicFile create(Path target) {
     AtomicFile file = null;
@@ -102,16 +102,16 @@ public final class AtomicFile implements Closeable {
   }
 
   /**
-   * Begins what goes to somebody else's stream, such as standard output, which is flushed at the
+   * Starts output to a stream of the caller, such as standard output. The stream is flushed at the
    * end and never closed.
    *
-   * @param name what messages call it
+   * @param name the name of the target in messages
    */
   public static AtomicFile to(OutputStream out, String name) {
     return new AtomicFile(name, null, () -> new Unclosed(out));
   }
 
-  /** Where a path leads to, link by link: what the last one names need not exist. */
+  /** Follows links to the path that they lead to, which need not exist. */
   private static Path followed(Path target) throws IOException {
     Path path = target.toAbsolutePath();
     for (int links = 0; links < MAX_LINKS; links++) {
@@ -133,7 +133,7 @@ public final class AtomicFile implements Closeable {
 
   private static OutputStream open(Path path) throws IOException {
     String own = "/proc/" + ProcessHandle.current().pid() + "/fd/";
-    // The process's own streams as they are: another opening of a file would begin at its start.
+    // Uses the streams of the process, since opening the same file again would write at its start.
     if (path.toString().equals(own + "1")) {
       return new Unclosed(new FileOutputStream(FileDescriptor.out));
     }
@@ -143,7 +143,7 @@ public final class AtomicFile implements Closeable {
     return new FileOutputStream(path.toString(), true);
   }
 
-  /** Closing it only flushes it. */
+  /** A stream whose {@code close} only flushes. */
   private static final class Unclosed extends OutputStream {
     private final OutputStream out;
 
@@ -190,17 +190,20 @@ public final class AtomicFile implements Closeable {
     }
   }
 
-  /** To write to in any order, and to read back from. */
+  /** The channel for writing in any order, and for reading back. */
   public FileChannel channel() throws IOException {
     if (channel == null) {
-      // No pipe can be sought in: the file is made elsewhere and copied at the end.
+      // A pipe has no positions, so the file is written elsewhere and copied at the end.
       folder = TemporaryFolder.create();
       channel = Leftovers.createLocked(folder.path().resolve("file"));
     }
     return channel;
   }
 
-  /** To write to from the first byte to the last; what is no regular file gets it at once. */
+  /**
+   * The stream for writing from the first byte to the last. A target that is not a regular file
+   * gets the bytes immediately.
+   */
   public OutputStream stream() throws IOException {
     if (stream == null) {
       stream = target == null ? sink.open() : Channels.newOutputStream(channel());
@@ -208,7 +211,10 @@ public final class AtomicFile implements Closeable {
     return stream;
   }
 
-  /** A second file for what must wait until the end; it goes when this one does. */
+  /**
+   * A temporary second file for content that must be written last. It is deleted together with this
+   * file.
+   */
   public FileChannel spool() throws IOException {
     AtomicFile spool = new AtomicFile(name, null, OutputStream::nullOutputStream);
     spools.add(spool);
@@ -216,8 +222,8 @@ public final class AtomicFile implements Closeable {
   }
 
   /**
-   * Makes sure that all is on the disk, then moves the file to its target in one step; or hands all
-   * to what is no regular file.
+   * Flushes the file to the disk and moves it to its target in one step. If the target is not a
+   * regular file, it copies the content to it.
    *
    * @throws ElmoException if that fails
    */

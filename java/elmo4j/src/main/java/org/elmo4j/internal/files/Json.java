@@ -21,9 +21,9 @@ import java.util.Map;
 import org.elmo4j.ElmoException;
 
 /**
- * Strict JSON: no double keys, nothing after the value; failures on one line. A text may have a
- * quarter of a million values and names, far more than any file of ours: a tree takes up to 60
- * bytes for each, whatever it takes in the file.
+ * Parses strict JSON: no key occurs twice, and nothing follows the value. Messages of failures are
+ * one line. A text may have at most 250,000 values and names, far more than any file of elmo4j has,
+ * since the tree takes up to 60 bytes for each of them.
  */
 public final class Json {
   private static final ObjectMapper MAPPER =
@@ -39,7 +39,9 @@ public final class Json {
     JsonParser open() throws IOException;
   }
 
-  /** Counts what it gives. Jackson's own limit of this kind is younger than what Spark brings. */
+  /**
+   * Counts values and names. Jackson has such a limit too, but not in the version that Spark uses.
+   */
   private static final class Counted extends JsonParserDelegate {
     private int tokens;
 
@@ -74,7 +76,7 @@ public final class Json {
   /**
    * Reads a file of at most 1 MiB.
    *
-   * @throws ElmoException if it cannot be read or is no JSON
+   * @throws ElmoException if it cannot be read or is not JSON
    */
   public static JsonNode read(Path file) {
     byte[] json;
@@ -102,32 +104,35 @@ public final class Json {
       throw new ElmoException(
           source + ": expected JSON, found an error" + at + ": " + brief(e.getOriginalMessage()),
           e);
-    } catch (IOException | RuntimeException e) { // The latter for names that collide.
+    } catch (IOException
+        | RuntimeException e) { // A RuntimeException comes from keys that occur twice.
       throw new ElmoException(source + ": expected JSON, found " + line(e), e);
     }
   }
 
-  /** An object's values by name, in the file's order; of anything else none. */
+  /**
+   * The values of an object by name, in the order of the file; empty for anything but an object.
+   */
   public static Map<String, JsonNode> fields(JsonNode node) {
     Map<String, JsonNode> fields = new LinkedHashMap<>();
-    // JsonNode.properties is younger than what Spring Boot 3.0 brings.
+    // The Jackson of Spring Boot 3.0 does not have JsonNode.properties.
     node.fieldNames().forEachRemaining(name -> fields.put(name, node.get(name)));
     return fields;
   }
 
-  /** A value as JSON, cut to a length fit for a message. */
+  /** A value as JSON, shortened for a message. */
   public static String brief(JsonNode node) {
     String text = node.toString();
     return text.length() <= BRIEF ? text : text.substring(0, BRIEF) + "...";
   }
 
-  /** A string as JSON, quoted, so that whatever it holds stays on one line. */
+  /** A string as quoted JSON on one line, shortened for a message. */
   public static String brief(String text) {
-    // Cut before it is quoted as well: it may be as long as a file.
+    // It is also cut before it is quoted, since it may be as long as a file.
     return brief(TextNode.valueOf(text.substring(0, Math.min(text.length(), 2 * BRIEF))));
   }
 
-  /** What went wrong, on one line. */
+  /** The message of an exception, on one line. */
   public static String line(Throwable e) {
     String name = e.getClass().getSimpleName();
     return e.getMessage() == null ? name : name + " " + brief(e.getMessage());

@@ -22,15 +22,18 @@ import java.util.UUID;
 import java.util.regex.Pattern;
 
 /**
- * Files and folders that must not outlive their use. They are deleted when the JVM ends, by a
- * signal too. Each has a locked file, so that a later process can tell those whose owner was killed
- * and delete them. Any thread may use it.
+ * Deletes temporary files and folders. They are deleted when the JVM ends, also by a signal. Each
+ * has a locked file, by which a later process recognises and deletes those whose owner was killed.
+ * Thread-safe.
  */
 final class Leftovers {
   private static final Set<Path> LIVE = new HashSet<>();
   private static final Set<Path> SWEPT = new HashSet<>();
 
-  /** A lock ends when the process closes any channel of the file: it never opens its own again. */
+  /**
+   * A file lock ends when the process closes any channel of the file, so the process never opens
+   * its own files again.
+   */
   private static final String OWNER =
       Long.toHexString(ProcessHandle.current().pid())
           + "-"
@@ -40,10 +43,10 @@ final class Leftovers {
   private static final Pattern NAME =
       Pattern.compile("\\.?elmo4j-[0-9a-f]+-[0-9a-f]+-[0-9a-f]{32}(\\.tmp|\\.new)?");
 
-  /** What has this name in a folder is locked by its owner. */
+  /** The name of the file in a temporary folder that the owner keeps locked. */
   static final String LOCK = "lock";
 
-  /** The owner takes its lock within this time. */
+  /** The time that an owner has to take its lock. */
   private static final Duration GRACE = Duration.ofHours(1);
 
   private static Thread hook;
@@ -55,7 +58,7 @@ final class Leftovers {
     return "elmo4j-" + OWNER + "-" + UUID.randomUUID().toString().replace("-", "");
   }
 
-  /** From now on it is deleted when the JVM ends. */
+  /** Registers a path that is deleted when the JVM ends. */
   static synchronized void add(Path path) {
     LIVE.add(path);
     if (hook == null) {
@@ -63,12 +66,12 @@ final class Leftovers {
       try {
         Runtime.getRuntime().addShutdownHook(hook);
       } catch (IllegalStateException e) {
-        // The JVM is ending, and who writes a file now, as a last act, deletes or moves it.
+        // The JVM is ending. Code that still writes a file now deletes or moves it itself.
       }
     }
   }
 
-  /** It is gone, or has become what it was made for. Without any, no thread of ours is left. */
+  /** Removes a path from those that are deleted when the JVM ends. */
   static synchronized void remove(Path path) {
     LIVE.remove(path);
     if (LIVE.isEmpty() && hook != null) {
@@ -82,7 +85,7 @@ final class Leftovers {
   }
 
   private static void deleteAll() {
-    // Another thread may still write into a folder: it comes to nothing once the folder is gone.
+    // Another thread may still write to a folder. It fails once the folder is gone.
     for (int round = 0; round < 20; round++) {
       Set<Path> left;
       synchronized (Leftovers.class) {
@@ -107,7 +110,7 @@ final class Leftovers {
     }
   }
 
-  /** Deletes a file, or a folder with all that is in it, its lock last; follows no link. */
+  /** Deletes a file, or a folder with its content, the lock file last. It does not follow links. */
   static void deleteTree(Path path) throws IOException {
     if (Files.notExists(path, LinkOption.NOFOLLOW_LINKS)) {
       return;
@@ -127,7 +130,9 @@ final class Leftovers {
 
           @Override
           public FileVisitResult visitFileFailed(Path file, IOException e) {
-            return FileVisitResult.CONTINUE; // Gone already, or its folder cannot be deleted.
+            return FileVisitResult
+                .CONTINUE; // It is already gone, or it cannot be deleted; then its folder cannot be
+            // deleted either.
           }
 
           @Override
@@ -142,8 +147,8 @@ final class Leftovers {
   }
 
   /**
-   * Makes a file that must not be there yet, and locks it for as long as its channel is open. It
-   * has another name until then, so that nobody finds it without its lock.
+   * Creates a new file that stays locked as long as its channel is open. It has another name until
+   * it is locked, so that no process finds it without its lock.
    */
   static FileChannel createLocked(Path file) throws IOException {
     Path unlocked = file.resolveSibling(name() + ".new");
@@ -160,7 +165,7 @@ final class Leftovers {
       try {
         channel.tryLock();
       } catch (IOException e) {
-        // A file system without locks: nobody will take one, nor sweep it.
+        // The file system has no locks, so no process will take one or sweep the file.
       }
       Files.move(unlocked, file);
       return channel;
@@ -175,7 +180,7 @@ final class Leftovers {
     }
   }
 
-  /** Deletes what killed processes of this user left in a folder; once for each folder. */
+  /** Deletes what killed processes of this user left in a folder. Each folder is swept once. */
   static void sweep(Path folder) {
     synchronized (Leftovers.class) {
       if (!SWEPT.add(folder)) {
@@ -190,7 +195,7 @@ final class Leftovers {
         }
       }
     } catch (IOException | RuntimeException e) {
-      // What is left takes room and does no harm.
+      // Files that remain take space and do no harm.
     }
   }
 
@@ -200,7 +205,7 @@ final class Leftovers {
       Path lockFile = directory ? entry.resolve(LOCK) : entry;
       if (!Files.isRegularFile(lockFile, LinkOption.NOFOLLOW_LINKS)
           || entry.toString().endsWith(".new")) {
-        // It has no lock yet, or its owner was killed before it took it.
+        // Its owner has not locked it yet, or was killed before it did.
         Instant changed = Files.getLastModifiedTime(entry, LinkOption.NOFOLLOW_LINKS).toInstant();
         if (changed.plus(GRACE).isBefore(Instant.now())) {
           deleteTree(entry);

@@ -4,15 +4,16 @@ package org.elmo4j.internal.files;
 
 import java.io.InputStream;
 
-/** Resources of other jars than this class's own. */
+/** Opens resources of other jars. */
 public final class Resources {
   private Resources() {}
 
   /**
-   * By this library's class loader: a class asks its own module alone.
+   * Opens a resource through the class loader of this library. {@code Class.getResourceAsStream}
+   * would look in one module only.
    *
-   * @param name without a slash at its head
-   * @return null where there is none
+   * @param name without a leading slash
+   * @return null if there is no such resource
    */
   public static InputStream open(String name) {
     return Resources.class.getClassLoader().getResourceAsStream(name);

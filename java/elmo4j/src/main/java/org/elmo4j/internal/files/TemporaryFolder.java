@@ -10,9 +10,9 @@ import java.nio.file.attribute.PosixFilePermissions;
 import org.elmo4j.ElmoException;
 
 /**
- * A folder that only this user can read, in {@code java.io.tmpdir}. It is deleted with all that is
- * in it when it is closed or the JVM ends, by SIGINT or SIGTERM too; what a killed process left is
- * deleted when the next one makes such a folder. Any thread may use it.
+ * A folder in {@code java.io.tmpdir} that only this user can read. It is deleted with its content
+ * when it is closed or when the JVM ends, also by SIGINT or SIGTERM. If a process is killed, the
+ * next process that makes a temporary folder deletes what is left. Thread-safe.
  */
 public final class TemporaryFolder implements AutoCloseable {
   private final Path whole;
@@ -26,7 +26,7 @@ public final class TemporaryFolder implements AutoCloseable {
   }
 
   /**
-   * Makes one.
+   * Makes a folder.
    *
    * @throws ElmoException if that fails
    */
@@ -60,13 +60,13 @@ public final class TemporaryFolder implements AutoCloseable {
     }
   }
 
-  /** The folder, empty at first; its path has no links. */
+  /** The path of the folder, with all links resolved. */
   public Path path() {
     return path;
   }
 
   /**
-   * Deletes it. A second call does nothing.
+   * Deletes the folder. Further calls have no effect.
    *
    * @throws ElmoException if something in it cannot be deleted
    */

@@ -1,4 +1,4 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
-/** Files that appear whole or not at all, temporary folders that leave nothing behind, and JSON. */
+/** Writing of files that appear whole or not at all, temporary folders, and JSON. */
 package org.elmo4j.internal.files;

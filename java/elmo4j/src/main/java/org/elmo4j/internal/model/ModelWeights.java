@@ -5,24 +5,24 @@ package org.elmo4j.internal.model;
 import java.nio.FloatBuffer;
 import org.elmo4j.weights.ModelOptions;
 
-/** What a backend asks of a model's weights. For one thread at a time. */
+/** The weights of a model as a backend reads them. Not thread-safe. */
 public interface ModelWeights {
   /** The file or folder, for messages. */
   String source();
 
   ModelOptions options();
 
-  /** The character id of the slots beyond a token's end. */
+  /** The character id of the slots behind the end of a token. */
   short pad();
 
-  /** The dimensions of a tensor; null where there is no such tensor. */
+  /** The dimensions of a tensor; null if there is no such tensor. */
   long[] shape(String name);
 
   /**
    * Reads one tensor, row-major.
    *
-   * @param target filled from its position on; must have room for the whole tensor
-   * @throws org.elmo4j.ElmoException if the file is damaged there or the values are not finite
+   * @param target filled from its position on; the whole tensor must fit
+   * @throws org.elmo4j.ElmoException if the tensor is damaged or has values that are not finite
    */
   void read(String name, FloatBuffer target);
 }

@@ -3,14 +3,14 @@
 package org.elmo4j.internal.model;
 
 /**
- * The names of a model's tensors, as AllenNLP's and bilm-tf's weight files have them. Direction 0
- * reads forward, 1 backward; layers, filters and highways count from 0.
+ * The names of a model's tensors in the weight files of AllenNLP and bilm-tf. Direction 0 is
+ * forward, 1 is backward; layers, filters and highways are numbered from 0.
  */
 public final class TensorNames {
-  /** Words' own embeddings [words, word dim], of ELMoForManyLangs models alone. */
+  /** Embeddings of words, [words, word dim]. Only ELMoForManyLangs models have them. */
   public static final String WORD_EMBED = "word_embed";
 
-  /** Characters' embeddings [characters, dim]; the row of id 0 is not stored. */
+  /** Embeddings of characters, [characters, dim]. Id 0 has no row. */
   public static final String CHAR_EMBED = "char_embed";
 
   /** The projection after the highways, [features, projection dim]. */
@@ -20,7 +20,7 @@ public final class TensorNames {
 
   private TensorNames() {}
 
-  /** Weights of a convolution's filters, [1, width, embedding dim, filters]. */
+  /** Weights of a convolution, [1, width, embedding dim, filters]. */
   public static String filter(int filter) {
     return "CNN/W_cnn_" + filter;
   }
@@ -56,12 +56,12 @@ public final class TensorNames {
     return lstm(direction, layer) + "B";
   }
 
-  /** An LSTM layer's projection of its outputs, [cells, projection dim]. */
+  /** The projection of an LSTM layer's output, [cells, projection dim]. */
   public static String lstmProjection(int direction, int layer) {
     return lstm(direction, layer) + "W_P_0";
   }
 
-  /** Whether a name is one of {@link #lstmProjection}. */
+  /** Whether {@link #lstmProjection} returns this name for any layer. */
   public static boolean isLstmProjection(String name) {
     return name.endsWith("/W_P_0");
   }

@@ -6,20 +6,20 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.elmo4j.weights.ModelOptions;
 
-/** Names and shapes of the tensors that a model's options ask for. */
+/** The names and shapes of the tensors that a model with given options has. */
 public final class TensorShapes {
   private TensorShapes() {}
 
   /**
-   * All tensors, in the order of the computation. The projection after the convolution is among
-   * them unless the filters already sum to the projection's size (a file may have one then all the
-   * same); it always is in a model with dictionaries.
+   * All tensors, in the order of the computation. The projection after the convolution is left out
+   * if the number of filters equals the projection dimension and the model has no dictionaries; a
+   * file may contain one even then.
    */
   public static Map<String, long[]> of(ModelOptions options) {
     return of(options, needsProjection(options));
   }
 
-  /** As {@link #of(ModelOptions)}, with or without the projection after the convolution. */
+  /** Like {@link #of(ModelOptions)}, with or without the projection after the convolution. */
   public static Map<String, long[]> of(ModelOptions options, boolean projection) {
     Map<String, long[]> shapes = new LinkedHashMap<>();
     int embedding = options.charEmbeddingDim();
@@ -60,12 +60,12 @@ public final class TensorShapes {
     return dimensions;
   }
 
-  /** Whether a model cannot do without a projection after the convolution. */
+  /** Whether a model must have a projection after the convolution. */
   public static boolean needsProjection(ModelOptions options) {
     return options.dictionary() != null || options.filterCount() != options.projectionDim();
   }
 
-  /** How many numbers a shape holds; sizes must be such that this fits a long. */
+  /** The number of elements of a shape. The caller makes sure that it fits into a long. */
   public static long count(long[] shape) {
     long count = 1;
     for (long n : shape) {
@@ -74,7 +74,7 @@ public final class TensorShapes {
     return count;
   }
 
-  /** The count of all trained numbers: those of {@link #of(ModelOptions)}. */
+  /** The number of trained numbers, those of all tensors of {@link #of(ModelOptions)}. */
   public static long parameters(ModelOptions options) {
     return of(options).values().stream().mapToLong(TensorShapes::count).sum();
   }

@@ -5,10 +5,10 @@ package org.elmo4j.internal.text;
 import org.elmo4j.ElmoException;
 
 /**
- * Turns a token into the character ids that the char-CNN reads: {@link #BOW}, the token's UTF-8
- * bytes, {@link #EOW}, then {@link #PAD} up to a fixed count. Byte b has the id b + 1; 0 is left
- * for masked positions. This is the mapping of bilm-tf's UnicodeCharsVocabulary and AllenNLP's
- * ELMoCharacterMapper. Immutable; any thread may use it.
+ * Turns a token into the character ids that the char-CNN reads: {@link #BOW}, the UTF-8 bytes of
+ * the token, {@link #EOW}, then {@link #PAD} up to a fixed count. Byte b has the id b + 1; id 0 is
+ * reserved for masked positions. bilm-tf's UnicodeCharsVocabulary and AllenNLP's
+ * ELMoCharacterMapper map in the same way. Immutable; any thread may use it.
  */
 public final class CharacterMapper implements TokenEncoder {
   /** Stands for the beginning of a sentence, inside its boundary word. */
@@ -26,7 +26,7 @@ public final class CharacterMapper implements TokenEncoder {
   /** Fills the slots after a word. */
   public static final short PAD = 261;
 
-  /** Ids there are, 0 for masked positions included: rows of the embedding table. */
+  /** The number of ids, including 0 for masked positions. */
   public static final int ID_COUNT = 262;
 
   /** The token that stands for the beginning of a sentence. */
@@ -38,8 +38,8 @@ public final class CharacterMapper implements TokenEncoder {
   private final int maxCharacters;
 
   /**
-   * @param maxCharacters ids a token has, 3 or more; 50 in the published models
-   * @throws ElmoException if there are fewer
+   * @param maxCharacters ids of each token, 3 or more; 50 in the published models
+   * @throws ElmoException if {@code maxCharacters} is less than 3
    */
   public CharacterMapper(int maxCharacters) {
     if (maxCharacters < 3) {
@@ -69,12 +69,12 @@ public final class CharacterMapper implements TokenEncoder {
   }
 
   /**
-   * Writes the {@link #maxCharacters} ids of one token. Of a longer token the first {@code
-   * maxCharacters - 2} bytes are kept, even where that cuts a character in two. Lone surrogates are
-   * dropped. The empty token is a token. {@code <S>} and {@code </S>} are the boundary words, as in
-   * the original tools.
+   * Writes the {@link #maxCharacters} ids of one token. A longer token is cut to its first {@code
+   * maxCharacters - 2} bytes, even if that splits a character. Lone surrogates are dropped. An
+   * empty token is valid. The tokens {@code <S>} and {@code </S>} are the boundary words, as in the
+   * original tools.
    *
-   * @param ids where to
+   * @param ids the array to write to
    * @param offset index of the first id
    * @return how many of the ids are not {@link #PAD}
    * @throws IndexOutOfBoundsException if the ids do not fit there
@@ -117,11 +117,11 @@ public final class CharacterMapper implements TokenEncoder {
   }
 
   /**
-   * Writes the {@link #maxCharacters} ids of a sentence's boundary word.
+   * Writes the {@link #maxCharacters} ids of a boundary word.
    *
-   * @param end the word after the sentence ({@code </S>}) rather than the one before it ({@code
-   *     <S>})
-   * @param ids where to
+   * @param end true for the word after the sentence ({@code </S>}), false for the one before it
+   *     ({@code <S>})
+   * @param ids the array to write to
    * @param offset index of the first id
    * @return how many of the ids are not {@link #PAD}: 3
    * @throws IndexOutOfBoundsException if the ids do not fit there

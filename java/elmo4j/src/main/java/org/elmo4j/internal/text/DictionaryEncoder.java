@@ -8,10 +8,10 @@ import java.util.Map;
 import org.elmo4j.ElmoException;
 
 /**
- * The ids of ELMoForManyLangs (Che et al. 2018): one a Unicode code point and one a word, out of
- * the model's two dictionaries. A token is cut to {@code maxCharacters - 2} code points; the cut
- * token is looked up. Words are matched exactly, case included; what no dictionary has is {@code
- * <oov>}.
+ * Turns a token into the ids of an ELMoForManyLangs model (Che et al. 2018): one id for each
+ * Unicode code point and one for the word, from the two dictionaries of the model. A token is cut
+ * to {@code maxCharacters - 2} code points before it is looked up. Words must match exactly,
+ * including case. Code points and words that are not in the dictionary are {@code <oov>}.
  *
  * <p>As in the original, which swaps the two, a token begins with the id of {@code <eow>} and ends
  * with that of {@code <bow>}. Immutable; any thread may use it.
@@ -22,10 +22,10 @@ public final class DictionaryEncoder implements TokenEncoder {
   private static final String UNKNOWN = "<oov>";
   private static final String PAD = "<pad>";
 
-  /** What the original takes a line for whose entry was white space. */
+  /** The entry that the original program reads from a line whose entry is white space. */
   private static final String WHITE_SPACE = "\u3000";
 
-  /** Room for the boundary tokens, which are never cut. */
+  /** Enough ids for the boundary tokens, which are never cut. */
   private static final int MIN_CHARACTERS = BEGIN_SENTENCE.length() + 2;
 
   private final int maxCharacters;
@@ -42,18 +42,19 @@ public final class DictionaryEncoder implements TokenEncoder {
   private final int unknownWord;
 
   /**
-   * Reads dictionaries: a line is {@code entry TAB id}, with each id once. White space around a
-   * line is dropped; an entry that was white space alone stands for U+3000. Of an entry's several
-   * ids the last counts.
+   * Reads dictionaries. A line is {@code entry TAB id}, and each id occurs once. White space around
+   * a line is dropped; an entry that consists of white space is read as U+3000. If an entry occurs
+   * several times, its last id counts.
    *
-   * @param maxCharacters ids a token has, 7 or more
+   * @param maxCharacters ids of each token, 7 or more
    * @param characters the dictionary of characters, with {@code <bos> <eos> <bow> <eow> <oov>
    *     <pad>}
-   * @param characterCount ids there are: less than 32767
+   * @param characterCount the number of ids, less than 32767
    * @param words the dictionary of words, with {@code <oov>} and {@code <pad>}; null for none
-   * @param wordCount ids there are
-   * @throws ElmoException if a line has another form, an id is missing, out of range or there
-   *     twice, or an entry is missing; the message begins with {@code char.dic} or {@code word.dic}
+   * @param wordCount the number of ids
+   * @throws ElmoException if a line has another format, an id is missing, out of range or repeated,
+   *     or one of the named entries is missing; the message begins with {@code char.dic} or {@code
+   *     word.dic}
    */
   public DictionaryEncoder(
       int maxCharacters, String characters, int characterCount, String words, int wordCount) {
@@ -88,7 +89,7 @@ public final class DictionaryEncoder implements TokenEncoder {
   }
 
   private static Map<String, Integer> parse(String file, String text, int count) {
-    if (count > text.length()) { // A line has a digit at least.
+    if (count > text.length()) { // Each line has at least one character.
       throw new ElmoException(
           file + ": expected " + count + " lines, the rows of its table, found fewer");
     }
@@ -125,7 +126,7 @@ public final class DictionaryEncoder implements TokenEncoder {
     return ids;
   }
 
-  /** As Python's {@code str.strip}. */
+  /** Like Python's {@code str.strip}. */
   private static String strip(String text, int from, int end) {
     int first = from;
     int last = end;
@@ -138,7 +139,7 @@ public final class DictionaryEncoder implements TokenEncoder {
     return text.substring(first, last);
   }
 
-  /** As Python's {@code str.isspace}: Java's white space, NEXT LINE and the no-break spaces. */
+  /** Like Python's {@code str.isspace}: Java's white space, NEXT LINE and the no-break spaces. */
   private static boolean isSpace(char c) {
     return Character.isWhitespace(c) || Character.isSpaceChar(c) || c == '\u0085';
   }
@@ -175,12 +176,12 @@ public final class DictionaryEncoder implements TokenEncoder {
     return pad;
   }
 
-  /** The dictionary of characters, as it was read. */
+  /** The text of the dictionary of characters. */
   public String characters() {
     return characters;
   }
 
-  /** The dictionary of words, as it was read; null where the model has none. */
+  /** The text of the dictionary of words; null if the model has none. */
   public String words() {
     return words;
   }

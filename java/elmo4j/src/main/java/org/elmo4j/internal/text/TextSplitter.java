@@ -19,26 +19,29 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.Resources;
 
 /**
- * Finds sentences and tokens in running English text with OpenNLP's models, which were trained on
- * UD English EWT. Any thread may use it.
+ * Splits running English text into sentences and tokens with the models of OpenNLP, which were
+ * trained on UD English EWT. Thread-safe.
  */
 public final class TextSplitter {
   private static final String SENTENCES = "opennlp-en-ud-ewt-sentence-1.3-2.5.4.bin";
   private static final String TOKENS = "opennlp-en-ud-ewt-tokens-1.3-2.5.4.bin";
 
-  /** OpenNLP's effort grows with the square of what stands between two white spaces. */
+  /**
+   * The longest run of characters without white space that OpenNLP gets: its time grows with the
+   * square of the length.
+   */
   private static final int MAX_RUN = 1000;
 
   /**
-   * A word that ends in a clitic, which the Penn treebank, and so ELMo's training text, sets apart;
-   * OpenNLP's model leaves most in place.
+   * A word that ends in a clitic. The Penn treebank, and therefore ELMo's training text, makes the
+   * clitic a token of its own; OpenNLP's model mostly does not.
    */
   private static final Pattern CLITIC =
       Pattern.compile("(?i)(.*\\p{L}|.*\\p{N})(n['\u2019]t|['\u2019](?:s|m|d|ll|re|ve))");
 
   private TextSplitter() {}
 
-  /** Models can be shared by threads; loaded when first needed. */
+  /** The models are loaded at first use. Threads can share them. */
   private static final class Models {
     static final SentenceModel SENTENCE = load(SENTENCES, SentenceModel::new);
     static final TokenizerModel TOKEN = load(TOKENS, TokenizerModel::new);
@@ -64,15 +67,15 @@ public final class TextSplitter {
   }
 
   /**
-   * The sentences of a text, each as its tokens. Clitics are tokens of their own: did n't, Ann 's.
-   * A blank line ends a sentence. More than 1000 characters without white space are one token, in a
-   * sentence of its own. No sentence and no token is empty.
+   * Splits a text into sentences, each a list of tokens. Clitics are separate tokens: did n't, Ann
+   * 's. A blank line ends a sentence. A run of more than 1000 characters without white space
+   * becomes one token in a sentence of its own. No sentence and no token is empty.
    *
    * @param text any text; may be empty
    */
   public static List<List<String>> split(String text) {
     List<List<String>> sentences = new ArrayList<>();
-    // Cheap to make, but each for one thread; their models are shared.
+    // These are cheap to make and not thread-safe. They share the models.
     SentenceDetector detector = new SentenceDetectorME(Models.SENTENCE);
     Tokenizer tokenizer = new TokenizerME(Models.TOKEN);
     int start = 0;
@@ -94,7 +97,7 @@ public final class TextSplitter {
         start = i;
       }
       runStart = i + 1;
-      // Counts the line feed of CR LF alone.
+      // Of CR LF only the line feed is counted.
       if (!end && isLineEnd(text, i)) {
         lineEnds++;
       }
@@ -119,7 +122,7 @@ public final class TextSplitter {
     }
   }
 
-  /** Adds a word and its clitics one by one: should n't 've. */
+  /** Adds a word and its clitics as separate tokens: should n't 've. */
   private static void addWithoutClitics(String token, List<String> tokens) {
     Matcher clitic = CLITIC.matcher(token);
     if (clitic.matches()) {
@@ -130,7 +133,7 @@ public final class TextSplitter {
     }
   }
 
-  /** As OpenNLP sees it. */
+  /** White space as OpenNLP defines it. */
   private static boolean isSpace(char c) {
     return Character.isWhitespace(c) || Character.getType(c) == Character.SPACE_SEPARATOR;
   }
@@ -141,8 +144,7 @@ public final class TextSplitter {
   }
 
   /**
-   * Splits at spaces alone (U+0020) and drops empty pieces, as TF-Hub's {@code default} signature
-   * does with its strings.
+   * Splits at spaces (U+0020) only and drops empty pieces, like TF-Hub's {@code default} signature.
    */
   public static List<String> onSpaces(String text) {
     return Arrays.stream(text.split(" ")).filter(piece -> !piece.isEmpty()).toList();
