@@ -8,58 +8,59 @@ import org.elmo4j.Device;
 import org.elmo4j.Precision;
 
 /**
- * A model's weights on one device, and the forward pass there. It knows no text and no files. Any
- * number of threads may use it at once; whoever closes it sees to it that no call is under way.
+ * A model's weights on one device, and the forward pass there. A backend knows nothing of text or
+ * files. Thread-safe; the caller of {@link #close} makes sure that no call is running.
  */
 public interface Backend extends AutoCloseable {
-  /** Where it runs. */
+  /** The device. */
   Device device();
 
-  /** How it holds them. */
+  /** The number format of the weights. */
   Precision precision();
 
-  /** Bytes that the weights take. */
+  /** The memory of the weights in bytes. */
   long weightBytes();
 
-  /** How many pieces of work it does at once: what to split a large call into. */
+  /**
+   * The number of pieces of work that it does at the same time. A large call is split into that
+   * many.
+   */
   int parallelism();
 
   /**
-   * How many calls of {@link #run} at a time it takes to keep it busy: more than one where one
-   * call's copies go on beside another's work.
+   * The number of simultaneous calls of {@link #run} that keep it busy. It is more than one if one
+   * call can copy while another computes.
    */
   default int concurrentRuns() {
     return 1;
   }
 
-  /** Positions of one batch with which it works at full speed. */
+  /** The number of positions of a batch that is enough for full speed. */
   int batchPositions();
 
-  /**
-   * Bytes of device memory that a batch takes at most while it is under way, outputs not counted.
-   */
+  /** The most device memory, in bytes, that a running batch takes, without its outputs. */
   long workspaceBytes(int sentences, int positions);
 
-  /** What calls under way may take together where nobody says otherwise. */
+  /** The default limit of the memory that running calls take together. */
   long defaultWorkspaceBytes();
 
   /**
-   * Bytes of one number of a token representation and of the state's h: 4, or 2 where they are held
-   * in half precision. Outputs and the state's c are 32-bit floats always.
+   * Bytes of one number of a token representation and of the state's h: 4, or 2 for half precision.
+   * Outputs and the state's c are always 32-bit floats.
    */
   int numberBytes();
 
   /**
-   * Memory of the device, not cleared.
+   * Allocates memory of the device. It is not cleared.
    *
    * @param bytes 0 or more
-   * @throws org.elmo4j.ElmoException if there is not that much
+   * @throws org.elmo4j.ElmoException if there is too little memory
    */
   Memory allocate(long bytes);
 
   /**
-   * Memory that calls of many threads use while the model lives: none of them waits for what
-   * another thread's call has queued, the loading one's included.
+   * Allocates memory that calls of many threads use as long as the model lives. No thread has to
+   * wait for work that another thread, such as the one that loads the model, has queued.
    *
    * @param bytes 0 or more
    */
@@ -73,44 +74,45 @@ public interface Backend extends AutoCloseable {
   /**
    * Copies rows: row {@code to[i]} of the target becomes row {@code from[i]} of the source.
    *
-   * @param dim numbers of a row
-   * @param numberBytes bytes of each: 4 or 2
-   * @param count how many rows; no target row twice
+   * @param dim numbers in a row
+   * @param numberBytes bytes of each number: 4 or 2
+   * @param count the number of rows; no target row occurs twice
    */
   void copyRows(
       int dim, int numberBytes, int count, Memory source, int[] from, Memory target, int[] to);
 
   /**
-   * Copies numbers to the heap as floats, from number {@code offset} on.
+   * Copies numbers to the heap as floats, starting at number {@code offset}.
    *
-   * @param numberBytes bytes of each in the source: 4 or 2
+   * @param numberBytes bytes of each number in the source: 4 or 2
    */
   void read(Memory source, int numberBytes, long offset, float[] target);
 
   /** Copies floats from the heap to the beginning of memory, as numbers of {@link #numberBytes}. */
   void write(float[] source, Memory target);
 
-  /** Copies all bytes of one memory to another; either may be of the host. */
+  /** Copies all bytes of one memory to another. Either may be host memory. */
   void copy(Memory source, Memory target);
 
   /**
-   * Token representations: character convolution, highway layers, projection; before the projection
-   * a word's own embedding, where the model has one, is set in front of its characters'.
+   * Computes token representations: character convolution, highway layers, projection. If the model
+   * has embeddings of words, they are concatenated in front of the features of the characters
+   * before the projection.
    *
-   * @param words how many
+   * @param words the number of words
    * @param ids [words, slots] character ids, 16 bits each
-   * @param wordIds a row of {@code word_embed} for each; not looked at where the model has none
-   * @param rows [words, P], written
+   * @param wordIds the row of {@code word_embed} for each word; ignored if the model has none
+   * @param rows [words, P], the results
    */
   void tokenRepresentations(int words, NativeMemory ids, int[] wordIds, Memory rows);
 
   /**
-   * Runs the biLM over batches and writes outputs. Layers that no output needs are not run.
+   * Runs the biLM over batches and writes outputs. Layers that no output needs do not run.
    *
-   * @param batches each sentence at most once
+   * @param batches a sentence occurs at most once
    * @param tokenRepresentations [., P]
-   * @param state carried on and changed, or null to start each sentence from zero
-   * @param outputs all rows of these sentences are written
+   * @param state read and updated, or null to start each sentence from zero
+   * @param outputs where all rows of these sentences are written
    */
   void run(List<Batch> batches, Memory tokenRepresentations, LstmState state, List<Output> outputs);
 
@@ -119,7 +121,7 @@ public interface Backend extends AutoCloseable {
     return null;
   }
 
-  /** What the device counts of its own: {@link org.elmo4j.Statistics#deviceCounts}. */
+  /** Counts of the device: {@link org.elmo4j.Statistics#deviceCounts}. */
   default Map<String, Long> counts() {
     return Map.of();
   }

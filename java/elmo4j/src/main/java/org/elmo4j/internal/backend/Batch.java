@@ -6,27 +6,27 @@ import java.util.Arrays;
 import java.util.stream.IntStream;
 
 /**
- * Sentences that run together, by falling length. Each has a row of positions for every token and
- * its two boundaries, one sentence behind the other.
+ * Sentences that run together, sorted by falling length. A sentence has one position for each token
+ * and for its two boundaries. The sentences' positions follow each other.
  *
- * @param sentence which of the call's sentences each is
- * @param stateRow which row of the carried state each goes on from
- * @param start the first position of each
- * @param length positions of each, boundaries included: 2 or more, never rising
+ * @param sentence for each sentence, its index in the call
+ * @param stateRow for each sentence, the row of the carried state that it starts from
+ * @param start for each sentence, its first position
+ * @param length for each sentence, its number of positions with boundaries: 2 or more, never rising
  * @param tokenRow for each position, the row of its token representation
  */
 public record Batch(int[] sentence, int[] stateRow, int[] start, int[] length, int[] tokenRow) {
-  /** How many sentences there are. */
+  /** The number of sentences. */
   public int sentences() {
     return sentence.length;
   }
 
-  /** Positions of all sentences together. */
+  /** The number of positions of all sentences. */
   public int positions() {
     return tokenRow.length;
   }
 
-  /** Its sentences from one to before another, as a batch of their own. */
+  /** Makes a batch of the sentences from index {@code from} to {@code to - 1}. */
   public Batch part(int from, int to) {
     int first = start[from];
     int end = start[to - 1] + length[to - 1];

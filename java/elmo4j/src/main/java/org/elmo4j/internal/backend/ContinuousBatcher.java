@@ -6,18 +6,18 @@ import java.util.List;
 
 /**
  * Runs sentences that arrive one by one (continuous batching). Running sentences share each LSTM
- * step although each is at a step of its own: a new sentence joins the running ones, and a finished
- * one frees its slot at once. Any number of threads may use it.
+ * step although each is at a different position: a new sentence joins the running ones, and a
+ * finished one frees its slot at once. Thread-safe.
  */
 public interface ContinuousBatcher {
-  /** Told once of each sentence, on any thread. */
+  /** Receives the outcome of each sentence: once, on any thread. */
   @FunctionalInterface
   interface Listener {
     /**
      * A sentence is complete.
      *
      * @param row its index in the batch that was added
-     * @param failure what went wrong; null if its outputs are written
+     * @param failure null if its outputs were written
      */
     void complete(int row, Throwable failure);
   }
@@ -28,14 +28,14 @@ public interface ContinuousBatcher {
    */
   int freeSlots();
 
-  /** Bytes of memory that so many sentences take until all are complete, outputs not counted. */
+  /** Bytes of memory that sentences take until all are complete, without their outputs. */
   long workspaceBytes(int sentences, int positions);
 
   /**
    * Adds sentences, which start from zero state. Never throws: failures go to the listener.
    *
    * @param batch in any order
-   * @param tokenRepresentations [., P], kept by the caller until all sentences are complete
+   * @param tokenRepresentations [., P]; the caller keeps it open until all sentences are complete
    * @param outputs written when a sentence completes: its own target, or its rows of a shared one
    */
   void add(Batch batch, Memory tokenRepresentations, List<Output> outputs, Listener listener);

@@ -8,8 +8,8 @@ import java.util.stream.IntStream;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * What an LSTM carries from one batch to the next: for each layer, direction and row the projected
- * output h and the cell state c, in memory of the backend that runs it. For one thread at a time.
+ * The LSTM state that is carried from one batch to the next: the projected output h and the cell
+ * state c for each layer, direction and row, in memory of the backend. Not thread-safe.
  */
 public final class LstmState implements AutoCloseable {
   private final Backend backend;
@@ -19,7 +19,7 @@ public final class LstmState implements AutoCloseable {
   private final List<Memory> cell = new ArrayList<>();
   private int rows;
 
-  /** No rows yet. */
+  /** Makes state without rows. */
   public LstmState(Backend backend, ModelOptions options) {
     this(backend, options.projectionDim(), options.lstmDim());
     for (int i = 0; i < 2 * options.lstmLayers(); i++) {
@@ -34,12 +34,15 @@ public final class LstmState implements AutoCloseable {
     this.cells = cells;
   }
 
-  /** How many rows there are. */
+  /** The number of rows. */
   public int rows() {
     return rows;
   }
 
-  /** Makes room for at least so many rows; new ones are zero, old ones keep their state. */
+  /**
+   * Adds rows until there are at least {@code atLeast}. New rows are zero; old rows keep their
+   * state.
+   */
   public void grow(int atLeast) {
     if (atLeast > rows) {
       LstmState larger = copy(atLeast);
@@ -52,7 +55,7 @@ public final class LstmState implements AutoCloseable {
     }
   }
 
-  /** The same rows in memory of their own. */
+  /** Copies the state to new memory. */
   public LstmState copy() {
     return copy(rows);
   }

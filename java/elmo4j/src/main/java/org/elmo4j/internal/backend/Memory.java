@@ -15,10 +15,10 @@ import org.bytedeco.javacpp.ShortPointer;
 import org.elmo4j.Device;
 
 /**
- * A block of a device's memory, counted. Whoever allocates it closes it. It is freed when it is
- * closed and nobody reads it: an access under way puts the free off, so that no order of calls can
- * reach freed memory. What is forgotten is freed by the garbage collector, with a warning. Any
- * number of threads may use it.
+ * A block of device memory. All blocks are counted. The code that allocates a block closes it. The
+ * memory is freed once it is closed and no access is in progress, so that no order of calls can
+ * reach freed memory. The garbage collector frees a block that was never closed, and logs a
+ * warning. Thread-safe.
  */
 public abstract class Memory implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(Memory.class.getName());
@@ -32,8 +32,8 @@ public abstract class Memory implements AutoCloseable {
   private final Cleaner.Cleanable cleanable;
 
   /**
-   * Blocks that nobody closed. A leak loses many at once: one warning counts those that are found
-   * within a moment.
+   * Counts blocks that were never closed. A leak loses many blocks at once, so one warning gives
+   * the number of those that are found within a moment.
    */
   private static final class Lost implements Runnable {
     private static final long QUIET = 200; // ms
@@ -49,7 +49,7 @@ public abstract class Memory implements AutoCloseable {
       if (reporter == null) {
         Thread thread = new Thread(new Lost(), "elmo4j-lost-memory");
         thread.setDaemon(true);
-        thread.start(); // It ends soon: no thread of ours stays.
+        thread.start(); // It ends soon. elmo4j keeps no thread alive.
         reporter = thread;
       }
     }
@@ -61,7 +61,7 @@ public abstract class Memory implements AutoCloseable {
         try {
           Thread.sleep(QUIET);
         } catch (InterruptedException e) {
-          // Nobody interrupts this thread; if so, it hurries.
+          // Nobody interrupts this thread. If somebody did, the warning would come sooner.
         }
         synchronized (Lost.class) {
           if (count > seen) {
@@ -85,7 +85,7 @@ public abstract class Memory implements AutoCloseable {
     }
   }
 
-  /** The memory itself, shared by the handle, accesses under way and buffers handed out. */
+  /** The memory itself. The handle, accesses in progress and returned buffers share it. */
   protected abstract static class Block implements Runnable {
     protected final long address;
     protected final long bytes;
@@ -100,10 +100,13 @@ public abstract class Memory implements AutoCloseable {
       LIVE.addAndGet(bytes);
     }
 
-    /** Gives the memory back. Called once. */
+    /** Frees the memory. Called once. */
     protected abstract void free();
 
-    /** The handle is gone; {@link #free} comes with the last reader. Called once. */
+    /**
+     * Called once when the handle is closed or lost. {@link #free} follows when the last reader has
+     * finished.
+     */
     protected void closed() {}
 
     /** Runs once: on close, or when the handle was lost. */
@@ -124,7 +127,7 @@ public abstract class Memory implements AutoCloseable {
     }
 
     /**
-     * Keeps the memory until {@link #release}.
+     * Keeps the memory from being freed until {@link #release}.
      *
      * @throws IllegalStateException after it was closed
      */
@@ -140,7 +143,7 @@ public abstract class Memory implements AutoCloseable {
       }
     }
 
-    /** Ends what {@link #retain} began. */
+    /** Ends the effect of {@link #retain}. */
     public final void release() {
       if (users.decrementAndGet() == 0) {
         free();
@@ -162,24 +165,26 @@ public abstract class Memory implements AutoCloseable {
   }
 
   /**
-   * Bytes of all memory that elmo4j holds in this process, on every device, closed blocks that
-   * buffers hold back included.
+   * Bytes of all memory that elmo4j holds in this process on all devices, including closed blocks
+   * that buffers still keep alive.
    */
   public static long liveBytes() {
     return LIVE.get();
   }
 
-  /** How many blocks nobody closed so far, found by the garbage collector. */
+  /**
+   * The number of blocks so far that were never closed and that the garbage collector has found.
+   */
   public static long lost() {
     synchronized (Lost.class) {
       return Lost.all;
     }
   }
 
-  /** Where it lies. */
+  /** The device whose memory this is. */
   public abstract Device device();
 
-  /** This block's size. */
+  /** The size of this block. */
   public final long bytes() {
     return block.bytes;
   }
@@ -190,22 +195,24 @@ public abstract class Memory implements AutoCloseable {
   }
 
   /**
-   * A read-only buffer of {@code count} floats from float {@code offset} on: of host memory itself,
-   * which then stays as long as the buffer is reachable; of other memory a copy.
+   * Returns a read-only buffer of {@code count} floats, starting at float {@code offset}. For host
+   * memory it is a view, and the memory stays alive as long as the buffer is reachable. For other
+   * memory it is a copy.
    *
    * @throws IllegalStateException after {@link #close}
    */
   public abstract FloatBuffer floats(long offset, int count);
 
   /**
-   * Copies floats from float {@code offset} on into an array.
+   * Copies floats, starting at float {@code offset}, to an array.
    *
    * @throws IllegalStateException after {@link #close}
    */
   public abstract void copyTo(long offset, float[] target);
 
   /**
-   * The same into a buffer, as many as remain in it; its position moves to its limit.
+   * Copies floats, starting at float {@code offset}, to a buffer, as many as it has remaining. Its
+   * position moves to its limit.
    *
    * @throws IllegalStateException after {@link #close}
    */
@@ -219,20 +226,20 @@ public abstract class Memory implements AutoCloseable {
   }
 
   /**
-   * A copy in host memory, of which the taker of the future's result becomes the owner. The bytes
-   * are those of when it was asked for, though this memory is closed meanwhile.
+   * Copies the block to host memory. The caller owns the result of the future. The copy has the
+   * bytes of the moment of the call, even if this memory is closed before the copy is complete.
    *
    * @throws IllegalStateException after {@link #close}
    */
   public abstract CompletableFuture<NativeMemory> toHost();
 
-  /** The address of the CUDA stream that it belongs to; 0 for host memory. */
+  /** The address of the CUDA stream that this memory belongs to; 0 for host memory. */
   public long stream() {
     return 0;
   }
 
   /**
-   * Where it begins, on its device.
+   * The address of the first byte on its device.
    *
    * @throws IllegalStateException after {@link #close}
    */
@@ -242,7 +249,7 @@ public abstract class Memory implements AutoCloseable {
     return block.address;
   }
 
-  /** Checks that so many floats from {@code offset} on are in here. */
+  /** Checks that {@code count} floats from {@code offset} on lie inside this block. */
   protected final void checkRange(long offset, long count) {
     if (offset < 0 || count < 0 || (offset + count) * Float.BYTES > block.bytes) {
       throw new IndexOutOfBoundsException(
@@ -261,8 +268,8 @@ public abstract class Memory implements AutoCloseable {
   }
 
   /**
-   * For native calls on its device: owns nothing and checks nothing. The caller keeps this memory
-   * open while it is used.
+   * A pointer for native calls on the device. It owns nothing, and nothing is checked. The caller
+   * keeps this memory open while the pointer is used.
    */
   public final FloatPointer floatPointer(long offset) {
     return new FloatPointer(at(offset * Float.BYTES));
@@ -283,7 +290,7 @@ public abstract class Memory implements AutoCloseable {
     return new ShortPointer(at(offset * Short.BYTES));
   }
 
-  /** Frees the memory once nobody reads it. Harmless when repeated. */
+  /** Frees the memory once no access is in progress. Further calls have no effect. */
   @Override
   public final void close() {
     block.closed = true;

@@ -9,15 +9,15 @@ import java.util.List;
 import org.bytedeco.javacpp.Pointer;
 
 /**
- * How much memory this process may have. Linux's control groups, which containers are made of, are
- * read here: the JVM knows the same, but takes a tenth of a second to say it.
+ * Finds out how much memory this process may have. On Linux it reads the control groups, which
+ * containers use. The JVM could tell the same but needs a tenth of a second.
  */
 final class MemoryLimit {
   private MemoryLimit() {}
 
   /**
-   * Bytes, once the native library is there: of the machine, or of the smallest group that the
-   * process is in.
+   * The limit in bytes: the memory of the machine, or the smallest limit of the control groups of
+   * the process. The native library must have been loaded.
    */
   static long ofProcess() {
     return Math.min(
@@ -26,10 +26,11 @@ final class MemoryLimit {
   }
 
   /**
-   * The smallest limit of the groups; {@link Long#MAX_VALUE} where none is found.
+   * The smallest limit of the groups; {@link Long#MAX_VALUE} if there is none.
    *
-   * @param groups the process's groups, a line each
-   * @param root where they are mounted; in a container that may be the process's own group
+   * @param groups a file that lists the groups of the process, one on each line
+   * @param root where the groups are mounted; in a container this may be the group of the process
+   *     itself
    */
   static long ofGroups(Path groups, Path root) {
     long least = Long.MAX_VALUE;
@@ -51,14 +52,14 @@ final class MemoryLimit {
         }
       }
     } catch (IOException | RuntimeException e) {
-      // No such system.
+      // This system has no control groups.
     }
     return least;
   }
 
   private static long limit(Path file) {
     try {
-      return Long.parseLong(Files.readString(file).strip()); // "max" is none
+      return Long.parseLong(Files.readString(file).strip()); // "max" means no limit
     } catch (IOException | NumberFormatException e) {
       return Long.MAX_VALUE;
     }

@@ -13,21 +13,18 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.internal.kernels.CpuKernels;
 import org.elmo4j.internal.kernels.NativeLibrary;
 
-/**
- * Memory of the host. A buffer handed out by {@link #floats} that is still reachable puts the free
- * off too.
- */
+/** Host memory. It is not freed as long as a buffer that {@link #floats} returned is reachable. */
 public final class NativeMemory extends Memory {
   private static final AtomicLong ALLOCATED = new AtomicLong();
   private static final AtomicLong LINGERING = new AtomicLong();
 
-  /** Asked for once the native library is there. */
+  /** The limit. It is determined at first use, after the native library was loaded. */
   private static final class Limit {
     static final long BYTES =
         Long.getLong("elmo4j.maxNativeBytes", MemoryLimit.ofProcess() / 10 * 9);
 
-    // Closed memory that buffers still hold back; past this the garbage collector is asked to look
-    // for them.
+    // Closed memory that buffers keep alive. If there is more than this, the garbage collector is
+    // asked to find unreachable buffers.
     static final long LINGERING = Math.min(1L << 30, BYTES / 4);
   }
 
@@ -71,11 +68,12 @@ public final class NativeMemory extends Memory {
   }
 
   /**
-   * Memory on a 64-byte boundary, not cleared.
+   * Allocates memory on a 64-byte boundary. It is not cleared.
    *
    * @param bytes 0 or more
-   * @throws ElmoException if the machine, or the limit {@code elmo4j.maxNativeBytes} (by default
-   *     nine tenths of the machine's or container's memory), has not that much left
+   * @throws ElmoException if the machine has too little memory, or the limit {@code
+   *     elmo4j.maxNativeBytes} would be exceeded; its default is nine tenths of the memory of the
+   *     machine or container
    */
   public static NativeMemory allocate(long bytes) {
     NativeLibrary.CPU.require();
@@ -111,13 +109,13 @@ public final class NativeMemory extends Memory {
   }
 
   /**
-   * Memory of zeros behind which stands a file without a name, so that the system may write it out
-   * and it may be larger than what is free: it does not count towards the limit of {@link
-   * #allocate}. Its space goes back to the disk with it, or with the process.
+   * Maps a new file without a name, filled with zeros. The operating system can write its pages to
+   * the disk, so the size may exceed the free memory, and it does not count towards the limit of
+   * {@link #allocate}. The disk space is freed when this memory is closed or the process ends.
    *
-   * @param folder where the file lies
+   * @param folder the folder of the file
    * @param bytes 1 or more
-   * @throws ElmoException if the folder is missing or has no room
+   * @throws ElmoException if the folder is missing or the disk has too little space
    */
   public static NativeMemory map(Path folder, long bytes) {
     NativeLibrary.CPU.require();
@@ -130,9 +128,9 @@ public final class NativeMemory extends Memory {
   }
 
   /**
-   * Memory that somebody else allocated.
+   * Wraps memory that other code allocated.
    *
-   * @param giveBack called once, when it is freed
+   * @param giveBack is called once to free it
    */
   public static NativeMemory of(Pointer pointer, long bytes, Runnable giveBack) {
     return new NativeMemory(new Lent(pointer, bytes, giveBack));
@@ -146,7 +144,7 @@ public final class NativeMemory extends Memory {
     return false;
   }
 
-  /** Waits a moment for the garbage collector to find buffers that nobody reaches any more. */
+  /** Gives the garbage collector a moment to find unreachable buffers. */
   private static void collect() {
     long before = ALLOCATED.get();
     System.gc();

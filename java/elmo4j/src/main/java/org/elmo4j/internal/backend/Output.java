@@ -8,15 +8,17 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.Layer;
 
 /**
- * One tensor to compute: {@code sum_k scale[k] * layer_k}, layer 0 being the token representation.
+ * One tensor to compute: {@code sum_k scale[k] * layer_k}. Layer 0 is the token representation.
  *
- * @param halves 2 for [forward; backward], 1 for one half: the token representation alone
- * @param scales one a layer
- * @param mean whether to take the mean over each sentence's tokens rather than the rows themselves
- * @param boundaries whether to keep the rows of the sentence boundaries
- * @param maxLength rows of each sentence in a shared target; those past its end become zero
- * @param targets one shared by all sentences, [sentences, maxLength, halves * P], or [sentences,
- *     halves * P] for a mean; or one for each sentence, [length, halves * P] or [halves * P]
+ * @param halves 2 for [forward; backward], 1 for the token representation alone
+ * @param scales one for each layer
+ * @param mean whether the output is the mean over each sentence's tokens
+ * @param boundaries whether the rows of the sentence boundaries are kept
+ * @param maxLength rows of each sentence in a shared target; the rows behind a sentence's end
+ *     become zero
+ * @param targets either one for all sentences, [sentences, maxLength, halves * P] or, for a mean,
+ *     [sentences, halves * P]; or one for each sentence, [length, halves * P] or, for a mean,
+ *     [halves * P]
  */
 public record Output(
     int halves,
@@ -46,12 +48,14 @@ public record Output(
     return top;
   }
 
-  /** The layers that the sum adds up, rising: those whose scale is not 0, or layer 0 for none. */
+  /**
+   * The layers in the sum, in rising order: those whose scale is not 0, or layer 0 if all are 0.
+   */
   public int[] terms() {
     int top = topLayer();
     int[] terms = new int[top + 1];
     int count = 0;
-    for (int k = 0; k <= top; k++) { // No streams: this is done for each sentence of many.
+    for (int k = 0; k <= top; k++) { // No streams here, since this runs for each of many sentences.
       if (scales[k] != 0 || top == 0) {
         terms[count++] = k;
       }
@@ -60,10 +64,10 @@ public record Output(
   }
 
   /**
-   * That a layer of some sentence is not finite, though its weights are.
+   * Makes the exception for a layer that is not finite although the weights are.
    *
-   * @param source of the weights
-   * @param layer the lowest such layer; above all layers if only their sum is not finite
+   * @param source the file of the weights
+   * @param layer the lowest such layer, or the number of layers if only their sum is not finite
    */
   public static ElmoException notFinite(String source, int layer, int layers) {
     return new ElmoException(

@@ -10,17 +10,23 @@ import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.internal.model.TensorShapes;
 import org.elmo4j.weights.ModelOptions;
 
-/** Room in host memory for one tensor at a time on its way to a backend's form. For one thread. */
+/**
+ * Reads the tensors of a model, one at a time, into a buffer in host memory, so that a backend can
+ * pack them. Not thread-safe.
+ */
 public final class WeightReader implements AutoCloseable {
   private final ModelWeights store;
   private NativeMemory memory = NativeMemory.allocate(0);
 
-  /** The store stays the caller's to close. */
+  /** Makes a reader. The caller closes the store. */
   public WeightReader(ModelWeights store) {
     this.store = store;
   }
 
-  /** All numbers of a tensor; valid until the next call. Its capacity is how many there are. */
+  /**
+   * Reads all numbers of a tensor. The pointer is valid until the next call; its capacity is the
+   * number of elements.
+   */
   public FloatPointer read(String name) {
     long count = TensorShapes.count(store.shape(name));
     if (memory.bytes() < count * Float.BYTES) {
@@ -32,7 +38,7 @@ public final class WeightReader implements AutoCloseable {
     return floats;
   }
 
-  /** How many numbers {@link #charTable} writes. */
+  /** The number of elements that {@link #charTable} writes. */
   public static long charTableSize(ModelOptions options) {
     long floats = 0;
     for (ModelOptions.Filter filter : options.filters()) {
@@ -42,16 +48,17 @@ public final class WeightReader implements AutoCloseable {
   }
 
   /**
-   * The character convolution as sums of table rows.
+   * Precomputes the character convolution as tables, so that it becomes a sum of table rows.
    *
-   * @param table the filters' tables one behind the other, each [width, characters + 1, filters]
+   * @param table the tables of the filters one after the other, each [width, characters + 1,
+   *     filters]
    * @param bias [sum of filters]
    */
   public void charTable(ModelOptions options, FloatPointer table, FloatPointer bias) {
     int dim = options.charEmbeddingDim();
     long ids = options.characters() + 1;
     try (NativeMemory embedding = NativeMemory.allocate(ids * dim * Float.BYTES)) {
-      // Row 0, of masked positions, is zero and not in the file.
+      // Row 0, for masked positions, is zero and not stored in the file.
       Pointer.memset(embedding.floatPointer(0), 0, (long) dim * Float.BYTES);
       Pointer.memcpy(
           embedding.floatPointer(dim), read(TensorNames.CHAR_EMBED), (ids - 1) * dim * Float.BYTES);

@@ -22,20 +22,24 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.AtomicFile;
 
 /**
- * The native libraries that the classes of kernels stand for, loaded once each. They lie in
- * JavaCPP's cache, in a folder named by the sum of what is in it: JavaCPP itself goes by name, size
- * and time, which a rebuilt library shares with the one before it, and loads a damaged file, which
- * ends the process. A file that is there is used only where its content is ours. One file can be
- * loaded by one class loader: each further one gets a copy. Any number of threads may use it.
+ * Loads the native libraries behind the classes of kernels, each once. They are written to
+ * JavaCPP's cache, to a folder that is named by the checksum of its content. JavaCPP itself would
+ * compare name, size and time only, and these may not change when a library is rebuilt; it would
+ * also load a damaged file, which ends the process. Here a file in the cache is used only if its
+ * content is right. A file can be loaded by one class loader only, so each further class loader
+ * gets a copy. Thread-safe.
  */
 public final class NativeLibrary {
-  /** What every backend needs. */
+  /** The library that every backend needs. */
   public static final NativeLibrary CPU = new NativeLibrary("jniCpuKernels", null, null);
 
-  /** A file to load in place of the {@code libelmo4j_cuda.so} beside the JNI library. */
+  /**
+   * The system property that names a file to load instead of the {@code libelmo4j_cuda.so} beside
+   * the JNI library.
+   */
   public static final String CUDA_LIBRARY = "elmo4j.cuda.library";
 
-  /** The CUDA half, where the build had it. */
+  /** The CUDA half. It exists only if the build included it. */
   public static final NativeLibrary CUDA =
       new NativeLibrary("jniCudaKernels", "elmo4j_cuda", CUDA_LIBRARY);
 
@@ -43,7 +47,7 @@ public final class NativeLibrary {
   private static final String HINT = "; -D" + CACHE + "=FOLDER names another folder";
   private static final int MOST_COPIES = 1000;
 
-  /** What a library's file is called on each platform that there can be a build for. */
+  /** The file name of a library on each supported platform. */
   private static final Map<String, String> PLATFORMS =
       Map.of(
           "linux-x86_64", "lib%s.so",
@@ -55,8 +59,8 @@ public final class NativeLibrary {
   private static final AtomicInteger USERS = new AtomicInteger();
 
   private final String name;
-  private final String needed; // the library beside it that it needs; null for none
-  private final String substitute; // the property that names another file for that one
+  private final String needed; // the library beside it that it depends on; null for none
+  private final String substitute; // the system property that names another file for that library
   private volatile boolean loaded;
   private ElmoException problem;
 
@@ -67,10 +71,11 @@ public final class NativeLibrary {
   }
 
   /**
-   * Loads it if it is not loaded yet. Whatever first touches its class of kernels calls this
-   * before, or the exception comes wrapped in an error.
+   * Loads the library if it is not loaded yet. Code calls this before it first uses the class of
+   * kernels, since otherwise the exception would be wrapped in an Error.
    *
-   * @throws ElmoException if it cannot be loaded: the folder, the cause and what helps
+   * @throws ElmoException if it cannot be loaded; the message names the folder, the cause and what
+   *     helps
    */
   public void require() {
     if (!loaded) {
@@ -79,19 +84,20 @@ public final class NativeLibrary {
   }
 
   /**
-   * A model opens. {@link #endUse} follows.
+   * Called when a model is opened. {@link #endUse} must follow.
    *
-   * @throws ElmoException as {@link #require}, and nothing has begun
+   * @throws ElmoException as {@link #require}; then {@link #endUse} need not follow
    */
   public static void beginUse() {
-    CPU.require(); // Whatever the device, the host's memory comes from it.
+    CPU.require(); // On every device, host memory comes from this library.
     USERS.incrementAndGet();
   }
 
   /**
-   * A model was closed. With the last one JavaCPP's thread ends, which would hold the class loader
-   * of an application that is taken out of its container. It frees what the garbage collector
-   * finds, and elmo4j leaves it nothing; it stays where somebody else may need it.
+   * Called when a model was closed. After the last one the deallocator thread of JavaCPP is ended,
+   * since it would keep the class loader of an undeployed application alive. elmo4j does not need
+   * the thread, which frees memory that the garbage collector finds. The thread stays if other code
+   * may need it.
    */
   public static void endUse() {
     if (USERS.decrementAndGet() == 0
@@ -102,15 +108,16 @@ public final class NativeLibrary {
   }
 
   /**
-   * For the class of kernels, once {@link #require} has loaded it: leaves JavaCPP nothing to do.
+   * Tells JavaCPP that the library of a class of kernels is loaded, so that it does not load it
+   * again.
    */
   public void settle(ClassProperties properties) {
     properties.get("platform.preload").clear();
     properties.get("platform.link").clear();
-    properties.setProperty("platform.library", name + "#"); // not to be looked for
+    properties.setProperty("platform.library", name + "#"); // JavaCPP does not look for it
   }
 
-  /** Whether the build has it for this platform. */
+  /** Whether the build contains the library for this platform. */
   public boolean exists() {
     return resource(name) != null;
   }
@@ -120,7 +127,7 @@ public final class NativeLibrary {
         Loader.getPlatform() + "/" + System.mapLibraryName(library));
   }
 
-  /** Those that the build has it for. */
+  /** The platforms for which the build contains the library. */
   private List<String> platforms() {
     return PLATFORMS.keySet().stream()
         .filter(
@@ -136,7 +143,9 @@ public final class NativeLibrary {
     if (problem != null) {
       throw new ElmoException(problem.getMessage(), problem);
     }
-    if (loaded || !Loader.isLoadLibraries()) { // JavaCPP's tools only look at classes.
+    if (loaded
+        || !Loader
+            .isLoadLibraries()) { // JavaCPP's tools inspect classes and must not load the library.
       return;
     }
     try {
@@ -181,7 +190,7 @@ public final class NativeLibrary {
         e);
   }
 
-  /** The system's own words are the innermost. */
+  /** The innermost cause, which has the message of the operating system. */
   public static Throwable deepestCause(Throwable e) {
     Throwable cause = e;
     while (cause.getCause() != null) {
@@ -205,7 +214,7 @@ public final class NativeLibrary {
     Path cache = Loader.getCacheDir().toPath().resolve("elmo4j");
     if (given != null) {
       try {
-        // Loaded first, it is the one of its name that the JNI library finds.
+        // Since it is loaded first, the JNI library finds this one by its name.
         Loader.loadLibrary(NativeLibrary.class, urls(Path.of(given)), needed);
       } catch (UnsatisfiedLinkError e) {
         if (!isElsewhere(e)) {
@@ -246,8 +255,8 @@ public final class NativeLibrary {
   }
 
   /**
-   * Names content apart. Nothing rests on it, since what is found is compared byte by byte; SHA-256
-   * would take 50 ms of a process's start.
+   * A checksum that gives different contents different folders. Correctness does not depend on it,
+   * since files are compared byte by byte. SHA-256 would add 50 ms to the start of a process.
    */
   private static String sum(Map<String, byte[]> files) {
     CRC32 crc = new CRC32();
@@ -259,7 +268,7 @@ public final class NativeLibrary {
     return Long.toHexString(crc.getValue()) + "-" + Long.toHexString(size);
   }
 
-  /** Writes a file unless it is there with just that content. */
+  /** Writes a file unless it already exists with this content. */
   private static void put(Path file, byte[] content) throws IOException {
     if (Files.isRegularFile(file)
         && Files.size(file) == content.length
@@ -267,7 +276,7 @@ public final class NativeLibrary {
       return;
     }
     Files.createDirectories(file.getParent());
-    // Moved into place: a process that has the old file mapped keeps it.
+    // The file is moved into place, so that a process that has mapped the old file keeps it.
     AtomicFile.write(file, channel -> AtomicFile.writeAll(channel, ByteBuffer.wrap(content)));
   }
 }

@@ -5,23 +5,24 @@ package org.elmo4j.internal.backend.cuda;
 import java.util.Map;
 import org.elmo4j.internal.kernels.CudaKernels;
 
-/** A way to run the layers of the biLM on a device. Any number of threads may use it. */
+/** An implementation of the biLM's layers on a device. Thread-safe. */
 interface BiLm extends AutoCloseable {
   /** Bytes of {@link Run#workspace} for a batch. */
   long workspaceBytes(int layers, long sentences, long positions);
 
   /**
-   * Both directions of the layers from the first on, each of which reads the output of the one
-   * before. Arrays hold addresses on the device, forward before backward; those of all layers have
-   * layer l's at {@code 2 * l} and behind it.
+   * A run of both directions of the first {@code layers} layers. Each layer reads the output of the
+   * one before. Arrays hold device addresses, forward before backward; in arrays for all layers the
+   * entries of layer l are {@code 2 * l} and {@code 2 * l + 1}.
    *
    * @param layers 1 or more
-   * @param order what the rows are
-   * @param batch the same, for our kernels
-   * @param input what the first layer reads, rows of P numbers: row {@code inputRows[p]} for row p
-   * @param h of all layers: the state before and after, [sentences, P]
-   * @param c the same, [sentences, cells], 32-bit floats
-   * @param output of all layers: [positions, P], packed order
+   * @param order the order of the rows
+   * @param batch the same order, described for elmo4j's kernels
+   * @param input the input of the first layer, rows of P numbers; row p reads {@code inputRows[p]}
+   * @param h for all layers, the state before and after the run, [sentences, P]
+   * @param c for all layers, the cell state before and after the run, [sentences, cells], 32-bit
+   *     floats
+   * @param output for all layers, [positions, P] in packed order
    */
   record Run(
       int layers,
@@ -34,15 +35,15 @@ interface BiLm extends AutoCloseable {
       long[] output,
       long workspace) {}
 
-  /** Puts it on the stream, whose device has been entered. */
+  /** Queues the run on the stream. The caller has entered the stream's device. */
   void run(Run run, CudaStream stream);
 
-  /** Whether it takes state in and gives it back; else each sentence starts from zero. */
+  /** Whether it reads and writes the carried state. Otherwise each sentence starts from zero. */
   default boolean carriesState() {
     return true;
   }
 
-  /** What it counts: {@link org.elmo4j.Statistics#deviceCounts}. */
+  /** Its counts: {@link org.elmo4j.Statistics#deviceCounts}. */
   default Map<String, Long> counts() {
     return Map.of();
   }

@@ -24,15 +24,15 @@ import org.elmo4j.internal.model.ModelWeights;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * The forward pass on a CUDA device. A call works on its thread's stream and waits for that stream
- * alone, at its end; so calls of several threads overlap. What a batch needs to know of its
- * sentences goes up in one pinned copy.
+ * The forward pass on a CUDA device. A call uses the stream of its thread and waits for that stream
+ * only, at its end, so that calls of several threads overlap. One copy from pinned memory brings
+ * the description of a batch to the device.
  */
 public final class CudaBackend implements Backend {
-  /** Some 1,600 sentences of 25 tokens run side by side then, which fills a large GPU. */
+  /** Enough for about 1,600 sentences of 25 tokens to run side by side, which fills a large GPU. */
   private static final int BATCH_POSITIONS = 40_960;
 
-  /** Words that one call computes: what it needs of memory stays small. */
+  /** The most words that one kernel call computes, which limits its memory. */
   private static final int WORDS_PER_CALL = 16_384;
 
   private static final long MAX_WORKSPACE = 8L << 30;
@@ -41,15 +41,15 @@ public final class CudaBackend implements Backend {
   private final ModelOptions options;
   private final CudaDevice device;
   private final int type;
-  private final CudaStream shared; // whose order memory is in that all calls use
+  private final CudaStream shared; // the stream of memory that all calls use
   private final LongAdder hostNanos = new LongAdder();
   private final LongAdder waitNanos = new LongAdder();
 
   /**
-   * Reads the weights, packs them as the kernels want them, and brings them to the device.
+   * Reads the weights, packs them for the kernels, and copies them to the device.
    *
    * @param precision {@code FP16} or {@code FP32}
-   * @throws ElmoException if the device has not the memory, or the model does not fit the kernels
+   * @throws ElmoException if the device has too little memory, or the kernels cannot run the model
    */
   public CudaBackend(ModelWeights store, Device device, Precision precision) {
     weights = new CudaWeights(store, CudaDevices.get(device.index()), precision);
@@ -79,13 +79,15 @@ public final class CudaBackend implements Backend {
     return weights.bytes();
   }
 
-  /** One: the device splits a batch by itself. */
+  /** One, since the device itself splits the work of a batch. */
   @Override
   public int parallelism() {
     return 1;
   }
 
-  /** Two: the next one's ids and plan go up, and results go down, while one computes. */
+  /**
+   * Two: while one call computes, the input of the next is copied up and results are copied down.
+   */
   @Override
   public int concurrentRuns() {
     return 2;
@@ -103,7 +105,7 @@ public final class CudaBackend implements Backend {
         .bytes;
   }
 
-  /** A quarter of what is free when the model has been loaded. */
+  /** A quarter of the memory that is free once the model is loaded. */
   @Override
   public long defaultWorkspaceBytes() {
     device.enter();
@@ -135,7 +137,7 @@ public final class CudaBackend implements Backend {
     end(stream, memory);
   }
 
-  /** The calling thread's stream, ready to use these memories. */
+  /** Returns the calling thread's stream, after making it wait until these memories can be used. */
   private CudaStream stream(Memory... memories) {
     CudaStream stream = device.stream();
     for (Memory memory : memories) {
@@ -144,7 +146,7 @@ public final class CudaBackend implements Backend {
     return stream;
   }
 
-  /** What comes on the memories' own streams waits for what was done here. */
+  /** Makes later work on the memories' own streams wait for the work of this call. */
   private static void end(CudaStream stream, Memory... memories) {
     for (Memory memory : memories) {
       ((CudaMemory) memory).owner().waitFor(stream);
@@ -208,7 +210,9 @@ public final class CudaBackend implements Backend {
       from.read(0, from.bytes(), (data, at, n) -> Pointer.memcpy(target.bytePointer(at), data, n));
     } else if (source instanceof NativeMemory) {
       write(source.bytePointer(0), source.bytes(), target);
-      device.stream().synchronize(); // It may be a result.
+      device.stream()
+          .synchronize(); // The memory may be a result, which must be complete when the call
+      // returns.
     } else {
       CudaStream stream = stream(source, target);
       device.copy(target.bytePointer(0), source.bytePointer(0), source.bytes(), stream);
@@ -217,7 +221,7 @@ public final class CudaBackend implements Backend {
     }
   }
 
-  /** Copies host memory up, a part at a time. */
+  /** Copies host memory to the device, one part at a time. */
   private void write(BytePointer source, long bytes, Memory target) {
     device.enter();
     CudaStream stream = stream(target);
@@ -234,7 +238,9 @@ public final class CudaBackend implements Backend {
   @Override
   public void read(Memory source, int numberBytes, long offset, float[] target) {
     device.enter();
-    stream(source); // Unlike a result's readers: what wrote it may still be under way.
+    stream(
+        source); // Readers of a result need not wait, but here the work that wrote the memory may
+    // still be running.
     if (numberBytes == Float.BYTES) {
       source.copyTo(offset, target);
       return;
@@ -320,14 +326,14 @@ public final class CudaBackend implements Backend {
     }
     int layers =
         state != null
-            ? options.lstmLayers() // the state goes on whatever is asked for
+            ? options.lstmLayers() // the state is updated whatever outputs are requested
             : Output.topLayer(outputs);
     for (int layer = 0; state != null && layer < layers; layer++) {
       for (int direction = 0; direction < 2; direction++) {
         stream(state.hidden(layer, direction), state.cell(layer, direction));
       }
     }
-    // The GPU writes there only what is wrong; read once all is done.
+    // The GPU writes there only if something is wrong. It is read when all work is done.
     int flags = outputs.size() * CudaBatchRun.FLAGS;
     PinnedPool.Block notFinite = device.pinned().take((long) flags * Integer.BYTES);
     try (notFinite) {
@@ -341,7 +347,10 @@ public final class CudaBackend implements Backend {
     }
   }
 
-  /** Fails if a number that was written is not finite, naming the lowest layer known to be so. */
+  /**
+   * Throws if an output has a number that is not finite, and names the lowest layer that is known
+   * to have one.
+   */
   private void check(List<Output> outputs, IntPointer notFinite) {
     int lowest = Integer.MAX_VALUE;
     for (int i = 0; i < outputs.size(); i++) {
@@ -371,7 +380,7 @@ public final class CudaBackend implements Backend {
       }
     } catch (Throwable e) {
       try {
-        stream.synchronize(); // Nothing that failed may go on in memory that is about to be freed.
+        stream.synchronize(); // No work of the failed call may still run when its memory is freed.
       } catch (ElmoException later) {
         e.addSuppressed(later);
       }
@@ -379,7 +388,7 @@ public final class CudaBackend implements Backend {
     }
   }
 
-  /** A batch, in halves where the device has no room for it. */
+  /** Runs a batch. If the device has too little memory, it runs the batch in two halves. */
   private void run(
       Batch batch,
       int layers,
@@ -398,7 +407,7 @@ public final class CudaBackend implements Backend {
       begun = true;
       run.run(layers, words, state, outputs, notFinite);
     } catch (OutOfDeviceMemory e) {
-      // Outputs may be written twice; state that has gone on must not go on again.
+      // Writing outputs twice does no harm, but state that was updated must not be updated again.
       if (batch.sentences() == 1 || (begun && state != null)) {
         throw e;
       }

@@ -16,9 +16,9 @@ import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.backend.Output;
 import org.elmo4j.internal.kernels.CudaKernels;
 
-/** A batch under way on a CUDA device. For one thread. */
+/** One run of a batch on a CUDA device. Not thread-safe. */
 final class CudaBatchRun implements AutoCloseable {
-  /** Where the parts of a batch's memory lie: offsets in bytes, each aligned. */
+  /** The layout of a batch's memory: the aligned offset of each part in bytes. */
   static final class Layout {
     final long start;
     final long length;
@@ -28,7 +28,7 @@ final class CudaBatchRun implements AutoCloseable {
     final long offset;
     final long[] inputRows = new long[2];
     final long targets; // [outputs, sentences] addresses
-    final long planBytes; // what is uploaded: all until here
+    final long planBytes; // the parts up to here are uploaded
     final long states; // [layers, 2, sentences]: h, P numbers; c, cells floats
     final long[] h;
     final long[] c;
@@ -74,7 +74,10 @@ final class CudaBatchRun implements AutoCloseable {
     }
   }
 
-  /** Of an output, which of its terms is not finite; the last where only their sum is not. */
+  /**
+   * The number of flags of an output: one for each term that is not finite, and the last one if
+   * only the sum is not finite.
+   */
   static final int FLAGS = CudaKernels.ELMO4J_CUDA_MAX_TERMS + 1;
 
   private final CudaWeights weights;
@@ -84,7 +87,7 @@ final class CudaBatchRun implements AutoCloseable {
   private final CudaMemory memory;
   private final CudaStream stream;
   private final long address;
-  private final NativeMemory described; // what the kernels are told: the batch, its rows
+  private final NativeMemory described; // the descriptions that the kernels read
   private final CudaKernels.PackedBatch packed;
 
   CudaBatchRun(
@@ -117,9 +120,9 @@ final class CudaBatchRun implements AutoCloseable {
   }
 
   /**
-   * Puts all on the stream.
+   * Queues all work on the stream.
    *
-   * @param notFinite {@link #FLAGS} an output
+   * @param notFinite {@link #FLAGS} ints for each output
    */
   void run(
       int layers, Memory words, LstmState state, List<Output> outputs, PinnedPool.Block notFinite) {
@@ -166,7 +169,7 @@ final class CudaBatchRun implements AutoCloseable {
     return address + layout.outputs + (2L * (layer - 1) + direction) * bytes;
   }
 
-  /** All that the device must know of the sentences, in one copy. */
+  /** Copies the description of the sentences to the device, in one copy. */
   private void upload(List<Output> outputs) {
     stream.upload(memory.bytePointer(0), layout.planBytes, pinned -> plan(pinned, outputs));
   }
@@ -198,7 +201,7 @@ final class CudaBatchRun implements AutoCloseable {
     new IntPointer(pinned.pointer(at)).put(values);
   }
 
-  /** Between the state's rows and this batch's. */
+  /** Copies state between the rows of the carried state and those of this batch. */
   private void copyState(LstmState state, boolean fromState) {
     for (int i = 0; i < layout.h.length; i++) {
       Memory hidden = state.hidden(i / 2, i % 2);
@@ -230,8 +233,9 @@ final class CudaBatchRun implements AutoCloseable {
   /**
    * Writes one output of all sentences.
    *
-   * @param shared which row of {@link Layout#targets} it has; below 0 for one target
-   * @param notFinite {@link #FLAGS} of them
+   * @param shared the row of {@link Layout#targets} for this output; negative if all sentences
+   *     share one target
+   * @param notFinite {@link #FLAGS} ints
    */
   private void write(Memory words, Output output, int shared, IntPointer notFinite) {
     int n = output.terms().length;
@@ -275,7 +279,7 @@ final class CudaBatchRun implements AutoCloseable {
     }
   }
 
-  /** Gives back what the kernels were told by: they have read it. */
+  /** Frees the descriptions, which the kernels have read. */
   @Override
   public void close() {
     described.close();

@@ -17,8 +17,8 @@ import org.elmo4j.internal.backend.Memory;
 import org.elmo4j.internal.kernels.CudaKernels;
 
 /**
- * One CUDA device: its streams, its memory, and what its errors mean. All statuses of CUDA come
- * through {@link #check}. It lives as long as the process. Any number of threads may use it.
+ * One CUDA device: its streams, its memory, and its errors. Every CUDA status passes through {@link
+ * #check}. It exists as long as the process. Thread-safe.
  */
 final class CudaDevice {
   private static final int OUT_OF_MEMORY = 2; // cudaErrorMemoryAllocation
@@ -31,13 +31,16 @@ final class CudaDevice {
   static final Set<Integer> STICKY =
       Set.of(214, 220, 226, 700, 702, 710, 714, 715, 716, 717, 718, 719, 721, 810, 911);
 
-  /** Calls of so many threads run side by side; more share streams. */
+  /** The number of streams. If more threads than this make calls, they share streams. */
   private static final int STREAMS = 16;
 
-  /** What a test wants a call to give, once so many others of its name have gone well. */
+  /**
+   * A fault that a test injects: the call returns {@code status} after {@code before} successful
+   * calls of that name.
+   */
   record Fault(AtomicInteger before, int status) {}
 
-  /** By the call's name; empty but in tests. */
+  /** The injected faults by the name of the call; empty except in tests. */
   static final Map<String, Fault> FAULTS = new ConcurrentHashMap<>();
 
   private final int index;
@@ -45,8 +48,8 @@ final class CudaDevice {
   private final long[] properties = new long[4];
   private final AtomicReferenceArray<CudaStream> streams = new AtomicReferenceArray<>(STREAMS);
   private final PinnedPool pinned = new PinnedPool(this);
-  private volatile String failure; // once a sticky error came
-  private Integer code; // what hasCode found
+  private volatile String failure; // set by the first sticky error
+  private Integer code; // the result of hasCode
 
   CudaDevice(int index) {
     this.index = index;
@@ -65,12 +68,15 @@ final class CudaDevice {
     return index;
   }
 
-  /** Compute capability, as 75 for 7.5. */
+  /** The compute capability times ten, for example 75 for 7.5. */
   int capability() {
     return (int) (10 * properties[0] + properties[1]);
   }
 
-  /** Status 0 where the kernels have code for this device. It makes the device's context. */
+  /**
+   * Returns status 0 if the kernels were compiled for this device. It creates the context of the
+   * device.
+   */
   synchronized int hasCode() {
     if (code == null) {
       int status = CudaKernels.elmo4j_cuda_set_device(index);
@@ -83,7 +89,9 @@ final class CudaDevice {
     return pinned;
   }
 
-  /** Makes it the calling thread's device; each piece of work begins with it. */
+  /**
+   * Makes this the current device of the calling thread. Each piece of work starts with this call.
+   */
   void enter() {
     if (failure != null) {
       throw new ElmoDeviceException(failure);
@@ -91,7 +99,7 @@ final class CudaDevice {
     check(CudaKernels.elmo4j_cuda_set_device(index), "cudaSetDevice");
   }
 
-  /** The calling thread's stream. The device has been entered. */
+  /** The stream of the calling thread. The caller has entered the device. */
   CudaStream stream() {
     int at = (int) (Thread.currentThread().getId() % STREAMS);
     CudaStream stream = streams.get(at);
@@ -108,7 +116,7 @@ final class CudaDevice {
     }
   }
 
-  /** Bytes that are free. */
+  /** The free memory in bytes. */
   long freeBytes() {
     long[] free = new long[1];
     check(CudaKernels.elmo4j_cuda_memory(free, new long[1]), "cudaMemGetInfo");
@@ -116,7 +124,7 @@ final class CudaDevice {
   }
 
   /**
-   * Memory in the order of the calling thread's stream.
+   * Allocates memory in the order of the calling thread's stream.
    *
    * @param bytes 0 or more
    */
@@ -124,7 +132,9 @@ final class CudaDevice {
     return allocate(bytes, stream());
   }
 
-  /** Memory in the order of a stream: what is put on that stream later may use it. */
+  /**
+   * Allocates memory in the order of a stream. Work that is queued on that stream later may use it.
+   */
   CudaMemory allocate(long bytes, CudaStream stream) {
     Pointer memory = new Pointer();
     if (bytes > 0) {
@@ -149,7 +159,7 @@ final class CudaDevice {
     return new CudaMemory(stream, memory.address(), bytes);
   }
 
-  /** What a test wants this call to give; 0 for nothing. */
+  /** The status that a test injects for this call; 0 if there is none. */
   static int fault(String call) {
     Fault fault = FAULTS.isEmpty() ? null : FAULTS.get(call);
     if (fault == null || fault.before().getAndDecrement() != 0) {
@@ -160,9 +170,9 @@ final class CudaDevice {
   }
 
   /**
-   * Throws where a status is an error.
+   * Throws if a status is an error.
    *
-   * @param call what gave it
+   * @param call the name of the call that returned it
    */
   void check(int status, String call) {
     if (status == 0) {
@@ -176,17 +186,17 @@ final class CudaDevice {
     throw status == OUT_OF_MEMORY ? new OutOfDeviceMemory(message) : new ElmoException(message);
   }
 
-  /** Whether a sticky error came. */
+  /** Whether a sticky error has occurred. */
   boolean hasFailed() {
     return failure != null;
   }
 
-  /** For tests: as if no sticky error had come. */
+  /** For tests: clears the sticky error. */
   void forget() {
     failure = null;
   }
 
-  /** A status's number, name and meaning. */
+  /** The number, name and meaning of a status. */
   static String describe(int status) {
     return "error "
         + status

@@ -11,19 +11,19 @@ import org.elmo4j.internal.kernels.CudaKernels;
 import org.elmo4j.internal.kernels.NativeLibrary;
 
 /**
- * The CUDA devices of this machine, or why there are none. Nothing of CUDA is loaded before the
- * first question; the driver itself is asked first, since what a missing library leads to later is
- * hard to read. Answers are kept. Any number of threads may use it.
+ * Finds the CUDA devices of this machine, or the reason why there are none. No CUDA library is
+ * loaded before the first question. The driver is asked first, since the messages about a missing
+ * library later are hard to understand. Answers are kept. Thread-safe.
  */
 public final class CudaDevices {
-  /** The oldest compute capability that there are kernels for. */
+  /** The oldest compute capability for which kernels are compiled. */
   private static final int OLDEST = 75;
 
   private static final int NO_DEVICE = 100; // CUDA_ERROR_NO_DEVICE, cudaErrorNoDevice
 
   private CudaDevices() {}
 
-  /** Asked once, when it is first touched. */
+  /** The answers, determined at first use. */
   private static final class Found {
     static final String PROBLEM;
     static final List<CudaDevice> DEVICES;
@@ -46,7 +46,7 @@ public final class CudaDevices {
     }
   }
 
-  /** Loads what there is; null if all of it loaded. */
+  /** Loads the libraries. Returns null if all were loaded, else the reason. */
   private static String load() {
     try {
       NativeLibrary.CPU.require();
@@ -110,9 +110,9 @@ public final class CudaDevices {
   }
 
   /**
-   * Makes sure that a device can be used.
+   * Checks that a device can be used.
    *
-   * @throws ElmoException if it cannot, and why
+   * @throws ElmoException if it cannot be used; the message says why
    */
   public static void require(int index) {
     String problem = problem(index);
@@ -124,7 +124,7 @@ public final class CudaDevices {
   /**
    * The numbers of all devices that can be used.
    *
-   * @throws ElmoException if there is none, and why the first cannot
+   * @throws ElmoException if there is none; the message says why the first cannot be used
    */
   public static List<Integer> usable() {
     List<Integer> usable = new ArrayList<>();
@@ -139,7 +139,7 @@ public final class CudaDevices {
     return usable;
   }
 
-  /** A line about each device, or one that says why there is none. */
+  /** Returns one line for each device, or one line that says why there is none. */
   public static List<String> describe() {
     if (Found.PROBLEM != null || Found.DEVICES.isEmpty()) {
       return List.of(problem(0));
@@ -152,12 +152,12 @@ public final class CudaDevices {
     return lines;
   }
 
-  /** What a device is, in a few words. */
+  /** A short description of a device. */
   public static String describe(int index) {
     return get(index).toString();
   }
 
-  /** A device that {@link #require} let pass. */
+  /** Returns a device that {@link #require} has accepted. */
   static CudaDevice get(int index) {
     require(index);
     return Found.DEVICES.get(index);

@@ -17,17 +17,20 @@ import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.kernels.CudaKernels;
 
 /**
- * Memory of a CUDA device. It belongs to a stream: what that stream runs may use it, others wait
- * for it first. It is freed in the stream's order, so that closing it while kernels on the stream
- * use it is safe.
+ * Memory of a CUDA device. It belongs to a stream: work on that stream may use it, and other
+ * streams first wait for that stream. It is freed in the order of the stream, so it may be closed
+ * while kernels on the stream still use it.
  */
 final class CudaMemory extends Memory {
   private static final System.Logger LOG = System.getLogger(Memory.class.getName());
 
-  /** Bytes that are copied to the heap at a time. */
+  /** The most bytes that are copied to the heap at a time. */
   private static final long CHUNK = 4 << 20;
 
-  /** Threads that wait for copies; they end soon, or they would hold an application's loader. */
+  /**
+   * Threads that wait for copies. They end soon, since they would otherwise keep the class loader
+   * of an application alive.
+   */
   private static final Executor WAITING =
       new ThreadPoolExecutor(
           0,
@@ -54,7 +57,7 @@ final class CudaMemory extends Memory {
     @Override
     protected void free() {
       if (bytes == 0 || stream.device().hasFailed()) {
-        return; // A spoiled device has lost it already.
+        return; // After a sticky error the memory is already lost.
       }
       try {
         stream.device().enter();
@@ -62,7 +65,7 @@ final class CudaMemory extends Memory {
             .device()
             .check(CudaKernels.elmo4j_cuda_free(at(address), stream.handle()), "cudaFreeAsync");
       } catch (ElmoException e) {
-        // Whoever closes things is on the way out; what fails next says the same.
+        // A failure while closing is ignored; the next call on the device reports the same error.
         LOG.log(System.Logger.Level.WARNING, e.getMessage());
       }
     }
@@ -84,7 +87,7 @@ final class CudaMemory extends Memory {
     return new Address(address);
   }
 
-  /** Whose order it is freed in. */
+  /** The stream in whose order it is freed. */
   CudaStream owner() {
     return stream;
   }
@@ -131,19 +134,20 @@ final class CudaMemory extends Memory {
         (from, at, n) -> target.put(new FloatPointer(from).capacity(n / Float.BYTES).asBuffer()));
   }
 
-  /** Takes bytes that have come to the host. */
+  /** Receives bytes that were copied to the host. */
   interface Sink {
     /**
      * @param from pinned memory
-     * @param at the first byte's place among those asked for
-     * @param bytes how many
+     * @param at the offset of the first byte among those requested
+     * @param bytes the number of bytes
      */
     void take(Pointer from, long at, long bytes);
   }
 
   /**
-   * Copies bytes to the host, a part at a time, and waits for them. It waits for no stream before:
-   * a result was complete when it was handed out, and its owner is busy with the next run by now.
+   * Copies bytes to the host, one part at a time, and waits for the copies. It does not wait for
+   * the owner stream: a result is complete when it is returned, and the stream may already be busy
+   * with the next run.
    */
   void read(long offset, long bytes, Sink sink) {
     block().retain();
@@ -198,7 +202,7 @@ final class CudaMemory extends Memory {
     }
   }
 
-  /** Rounds a size up, so that what comes behind it is aligned. */
+  /** Rounds a size up so that the next part is aligned. */
   static long align(long bytes) {
     return (bytes + 255) / 256 * 256;
   }

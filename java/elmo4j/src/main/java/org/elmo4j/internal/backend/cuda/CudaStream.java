@@ -10,11 +10,11 @@ import org.bytedeco.javacpp.PointerPointer;
 import org.elmo4j.internal.kernels.CudaKernels;
 
 /**
- * A CUDA stream: what is put on it runs in order, beside other streams. Those that results belong
- * to live as long as the process. Any number of threads may use it.
+ * A CUDA stream. Work on it runs in order, and at the same time as work on other streams. Streams
+ * that results belong to exist as long as the process. Thread-safe.
  */
 final class CudaStream implements AutoCloseable {
-  /** Pinned memory that copies under way may hold before they are waited for. */
+  /** The most pinned memory that running copies may use before the caller waits for them. */
   private static final long MAX_HELD_BYTES = 64L << 20;
 
   private final CudaDevice device;
@@ -39,7 +39,7 @@ final class CudaStream implements AutoCloseable {
     return handle;
   }
 
-  /** What comes on this stream waits for what is on the other one now. */
+  /** Makes later work on this stream wait for the work that is on the other stream now. */
   void waitFor(CudaStream other) {
     if (other != this) {
       device.check(
@@ -50,7 +50,7 @@ final class CudaStream implements AutoCloseable {
   /**
    * Copies bytes to the device in this stream's order, through pinned memory.
    *
-   * @param fill writes them there
+   * @param fill writes the bytes to the pinned memory
    */
   void upload(Pointer target, long bytes, Consumer<PinnedPool.Block> fill) {
     if (bytes == 0) {
@@ -68,7 +68,7 @@ final class CudaStream implements AutoCloseable {
       fill.accept(block);
       device.copy(target, block.pointer(0), bytes, this);
     } finally {
-      // Only now: another thread that waits for this stream gives back what is held.
+      // Only now, since another thread that waits for this stream would release the block.
       synchronized (this) {
         held.add(block);
         heldBytes += block.bytes();
@@ -76,7 +76,7 @@ final class CudaStream implements AutoCloseable {
     }
   }
 
-  /** Waits until all that is on this stream now is done. */
+  /** Waits until all work that is on this stream now is complete. */
   void synchronize() {
     List<PinnedPool.Block> done;
     synchronized (this) {
@@ -92,7 +92,10 @@ final class CudaStream implements AutoCloseable {
     device.check(status, "cudaStreamSynchronize");
   }
 
-  /** Gives it back, once what is on it is done. Harmless to what was ordered behind it. */
+  /**
+   * Destroys the stream once its work is complete. Streams that wait for this work are not
+   * affected.
+   */
   @Override
   public void close() {
     if (!device.hasFailed()) {

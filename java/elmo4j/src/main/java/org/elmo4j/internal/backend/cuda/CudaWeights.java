@@ -20,7 +20,7 @@ import org.elmo4j.internal.model.ModelWeights;
 import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.weights.ModelOptions;
 
-/** A model's weights on a CUDA device, packed as the kernels want them. */
+/** A model's weights on a CUDA device, packed for the kernels. */
 final class CudaWeights implements AutoCloseable {
   final String source; // for messages
   final ModelOptions options;
@@ -33,10 +33,10 @@ final class CudaWeights implements AutoCloseable {
   private final List<NativeMemory> structs = new ArrayList<>();
 
   /**
-   * Reads the weights, packs them as the kernels want them, and brings them to the device.
+   * Reads the weights, packs them for the kernels, and copies them to the device.
    *
    * @param precision {@code FP16} or {@code FP32}
-   * @throws ElmoException if the device has not the memory, or the model does not fit the kernels
+   * @throws ElmoException if the device has too little memory, or the kernels cannot run the model
    */
   CudaWeights(ModelWeights store, CudaDevice device, Precision precision) {
     source = store.source();
@@ -66,7 +66,10 @@ final class CudaWeights implements AutoCloseable {
     }
   }
 
-  /** By the system property {@code elmo4j.cuda.bilm}: own, which is the default, or cudnn. */
+  /**
+   * Whether cuDNN runs the biLM, by the system property {@code elmo4j.cuda.bilm}: {@code own}
+   * (default) or {@code cudnn}.
+   */
   private static boolean useCudnn() {
     String wanted = System.getProperty("elmo4j.cuda.bilm", "own");
     if (!wanted.matches("own|cudnn")) {
@@ -76,8 +79,8 @@ final class CudaWeights implements AutoCloseable {
   }
 
   /**
-   * How halves are multiplied, by the system property {@code elmo4j.cuda.products}: wgmma, which is
-   * the default and means mma where there is none, or mma.
+   * The instructions for products of halves, by the system property {@code elmo4j.cuda.products}:
+   * {@code wgmma} (default; a GPU without it uses mma) or {@code mma}.
    */
   private static int products() {
     String wanted = System.getProperty("elmo4j.cuda.products", "wgmma");
@@ -179,7 +182,10 @@ final class CudaWeights implements AutoCloseable {
     }
   }
 
-  /** Memory of zeros for a kernel's description, as long as the weights live. */
+  /**
+   * Allocates zeroed memory for the description of a kernel's argument. It lives as long as the
+   * weights.
+   */
   private Pointer struct(long bytes) {
     NativeMemory memory = NativeMemory.allocate(bytes);
     structs.add(memory);

@@ -30,13 +30,13 @@ import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * The biLM by cuDNN, each direction on a stream of its own. cuDNN clips the cell and not the
- * projection. So a layer runs over all steps at once, and the kernel that adds the skip connection
- * looks whether an output exceeds the clip: where none does, none was clipped before it either, and
- * the result is right. Where one does, that direction runs again, one step a call with the clip in
- * between.
+ * The biLM by cuDNN. Each direction has its own stream. cuDNN clips the cell but not the
+ * projection. A layer therefore first runs over all steps at once, and the kernel that adds the
+ * skip connection checks whether an output exceeds the clip. If no output does, the clip would have
+ * changed nothing, and the result is right. Otherwise that direction runs again, one step in each
+ * call, and the projection is clipped between the steps.
  *
- * <p>No carried state: cuDNN would hold c in half precision.
+ * <p>It does not carry state, since cuDNN would hold c in half precision.
  */
 final class CudnnBiLm implements BiLm {
   private final ModelOptions options;
@@ -57,7 +57,7 @@ final class CudnnBiLm implements BiLm {
   /** One layer and direction: its structure and weights. */
   private record Direction(cudnnRNNStruct rnn, CudaMemory weights) {}
 
-  /** What one direction of a call needs beside: a handle, its stream, descriptors. */
+  /** The further objects that one direction of a call needs: a handle, its stream, descriptors. */
   private final class Worker {
     final CudaStream stream = new CudaStream(device);
     final cudnnContext handle = new cudnnContext();
@@ -73,7 +73,7 @@ final class CudnnBiLm implements BiLm {
       check(cudnnCreateTensorDescriptor(c), "cudnnCreateTensorDescriptor");
     }
 
-    /** Sentences of these lengths, by falling length, step by step. */
+    /** Describes sentences of these lengths, sorted by falling length, step by step. */
     void describe(int[] lengths) {
       check(
           cudnnSetRNNDataDescriptor(
@@ -111,10 +111,10 @@ final class CudnnBiLm implements BiLm {
   }
 
   /**
-   * Brings the weights to the device.
+   * Copies the weights to the device.
    *
    * @throws ElmoException if cuDNN cannot run this model
-   * @throws LinkageError if there is no cuDNN, or nothing of org.bytedeco:cuda
+   * @throws LinkageError if cuDNN or org.bytedeco:cuda is missing
    */
   CudnnBiLm(
       ModelOptions options, int type, CudaDevice device, WeightReader reader, Uploader uploads) {
@@ -253,7 +253,7 @@ final class CudnnBiLm implements BiLm {
     return worker;
   }
 
-  /** None of the caller's: what it takes is known only when cuDNN is asked about a batch. */
+  /** None that the caller provides: cuDNN tells its need only for a given batch. */
   @Override
   public long workspaceBytes(int layers, long sentences, long positions) {
     return 0;
@@ -269,7 +269,7 @@ final class CudnnBiLm implements BiLm {
     return Map.of("cudnn_whole_runs", whole.sum(), "cudnn_stepwise_runs", stepwise.sum());
   }
 
-  /** One layer after the other. */
+  /** Runs one layer after the other. */
   @Override
   public void run(Run run, CudaStream stream) {
     long[] input = run.input();
@@ -312,7 +312,7 @@ final class CudnnBiLm implements BiLm {
       try {
         directions(layer, input, workers, exceeded, stream);
       } finally {
-        for (Worker worker : workers) { // They use what is freed behind this.
+        for (Worker worker : workers) { // They use memory that is freed after this.
           stream.waitFor(worker.stream);
         }
       }
@@ -351,7 +351,7 @@ final class CudnnBiLm implements BiLm {
     }
   }
 
-  /** output += x where there is one, and whether an output exceeds the clip. */
+  /** Adds x to the output if there is an x, and checks whether an output exceeds the clip. */
   private void skip(
       Layer layer, int d, long x, float clip, IntPointer exceeded, CudaStream stream) {
     if (x != 0 || clip > 0) {
@@ -370,7 +370,7 @@ final class CudnnBiLm implements BiLm {
     }
   }
 
-  /** All steps in one call, from zero state. */
+  /** Runs all steps in one call, from zero state. */
   private void whole(Layer layer, int d, long input, Worker worker) {
     worker.describe(layer.batch().lengths());
     Direction direction = directions.get(2 * layer.index() + d);
@@ -379,7 +379,7 @@ final class CudnnBiLm implements BiLm {
     }
   }
 
-  /** One step a call: h is the step before's output, clipped. */
+  /** Runs one step in each call. h is the clipped output of the step before. */
   private void steps(Layer layer, int d, long input, Worker worker) {
     PackedOrder batch = layer.batch();
     Direction direction = directions.get(2 * layer.index() + d);

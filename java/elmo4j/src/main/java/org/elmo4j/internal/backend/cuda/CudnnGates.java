@@ -3,8 +3,8 @@
 package org.elmo4j.internal.backend.cuda;
 
 /**
- * Where cuDNN wants an LSTM's weights. It computes, with the matrices numbered as {@code
- * cudnnGetRNNWeightParams} numbers them,
+ * Brings the weights of an LSTM into the form that cuDNN expects. cuDNN computes, with the matrix
+ * numbers of {@code cudnnGetRNNWeightParams},
  *
  * <pre>
  *   i = sigmoid(W0 x + R4 h + b0)     f = sigmoid(W1 x + R5 h + b1)
@@ -12,16 +12,16 @@ package org.elmo4j.internal.backend.cuda;
  *   c = clip(f * c + i * j)           h = P8 (o * tanh(c))
  * </pre>
  *
- * and holds each matrix [out, in]. The model files hold [in, out], with the gates' columns in the
- * order i, j, f, o, and leave the 1 that is added to the forget gate's sum to who computes.
+ * and holds each matrix as [out, in]. Model files hold [in, out] with the columns of the gates in
+ * the order i, j, f, o. The 1 that is added to the sum of the forget gate is not in the files.
  */
 final class CudnnGates {
-  /** Matrices of a layer: four gates for x, four for h, the projection. */
+  /** The number of matrices of a layer: four gates for x, four for h, and the projection. */
   static final int MATRICES = 9;
 
   static final int PROJECTION = 8;
 
-  /** The file's gate for each of cuDNN's. */
+  /** For each gate of cuDNN, the number of the gate in the file. */
   private static final int[] GATE = {0, 2, 1, 3};
 
   private static final int FORGET = 1; // cuDNN's number
@@ -29,10 +29,10 @@ final class CudnnGates {
   private CudnnGates() {}
 
   /**
-   * A matrix as cuDNN holds it.
+   * Returns a matrix in cuDNN's form.
    *
-   * @param kernel [inputs + projection, 4 * cells]: the file's
-   * @param projector [cells, projection]: the file's
+   * @param kernel [inputs + projection, 4 * cells], from the file
+   * @param projector [cells, projection], from the file
    * @param matrix 0 to 8
    * @return [cells, inputs], [cells, projection] or, for the last, [projection, cells]
    */
@@ -48,9 +48,9 @@ final class CudnnGates {
   }
 
   /**
-   * The bias of one of the matrices for x; the others have none.
+   * Returns the bias of one of the matrices for x. The other matrices have none.
    *
-   * @param bias [4 * cells]: the file's
+   * @param bias [4 * cells], from the file
    */
   static float[] bias(float[] bias, int cells, int matrix) {
     float[] values = new float[cells];

@@ -5,7 +5,8 @@ package org.elmo4j.internal.backend.cuda;
 import org.elmo4j.ElmoException;
 
 /**
- * A device has not the memory that was asked for. Less may be there: a batch is tried in halves.
+ * A device has less memory than was requested. The caller may try again with less: a batch runs in
+ * halves.
  */
 final class OutOfDeviceMemory extends ElmoException {
   private static final long serialVersionUID = 1L;

@@ -12,13 +12,13 @@ import org.elmo4j.internal.kernels.CudaKernels;
 import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.weights.ModelOptions;
 
-/** The biLM by {@code kernels/lstm.cu}: one call for all layers, both clips inside. */
+/** The biLM by {@code kernels/lstm.cu}: one call runs all layers and applies both clips. */
 final class OwnBiLm implements BiLm {
   private final CudaDevice device;
   private final NativeMemory structs; // [layers, 2] of Lstm
   private final CudaKernels.Lstm weights;
 
-  /** Packs and uploads the weights; the memory is the uploader's. */
+  /** Packs and uploads the weights. The uploader's owner frees the memory. */
   OwnBiLm(ModelOptions options, CudaDevice device, WeightReader reader, Uploader uploads) {
     this.device = device;
     int layers = options.lstmLayers();
@@ -51,7 +51,7 @@ final class OwnBiLm implements BiLm {
         .projection_clip(options.projectionClip())
         .skip(layer > 0 && options.skipConnections() ? 1 : 0)
         .backward(direction);
-    // The file's rows are those of x and h, its columns the gates i, j, f, o.
+    // In the file the rows belong to x and h, and the columns to the gates i, j, f, o.
     Pointer kernel = reader.read(TensorNames.gates(direction, layer));
     Pointer kernelH = CudaMemory.at(kernel.address() + 4L * p * cells * Float.BYTES);
     uploads.packed(lstm.x(), kernel, 4L * cells, p, cells, 4);

@@ -5,10 +5,10 @@ package org.elmo4j.internal.backend.cuda;
 import org.elmo4j.internal.backend.Batch;
 
 /**
- * The order in which a batch's rows lie on the device, step by step (see {@code kernels.h}): row
- * {@code offset[t] + r} is what sentence r reads at step t.
+ * The order of a batch's rows on the device: step by step (see {@code kernels.h}). Sentence r reads
+ * row {@code offset[t] + r} at step t.
  *
- * @param rows for each step, how many sentences are longer
+ * @param rows for each step, the number of sentences that are longer
  * @param offset for each step, its first row
  * @param words for each direction (0 forward, 1 backward) and row, the row of its token
  *     representation
@@ -36,7 +36,7 @@ record PackedOrder(int[] rows, int[] offset, int[][] words) {
     return new PackedOrder(rows, offset, words);
   }
 
-  /** Each sentence's length, none rising. */
+  /** The length of each sentence, never rising. */
   int[] lengths() {
     int[] lengths = new int[rows[0]];
     for (int running : rows) {

@@ -11,9 +11,8 @@ import org.bytedeco.javacpp.Pointer;
 import org.elmo4j.internal.kernels.CudaKernels;
 
 /**
- * Pinned host memory, through which all copies to and from a device go. Getting it from CUDA takes
- * long, so that blocks are kept, in sizes of powers of two, up to a limit. Any number of threads
- * may use it.
+ * A pool of pinned host memory, through which all copies to and from a device go. CUDA takes long
+ * to allocate it, so blocks are kept up to a limit. Their sizes are powers of two. Thread-safe.
  */
 final class PinnedPool {
   private static final long SMALLEST = 64 << 10;
@@ -23,7 +22,7 @@ final class PinnedPool {
   private final Map<Long, Deque<Block>> kept = new HashMap<>();
   private long keptBytes;
 
-  /** A block that one user has. */
+  /** A block in use. */
   final class Block implements AutoCloseable {
     private final Pointer memory;
     private final long bytes;
@@ -37,12 +36,12 @@ final class PinnedPool {
       return bytes;
     }
 
-    /** At a byte. */
+    /** A pointer to a byte of the block. */
     BytePointer pointer(long offset) {
       return new BytePointer(memory).getPointer(offset);
     }
 
-    /** Gives it back. Nothing may be using it. */
+    /** Returns the block to the pool. No copy may be using it. */
     @Override
     public void close() {
       give(this);
@@ -53,7 +52,7 @@ final class PinnedPool {
     this.device = device;
   }
 
-  /** A block of at least so many bytes. */
+  /** Takes a block of at least {@code atLeast} bytes. */
   Block take(long atLeast) {
     device.check(CudaDevice.fault("cudaMallocHost"), "cudaMallocHost");
     long bytes = Math.max(SMALLEST, Long.highestOneBit(Math.max(1, atLeast) * 2 - 1));

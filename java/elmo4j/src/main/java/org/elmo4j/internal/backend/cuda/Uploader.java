@@ -9,8 +9,8 @@ import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.kernels.CudaKernels;
 
 /**
- * Brings weights to a device, in the form that its kernels read, while a model is loaded. What it
- * uploads is added to a list, whose owner closes it. For one thread.
+ * Copies weights to a device in the form that its kernels read, while a model is loaded. Uploaded
+ * memory is added to a list, whose owner closes it. Not thread-safe.
  */
 final class Uploader {
   private final CudaDevice device;
@@ -20,7 +20,7 @@ final class Uploader {
 
   /**
    * @param type of packed matrices and tables
-   * @param products how the matrices are multiplied by
+   * @param products the instructions that multiply the matrices
    */
   Uploader(CudaDevice device, int type, int products, List<CudaMemory> memories) {
     this.device = device;
@@ -29,17 +29,17 @@ final class Uploader {
     this.memories = memories;
   }
 
-  /** Numbers of the tables' type take so many bytes. */
+  /** Bytes of one number of the tables' type. */
   private int numberBytes() {
     return type == CudaKernels.ELMO4J_F16 ? Short.BYTES : Float.BYTES;
   }
 
-  /** 32-bit floats; returns where they lie on the device. */
+  /** Uploads 32-bit floats and returns their address on the device. */
   long floats(Pointer source, long count) {
     return upload(source, count * Float.BYTES);
   }
 
-  /** Floats that become numbers of the type. */
+  /** Uploads floats as numbers of the type and returns their address. */
   long numbers(FloatPointer source, long count) {
     if (type == CudaKernels.ELMO4J_F32) {
       return floats(source, count);
@@ -50,7 +50,7 @@ final class Uploader {
     }
   }
 
-  /** Memory of zeros, into which {@link #numbers(float[], Pointer)} writes. */
+  /** Allocates zeroed memory for {@link #numbers(float[], Pointer)}. */
   CudaMemory zeros(long bytes) {
     CudaStream stream = device.stream();
     CudaMemory memory = device.allocate(bytes, stream);
@@ -61,7 +61,7 @@ final class Uploader {
     return memory;
   }
 
-  /** Floats that become numbers of the type at a place on the device. */
+  /** Uploads floats as numbers of the type to an address on the device. */
   void numbers(float[] source, Pointer target) {
     try (NativeMemory converted = NativeMemory.allocate((long) source.length * numberBytes())) {
       CudaKernels.elmo4j_cuda_from_floats(type, source.length, source, converted.bytePointer(0));
@@ -71,7 +71,7 @@ final class Uploader {
     }
   }
 
-  /** Describes a matrix [depth, groups * columns] whose groups lie beside each other. */
+  /** Describes and packs a matrix [depth, groups * columns] whose groups lie side by side. */
   void packed(
       CudaKernels.Matrix matrix,
       Pointer source,
@@ -93,7 +93,7 @@ final class Uploader {
     return new Packing(matrix);
   }
 
-  /** A matrix on its way. */
+  /** Packs the groups of a matrix. */
   final class Packing implements AutoCloseable {
     private final CudaKernels.Matrix matrix;
     private final NativeMemory packed;
@@ -104,7 +104,7 @@ final class Uploader {
       packed = NativeMemory.allocate(CudaKernels.elmo4j_cuda_packed_size(matrix));
     }
 
-    /** The next group, rows {@code stride} floats apart. */
+    /** Packs the next group, whose rows are {@code stride} floats apart. */
     void add(Pointer source, long stride) {
       CudaKernels.elmo4j_cuda_pack(
           matrix, new FloatPointer(source), stride, group++, packed.bytePointer(0));
@@ -120,7 +120,7 @@ final class Uploader {
     }
   }
 
-  /** The bias of a matrix, [groups, columns]. */
+  /** Packs the bias of a matrix, [groups, columns]. */
   void bias(CudaKernels.Matrix matrix, Pointer source) {
     long address = floats(source, matrix.groups() * matrix.columns());
     matrix.bias(new FloatPointer(CudaMemory.at(address)));
@@ -132,7 +132,7 @@ final class Uploader {
     memories.add(memory);
     if (bytes > 0) {
       device.copy(memory.bytePointer(0), new Pointer(source), bytes, stream);
-      stream.synchronize(); // The source is the caller's again.
+      stream.synchronize(); // The caller may now change the source.
     }
     return memory.bytePointer(0).address();
   }

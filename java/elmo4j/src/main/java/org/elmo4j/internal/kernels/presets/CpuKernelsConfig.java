@@ -13,9 +13,9 @@ import org.bytedeco.javacpp.tools.InfoMapper;
 import org.elmo4j.internal.kernels.NativeLibrary;
 
 /**
- * How JavaCPP maps {@code native/include/elmo4j/kernels.h} to {@code
- * org.elmo4j.internal.kernels.CpuKernels}. The kernels are linked statically into the JNI library;
- * {@link NativeLibrary} loads it.
+ * Configures how JavaCPP maps {@code native/include/elmo4j/kernels.h} to {@code
+ * org.elmo4j.internal.kernels.CpuKernels}. The kernels are linked statically into the JNI library,
+ * which {@link NativeLibrary} loads.
  */
 @Properties(
     value = @Platform(include = "elmo4j/kernels.h", link = "elmo4j_cpu"),
@@ -24,13 +24,16 @@ public class CpuKernelsConfig implements InfoMapper, LoadEnabled {
   @Override
   public void map(InfoMap infoMap) {
     infoMap.put(new Info("ELMO4J_WITH_CUDA").define(false));
-    // Enumerations are plain int constants on the Java side.
+    // Enumerations become int constants in Java.
     infoMap.put(
         new Info("elmo4j_isa", "elmo4j_activation").cast().valueTypes("int").enumerate(false));
     mapStructs(infoMap);
   }
 
-  /** The structs that both halves have: each half's class has classes of its own for them. */
+  /**
+   * Maps the structs that the CPU and CUDA halves share. Each half gets its own Java classes for
+   * them.
+   */
   static void mapStructs(InfoMap infoMap) {
     infoMap.put(new Info("elmo4j_matrix").pointerTypes("Matrix"));
     infoMap.put(new Info("elmo4j_char_cnn").pointerTypes("CharCnn"));

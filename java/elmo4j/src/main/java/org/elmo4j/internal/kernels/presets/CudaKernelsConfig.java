@@ -13,10 +13,10 @@ import org.bytedeco.javacpp.tools.InfoMapper;
 import org.elmo4j.internal.kernels.NativeLibrary;
 
 /**
- * How JavaCPP maps the CUDA half of {@code native/include/elmo4j/kernels.h} to {@code
- * org.elmo4j.internal.kernels.CudaKernels}. The classes are always there; the JNI library is where
- * the build had the CUDA compiler. It loads {@code libelmo4j_cuda.so}, which lies beside it, and
- * that loads CUDA's own runtime.
+ * Configures how JavaCPP maps the CUDA half of {@code native/include/elmo4j/kernels.h} to {@code
+ * org.elmo4j.internal.kernels.CudaKernels}. The classes are part of every build. The JNI library
+ * exists only if the build had the CUDA compiler. It loads {@code libelmo4j_cuda.so} from the same
+ * folder, which contains the CUDA runtime.
  */
 @Properties(
     value =
@@ -38,7 +38,7 @@ public class CudaKernelsConfig implements InfoMapper, LoadEnabled {
     infoMap.put(new Info("elmo4j_token_encoder").pointerTypes("CharEncoder"));
     infoMap.put(new Info("elmo4j_packed_batch").pointerTypes("PackedBatch"));
     infoMap.put(new Info("elmo4j_lstm_rows").pointerTypes("LstmRows"));
-    // A stream is an address to Java: no class of the CUDA presets is needed for it.
+    // In Java a stream is an address, so no class of the CUDA presets is needed.
     infoMap.put(
         new Info("elmo4j_stream")
             .valueTypes("@Cast(\"elmo4j_stream\") Pointer")

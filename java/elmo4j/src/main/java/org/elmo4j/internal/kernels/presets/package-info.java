@@ -1,4 +1,4 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
-/** How JavaCPP maps the kernels' C header to Java. */
+/** Configures how JavaCPP maps the C header of the kernels to Java. */
 package org.elmo4j.internal.kernels.presets;
