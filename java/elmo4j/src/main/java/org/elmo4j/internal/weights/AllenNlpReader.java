@@ -13,21 +13,24 @@ import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.ModelOptions.Filter;
 
 /**
- * Reads the form of AllenNLP and bilm-tf: {@code options.json} and weights in HDF5, as 16, 32 or
- * 64-bit floats. What else the file holds is ignored. For one thread at a time.
+ * Reads the format of AllenNLP and bilm-tf: {@code options.json} and HDF5 weights of 16, 32 or
+ * 64-bit floats. Other datasets in the file are ignored. Not thread-safe.
  */
 public final class AllenNlpReader extends ModelStore {
-  /** Bytes that all tensors may have beside a multiple of the file's, which zeros compress to. */
+  /**
+   * The bytes that all tensors may have beyond a multiple of the file's size, since zeros compress
+   * well.
+   */
   private static final long MIN_BYTES = 64 << 20;
 
   private static final long MAX_RATIO = 32;
 
-  /** Layers of a kind that options can state. */
+  /** The most layers of a kind that options can state. */
   private static final int MAX_PARTS = 256;
 
   private final Hdf5File file;
 
-  /** Whether identities stand for the projections of the LSTM layers. */
+  /** Whether the LSTM layers have no projections, so that identity matrices are read instead. */
   private final boolean identity;
 
   private AllenNlpReader(Path optionsFile, ModelOptions options, Hdf5File file) {
@@ -61,12 +64,12 @@ public final class AllenNlpReader extends ModelStore {
   }
 
   /**
-   * Opens a model and checks that all its tensors are there, in their shapes; values are not read
-   * yet.
+   * Opens a model and checks that all tensors exist with the right shapes. It reads no values yet.
    *
    * @param options {@code options.json}
    * @param weights an HDF5 file
-   * @throws ElmoException if one of them cannot be read, is damaged, or they do not fit each other
+   * @throws ElmoException if a file cannot be read or is damaged, or if the options do not fit the
+   *     weights
    */
   public static AllenNlpReader open(Path options, Path weights) {
     ModelOptions parsed = OptionsJson.parse(options);
@@ -79,7 +82,7 @@ public final class AllenNlpReader extends ModelStore {
     }
   }
 
-  /** Whether a file is HDF5 and has character embeddings at its root, as a model's weights do. */
+  /** Whether a file is HDF5 with character embeddings at its root, like the weights of a model. */
   static boolean holdsModel(Path path) {
     try (Hdf5File file = Hdf5File.open(path)) {
       return file.find("an HDF5 file", TensorNames.CHAR_EMBED) != null;
@@ -92,7 +95,7 @@ public final class AllenNlpReader extends ModelStore {
   private Hdf5Dataset find(String name) {
     Hdf5Dataset dataset = file.find("tensor " + name, name);
     if (dataset == null && options.lstmLayers() == 1) {
-      // bilm-tf leaves out this part of the name when there is one layer.
+      // bilm-tf leaves out this part of the name if there is one layer.
       dataset = file.find("tensor " + name, name.replace("MultiRNNCell/Cell0/", ""));
     }
     return dataset;
@@ -106,7 +109,7 @@ public final class AllenNlpReader extends ModelStore {
     return dataset == null ? null : dataset.shape();
   }
 
-  /** The options, with what the file has beyond them. */
+  /** The options, with the number of layers and filters that the file has. */
   private ModelOptions found() {
     List<Filter> filters = new ArrayList<>(options.filters());
     int count = count(TensorNames::filter, filters.size());
@@ -122,7 +125,7 @@ public final class AllenNlpReader extends ModelStore {
         .build();
   }
 
-  /** How many tensors of a kind there are, of which so many are known. */
+  /** The number of tensors of a kind, of which {@code known} are known to exist. */
   private int count(IntFunction<String> name, int known) {
     int count = known;
     while (count < MAX_PARTS && find(name.apply(count)) != null) {

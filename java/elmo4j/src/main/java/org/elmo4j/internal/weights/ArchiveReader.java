@@ -31,23 +31,27 @@ import org.elmo4j.internal.text.TokenEncoder;
 import org.elmo4j.weights.WeightStore;
 
 /**
- * Reads a model of any form in a {@code .zip}, {@code .tar} or {@code .tar.gz}, whatever its name:
- * unpacks it into a temporary folder, which {@link #close} deletes. Nothing is written outside of
- * that folder, and not much more than the archive's size explains. For one thread at a time.
+ * Reads a model in a {@code .zip}, {@code .tar} or {@code .tar.gz}, whatever the file is called. It
+ * unpacks the archive to a temporary folder, which {@link #close} deletes. It writes nothing
+ * outside of that folder, and limits the unpacked bytes to a multiple of the archive's size. Not
+ * thread-safe.
  */
 final class ArchiveReader extends ModelStore {
   private static final int MAX_ENTRIES = 10_000;
   private static final int MAX_DEPTH = 16;
 
-  /** Weights shrink little: more than this for each byte of the archive is no model. */
+  /**
+   * The most unpacked bytes for each byte of the archive. Weights compress little, so an archive
+   * with a higher ratio does not contain a model.
+   */
   private static final long MAX_RATIO = 32;
 
   private static final long SLACK = 64L << 20;
 
-  /** A tar file's heads and padding between two entries; names are in it. */
+  /** The most bytes of headers and padding between two entries of a tar file, including names. */
   private static final long MAX_HEADS = 256 << 10;
 
-  /** Bytes that tell a tar file, and where they are. */
+  /** The bytes that identify a tar file, and their position. */
   private static final String TAR = "ustar";
 
   private static final int TAR_AT = 257;
@@ -70,12 +74,12 @@ final class ArchiveReader extends ModelStore {
 
   interface Opener {
     /**
-     * @param limit bytes that an archive in the folder may unpack to
+     * @param limit the most bytes that an archive in the folder may unpack to
      */
     WeightStore open(Path folder, long limit) throws IOException;
   }
 
-  /** Whether a file is an archive, or compressed as one may be. */
+  /** Whether a file is an archive, or a compressed file that may be one. */
   static boolean is(DataFile data) throws IOException {
     if (starts(data, 0, "PK\3\4") || starts(data, 0, "\u001f\u008b")) {
       return true;
@@ -95,8 +99,8 @@ final class ArchiveReader extends ModelStore {
   /**
    * Opens the model in an archive.
    *
-   * @param limit bytes that it may unpack to; its size sets a limit as well
-   * @param opener opens it in a folder
+   * @param limit the most bytes that it may unpack to; the size of the archive limits them too
+   * @param opener opens the model in the folder
    * @throws ElmoException if the archive is damaged, unsafe or holds no model
    */
   static WeightStore open(Path archive, long limit, Opener opener) {
@@ -163,7 +167,7 @@ final class ArchiveReader extends ModelStore {
   }
 
   private void unpackTar(Bounded in) throws IOException {
-    // Not closed: the caller closes what it reads.
+    // This stream stays open, since the caller closes the archive.
     TarArchiveInputStream tar = new TarArchiveInputStream(in, StandardCharsets.UTF_8.name());
     while (true) {
       in.startHeads();
@@ -188,10 +192,10 @@ final class ArchiveReader extends ModelStore {
     if (entries == 0) {
       throw new ElmoException(archive + ": expected an archive with files, found none in it");
     }
-    in.transferTo(OutputStream.nullOutputStream()); // gzip's checksum comes last.
+    in.transferTo(OutputStream.nullOutputStream()); // Reads to the end, where gzip's checksum is.
   }
 
-  /** By the method that every version of commons-compress has: Spark brings an old one. */
+  /** Uses the method that every version of commons-compress has, since Spark uses an old one. */
   private static TarArchiveEntry next(ArchiveInputStream<?> tar) throws IOException {
     return (TarArchiveEntry) tar.getNextEntry();
   }
@@ -223,7 +227,10 @@ final class ArchiveReader extends ModelStore {
     }
   }
 
-  /** Where an entry goes; refuses names that could lead out of the folder, or break a message. */
+  /**
+   * Returns the path for an entry. Refuses names that could lead out of the folder or break a
+   * message.
+   */
   private Path target(String name) {
     String[] parts = name.split("/", -1);
     boolean good =
@@ -240,7 +247,7 @@ final class ArchiveReader extends ModelStore {
         return target;
       }
     } catch (InvalidPathException e) {
-      // Said below.
+      // The exception below reports it.
     }
     throw new ElmoException(
         archive
@@ -258,7 +265,7 @@ final class ArchiveReader extends ModelStore {
         archive + ": expected at most " + limit + " bytes when unpacked, found more");
   }
 
-  /** A stream that ends in an exception where it gives more than the limit. */
+  /** A stream that throws if it returns more bytes than the limit. */
   private final class Bounded extends FilterInputStream {
     private long given;
     private long headsEnd = Long.MAX_VALUE;
@@ -267,7 +274,7 @@ final class ArchiveReader extends ModelStore {
       super(in);
     }
 
-    /** What follows is read into memory by the library, whose buffers grow as the file says. */
+    /** Called before the library reads headers to memory, whose size the file states. */
     void startHeads() {
       headsEnd = given + MAX_HEADS;
     }
@@ -307,7 +314,7 @@ final class ArchiveReader extends ModelStore {
     }
   }
 
-  /** Names the archive in place of the temporary folder. */
+  /** Replaces the temporary folder by the archive in a message. */
   private ElmoException renamed(ElmoException e) {
     String message = String.valueOf(e.getMessage());
     return message.contains(folder.toString())

@@ -19,19 +19,22 @@ import org.elmo4j.internal.files.Json;
 import org.elmo4j.weights.WeightStore;
 
 /**
- * Bytes of a file, or of memory, read piece by piece. Files are read, not mapped: Java 17 has no
- * way to end a mapping, so its pages stay the process's until the collector finds it, a file cut
- * short under it raises a signal where a read throws, and reading is faster.
+ * Reads the bytes of a file, or of memory, piece by piece. Files are read and not mapped for three
+ * reasons: Java 17 cannot end a mapping, so its pages would stay in use until the garbage collector
+ * finds it; a file that is truncated while it is mapped raises a signal, where a read throws; and
+ * reading is faster.
  *
- * <p>Pieces pass through one direct buffer, which the kernel writes into without a copy in between.
- * This object owns it, makes it when first needed and uses it for all pieces; the collector frees
- * it. So this is for one thread at a time, as stores are.
+ * <p>All pieces pass through one direct buffer, so that the operating system writes to it without
+ * another copy. The buffer is allocated at first use, and the garbage collector frees it. Not
+ * thread-safe.
  */
 final class DataFile implements AutoCloseable {
-  /** Small enough to stay in a processor's own cache until it is decoded. */
+  /** The size of a piece: small enough to stay in the cache of a processor until it is decoded. */
   static final int PIECE = 128 << 10;
 
-  /** How a pointer begins, and what its specification allows it to be in all. */
+  /**
+   * The beginning of a pointer file of Git LFS, and the largest size that its specification allows.
+   */
   private static final byte[] POINTER =
       "version https://git-lfs.github.com/spec/".getBytes(StandardCharsets.US_ASCII);
 
@@ -41,7 +44,7 @@ final class DataFile implements AutoCloseable {
   private final ByteBuffer memory;
   private final long size;
 
-  /** Holds one piece after another; null before the first. */
+  /** The buffer for the pieces; null before the first. */
   private ByteBuffer piece;
 
   private DataFile(FileChannel channel, ByteBuffer memory, long size) {
@@ -53,7 +56,7 @@ final class DataFile implements AutoCloseable {
   /**
    * Opens a file for reading.
    *
-   * @throws ElmoException if Git LFS has left a pointer in its place
+   * @throws ElmoException if it is a pointer file of Git LFS
    */
   static DataFile open(Path path) throws IOException {
     if (Files.exists(path) && !Files.isRegularFile(path)) {
@@ -72,7 +75,7 @@ final class DataFile implements AutoCloseable {
     }
   }
 
-  /** Whether a file is what Git LFS leaves in the place of one that it did not fetch. */
+  /** Whether a file is a pointer that Git LFS left because it did not fetch the file itself. */
   static boolean isPointer(Path path) throws IOException {
     if (!Files.isRegularFile(path)) {
       return false; // Opening a pipe would wait for its other end.
@@ -94,7 +97,7 @@ final class DataFile implements AutoCloseable {
         && Arrays.equals(bytes, 0, POINTER.length, POINTER, 0, POINTER.length);
   }
 
-  /** That a file is such a pointer. */
+  /** Makes the exception for a pointer file. */
   static ElmoException pointer(Path path) {
     return new ElmoException(
         path
@@ -106,7 +109,7 @@ final class DataFile implements AutoCloseable {
     return new DataFile(null, bytes.slice(), bytes.remaining());
   }
 
-  /** Null where the bytes are in memory. */
+  /** The channel of the file; null if the bytes are in memory. */
   FileChannel channel() {
     return channel;
   }
@@ -115,7 +118,7 @@ final class DataFile implements AutoCloseable {
     return size;
   }
 
-  /** Fills {@code target} with the bytes from {@code position} on, and flips it. */
+  /** Fills {@code target} with the bytes from {@code position} on, and flips it for reading. */
   void read(long position, ByteBuffer target) throws IOException {
     check(position, target.remaining());
     if (memory != null) {
@@ -138,12 +141,12 @@ final class DataFile implements AutoCloseable {
     }
   }
 
-  /** The bytes from {@code position} on, one after another; closing it does nothing. */
+  /** A stream of the bytes from {@code position} on. Closing it has no effect. */
   InputStream stream(long position) {
     return stream(position, size);
   }
 
-  /** As {@link #stream(long)}, up to {@code end}. */
+  /** Like {@link #stream(long)}, up to {@code end}. */
   InputStream stream(long position, long end) {
     return new InputStream() {
       private long at = position;
@@ -168,8 +171,8 @@ final class DataFile implements AutoCloseable {
   }
 
   /**
-   * Does something to the bytes from {@code position} to {@code end}, a piece at a time. A piece is
-   * good until the action returns, and the action must not come back here.
+   * Calls an action with each piece of the bytes from {@code position} to {@code end}. A piece is
+   * valid until the action returns. The action must not use this object.
    */
   void forEachPiece(long position, long end, Piece action) throws IOException {
     check(position, end - position);
@@ -183,12 +186,15 @@ final class DataFile implements AutoCloseable {
     }
   }
 
-  /** What to do with a piece. */
+  /** Processes a piece. */
   interface Piece {
     void take(ByteBuffer piece);
   }
 
-  /** {@link WeightStore#read} for a tensor that lies here in one stretch, row-major. */
+  /**
+   * Implements {@link WeightStore#read} for a tensor whose numbers lie in one contiguous range,
+   * row-major.
+   */
   void readTensor(
       WeightStore store,
       String name,
@@ -223,7 +229,7 @@ final class DataFile implements AutoCloseable {
       try {
         channel.close();
       } catch (IOException e) {
-        // It was only read from: nothing is lost.
+        // The file was only read, so a failure to close it loses nothing.
       }
     }
   }

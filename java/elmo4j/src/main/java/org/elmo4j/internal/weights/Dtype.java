@@ -8,7 +8,7 @@ import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
 import java.nio.ShortBuffer;
 
-/** How a file holds a number, under safetensors' names. */
+/** The number formats of files, with the names of safetensors. */
 public enum Dtype {
   /** IEEE 754 binary16: 5 bits of exponent, 10 of fraction. */
   F16(2, 0x7C00),
@@ -21,15 +21,18 @@ public enum Dtype {
 
   private final int bytes;
 
-  /** The sign bits of all numbers that 8 bytes hold. */
+  /** A mask of the sign bits of all numbers in 8 bytes. */
   private final long signs;
 
-  /** What carries into a number's sign bit if it is no finite 32-bit float, for each of them. */
+  /**
+   * An addend for each number in 8 bytes that carries into its sign bit if the number is not a
+   * finite 32-bit float.
+   */
   private final long carries;
 
   /**
-   * @param bytes that a number takes
-   * @param limit the bits of the least magnitude that is no finite 32-bit float, rounded
+   * @param bytes the size of a number
+   * @param limit the bits of the smallest magnitude that does not round to a finite 32-bit float
    */
   Dtype(int bytes, long limit) {
     this.bytes = bytes;
@@ -42,14 +45,14 @@ public enum Dtype {
     this.carries = each * (sign - limit);
   }
 
-  /** Bytes a number takes. */
+  /** The size of a number in bytes. */
   public int bytes() {
     return bytes;
   }
 
   /**
-   * Whether all numbers of {@code from}, in its byte order, will be finite 32-bit floats. Looks at
-   * 8 bytes at a time: false, too, where an odd rest is left.
+   * Whether all numbers of {@code from}, in its byte order, become finite 32-bit floats. It checks
+   * 8 bytes at a time, and also returns false if the size is not a multiple of 8.
    */
   boolean areFinite(ByteBuffer from) {
     LongBuffer longs = from.asLongBuffer();
@@ -112,7 +115,9 @@ public enum Dtype {
     return true;
   }
 
-  /** A binary16 as a 32-bit float, which holds each exactly; NaNs keep sign and payload. */
+  /**
+   * Converts a binary16 to a 32-bit float. The conversion is exact, and NaNs keep sign and payload.
+   */
   static float halfToFloat(short half) {
     int sign = (half & 0x8000) << 16;
     int exponent = half >> 10 & 0x1F;
@@ -156,7 +161,7 @@ public enum Dtype {
     return (short) (bits + 0x7FFF + (bits >>> 16 & 1) >>> 16);
   }
 
-  /** What each binary16 is: looking it up is faster than {@link #halfToFloat}. */
+  /** A table of the 32-bit float of each binary16. A lookup is faster than {@link #halfToFloat}. */
   private static final class Halves {
     static final float[] VALUES = new float[1 << Short.SIZE];
 

@@ -42,14 +42,14 @@ import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
 
 /**
- * One dataset of floats in an {@link Hdf5File}: contiguous, compact, or in chunks, these compressed
- * or not. {@link #locate} comes before {@link #read}. For one thread at a time.
+ * A dataset of floats in an {@link Hdf5File}. It may be contiguous, compact, or in chunks with or
+ * without compression. The caller calls {@link #locate} before {@link #read}. Not thread-safe.
  */
 final class Hdf5Dataset {
-  /** Numbers that a chunk may have whatever the tensor's size. */
+  /** The most numbers that a chunk may have even if the tensor is smaller. */
   private static final int SMALL_CHUNK = 1 << 20;
 
-  /** Bytes of a chunk, of which the heap holds two or three copies while it is read. */
+  /** The most bytes of a chunk. While a chunk is read, the heap holds two or three copies of it. */
   private static final long MAX_CHUNK_BYTES = 64 << 20;
 
   private static final long MAX_CHUNKS = 1 << 18;
@@ -70,7 +70,7 @@ final class Hdf5Dataset {
   private int[] chunkShape;
   private int chunkBytes;
 
-  /** In the order of their first numbers; null if the layout is another. */
+  /** The chunks in the order of their first numbers; null for other layouts. */
   private Chunk[] chunks;
 
   Hdf5Dataset(Hdf5File file, HdfBackingStorage storage, ObjectHeader header) {
@@ -89,12 +89,15 @@ final class Hdf5Dataset {
     return shape.clone();
   }
 
-  /** How its numbers are stored; known once it is located. */
+  /** The number format. It is known after {@link #locate}. */
   Dtype dtype() {
     return dtype;
   }
 
-  /** Bytes that reading makes of what is stored: chunks may reach beyond the dataset. */
+  /**
+   * The bytes after decompression. They may be more than the dataset has, since chunks may reach
+   * beyond it.
+   */
   long decodedBytes() {
     return chunks == null
         ? TensorShapes.count(shape) * dtype.bytes()
@@ -105,17 +108,17 @@ final class Hdf5Dataset {
     return ((FloatingPoint) type).getByteOrder();
   }
 
-  /** Where in the file its values lie in one stretch; -1 if they do not. */
+  /** The position of the values in the file, or -1 if they do not lie in one contiguous range. */
   long position() {
     return position;
   }
 
   /**
-   * Finds where the values lie, and that all of them are in the file; reads none. The shape must
-   * have been checked.
+   * Finds the positions of the values and checks that all of them lie in the file. It reads no
+   * values. The caller has checked the shape.
    *
-   * @param what the dataset is, for messages
-   * @throws ElmoException if it has no floats, or not all its values are there
+   * @param what the name of the dataset in messages
+   * @throws ElmoException if it does not hold floats, or not all values are in the file
    */
   void locate(String what) {
     if (dtype == null) {
@@ -185,7 +188,7 @@ final class Hdf5Dataset {
   private void locateChunks(String what, long count, int bytes) {
     checkFilters(what, bytes);
     if (layout instanceof ChunkedDataLayoutMessageV4 latest) {
-      // The element's size comes last.
+      // The last entry is the size of an element.
       int[] dimensions = latest.getChunkDimensions();
       chunkShape = Arrays.copyOf(dimensions, dimensions.length - 1);
     } else {
@@ -234,7 +237,8 @@ final class Hdf5Dataset {
       found++;
     }
     if (found < places.length) {
-      // A value never written is the fill value, and no weight is left out on purpose.
+      // A value that was never written would be the fill value, but a weight is never left out on
+      // purpose.
       throw bad(what, "all its " + places.length + " chunks stored", String.valueOf(found));
     }
     file.claim(what, stored);
@@ -256,7 +260,7 @@ final class Hdf5Dataset {
     }
     for (FilterInfo filter : filters) {
       int[] values = filter.getData();
-      // jHDF loops as often as this says.
+      // jHDF runs a loop as often as this number says.
       if (filter.getId() == SHUFFLE && (values.length == 0 || values[0] != bytes)) {
         throw bad(what, "numbers of " + bytes + " bytes shuffled", Arrays.toString(values));
       }
@@ -290,7 +294,10 @@ final class Hdf5Dataset {
     };
   }
 
-  /** A chunk's place among all; -1 for one beyond the dataset, as shrinking leaves behind. */
+  /**
+   * The index of a chunk among all chunks, or -1 if it lies beyond the dataset, as happens when a
+   * dataset was shrunk.
+   */
   private int place(String what, long[] offset) {
     long place = 0;
     for (int i = 0; i < shape.length; i++) {
@@ -305,7 +312,7 @@ final class Hdf5Dataset {
     return (int) place;
   }
 
-  /** {@link WeightStore#read} for a tensor that this is. */
+  /** Implements {@link WeightStore#read} for the tensor in this dataset. */
   void read(WeightStore store, String name, FloatBuffer target) {
     int count = Tensors.room(store, name, target);
     if (position >= 0) {
@@ -348,7 +355,7 @@ final class Hdf5Dataset {
     }
   }
 
-  /** Undoes the filters; makes no more bytes than a chunk has. */
+  /** Reverses the filters of a chunk. It produces at most as many bytes as a chunk has. */
   private byte[] decode(byte[] bytes, Chunk chunk, Inflater inflater) throws DataFormatException {
     byte[] decoded = bytes;
     for (int i = filters.size() - 1; i >= 0; i--) {
@@ -361,7 +368,7 @@ final class Hdf5Dataset {
           switch (filter.getId()) {
             case DEFLATE -> inflate(decoded, inflater);
             case SHUFFLE -> new ByteShuffleFilter().decode(decoded, values);
-            // jHDF leaves the checksum where it is.
+            // jHDF does not remove the checksum.
             case FLETCHER -> Arrays.copyOf(decoded, decoded.length - Integer.BYTES);
             default -> {
               if (values[2] > chunkBytes + Integer.BYTES) {
@@ -394,7 +401,7 @@ final class Hdf5Dataset {
     return length == inflated.length ? inflated : Arrays.copyOf(inflated, length);
   }
 
-  /** Moves a chunk's rows to where they belong; what lies beyond the dataset is left out. */
+  /** Copies the rows of a chunk to their positions. Parts beyond the dataset are left out. */
   private void place(Chunk chunk, ByteBuffer values, int start, FloatBuffer target) {
     long[] offset = chunk.getChunkOffset();
     int last = shape.length - 1;

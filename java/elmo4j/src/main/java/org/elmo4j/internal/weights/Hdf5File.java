@@ -35,21 +35,21 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.Json;
 
 /**
- * An HDF5 file that nobody vouches for. jHDF knows the format's structures, but believes them: it
- * allocates any size that one states, reads one again as often as others point to it, opens files
- * that links name and inflates without bound. So only its parsers of single structures are used,
- * over a storage of our own; groups, links and values are read here.
+ * Reads an HDF5 file that may be hostile. jHDF trusts the structures in a file: it allocates any
+ * size that one states, reads a structure again whenever another points to it, opens files that
+ * links name, and inflates without limit. Therefore only its parsers of single structures are used,
+ * over a storage implemented here. This class reads groups, links and values itself.
  *
- * <p>No size is believed before it was held against the file's length, and structures may be read
- * only up to a bound that follows from that length, however often they point to each other. Nothing
- * but this file is opened. For one thread at a time.
+ * <p>A size is compared with the length of the file before it is used. The total size of the
+ * structures that are read is limited by the length of the file, however often they point to each
+ * other. No other file is opened. Not thread-safe.
  */
 final class Hdf5File implements AutoCloseable {
   private static final byte[] SIGNATURE = {(byte) 0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'};
 
   /**
-   * Bytes of structures, all but values: far more than a model of the largest size has in chunks of
-   * 2 KB, and few enough that the objects made of them fit a small heap.
+   * The most bytes of structures, which are everything but values. The largest model in chunks of 2
+   * KB has far fewer, and the objects that are made of this many fit a small heap.
    */
   private static final long MAX_STRUCTURE = 16 << 20;
 
@@ -63,7 +63,7 @@ final class Hdf5File implements AutoCloseable {
   private final Map<Long, Map<String, Link>> groups = new HashMap<>();
   private final Map<Long, Hdf5Dataset> datasets = new HashMap<>();
 
-  /** Bytes of values that datasets have been found to lie in. */
+  /** The bytes of the values of all datasets found so far. */
   private long claimed;
 
   private Hdf5File(String source, DataFile data) throws IOException {
@@ -88,7 +88,7 @@ final class Hdf5File implements AutoCloseable {
   /**
    * Opens a file; the caller closes it.
    *
-   * @throws ElmoException if it cannot be read or is no HDF5 file
+   * @throws ElmoException if it cannot be read or is not an HDF5 file
    */
   static Hdf5File open(Path path) {
     DataFile data;
@@ -105,7 +105,10 @@ final class Hdf5File implements AutoCloseable {
     }
   }
 
-  /** Where the format's signature lies, for a block of the user's own may come first; or -1. */
+  /**
+   * The position of the format's signature, before which a user block may lie, or -1 if there is
+   * none.
+   */
   static long signatureAt(DataFile data) throws IOException {
     for (long at = 0; at <= data.size() - SIGNATURE.length; at = at == 0 ? 512 : 2 * at) {
       byte[] found = new byte[SIGNATURE.length];
@@ -118,8 +121,8 @@ final class Hdf5File implements AutoCloseable {
   }
 
   /**
-   * Runs code of jHDF, which on a damaged or foreign file may fail in any way, up to stack
-   * overflow, and makes one failure of all.
+   * Runs code of jHDF and turns every failure into one kind of exception. On a damaged file jHDF
+   * may fail in any way, even by stack overflow.
    */
   static <T> T guard(String source, String what, Callable<T> action) {
     try {
@@ -140,9 +143,10 @@ final class Hdf5File implements AutoCloseable {
   /**
    * Finds a dataset by its path from the root. Soft links are followed within the file.
    *
-   * @param what the dataset is, for messages
+   * @param what the name of the dataset in messages
    * @return null if there is no such path
-   * @throws ElmoException if the path leads to something else, out of the file or through damage
+   * @throws ElmoException if the path leads to something else, out of the file, or through a
+   *     damaged part
    */
   Hdf5Dataset find(String what, String path) {
     return guard(
@@ -166,7 +170,9 @@ final class Hdf5File implements AutoCloseable {
         });
   }
 
-  /** What a name in a group stands for: an object of the file, a path, or an object elsewhere. */
+  /**
+   * The target of a name in a group: an object of the file, a path, or an object in another file.
+   */
   private record Link(long address, String target, String file) {}
 
   private long resolve(String what, long from, String path, int[] followed) {
@@ -204,7 +210,7 @@ final class Hdf5File implements AutoCloseable {
     return at;
   }
 
-  /** The links of a group; none if the object is no group. */
+  /** The links of a group; empty if the object is not a group. */
   private Map<String, Link> links(long address) {
     Map<String, Link> links = groups.get(address);
     if (links == null) {
@@ -267,19 +273,19 @@ final class Hdf5File implements AutoCloseable {
         });
   }
 
-  /** Where an address of the format's lies in the file. */
+  /** The position in the file of an address of the format. */
   long position(long address) {
     return storage.superblock.getBaseAddressByte() + address;
   }
 
-  /** Whether there are so many bytes at an address. */
+  /** Whether the file has {@code size} bytes at an address. */
   boolean holds(long address, long size) {
     return address >= 0 && size >= 0 && position(address) <= data.size() - size;
   }
 
   /**
-   * Notes that a dataset's values lie in so many bytes. Datasets share none, so that reading all of
-   * them is bounded by the file's length.
+   * Counts the bytes of a dataset's values. Datasets may not share bytes, so that the length of the
+   * file limits the work of reading all of them.
    */
   void claim(String what, long bytes) {
     claimed += bytes;
@@ -301,7 +307,7 @@ final class Hdf5File implements AutoCloseable {
     data.close();
   }
 
-  /** What jHDF's parsers read from. */
+  /** The storage that jHDF's parsers read from. */
   private final class Storage implements HdfBackingStorage {
     private final Superblock superblock;
     private long left = Math.min(MAX_STRUCTURE, (1 << 20) + 4 * data.size());
@@ -310,7 +316,7 @@ final class Hdf5File implements AutoCloseable {
       this.superblock = superblock;
     }
 
-    /** Notes work that a structure has made. */
+    /** Counts the work that a structure has caused. */
     void count(long bytes) {
       left -= bytes;
       if (left < 0) {
@@ -348,7 +354,9 @@ final class Hdf5File implements AutoCloseable {
       return bytes;
     }
 
-    /** Holds the counts that jHDF makes lists by, or loops over, against what is left. */
+    /**
+     * Compares counts, by which jHDF allocates lists or runs loops, with the bytes that are left.
+     */
     private void checkCounts(ByteBuffer bytes) {
       if (bytes.remaining() < 16) {
         return;

@@ -7,21 +7,22 @@ import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * Matrices as integers from -127 to 127 with a scale for each column, of each block of rows: what
- * the CPU kernels' 8-bit weights are (native/cpu/product_int8.h), to the bit. A scale has 16 bits,
- * so that an integer times its scale is a float, which is quantised to the same integer and scale.
+ * Matrices as integers from -127 to 127 with a scale for each column of each block of rows. They
+ * have the same bits as the 8-bit weights of the CPU kernels (native/cpu/product_int8.h). A scale
+ * has 16 significant bits, so the product of an integer and its scale is exactly a float, and
+ * quantising that float gives the same integer and scale again.
  */
 final class Int8 {
   static final int MOST = 127;
 
-  /** What the scales of a tensor are called, behind its name. */
+  /** The suffix of the name of a tensor's scales. */
   static final String SCALE = ".scale";
 
   private Int8() {}
 
   /**
-   * Blocks of rows that have scales of their own: an LSTM's gates have two, what meets the input
-   * and what meets the state before; its projection one. 0 for tensors that are not quantised.
+   * The number of row blocks with separate scales: two for the gates of an LSTM (the rows for x and
+   * the rows for h), one for its projection, and 0 for tensors that are not quantised.
    */
   static int blocks(ModelOptions options, String name) {
     for (int layer = 0; layer < options.lstmLayers(); layer++) {
@@ -51,7 +52,7 @@ final class Int8 {
     return scales;
   }
 
-  /** Of numbers of that magnitude at most. */
+  /** The scale for numbers whose largest magnitude is {@code most}. */
   static float scale(float most) {
     return most < 1e-30f
         ? 0

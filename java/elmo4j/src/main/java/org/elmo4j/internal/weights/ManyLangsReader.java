@@ -28,15 +28,16 @@ import org.elmo4j.internal.text.TokenEncoder;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * Reads the form of ELMoForManyLangs (Che et al. 2018; Fares et al. 2017), a folder: {@code
- * config.json} and the structure it names, {@code char.dic} and {@code word.dic}, {@code
- * token_embedder.pkl} and {@code encoder.pkl} as {@code torch.save} writes them. For one thread at
- * a time.
+ * Reads the format of ELMoForManyLangs (Che et al. 2018; Fares et al. 2017). It is a folder with
+ * {@code config.json} and the structure file that it names, {@code char.dic} and {@code word.dic},
+ * and {@code token_embedder.pkl} and {@code encoder.pkl}, which {@code torch.save} writes. Not
+ * thread-safe.
  *
- * <p>Its arithmetic is bilm-tf's in another order, which is undone as weights are read: matrices
- * are transposed; the LSTM's gates stand as input, forget, memory, output; nothing is added to the
- * forget gate, so its bias is lowered by the 1 that bilm-tf adds; the highway's gate goes the other
- * way, so its weights are negated ({@code 1 - sigmoid(z) = sigmoid(-z)}).
+ * <p>Its arithmetic is that of bilm-tf in another order. The reader converts the weights: it
+ * transposes matrices; it reorders the gates of the LSTM, which are input, forget, memory, output;
+ * it subtracts 1 from the bias of the forget gate, since bilm-tf adds 1 there and ELMoForManyLangs
+ * does not; and it negates the weights of the highway's gate, which has the opposite meaning
+ * ({@code 1 - sigmoid(z) = sigmoid(-z)}).
  */
 public final class ManyLangsReader extends ModelStore {
   private static final String CONFIG = "config.json";
@@ -48,10 +49,12 @@ public final class ManyLangsReader extends ModelStore {
   private static final String CHARACTER_TABLE = "char_emb_layer.embedding.weight";
   private static final String WORD_TABLE = "word_emb_layer.embedding.weight";
 
-  /** What the published models' {@code config.json} names, often without the file. */
+  /**
+   * The structure file that {@code config.json} of the published models names. It is often missing.
+   */
   private static final String PUBLISHED = "cnn_50_100_512_4096_sample.json";
 
-  /** The structure of that name in the original program. */
+  /** The content of that file in the original program. */
   private static final String PUBLISHED_STRUCTURE =
       """
       {"encoder": {"name": "elmo", "projection_dim": 512, "cell_clip": 3, "proj_clip": 3,
@@ -65,12 +68,12 @@ public final class ManyLangsReader extends ModelStore {
 
   private static final int MAX_DICTIONARY_BYTES = 16 << 20;
 
-  /** Where a gate of bilm-tf's order (input, memory, forget, output) stands here. */
+  /** For each gate in bilm-tf's order (input, memory, forget, output), its index in this format. */
   private static final int[] GATES = {0, 2, 1, 3};
 
   private static final int FORGET = 2;
 
-  /** Writes one tensor from the target's position on. */
+  /** Writes one tensor to the target, starting at its position. */
   private interface Source {
     void read(FloatBuffer target);
   }
@@ -91,10 +94,10 @@ public final class ManyLangsReader extends ModelStore {
   }
 
   /**
-   * Opens a model and checks that its files fit each other; values are not read yet.
+   * Opens a model and checks that its files fit each other. It reads no values yet.
    *
-   * @throws ElmoException if a file is missing, damaged, does not fit, or a pickle holds more than
-   *     tensors
+   * @throws ElmoException if a file is missing, damaged or does not fit the others, or if a pickle
+   *     contains anything but tensors
    */
   public static ManyLangsReader open(Path folder) {
     for (String name : List.of(CONFIG, CHARACTERS, TOKEN_EMBEDDER, ENCODER)) {
@@ -118,7 +121,7 @@ public final class ManyLangsReader extends ModelStore {
     }
   }
 
-  /** Whether files of a folder are those of such a model, complete or not. */
+  /** Whether the files of a folder belong to such a model, even if some are missing. */
   static boolean holdsModel(List<Path> files) {
     Set<String> known = Set.of(CHARACTERS, WORDS, TOKEN_EMBEDDER, ENCODER);
     return files.stream().filter(file -> known.contains(file.getFileName().toString())).count() > 1;
@@ -142,7 +145,7 @@ public final class ManyLangsReader extends ModelStore {
     int characterCount = (int) characters[0];
     int wordCount = words == null ? 0 : (int) words[0];
     String name = path.textValue().replaceAll(".*[/\\\\]", "");
-    // A path out of the folder is of the machine where the model was made.
+    // A path that leads out of the folder comes from the machine on which the model was made.
     for (String candidate : List.of(path.textValue(), name)) {
       Path file = inside(folder, candidate);
       if (file != null) {
@@ -169,7 +172,7 @@ public final class ManyLangsReader extends ModelStore {
     return shape;
   }
 
-  /** A file by a path of a foreign machine, if it lies in the folder; else null. */
+  /** Returns the file for a path from another machine if it lies in the folder, else null. */
   private static Path inside(Path folder, String path) {
     if (path.isEmpty() || path.indexOf('\0') >= 0) {
       return null;
@@ -226,7 +229,7 @@ public final class ManyLangsReader extends ModelStore {
             + (found == null ? "no such tensor" : Arrays.toString(found)));
   }
 
-  /** Says of each tensor where it comes from, and checks that files and structure agree. */
+  /** Finds the source of each tensor, and checks that the files and the structure agree. */
   private final class Layout {
     private final Map<String, long[]> inTokens = new LinkedHashMap<>();
     private final Map<String, long[]> inLstm = new LinkedHashMap<>();

@@ -16,8 +16,9 @@ import org.elmo4j.internal.files.AtomicFile;
 import org.elmo4j.internal.files.Json;
 
 /**
- * Mixes in files: {@code {"format": "elmo4j-mix", "weights": [0.1, 0.5, -0.3], "gamma": 1.2,
- * "layer_norm": "none"}}; {@code gamma} (1) and {@code layer_norm} may be missing.
+ * Reads and writes mixes as JSON: {@code {"format": "elmo4j-mix", "weights": [0.1, 0.5, -0.3],
+ * "gamma": 1.2, "layer_norm": "none"}}. {@code gamma} (default 1) and {@code layer_norm} (default
+ * none) may be missing.
  */
 public final class MixJson {
   private MixJson() {}
@@ -25,17 +26,17 @@ public final class MixJson {
   /**
    * Reads a file.
    *
-   * @throws ElmoException if it cannot be read or is no mix
+   * @throws ElmoException if it cannot be read or is not a mix
    */
   public static ScalarMix read(Path file) {
     return parse(Json.read(file), file.toString());
   }
 
   /**
-   * Reads what {@link #write(ScalarMix)} gave.
+   * Reads a mix from text that {@link #write(ScalarMix)} returned.
    *
-   * @param source where it comes from, for messages
-   * @throws ElmoException if it is no mix
+   * @param source the origin of the text, for messages
+   * @throws ElmoException if it is not a mix
    */
   public static ScalarMix parse(String text, String source) {
     return parse(Json.parse(text, source), source);
@@ -76,7 +77,7 @@ public final class MixJson {
     }
   }
 
-  /** A mix's form in files. */
+  /** Returns the JSON of a mix. */
   public static String write(ScalarMix mix) {
     ObjectNode json = JsonNodeFactory.instance.objectNode().put("format", "elmo4j-mix");
     ArrayNode list = json.putArray("weights");
@@ -89,7 +90,7 @@ public final class MixJson {
   }
 
   /**
-   * Writes a file, which appears whole or not at all.
+   * Writes a mix to a file. If writing fails, an existing file stays as it was.
    *
    * @throws ElmoException if it cannot be written
    */

@@ -24,43 +24,46 @@ import org.elmo4j.internal.files.Resources;
 import org.elmo4j.weights.WeightStore;
 
 /**
- * Finds and opens models by their content. {@link org.elmo4j.weights.WeightStores} is its public
- * face.
+ * Detects the format of a model from its content and opens it. {@link
+ * org.elmo4j.weights.WeightStores} is the public class for this.
  */
 public final class ModelFormats {
   private static final String MINI_ENGLISH = "org/elmo4j/models/mini-en.safetensors";
 
-  /** A zip of a folder of Spark NLP's holds a zip. */
+  /** The most archives inside each other. A zip of a folder of Spark NLP contains a zip. */
   private static final int MAX_NESTING = 2;
 
-  /** A pipeline of Spark NLP keeps its models two levels down; an archive adds one. */
+  /**
+   * The most folder levels that are searched. A pipeline of Spark NLP has its models two levels
+   * down, and an archive adds a level.
+   */
   private static final int MAX_DEPTH = 3;
 
   private static final int MAX_FILES = 10_000;
   private static final int MAX_STATE = 1 << 20;
   private static final String LATEST = "model_checkpoint_path: \"";
 
-  /** Bytes that tell a form, and how many of them a message shows. */
+  /** The number of first bytes that identify a format, and how many of them a message shows. */
   private static final int HEAD = 256;
 
   private static final int SHOWN = 8;
 
   private ModelFormats() {}
 
-  /** As {@link org.elmo4j.weights.WeightStores#open(Path)}. */
+  /** Like {@link org.elmo4j.weights.WeightStores#open(Path)}. */
   public static WeightStore open(Path path) {
     return open(path, null, 0, Long.MAX_VALUE);
   }
 
-  /** As {@link org.elmo4j.weights.WeightStores#open(Path, Path)}. */
+  /** Like {@link org.elmo4j.weights.WeightStores#open(Path, Path)}. */
   public static WeightStore open(Path options, Path weights) {
     return open(weights, options, 0, Long.MAX_VALUE);
   }
 
   /**
    * @param given an options file, or null
-   * @param nesting archives that {@code path} lies in
-   * @param limit bytes that it may unpack to
+   * @param nesting the number of archives that {@code path} lies in
+   * @param limit the most bytes that it may unpack to
    */
   private static WeightStore open(Path path, Path given, int nesting, long limit) {
     try {
@@ -74,13 +77,13 @@ public final class ModelFormats {
       return open(file, given, checkpoint ? optionsIn(folder) : null, nesting, limit);
     } catch (ElmoException e) {
       throw e;
-    } catch (IOException | RuntimeException e) { // Whatever a library or a file system throws.
+    } catch (IOException | RuntimeException e) { // Libraries and file systems may throw anything.
       throw new ElmoException(path + ": expected a readable model, found " + Json.line(e), e);
     }
   }
 
   /**
-   * @param beside an options file for a form that has none of its own, or null
+   * @param beside an options file beside a checkpoint, or null
    */
   private static WeightStore open(Path file, Path given, Path beside, int nesting, long limit)
       throws IOException {
@@ -150,7 +153,7 @@ public final class ModelFormats {
     }
   }
 
-  /** Bytes that {@link #miniEnglish} takes on the class path; 0 where it is not there. */
+  /** The size in bytes of the model of {@link #miniEnglish}; 0 if it is not on the class path. */
   public static long miniEnglishBytes() {
     try (InputStream in = Resources.open(MINI_ENGLISH)) {
       return in == null ? 0 : in.transferTo(OutputStream.nullOutputStream());
@@ -191,7 +194,8 @@ public final class ModelFormats {
       if (TorchFile.isTorch(head)) {
         return Kind.TORCH;
       }
-      // Only a name tells JSON from other text; AllenNLP's archives name files by their use.
+      // JSON can only be told from other text by its name; AllenNLP's archives name files by their
+      // use.
       String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
       String text = new String(head, StandardCharsets.UTF_8);
       return (name.endsWith(".json") || name.endsWith("options_file"))
@@ -217,7 +221,7 @@ public final class ModelFormats {
     }
   }
 
-  /** The model that lies least deep in a folder. */
+  /** Opens the model that is closest to the top of a folder. */
   private static WeightStore openFolder(Path root, Path given, int nesting, long limit)
       throws IOException {
     int looked = 0;
@@ -226,7 +230,7 @@ public final class ModelFormats {
     for (int depth = 0; depth <= MAX_DEPTH && !level.isEmpty(); depth++) {
       List<Path> models = new ArrayList<>();
       List<Path> archives = new ArrayList<>();
-      List<Path> strange = new ArrayList<>(); // HDF5 of something else, or damaged
+      List<Path> strange = new ArrayList<>(); // HDF5 files that are damaged or not models
       List<Path> below = new ArrayList<>();
       for (Path folder : level) {
         List<Path> files = list(folder);
@@ -253,7 +257,7 @@ public final class ModelFormats {
           (model ? models : strange).add(file);
           weights |= model;
         }
-        // bilm-tf dumps a checkpoint's weights into its folder: they are the same model.
+        // bilm-tf dumps the weights of a checkpoint to the same folder, so both are the same model.
         if (!weights) {
           models.addAll(latest(folder, kinds.getOrDefault(Kind.TENSORFLOW, List.of())));
         }
@@ -299,7 +303,10 @@ public final class ModelFormats {
     }
   }
 
-  /** Of several checkpoints, the one that TensorFlow's file {@code checkpoint} calls the latest. */
+  /**
+   * Of several checkpoints, keeps the one that TensorFlow's file {@code checkpoint} names as the
+   * latest.
+   */
   private static List<Path> latest(Path folder, List<Path> indexes) throws IOException {
     Path state = folder.resolve("checkpoint");
     if (indexes.size() < 2 || !Files.isRegularFile(state) || Files.size(state) > MAX_STATE) {
@@ -312,7 +319,7 @@ public final class ModelFormats {
             .findFirst()
             .map(line -> line.substring(LATEST.length(), line.lastIndexOf('"')))
             .orElse("");
-    // Compared as text, for a path may have what no path of this system has.
+    // Compared as text, since the text may not be a valid path on this system.
     String name = path.substring(path.lastIndexOf('/') + 1) + ".index";
     List<Path> named =
         indexes.stream().filter(index -> index.getFileName().toString().equals(name)).toList();
@@ -320,9 +327,9 @@ public final class ModelFormats {
   }
 
   /**
-   * The options file in a folder, or null.
+   * Returns the options file in a folder, or null.
    *
-   * @throws ElmoException if there are several, or what is called {@code options.json} is none
+   * @throws ElmoException if there are several, or if {@code options.json} is not an options file
    */
   private static Path optionsIn(Path folder) throws IOException {
     List<Path> options = new ArrayList<>();

@@ -9,7 +9,7 @@ import org.elmo4j.internal.text.TokenEncoder;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
 
-/** What all stores of elmo4j's own know of their model once they are made. */
+/** The base of elmo4j's weight stores, with what they all know about their model. */
 public abstract class ModelStore implements WeightStore {
   final String source;
   ModelOptions options;
@@ -34,15 +34,15 @@ public abstract class ModelStore implements WeightStore {
     return shapes;
   }
 
-  /** How the model's tokens become ids. */
+  /** Turns tokens into the ids of this model. */
   TokenEncoder encoder() {
     return bytes(this);
   }
 
   /**
-   * How a model's tokens become ids: as bilm-tf does it, unless the model has dictionaries.
+   * Returns the encoder of a model: that of bilm-tf, unless the model has dictionaries.
    *
-   * @throws ElmoException if its options speak of dictionaries that the store has not
+   * @throws ElmoException if the options mention dictionaries that the store does not have
    */
   public static TokenEncoder encoder(WeightStore store) {
     return store instanceof ModelStore own ? own.encoder() : bytes(store);

@@ -22,11 +22,11 @@ import org.elmo4j.weights.ModelOptions.Activation;
 import org.elmo4j.weights.ModelOptions.Dictionary;
 import org.elmo4j.weights.ModelOptions.Filter;
 
-/** Model options as files state them. */
+/** Reads and writes model options as JSON. */
 public final class OptionsJson {
   private static final int MAX_FILE_BYTES = 1 << 20;
 
-  /** AllenNLP's and bilm-tf's key of each option. */
+  /** The key of each option in files of AllenNLP and bilm-tf. */
   private static final Map<String, String> ALLENNLP =
       Map.ofEntries(
           Map.entry("charEmbeddingDim", "char_cnn.embedding.dim"),
@@ -41,7 +41,7 @@ public final class OptionsJson {
           Map.entry("cellClip", "lstm.cell_clip"),
           Map.entry("projectionClip", "lstm.proj_clip"));
 
-  /** ELMoForManyLangs' key of each option. */
+  /** The key of each option in files of ELMoForManyLangs. */
   private static final Map<String, String> MANY_LANGS =
       Map.ofEntries(
           Map.entry("charEmbeddingDim", "token_embedder.char_dim"),
@@ -58,16 +58,16 @@ public final class OptionsJson {
   private OptionsJson() {}
 
   /**
-   * Reads an {@code options.json} of AllenNLP or bilm-tf (where it may have more keys).
+   * Reads an {@code options.json} of AllenNLP or bilm-tf. Unknown keys are ignored.
    *
-   * @throws ElmoException if it cannot be read, is no JSON, lacks a key, or has a value of the
+   * @throws ElmoException if it cannot be read, is not JSON, lacks a key, or has a value of the
    *     wrong type or out of range
    */
   public static ModelOptions parse(Path file) {
     return parse(readJson(file), file.toString());
   }
 
-  /** Reads a small file of JSON. */
+  /** Reads a small JSON file. */
   static JsonNode readJson(Path file) {
     byte[] json;
     try (InputStream in = Files.newInputStream(file)) {
@@ -87,9 +87,9 @@ public final class OptionsJson {
   }
 
   /**
-   * As {@link #parse(Path)} from text.
+   * Like {@link #parse(Path)} from text.
    *
-   * @param source where the text comes from, for messages
+   * @param source the origin of the text, for messages
    */
   public static ModelOptions parse(String json, String source) {
     return parse(Json.parse(json, source), source);
@@ -99,7 +99,7 @@ public final class OptionsJson {
     return read(source, ALLENNLP, () -> new Parser(root).options());
   }
 
-  /** Reads options; what is wrong is named by the file's own key. */
+  /** Reads options. Messages name a wrong option by the key in the file. */
   private static ModelOptions read(
       String source, Map<String, String> keys, Supplier<ModelOptions> parser) {
     try {
@@ -113,16 +113,17 @@ public final class OptionsJson {
   }
 
   /**
-   * Reads the structure of an ELMoForManyLangs model, the file that its {@code config.json} names.
+   * Reads the structure of an ELMoForManyLangs model from the file that its {@code config.json}
+   * names.
    *
    * @param characters rows of the character table
-   * @param words rows of the word table; 0 where there is none
+   * @param words rows of the word table; 0 if there is none
    */
   static ModelOptions parseManyLangs(JsonNode root, String source, int characters, int words) {
     return read(source, MANY_LANGS, () -> new Parser(root).manyLangs(characters, words));
   }
 
-  /** Takes values out of the tree; messages begin with the key. */
+  /** Gets values from the tree. Messages begin with the key. */
   private record Parser(JsonNode root) {
     ModelOptions options() {
       if (!root.isObject()) {
@@ -134,7 +135,7 @@ public final class OptionsJson {
       if (!flag("bidirectional", true)) {
         throw new ElmoException("bidirectional: expected true, found false");
       }
-      // Absent in some files of bilm-tf, as is n_layers below.
+      // This key is missing in some files of bilm-tf, and so is n_layers below.
       int characters = integer("char_cnn.n_characters", ModelOptions.BYTE_CHARACTERS);
       Dictionary dictionary = null;
       if (find("dictionary", false, "an object", JsonNode::isObject) != null) {
@@ -150,7 +151,7 @@ public final class OptionsJson {
                   + ", and 1, found "
                   + characters);
         }
-        // bilm-tf trains with 261 ids; 262 counts the masked one as well. The weights are the same.
+        // bilm-tf trains with 261 ids; 262 also counts the masked one. The weights are the same.
       } else if (characters != ModelOptions.BYTE_CHARACTERS
           && characters != ModelOptions.BYTE_CHARACTERS + 1) {
         throw new ElmoException("char_cnn.n_characters: expected 261 or 262, found " + characters);
@@ -209,7 +210,7 @@ public final class OptionsJson {
       boolean test(JsonNode node);
     }
 
-    /** The value at a path of keys; null if it is missing or null and need not be there. */
+    /** The value at a path of keys; null if it is optional and missing or null. */
     private JsonNode find(String path, boolean required, String expected, Check check) {
       JsonNode node = root;
       for (String key : path.split("\\.")) {
@@ -287,8 +288,9 @@ public final class OptionsJson {
   }
 
   /**
-   * Options in AllenNLP's form, on one line; {@link #parse(String, String)} gives them back. The
-   * tables of an ELMoForManyLangs model are in a key of our own, {@code dictionary}.
+   * Writes options in AllenNLP's format, on one line, for {@link #parse(String, String)}. The
+   * tables of an ELMoForManyLangs model are under the key {@code dictionary}, which only elmo4j
+   * uses.
    */
   public static String write(ModelOptions options) {
     ObjectNode root = JsonNodeFactory.instance.objectNode();
@@ -318,12 +320,13 @@ public final class OptionsJson {
   }
 
   /**
-   * Checks that options state the sizes that weights have.
+   * Checks that options state the sizes that the weights have.
    *
-   * @param options what a file states
-   * @param found the structure after the weights' shapes; what shapes cannot show is not looked at
-   * @param source of the options, for the message
-   * @throws ElmoException naming the first key that does not fit
+   * @param options the options of a file
+   * @param found the structure that follows from the shapes of the weights; options that shapes
+   *     cannot show are not compared
+   * @param source the origin of the options, for messages
+   * @throws ElmoException if a size differs; the message names the first key
    */
   static void checkSizes(ModelOptions options, ModelOptions found, String source) {
     same(source, "char_cnn.embedding.dim", options.charEmbeddingDim(), found.charEmbeddingDim());

@@ -21,19 +21,19 @@ import org.elmo4j.internal.files.Json;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * Reads Python pickles that hold tensors. A pickle is a program for a stack machine that may call
- * any function of the reader's Python; this machine knows the opcodes that {@code torch.save}
- * writes for a state dict, and calls nothing: what a pickle names must be one of the few things
- * below, which are built here. For one thread at a time.
+ * Reads Python pickles that hold tensors. A pickle is a program for a stack machine, and in Python
+ * it may call any function. This machine knows only the opcodes that {@code torch.save} writes for
+ * a state dict, and it calls nothing: every name in a pickle must be one of the few below, for
+ * which this class builds the object. Not thread-safe.
  */
 final class Pickle {
-  /** Bytes of pickles that are read; those of the published models take some 10,000. */
+  /** The most bytes of pickles that are read. Those of the published models take about 10,000. */
   static final int MAX_BYTES = 1 << 20;
 
-  /** Numbers of a tensor's type, in a place of their own in the file. */
+  /** A sequence of numbers of one type, stored separately in the file. */
   record Storage(String key, Dtype dtype, long count) {}
 
-  /** A part of a storage, row-major without gaps. */
+  /** A tensor: a part of a storage, row-major without gaps. */
   record StoredTensor(Storage storage, long offset, long[] shape) {}
 
   /** A Python tuple. */
@@ -55,32 +55,35 @@ final class Pickle {
 
   private static final int MAX_DIMS = 8;
 
-  /** Names of tensors and storages take some 50 bytes. */
+  /** The most bytes of a text. Names of tensors and storages take about 50. */
   private static final int MAX_TEXT = 1 << 12;
 
   private final String source;
   private final ByteBuffer in;
 
-  /** Of storages that were met, by key. */
+  /** The storages so far, by key. */
   private final Map<String, Storage> storages = new LinkedHashMap<>();
 
   private List<Object> stack;
   private Deque<List<Object>> marked;
   private Map<Integer, Object> memo;
 
-  /** Pairs that calls have copied: a list that is kept may be named again in two bytes. */
+  /**
+   * The number of pairs that calls have copied. It is limited, since two bytes can refer to a list
+   * again.
+   */
   private int copied;
 
   /**
-   * @param bytes pickles one behind the other, from the position on
-   * @param source where they come from, for messages
+   * @param bytes pickles one after the other, from the position on
+   * @param source the origin of the bytes, for messages
    */
   Pickle(ByteBuffer bytes, String source) {
     this.in = bytes.order(ByteOrder.LITTLE_ENDIAN);
     this.source = source;
   }
 
-  /** The storages that pickles so far have named. */
+  /** The storages that the pickles read so far have named. */
   Map<String, Storage> storages() {
     return storages;
   }
@@ -90,7 +93,7 @@ final class Pickle {
    *
    * @return null, Boolean, Long, BigInteger, String, {@link Tuple}, List, Map (keys String or
    *     Long), {@link Storage} or {@link StoredTensor}; lists and maps may contain themselves
-   * @throws ElmoException if it is damaged, or wants more than tensors
+   * @throws ElmoException if it is damaged, or contains anything but tensors
    */
   Object read() {
     stack = new ArrayList<>();
@@ -181,8 +184,8 @@ final class Pickle {
         stack.add(call(call.get(0), tuple(call.get(1))));
       }
       case 'b' -> {
-        // An OrderedDict's attributes: the versions of torch's modules, which say nothing of
-        // weights.
+        // The attributes of an OrderedDict are versions of torch's modules, which do not matter for
+        // the weights.
         Object state = pop();
         map(top());
         map(state);

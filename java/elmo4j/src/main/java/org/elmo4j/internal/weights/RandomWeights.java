@@ -10,14 +10,14 @@ import org.elmo4j.internal.model.TensorShapes;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * An untrained model of any structure, for tests and measurements: the same structure and seed give
- * the same numbers, everywhere. They are made when read, and spread such that activations neither
- * vanish nor blow up. Any thread may use it.
+ * An untrained model of any structure, for tests and measurements. The same structure and seed give
+ * the same numbers on every machine. Numbers are generated when they are read, with a spread that
+ * keeps activations from vanishing or exploding. Thread-safe.
  */
 public final class RandomWeights extends ModelStore {
   private final long seed;
 
-  /** Weights of that structure; each seed gives others. */
+  /** Makes weights of the given structure. */
   public RandomWeights(ModelOptions options, long seed) {
     super("random weights of seed " + seed);
     this.options = options;
@@ -35,7 +35,7 @@ public final class RandomWeights extends ModelStore {
     }
   }
 
-  /** Matrices: variance 1 / inputs, which keeps the scale of what they multiply. */
+  /** The bound for a matrix: a variance of 1 / inputs, which keeps the scale of its input. */
   private static double bound(String name, long[] shape) {
     if (name.equals(TensorNames.CHAR_EMBED)) {
       return 1;

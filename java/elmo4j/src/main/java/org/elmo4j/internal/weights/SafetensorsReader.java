@@ -28,27 +28,27 @@ import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
 
 /**
- * Reads elmo4j's own form, one file: safetensors (8 bytes with the header's length, little-endian;
- * a header in JSON; the tensors' bytes) whose {@code __metadata__} says what the model is:
+ * Reads elmo4j's own format, one file: safetensors (8 bytes with the length of the header,
+ * little-endian; a JSON header; the bytes of the tensors), whose {@code __metadata__} describes the
+ * model:
  *
  * <table>
  *   <caption>metadata</caption>
  *   <tr><td>{@code format}</td><td>{@code elmo4j}</td></tr>
  *   <tr><td>{@code format_version}</td><td>{@code 1}</td></tr>
- *   <tr><td>{@code options}</td><td>the structure, as {@link OptionsJson#write} gives it</td></tr>
- *   <tr><td>{@code sha256}</td><td>of all tensors' bytes, in hexadecimal</td></tr>
+ *   <tr><td>{@code options}</td><td>the structure, written by {@link OptionsJson#write}</td></tr>
+ *   <tr><td>{@code sha256}</td><td>of the bytes of all tensors, in hexadecimal</td></tr>
  *   <tr><td>{@code mix_weights}, {@code mix_gamma}</td><td>a list of numbers and a number; may be missing</td></tr>
- *   <tr><td>{@code char_dic}, {@code word_dic}</td><td>the dictionaries of a model that has them, as
- *       {@link DictionaryEncoder} reads them</td></tr>
+ *   <tr><td>{@code char_dic}, {@code word_dic}</td><td>the dictionaries of a model that has them, for
+ * {@link DictionaryEncoder}</td></tr>
  *   <tr><td>{@code provenance}, {@code licence}</td><td>text; may be missing</td></tr>
  * </table>
  *
- * <p>Tensors have the names of {@link WeightStore} and are F16, BF16, F32 or F64, or, where they
- * are matrices, I8 with scales beside them ({@link Int8}); more of them are ignored. For one thread
- * at a time.
+ * <p>Tensors have the names of {@link WeightStore}. They are F16, BF16, F32 or F64; matrices may
+ * also be I8 with separate scales ({@link Int8}). Other tensors are ignored. Not thread-safe.
  */
 public final class SafetensorsReader extends ModelStore {
-  /** Models whose tensors take less are verified when opened. */
+  /** Smaller models are verified when they are opened. */
   private static final long SMALL = 64L << 20;
 
   /** The limit of the safetensors library. */
@@ -110,10 +110,10 @@ public final class SafetensorsReader extends ModelStore {
   }
 
   /**
-   * Opens a file and checks its structure; that of small models (less than 64 MB) against its
-   * checksum as well.
+   * Opens a file and checks its structure. For a small model (less than 64 MB) it also checks the
+   * checksum.
    *
-   * @throws ElmoException if it cannot be read or is no model of this form
+   * @throws ElmoException if it cannot be read or is not a model of this format
    */
   public static SafetensorsReader open(Path file) {
     try {
@@ -124,10 +124,10 @@ public final class SafetensorsReader extends ModelStore {
   }
 
   /**
-   * As {@link #open(Path)} for a file in memory.
+   * Like {@link #open(Path)} for a file in memory.
    *
-   * @param bytes the file, from the position to the limit; must not change afterwards
-   * @param source where it comes from, for messages
+   * @param bytes the file, from the position to the limit; they must not change afterwards
+   * @param source the origin of the bytes, for messages
    */
   public static SafetensorsReader open(ByteBuffer bytes, String source) {
     return open(source, DataFile.of(bytes));
@@ -162,7 +162,7 @@ public final class SafetensorsReader extends ModelStore {
     return fits && head.get() == '{' ? length : -1;
   }
 
-  /** Parsed as it is read: it may be long, but must not hold much. */
+  /** Parses the header while it is read. It may be long, but the number of values is limited. */
   static JsonNode header(DataFile data, long length, String source) {
     InputStream bytes = data.stream(Long.BYTES, Long.BYTES + length);
     return Json.parse(bytes, source + ": header");
@@ -228,7 +228,7 @@ public final class SafetensorsReader extends ModelStore {
     return new Entry(name, dtype.textValue(), shape, offsets[0], offsets[1]);
   }
 
-  /** A short list of whole numbers from 0 on; null if it is none. */
+  /** Reads a short list of whole numbers that are not negative; null if it is not one. */
   private static long[] longs(JsonNode node) {
     if (!node.isArray() || node.size() > MAX_DIMS) {
       return null;
@@ -244,9 +244,7 @@ public final class SafetensorsReader extends ModelStore {
     return values;
   }
 
-  /**
-   * Tensors must follow each other and fill the file: no holes, no overlaps, nothing after them.
-   */
+  /** Checks that the tensors fill the file without gaps or overlaps. */
   private void checkOffsets() {
     long at = 0;
     for (Entry entry :
@@ -277,7 +275,7 @@ public final class SafetensorsReader extends ModelStore {
     }
   }
 
-  /** The type of a tensor of the model, whose shape has been checked. */
+  /** The type of a tensor of the model. Its shape has been checked. */
   private Dtype dtype(String name) {
     Entry entry = entries.get(name);
     Dtype dtype =
@@ -312,13 +310,16 @@ public final class SafetensorsReader extends ModelStore {
     }
   }
 
-  /** Whether a tensor of the model is a matrix of {@link Int8}. */
+  /** Whether a tensor of the model is an {@link Int8} matrix. */
   private boolean isQuantised(String name) {
     Entry entry = entries.get(name);
     return entry.dtype.equals("I8") && entry.shape.length == 2;
   }
 
-  /** Scales are [blocks, columns], where the blocks divide the matrix's rows. */
+  /**
+   * Checks the scales of a matrix: [blocks, columns], where the number of blocks divides the number
+   * of rows.
+   */
   private void checkScales(String name) {
     long[] shape = entries.get(name).shape;
     Entry scales = entries.get(name + Int8.SCALE);
@@ -345,7 +346,7 @@ public final class SafetensorsReader extends ModelStore {
     checkSize(scales, Float.BYTES);
   }
 
-  /** Reads a matrix of {@link Int8} as the floats that it stands for. */
+  /** Reads an {@link Int8} matrix as floats. */
   private void readQuantised(String name, FloatBuffer target) {
     int count = Tensors.room(this, name, target);
     Entry scaleEntry = entries.get(name + Int8.SCALE);
@@ -435,7 +436,7 @@ public final class SafetensorsReader extends ModelStore {
   }
 
   /**
-   * Reads all tensors' bytes and compares them with the checksum in the metadata.
+   * Reads the bytes of all tensors and compares them with the checksum in the metadata.
    *
    * @throws ElmoException if they differ
    */

@@ -24,9 +24,9 @@ import org.elmo4j.internal.model.TensorShapes;
 import org.elmo4j.internal.text.DictionaryEncoder;
 import org.elmo4j.weights.WeightStore;
 
-/** Writes the form that {@link SafetensorsReader} describes. */
+/** Writes the format that {@link SafetensorsReader} describes. */
 public final class SafetensorsWriter {
-  /** The tensors begin at a multiple of this many bytes. */
+  /** The position of the first tensor is a multiple of this. */
   private static final int ALIGNMENT = 64;
 
   private static final int PIECE = 1 << 20;
@@ -47,13 +47,13 @@ public final class SafetensorsWriter {
   }
 
   /**
-   * Writes a model into one file, a tensor at a time: memory is needed for the largest of them. The
-   * file appears whole or not at all; one that was there is replaced.
+   * Writes a model to one file, one tensor at a time, so that memory is needed for the largest
+   * tensor only. If writing fails, an existing file stays as it was.
    *
-   * @param store where the model comes from; stays open
+   * @param store the model, which stays open
    * @param target the file
-   * @param dtype of all tensors
-   * @param metadata more of it, such as {@code provenance} and {@code licence}; may be empty
+   * @param dtype the type of all tensors
+   * @param metadata further entries, such as {@code provenance} and {@code licence}; may be empty
    * @throws ElmoException if the file cannot be written, or a number is too large for {@code dtype}
    */
   public static void write(
@@ -63,8 +63,9 @@ public final class SafetensorsWriter {
   }
 
   /**
-   * As {@link #write(WeightStore, Path, Dtype, Map)}, the LSTM's matrices as 8-bit integers ({@link
-   * Int8}), each with its scales in a tensor beside it, all else as 32-bit floats.
+   * Like {@link #write(WeightStore, Path, Dtype, Map)}, with the matrices of the LSTM as 8-bit
+   * integers ({@link Int8}), the scales of each in a separate tensor, and everything else as 32-bit
+   * floats.
    */
   public static void writeInt8(WeightStore store, Path target, Map<String, String> metadata) {
     AtomicFile.write(
@@ -87,7 +88,8 @@ public final class SafetensorsWriter {
       metadata.put("mix_weights", Arrays.toString(mix.weights()));
       metadata.put("mix_gamma", Float.toString(mix.gamma()));
     }
-    // The header, whose length the checksum does not change, comes last: the tensors are read once.
+    // The header is written last, so that the tensors are read once. The checksum does not change
+    // its length.
     metadata.put("sha256", "0".repeat(64));
     int headerSize = header(metadata).remaining();
     channel.position(headerSize);
@@ -158,7 +160,7 @@ public final class SafetensorsWriter {
     return parts;
   }
 
-  /** All that stands before the tensors. */
+  /** The bytes before the tensors. */
   private ByteBuffer header(Map<String, String> metadata) {
     ObjectNode root = JsonNodeFactory.instance.objectNode();
     ObjectNode strings = root.putObject("__metadata__");
@@ -176,7 +178,9 @@ public final class SafetensorsWriter {
     return ByteBuffer.wrap(padded(root));
   }
 
-  /** The header's length and the header, ended by spaces so that the tensors are aligned. */
+  /**
+   * The length of the header and the header, padded with spaces so that the tensors are aligned.
+   */
   static byte[] padded(ObjectNode root) {
     byte[] json = root.toString().getBytes(StandardCharsets.UTF_8);
     int size = (Long.BYTES + json.length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;

@@ -8,9 +8,9 @@ import org.elmo4j.internal.text.TokenEncoder;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
 
-/** A store and its encoder, as a backend reads them. The store stays the caller's to close. */
+/** Gives a backend the weights of a store. The caller closes the store. */
 public record StoredWeights(WeightStore store, TokenEncoder encoder) implements ModelWeights {
-  /** With the store's own encoder. */
+  /** Uses the encoder of the store. */
   public StoredWeights(WeightStore store) {
     this(store, ModelStore.encoder(store));
   }

@@ -17,11 +17,11 @@ import org.elmo4j.internal.files.AtomicFile;
 import org.elmo4j.internal.files.Json;
 
 /**
- * Small safetensors files of 32-bit floats, read and written in one piece: the weights of a
- * classifier. Any thread may use it.
+ * Reads and writes small safetensors files of 32-bit floats, the weights of classifiers, as a
+ * whole. Thread-safe.
  */
 public final class TensorFile {
-  /** A head of 2^26 numbers is far beyond what a classifier has. */
+  /** The most bytes of a file. These are 2^26 numbers, far more than a classifier has. */
   private static final long MAX_BYTES = 1L << 28;
 
   private static final int MAX_DIMS = 8;
@@ -37,7 +37,7 @@ public final class TensorFile {
   private TensorFile() {}
 
   /**
-   * Writes a file, which appears whole or not at all.
+   * Writes a file. If writing fails, an existing file stays as it was.
    *
    * @throws ElmoException if it cannot be written
    */
@@ -67,8 +67,8 @@ public final class TensorFile {
   /**
    * Reads a file.
    *
-   * @throws ElmoException if it cannot be read, is no safetensors file of 32-bit floats, or a
-   *     number is not finite
+   * @throws ElmoException if it cannot be read, is not a safetensors file of 32-bit floats, or has
+   *     a number that is not finite
    */
   public static Map<String, Tensor> read(Path path) {
     try (DataFile data = DataFile.open(path)) {
@@ -80,7 +80,7 @@ public final class TensorFile {
       long start = Long.BYTES + length;
       JsonNode header = SafetensorsReader.header(data, length, path.toString());
       Map<String, Tensor> tensors = new LinkedHashMap<>();
-      long at = 0; // Tensors follow each other: each byte is one's.
+      long at = 0; // Tensors follow each other without gaps or overlaps.
       for (Map.Entry<String, JsonNode> entry : Json.fields(header).entrySet()) {
         if (!entry.getKey().equals("__metadata__")) {
           String source = path + ": tensor " + Json.brief(entry.getKey());

@@ -24,16 +24,16 @@ import org.elmo4j.internal.files.Json;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * A TensorFlow checkpoint of version 2: {@code PREFIX.index}, a table from names to {@code
- * BundleEntryProto} (tensorflow/core/protobuf/tensor_bundle.proto), and {@code
- * PREFIX.data-SSSSS-of-NNNNN}, the bytes. For one thread at a time.
+ * Reads a TensorFlow checkpoint of version 2. {@code PREFIX.index} is a table from names to {@code
+ * BundleEntryProto} (tensorflow/core/protobuf/tensor_bundle.proto); {@code
+ * PREFIX.data-SSSSS-of-NNNNN} are the bytes. Not thread-safe.
  */
 final class TensorFlowBundle implements AutoCloseable {
   private static final String INDEX = ".index";
   private static final int MAX_SHARDS = 100_000;
   private static final int MAX_RANK = 8;
 
-  /** Where a tensor lies; {@code type} is a {@code DataType} of types.proto. */
+  /** The position of a tensor. {@code type} is a {@code DataType} of types.proto. */
   record Entry(
       String name,
       int type,
@@ -43,7 +43,7 @@ final class TensorFlowBundle implements AutoCloseable {
       long size,
       int crc,
       boolean sliced) {
-    /** Null for other types than floats. */
+    /** The number format; null if it is not a float type. */
     Dtype dtype() {
       return switch (type) {
         case 1 -> Dtype.F32;
@@ -62,10 +62,10 @@ final class TensorFlowBundle implements AutoCloseable {
   private ByteOrder order;
 
   /**
-   * Reads an index; of its tensors, those that {@code wanted} accepts by name. Nothing stays open
-   * until {@link #openShards}.
+   * Reads the entries of an index whose names {@code wanted} accepts. No file stays open until
+   * {@link #openShards}.
    *
-   * @throws ElmoException if it is damaged, or no index
+   * @throws ElmoException if it is damaged or not an index
    */
   TensorFlowBundle(Path file, Predicate<String> wanted) {
     index = file.toString();
@@ -175,16 +175,16 @@ final class TensorFlowBundle implements AutoCloseable {
     in.popLimit(end);
   }
 
-  /** The tensors that were wanted, by name. */
+  /** The accepted tensors by name. */
   Map<String, Entry> entries() {
     return entries;
   }
 
   /**
-   * Opens the data files in which these tensors lie, and checks that each is of numbers and lies
-   * within its file, apart from the others.
+   * Opens the data files of these tensors, and checks that each tensor holds floats, lies within
+   * its file, and does not overlap another.
    *
-   * @throws ElmoException naming the first that is not
+   * @throws ElmoException if one does not; the message names the first
    */
   void openShards(Iterable<Entry> tensors) {
     List<Entry> sorted = new ArrayList<>();
@@ -256,7 +256,7 @@ final class TensorFlowBundle implements AutoCloseable {
               + ", from which those of the data follow");
     }
     String prefix = index.substring(0, index.length() - INDEX.length());
-    // In no one's digits but these, whatever the locale.
+    // ASCII digits, whatever the locale.
     return String.format(Locale.ROOT, "%s.data-%05d-of-%05d", prefix, shard, shardCount);
   }
 
@@ -274,7 +274,7 @@ final class TensorFlowBundle implements AutoCloseable {
   /**
    * Reads all numbers of a tensor that {@link #openShards} has checked.
    *
-   * @throws ElmoException if they are not those of the checksum
+   * @throws ElmoException if they do not match the checksum
    */
   void read(Entry entry, FloatBuffer target) {
     CRC32C crc = new CRC32C();

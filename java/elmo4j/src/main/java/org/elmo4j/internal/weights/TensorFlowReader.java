@@ -23,14 +23,15 @@ import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
 
 /**
- * Reads ELMo out of a TensorFlow checkpoint: modules google/elmo of TF-Hub and what was saved from
- * them, DeepPavlov's modules, the training checkpoints of bilm-tf. The graph beside the checkpoint
- * is not looked at. For one thread at a time.
+ * Reads ELMo from a TensorFlow checkpoint: TF-Hub's google/elmo and checkpoints saved from it,
+ * DeepPavlov's modules, and the training checkpoints of bilm-tf. The graph beside the checkpoint is
+ * not read. Not thread-safe.
  *
- * <p>Names are matched by their end, whatever the scope in front of them: {@code bilm/...} (in
- * training checkpoints {@code lm/...}) and {@code aggregation/...}; all else is ignored. The
- * checkpoint says neither the activation nor the clips, skip connections and characters a token:
- * without an options file they are those of all published modules, relu, 3 and 3, yes and 50.
+ * <p>Tensors are found by the end of their names, in any scope: {@code bilm/...} (in training
+ * checkpoints {@code lm/...}) and {@code aggregation/...}. Other tensors are ignored. A checkpoint
+ * does not contain the activation, the clips, the skip connections or the number of characters of a
+ * token. Without an options file they have the values of all published modules: relu, 3 for both
+ * clips, skip connections, and 50.
  */
 public final class TensorFlowReader extends ModelStore {
   private static final Pattern NAME =
@@ -47,7 +48,7 @@ public final class TensorFlowReader extends ModelStore {
   private static final String MIX_WEIGHTS = "mix weights";
   private static final String MIX_GAMMA = "mix gamma";
 
-  /** What no checkpoint says. */
+  /** Assumed values that no checkpoint contains. */
   private static final float ASSUMED_CLIP = 3;
 
   private static final int ASSUMED_CHARACTERS = 50;
@@ -56,16 +57,16 @@ public final class TensorFlowReader extends ModelStore {
   private final Map<String, Entry> tensors;
   private final ScalarMix mix;
 
-  /** Row of the file's character table that is the first of {@code char_embed}. */
+  /** The row of the file's character table that is row 0 of {@code char_embed}. */
   private final int firstCharacter;
 
-  /** Whether identities stand for the projections of the LSTM layers. */
+  /** Whether the LSTM layers have no projections, so that identity matrices are read instead. */
   private final boolean identity;
 
   private TensorFlowReader(Path index, Path optionsFile, TensorFlowBundle bundle) {
     super(index.toString());
     this.bundle = bundle;
-    // One model a scope: a checkpoint may hold several.
+    // A checkpoint may contain several models, each in its own scope.
     Map<String, Map<String, Entry>> scopes = new TreeMap<>();
     Set<String> training = new TreeSet<>();
     for (Entry entry : bundle.entries().values()) {
@@ -114,20 +115,20 @@ public final class TensorFlowReader extends ModelStore {
     }
     this.options = identity ? stated.toBuilder().projectionClip(0).build() : stated;
     long rows = tensors.get(TensorNames.CHAR_EMBED).shape()[0];
-    // Modules have the row of masked positions in front; training knows no such id.
+    // Modules have a first row for masked positions; training checkpoints have no such row.
     this.firstCharacter = rows == ModelOptions.BYTE_CHARACTERS + 1 && !trained ? 1 : 0;
     this.shapes = Tensors.check(source, options, this::shapeInFile);
     this.mix = readMix();
   }
 
   /**
-   * Opens a checkpoint and checks that all tensors are there, in their shapes; values are not read
-   * yet, but for those of the mix.
+   * Opens a checkpoint and checks that all tensors exist with the right shapes. It reads only the
+   * values of the mix.
    *
-   * @param index {@code PREFIX.index}; the data lie beside it
-   * @param optionsFile null to assume what the checkpoint does not say
-   * @throws ElmoException if there is no ELMo in it, or more than one, it is damaged, or it and the
-   *     options do not fit each other
+   * @param index {@code PREFIX.index}; the data files lie beside it
+   * @param optionsFile null to use the assumed values
+   * @throws ElmoException if it contains no ELMo model or more than one, is damaged, or does not
+   *     fit the options
    */
   public static TensorFlowReader open(Path index, Path optionsFile) {
     TensorFlowBundle bundle = new TensorFlowBundle(index, name -> NAME.matcher(name).matches());
@@ -139,7 +140,7 @@ public final class TensorFlowReader extends ModelStore {
     }
   }
 
-  /** The name that {@link WeightStore} has for a tensor. */
+  /** The name of a tensor in {@link WeightStore}. */
   private static String canonical(Matcher name) {
     if (name.group("part") != null) {
       int direction = Integer.parseInt(name.group("direction"));
@@ -157,7 +158,7 @@ public final class TensorFlowReader extends ModelStore {
             : name.group("weights") != null ? MIX_WEIGHTS : MIX_GAMMA;
   }
 
-  /** The structure that the shapes show; whether all tensors fit it is not checked yet. */
+  /** Finds the structure from the shapes. It does not check yet whether all tensors fit. */
   private ModelOptions infer() {
     long[] characters = rank(TensorNames.CHAR_EMBED, 2);
     long[] gates = rank(TensorNames.gates(0, 0), 2);
@@ -193,7 +194,7 @@ public final class TensorFlowReader extends ModelStore {
     }
   }
 
-  /** The shape of a tensor in the file, which must have that many dimensions. */
+  /** The shape of a tensor in the file. Throws if it does not have {@code rank} dimensions. */
   private long[] rank(String name, int rank) {
     Entry entry = tensors.get(name);
     if (entry == null || entry.shape().length != rank) {

@@ -16,15 +16,15 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.Json;
 
 /**
- * The sorted table that TensorFlow keeps a checkpoint's index in: LevelDB's file format
- * (github.com/google/leveldb, doc/table_format.md), blocks raw or compressed with Snappy. Messages
- * of its exceptions lack the file's name.
+ * Reads the sorted table of a checkpoint's index: LevelDB's file format (github.com/google/leveldb,
+ * doc/table_format.md) with blocks that are raw or compressed with Snappy. The messages of its
+ * exceptions lack the name of the file.
  */
 final class TensorFlowTable {
   private static final long MAGIC = 0xdb4775248b80fb57L;
   private static final int FOOTER = 48;
 
-  /** After each block: a byte for its type, and a checksum. */
+  /** The bytes after each block: its type, and a checksum. */
   private static final int TRAILER = 5;
 
   /** Far above the index of any ELMo checkpoint, which has a few thousand bytes. */
@@ -36,7 +36,10 @@ final class TensorFlowTable {
   private static final int MAX_ENTRIES = 1 << 17;
   private static final int MAX_KEY = 1 << 12;
 
-  /** Keys are stored as what they differ in from the one before: few bytes may make many. */
+  /**
+   * The most bytes of keys. A key is stored as its difference from the one before, so a few bytes
+   * can expand to many.
+   */
   private static final int MAX_KEY_BYTES = 1 << 24;
 
   /** Snappy's longest copy makes 64 bytes of 3. */
@@ -53,13 +56,13 @@ final class TensorFlowTable {
     this.data = data;
   }
 
-  /** What to do with an entry. */
+  /** Processes an entry. */
   interface Visitor {
-    /** Takes a key and a value, which it may keep. */
+    /** Receives a key and a value. It may keep both arrays. */
     void take(byte[] key, byte[] value) throws IOException;
   }
 
-  /** Whether these bytes end as a table does. */
+  /** Whether the file ends like a table. */
   static boolean is(DataFile data) throws IOException {
     if (data.size() < FOOTER) {
       return false;
@@ -70,8 +73,8 @@ final class TensorFlowTable {
   }
 
   /**
-   * Reads a table, which {@link #is} one, and checks it on the way; keys come in byte order. The
-   * work is bounded by the file's size: no byte of it is read twice.
+   * Reads and checks a file for which {@link #is} is true. Keys come in byte order. No byte of the
+   * file is read twice, so its size limits the work.
    */
   static void read(DataFile data, Visitor visitor) throws IOException {
     if (data.size() > MAX_BYTES) {
@@ -80,11 +83,11 @@ final class TensorFlowTable {
     ByteBuffer footer = ByteBuffer.allocate(FOOTER);
     data.read(data.size() - FOOTER, footer);
     CodedInputStream in = CodedInputStream.newInstance(footer.array(), 0, FOOTER - Long.BYTES);
-    in.readRawVarint64(); // The metaindex block, which nothing is kept in.
+    in.readRawVarint64(); // The metaindex block, which is empty.
     in.readRawVarint64();
     TensorFlowTable table = new TensorFlowTable(data);
     byte[] index = table.block(in);
-    table.readUpTo = 0; // The index comes last.
+    table.readUpTo = 0; // The index block comes last in the file.
     forEachEntry(
         index,
         (separator, handle) -> {
@@ -93,7 +96,7 @@ final class TensorFlowTable {
         });
   }
 
-  /** Strict order makes keys unique. */
+  /** Checks that keys rise strictly, which makes them unique, and passes the entry on. */
   private void take(byte[] key, byte[] value, Visitor visitor) throws IOException {
     if (lastKey != null && Arrays.compareUnsigned(lastKey, key) >= 0) {
       throw damage("keys in ascending order", name(key) + " after " + name(lastKey));
@@ -114,8 +117,8 @@ final class TensorFlowTable {
   }
 
   /**
-   * The contents of the block at the place that comes next in {@code handle}, behind the one
-   * before.
+   * The contents of the block whose position comes next in {@code handle}. It must lie after the
+   * block before.
    */
   private byte[] block(CodedInputStream handle) throws IOException {
     long offset = handle.readRawVarint64();
@@ -158,7 +161,7 @@ final class TensorFlowTable {
       throw damage(
           "uncompressed blocks of at most " + MAX_BLOCK + " bytes, " + MAX_BYTES + " in all", size);
     }
-    // The second argument bounds how far back a copy may reach: anywhere in the block.
+    // The second argument limits how far back a copy may reach: anywhere in the block.
     try (SnappyCompressorInputStream in =
         new SnappyCompressorInputStream(
             new ByteArrayInputStream(block), Math.max(1 << 16, (int) size))) {
@@ -172,7 +175,7 @@ final class TensorFlowTable {
     }
   }
 
-  /** Entries of a block; the restart points at its end are only there for searching. */
+  /** Reads the entries of a block. The restart points at its end only serve searching. */
   private static void forEachEntry(byte[] block, Visitor visitor) throws IOException {
     long restarts =
         block.length < Integer.BYTES
@@ -208,8 +211,8 @@ final class TensorFlowTable {
   }
 
   /**
-   * Compares a checksum with the one stored, which is masked so that checksums of bytes with
-   * checksums in them stay good (leveldb's crc32c.h).
+   * Compares a checksum with the stored one. Stored checksums are masked, so that a checksum of
+   * data that contains checksums stays useful (leveldb's crc32c.h).
    */
   static void checkCrc(String what, int stored, CRC32C crc) {
     int found = Integer.rotateRight((int) crc.getValue(), 15) + 0xa282ead8;
@@ -220,7 +223,7 @@ final class TensorFlowTable {
     }
   }
 
-  /** To be prefixed with the file's name. */
+  /** Makes an exception. The caller puts the name of the file in front of the message. */
   static ElmoException damage(String expected, Object found) {
     return new ElmoException("expected " + expected + ", found " + found);
   }

@@ -15,25 +15,26 @@ import org.elmo4j.internal.model.TensorShapes;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
 
-/** What all readers check about tensors. */
+/** Checks of tensors that all readers share. */
 public final class Tensors {
   private Tensors() {}
 
   /**
-   * Checks that every tensor of the model's structure is there in its shape; reads nothing.
+   * Checks that every tensor of the model's structure exists with the right shape. It reads no
+   * values.
    *
-   * @throws ElmoException naming the first that is not
+   * @throws ElmoException if one does not; the message names the first
    */
   public static void check(WeightStore store) {
     check(store.source(), store.options(), store::shape);
   }
 
   /**
-   * Checks that a file holds all tensors of a model, each in its shape.
+   * Checks that a file has all tensors of a model with the right shapes.
    *
-   * @param shapeOf the shape a tensor has in the file; null where there is none
-   * @return the shapes of the model's tensors that the file holds, in the order of the computation
-   * @throws ElmoException if one is missing or of another shape
+   * @param shapeOf returns the shape of a tensor in the file, or null if it is missing
+   * @return the shapes of the model's tensors in the file, in the order of the computation
+   * @throws ElmoException if a tensor is missing or has another shape
    */
   static Map<String, long[]> check(
       String source, ModelOptions options, Function<String, long[]> shapeOf) {
@@ -60,10 +61,11 @@ public final class Tensors {
   }
 
   /**
-   * Whether a model's LSTM layers have no projections: bilm-tf makes none where the cells are as
-   * many as the projection's size, and clips nothing then. Identities stand for them.
+   * Whether the LSTM layers of a model have no projections. bilm-tf makes none if the number of
+   * cells equals the projection dimension, and then does not clip. Identity matrices take their
+   * place.
    *
-   * @param has whether a tensor is in the file
+   * @param has returns whether a tensor is in the file
    */
   static boolean lackLstmProjections(ModelOptions options, Predicate<String> has) {
     return options.lstmDim() == options.projectionDim()
@@ -71,7 +73,7 @@ public final class Tensors {
             .noneMatch(i -> has.test(TensorNames.lstmProjection(i % 2, i / 2)));
   }
 
-  /** {@link WeightStore#read} for such a projection. */
+  /** Implements {@link WeightStore#read} for a missing projection. */
   static void readIdentity(WeightStore store, String name, FloatBuffer target) {
     int count = room(store, name, target);
     int size = store.options().projectionDim();
@@ -80,7 +82,10 @@ public final class Tensors {
     }
   }
 
-  /** How many numbers {@link WeightStore#read} will write; checks that they fit. */
+  /**
+   * The number of elements that {@link WeightStore#read} will write. Throws if they do not fit into
+   * the target.
+   */
   static int room(WeightStore store, String name, FloatBuffer target) {
     long[] shape = store.shape(name);
     if (shape == null) {
@@ -101,7 +106,8 @@ public final class Tensors {
   }
 
   /**
-   * That number {@code at} of a tensor cannot be had or kept as a number of {@code expected} kind.
+   * Makes the exception for element {@code at} of a tensor, which is not a number of the {@code
+   * expected} kind.
    */
   static ElmoException badValue(
       WeightStore store, String name, long at, String expected, double found) {
@@ -125,10 +131,10 @@ public final class Tensors {
   }
 
   /**
-   * Checks numbers just written to {@code target}.
+   * Checks numbers that were just written to {@code target}.
    *
-   * @param from index in {@code target} of the first
-   * @param at index in the tensor of the first
+   * @param from the index of the first in {@code target}
+   * @param at the index of the first in the tensor
    * @throws ElmoException if one is not finite
    */
   static void checkFinite(

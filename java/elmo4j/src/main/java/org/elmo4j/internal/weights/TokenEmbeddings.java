@@ -19,16 +19,16 @@ import org.elmo4j.internal.files.Json;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * Token representations computed ahead: the file of bilm-tf's {@code dump_token_embeddings} (HDF5,
- * dataset {@code embedding} [tokens, P], 32-bit floats) and the vocabulary it was made from (UTF-8,
- * a token a line). For one thread at a time.
+ * Reads token representations that were computed earlier: the file of bilm-tf's {@code
+ * dump_token_embeddings} (HDF5, dataset {@code embedding} [tokens, P], 32-bit floats) and the
+ * vocabulary that it was made from (UTF-8, one token on each line). Not thread-safe.
  */
 public final class TokenEmbeddings implements AutoCloseable {
   private static final String DATASET = "embedding";
   private static final long MAX_VOCABULARY_BYTES = 64L << 20;
   private static final int MAX_TOKEN = 1 << 16;
 
-  /** bilm-tf passes over this line of old vocabularies. */
+  /** bilm-tf ignores this line of old vocabularies. */
   private static final String NO_TOKEN = "!!!MAXTERMID";
 
   private final String source;
@@ -42,7 +42,7 @@ public final class TokenEmbeddings implements AutoCloseable {
     this.source = file.source;
     this.file = file;
     this.dim = options.projectionDim();
-    // Of a longer vocabulary no more than shows that it does not fit.
+    // Of a vocabulary that is too long, reads just enough to show that it does not fit.
     this.tokens = readVocabulary(vocabulary, file.data.size() / (Float.BYTES * (long) dim));
     Hdf5Dataset dataset = file.find("dataset " + DATASET, DATASET);
     if (dataset == null) {
@@ -76,10 +76,10 @@ public final class TokenEmbeddings implements AutoCloseable {
   }
 
   /**
-   * Opens both files and checks that they fit each other and the model; rows are not read yet.
+   * Opens both files and checks that they fit each other and the model. It reads no rows yet.
    *
-   * @param options of the model that the rows are of
-   * @throws ElmoException if a file cannot be read, is damaged, or they do not fit
+   * @param options the options of the model that computed the rows
+   * @throws ElmoException if a file cannot be read, is damaged, or does not fit
    */
   public static TokenEmbeddings open(Path vocabulary, Path embeddings, ModelOptions options) {
     Hdf5File file = Hdf5File.open(embeddings);
@@ -91,7 +91,7 @@ public final class TokenEmbeddings implements AutoCloseable {
     }
   }
 
-  /** All tokens; of more than {@code most} the first, one too many. */
+  /** Reads all tokens, but at most {@code most} + 1. */
   private static List<String> readVocabulary(Path file, long most) {
     List<String> tokens = new ArrayList<>();
     try {
@@ -116,7 +116,7 @@ public final class TokenEmbeddings implements AutoCloseable {
     return Collections.unmodifiableList(tokens);
   }
 
-  /** As {@code readLine}, which would make a line of any length. */
+  /** Like {@code readLine}, but limits the length of a line. */
   private static String line(BufferedReader lines, Path file) throws IOException {
     StringBuilder line = new StringBuilder();
     int c = lines.read();
@@ -140,7 +140,7 @@ public final class TokenEmbeddings implements AutoCloseable {
   }
 
   /**
-   * The tokens, row by row. {@code <S>} and {@code </S>} stand for the boundaries. A token may come
+   * The token of each row. {@code <S>} and {@code </S>} are the boundaries. A token may occur
    * twice, with the same numbers.
    */
   public List<String> tokens() {
@@ -155,10 +155,11 @@ public final class TokenEmbeddings implements AutoCloseable {
   /**
    * Reads rows of consecutive tokens.
    *
-   * @param first the first one's index
-   * @param count how many
+   * @param first the index of the first token
+   * @param count the number of tokens
    * @param target filled from its position on with {@code count * dim()} numbers
-   * @throws ElmoException if there are no such rows, no such room, or the values are not finite
+   * @throws ElmoException if there are no such rows, they do not fit into the target, or a value is
+   *     not finite
    */
   public void read(int first, int count, FloatBuffer target) {
     long numbers = (long) count * dim;

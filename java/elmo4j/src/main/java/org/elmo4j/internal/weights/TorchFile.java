@@ -30,32 +30,32 @@ import org.elmo4j.internal.weights.Pickle.Storage;
 import org.elmo4j.internal.weights.Pickle.StoredTensor;
 
 /**
- * A state dict that {@code torch.save} wrote: tensors by name, in either of its formats. The older:
- * pickles of a magic number, a version, facts about the machine, the dict, and the list of
- * storages; then each storage, its count in 8 bytes before it. The newer (torch 1.6): a zip file of
- * the dict ({@code data.pkl}) and each storage ({@code data/KEY}), stored raw. For one thread at a
- * time.
+ * Reads a state dict that {@code torch.save} wrote, tensors by name, in both of its formats. The
+ * older format has pickles of a magic number, a version, facts about the machine, the dict and the
+ * list of storages, followed by each storage with its count in 8 bytes before it. The newer format
+ * (torch 1.6) is a zip file of the dict ({@code data.pkl}) and each storage ({@code data/KEY}),
+ * uncompressed. Not thread-safe.
  */
 final class TorchFile implements AutoCloseable {
   private static final BigInteger MAGIC = new BigInteger("1950a86a20f9469cfc6c", 16);
   private static final long PROTOCOL = 1001;
 
-  /** How the older format begins: a pickle of the magic number. */
+  /** The beginning of the older format: a pickle of the magic number. */
   private static final byte[] OLDER = {
     (byte) 0x80, 2, (byte) 0x8A, 10, 0x6C, (byte) 0xFC, (byte) 0x9C, 0x46
   };
 
   private static final byte[] ZIP = {'P', 'K', 3, 4};
 
-  /** Where a zip file's first entry has the length of its name, and its name. */
+  /** The positions of the length of the first entry's name, and of the name, in a zip file. */
   private static final int NAME_LENGTH = 26;
 
   private static final int NAME = 30;
   private static final int PIECE = 1 << 20;
 
-  /** Where a format keeps its storages. */
+  /** Gives access to the storages of a format. */
   private interface Storages extends AutoCloseable {
-    /** The bytes of a storage from one of them on. */
+    /** Opens a stream of the bytes of a storage, starting at byte {@code from}. */
     InputStream open(String key, long from) throws IOException;
 
     @Override
@@ -83,7 +83,10 @@ final class TorchFile implements AutoCloseable {
     checkOverlaps();
   }
 
-  /** Else a small file would hold a model of any size. */
+  /**
+   * Checks that tensors do not overlap, since otherwise a small file could hold a model of any
+   * size.
+   */
   private void checkOverlaps() {
     List<Map.Entry<String, StoredTensor>> sorted = new ArrayList<>(tensors.entrySet());
     sorted.sort(
@@ -104,9 +107,9 @@ final class TorchFile implements AutoCloseable {
   }
 
   /**
-   * Opens a file and checks that it holds all that it speaks of.
+   * Opens a file and checks that it contains everything that it mentions.
    *
-   * @throws ElmoException if it cannot be read, is damaged, or holds more than tensors
+   * @throws ElmoException if it cannot be read, is damaged, or contains anything but tensors
    */
   static TorchFile open(Path path) {
     String source = path.toString();
@@ -128,17 +131,19 @@ final class TorchFile implements AutoCloseable {
       data.close();
       return openZip(source, path);
     } catch (IOException | IllegalArgumentException | UnsupportedOperationException e) {
-      // ZipFile knows them all: damage, names in no UTF-8, a path that is none of the system's.
+      // ZipFile may throw anything: for damage, for names that are not UTF-8, for an invalid path.
       throw new ElmoException(source + ": expected a file of torch, found " + Json.line(e), e);
     }
   }
 
-  /** Whether a file that begins so may be one of torch's: a zip file may be another's, too. */
+  /**
+   * Whether a file with this beginning may be one of torch. A zip file may also be something else.
+   */
   static boolean isTorch(byte[] head) {
     return startsWith(head, OLDER) || startsWith(head, ZIP);
   }
 
-  /** Whether a file that begins so is a zip file of torch's, whose pickle comes first. */
+  /** Whether a file with this beginning is a zip file of torch, whose first entry is the pickle. */
   static boolean isZip(byte[] head) {
     if (!startsWith(head, ZIP) || head.length < NAME) {
       return false;
@@ -242,7 +247,7 @@ final class TorchFile implements AutoCloseable {
               stored == null ? "none" : "another size or method");
         }
         total += size;
-        if (total > Files.size(path)) { // The directory states sizes, and may lie.
+        if (total > Files.size(path)) { // The sizes in the directory may be wrong.
           throw bad(source, "storages within its " + Files.size(path) + " bytes", "larger ones");
         }
       }
@@ -285,17 +290,17 @@ final class TorchFile implements AutoCloseable {
     return Collections.unmodifiableSet(tensors.keySet());
   }
 
-  /** The dimensions of a tensor, 1 or more each; null where there is no such tensor. */
+  /** The dimensions of a tensor, 1 or more each; null if there is no such tensor. */
   long[] shape(String name) {
     StoredTensor tensor = tensors.get(name);
     return tensor == null ? null : tensor.shape().clone();
   }
 
   /**
-   * Reads a tensor that there is, row-major.
+   * Reads a tensor that exists, row-major.
    *
-   * @param target filled from its position on; has room for it
-   * @throws ElmoException if the file is damaged there or a value is not finite
+   * @param target filled from its position on; the whole tensor must fit
+   * @throws ElmoException if the tensor is damaged or has a value that is not finite
    */
   void read(String name, FloatBuffer target) {
     StoredTensor tensor = tensors.get(name);
@@ -330,7 +335,7 @@ final class TorchFile implements AutoCloseable {
     try {
       storages.close();
     } catch (IOException e) {
-      // It was only read from: nothing is lost.
+      // The file was only read, so a failure to close it loses nothing.
     }
   }
 }

@@ -1,4 +1,4 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
-/** One reader a file format, behind {@link org.elmo4j.weights.WeightStores}. */
+/** The readers and writers of all file formats, behind {@link org.elmo4j.weights.WeightStores}. */
 package org.elmo4j.internal.weights;
