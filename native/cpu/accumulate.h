@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The inner steps of a product: rows times a piece of a panel or strip, into sums in registers, for
-// floats and for bfloat16 that is widened as it is loaded. product_int8.h and product_bf16.h have
-// those of the other types.
+// The inner steps of a product: rows times a piece of a panel or strip, added to sums in registers.
+// This file has the steps for floats and for bfloat16 that is widened when it is loaded. Those of
+// the other types are in product_int8.h and product_bf16.h.
 
 #ifndef ELMO4J_CPU_ACCUMULATE_H_
 #define ELMO4J_CPU_ACCUMULATE_H_
@@ -13,8 +13,8 @@
 namespace elmo4j {
 namespace ELMO4J_ISA {
 
-// Rows of a tile, and the most that are few: with more, tiles were faster. Armv8 has as many
-// registers as AVX-512.
+// The rows of a tile, and the most rows for which strips are used; with more rows, tiles were
+// faster. Armv8 has as many registers as AVX-512.
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int64_t kRows = 6;
 constexpr int64_t kStripRows = 20;
@@ -23,10 +23,11 @@ constexpr int64_t kRows = 3;
 constexpr int64_t kStripRows = 12;
 #endif
 
-// Of what runs inside a tile: called instead, it would keep the accumulators in memory.
+// For functions inside a tile. If they were called and not inlined, the accumulators would be kept
+// in memory.
 #define ELMO4J_INLINE inline __attribute__((always_inline))
 
-// Of what is called from two places and much code.
+// For large functions that are called from two places.
 #define ELMO4J_ONCE __attribute__((noinline))
 
 template <int R>
@@ -52,7 +53,7 @@ ELMO4J_INLINE void multiply_add(const float* const* a, int64_t k, const Vec* b, 
   }
 }
 
-// Fetches the next line of memory that will be read later into L2, if it shall.
+// If kFetch, prefetches the next cache line of memory that will be read later to L2.
 template <bool kFetch>
 ELMO4J_INLINE void fetch(const char*& soon) {
   if (kFetch) {
@@ -61,8 +62,8 @@ ELMO4J_INLINE void fetch(const char*& soon) {
   }
 }
 
-// Adds one operand's part of a tile; the panel's strips are `strip` numbers apart. With kFetch, as
-// much memory as a quarter of this panel is fetched meanwhile, from `soon` on.
+// Adds the part of one operand to a tile. The strips of the panel are `strip` numbers apart. With
+// kFetch it also prefetches as much memory as a quarter of this panel, starting at `soon`.
 template <int R, bool kFetch>
 ELMO4J_INLINE void accumulate(const float* const* a, int64_t depth, const float* weights,
                               int64_t strip, const char* soon, Vec (*acc)[4]) {
@@ -102,8 +103,8 @@ ELMO4J_INLINE void accumulate(const float* const* a, int64_t depth, const Bf16* 
     const Vec low[4] = {even(weights), even(weights + strip), even(weights + 2 * strip),
                         even(weights + 3 * strip)};
     multiply_add<R>(a, k, low, acc);
-    // The words are read again: to keep them would take registers from the accumulators, which the
-    // compiler does unless it is made to think that the pointer changed.
+    // The words are read again on purpose. Keeping them would take registers from the accumulators,
+    // and the compiler would do so unless it believes that the pointer has changed.
     asm("" : "+r"(weights));
     if (k + 1 < depth) {
       const Vec high[4] = {odd(weights), odd(weights + strip), odd(weights + 2 * strip),
@@ -114,17 +115,17 @@ ELMO4J_INLINE void accumulate(const float* const* a, int64_t depth, const Bf16* 
   }
 }
 
-// The left side of few rows is copied to the order in which it is read, in pieces of a cache line:
-// [depth / kPiece, rows, kPiece].
+// The left-hand side of few rows is copied to the order in which it is read, in pieces of a cache
+// line: [depth / kPiece, rows, kPiece].
 template <class X>
 constexpr int64_t kPiece = 64 / sizeof(X);
 
-// Fetches what is read 32 KB of weights, some microseconds, later.
+// Prefetches the weights that are read 32 KB, or a few microseconds, later.
 ELMO4J_INLINE void fetch_ahead(const void* weights) {
   __builtin_prefetch(static_cast<const char*>(weights) + (32 << 10), 0, 2);
 }
 
-// Adds part of a strip, one piece deep at most.
+// Adds a part of a strip that is at most one piece deep.
 template <int R>
 ELMO4J_INLINE void accumulate(const float* left, int64_t depth, const float* strip, Vec* acc) {
   for (int64_t k = 0; k < depth; k++) {
@@ -158,7 +159,7 @@ ELMO4J_INLINE void accumulate(const float* left, int64_t depth, const Bf16* stri
   }
 }
 
-// before() of some rows, into sums [rows, kPanel].
+// Calls before() for some rows and stores the results in sums [rows, kPanel].
 template <class Before>
 void put_before(int64_t first, int64_t rows, int64_t panel, Before& before, float* sums) {
   for (int64_t r = 0; r < rows; r++) {
@@ -170,7 +171,7 @@ void put_before(int64_t first, int64_t rows, int64_t panel, Before& before, floa
   }
 }
 
-// after() of the same rows.
+// Calls after() for the same rows.
 template <class After>
 void give_after(int64_t first, int64_t rows, int64_t panel, const float* sums, After& after) {
   for (int64_t r = 0; r < rows; r++) {

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The C ABI of the CPU kernels: each call goes to the build for its instruction set.
+// The C ABI of the CPU kernels. Each call goes to the code for its instruction set.
 
 #include <algorithm>
 #include <iterator>
@@ -41,7 +41,7 @@ struct Kernels {
     return Kernels{ELMO4J_KERNEL_LIST(ELMO4J_ADDRESS)}; \
   }()
 
-// By elmo4j_isa, of this architecture.
+// Indexed by elmo4j_isa of this architecture.
 const struct {
   const char* name;
   Kernels kernels;
@@ -61,7 +61,7 @@ const struct {
 #endif
 };
 
-// Which instruction set a kernel's first argument names.
+// The instruction set that the first argument of a kernel names.
 template <class Struct>
 int isa_of(const Struct* self) {
   return self->isa;
@@ -81,20 +81,21 @@ struct Registers {
   unsigned a = 0, b = 0, c = 0, d = 0;
 };
 
-// Zeros where the processor does not know the leaf.
+// Returns zeros if the processor does not support the leaf.
 Registers cpuid(unsigned leaf, unsigned subleaf) {
   Registers r;
   return __get_cpuid_count(leaf, subleaf, &r.a, &r.b, &r.c, &r.d) ? r : Registers{};
 }
 
-// Which registers the operating system keeps for each thread (XGETBV).
+// The registers that the operating system saves for each thread (XGETBV).
 unsigned kept_registers() {
   unsigned low = 0, high = 0;
   asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   return low;
 }
 
-// AVX2 and FMA, or the same and AVX-512 F, DQ, BW, VL: in the processor, and kept.
+// Whether the processor has AVX2 and FMA, with `avx512` also AVX-512 F, DQ, BW and VL, and the
+// operating system saves their registers.
 bool has_avx(bool avx512) {
   const unsigned c = cpuid(1, 0).c, b = cpuid(7, 0).b;
   if (!(c & 1u << 27) || !(c & 1u << 12) || !(b & 1u << 5)) {
@@ -105,7 +106,7 @@ bool has_avx(bool avx512) {
     return (kept & 0x6) == 0x6;
   }
 #ifdef __APPLE__
-  const bool kept512 = true;  // from a thread's first use on; before, it says no
+  const bool kept512 = true;  // the bit is set from a thread's first use on, not before
 #else
   const bool kept512 = (kept & 0xe6) == 0xe6;
 #endif
@@ -180,7 +181,8 @@ const char* elmo4j_cpu_isa_name(int isa) {
 
 void elmo4j_cpu_char_cnn_table(const float* embedding, int64_t ids, int64_t embedding_dim,
                                const float* kernel, int64_t width, int64_t filters, float* table) {
-  // In doubles, where products of floats are exact: the same bits on every processor.
+  // Sums in doubles, in which products of floats are exact, so that all processors give the same
+  // bits.
   constexpr int64_t kBlock = 64;
   double sums[kBlock];
   for (int64_t tap = 0; tap < width; tap++) {

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Asks NVIDIA's driver, where there is one, before anything of CUDA is loaded: what the runtime and
-// Java's presets say of a machine without it is hard to understand.
+// Asks NVIDIA's driver before any CUDA library is loaded, since the error messages of the runtime
+// and of JavaCPP's presets on a machine without a driver are hard to understand.
 
 #include "dynamic_library.h"
 #include "elmo4j/kernels.h"

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Libraries that are opened while the program runs, where they are there.
+// Opens libraries at run time, if they exist.
 
 #ifndef ELMO4J_CPU_DYNAMIC_LIBRARY_H_
 #define ELMO4J_CPU_DYNAMIC_LIBRARY_H_
@@ -15,7 +15,7 @@
 
 namespace elmo4j {
 
-// Returns NULL where it cannot be opened. What it needs itself is looked for beside it too.
+// Returns NULL if it cannot be opened. Its own dependencies are also searched for in its folder.
 inline void* open_library(const char* path) {
 #ifdef _WIN32
   return LoadLibraryExA(path, nullptr, LOAD_WITH_ALTERED_SEARCH_PATH);
@@ -32,7 +32,7 @@ inline void close_library(void* library) {
 #endif
 }
 
-// Sets a pointer to a function, NULL where there is none of that name.
+// Sets a pointer to a function, or to NULL if there is no function of that name.
 template <class Function>
 void find_function(void* library, const char* name, Function*& function) {
 #ifdef _WIN32

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The head of a classifier: forward, backward and its optimizer (kernels.h). The products, which
-// take nearly all of the time, are the forward pass's own.
+// The head of a classifier: forward pass, backward pass and optimizer (kernels.h). Nearly all of
+// the time goes to matrix products, which are those of the model's forward pass.
 
 #include <algorithm>
 #include <cmath>
@@ -12,7 +12,7 @@
 
 namespace {
 
-// c [m, n] = a [m, k] b [k, n] + bias [n], by this processor's best instruction set.
+// c [m, n] = a [m, k] b [k, n] + bias [n], with the best instruction set of this processor.
 void product(int64_t m, int64_t k, int64_t n, const float* a, const float* b, const float* bias,
              float* c) {
   elmo4j_matrix matrix = {elmo4j_cpu_best_isa(), ELMO4J_F32, 1, k, n, nullptr, nullptr};
@@ -26,7 +26,7 @@ void product(int64_t m, int64_t k, int64_t n, const float* a, const float* b, co
   elmo4j_cpu_projection(&matrix, m, a, c, scratch.data());
 }
 
-// [columns, rows] of [rows, columns].
+// Transposes [rows, columns] to [columns, rows].
 std::vector<float> transposed(int64_t rows, int64_t columns, const float* x) {
   std::vector<float> result(rows * columns);
   for (int64_t r = 0; r < rows; r++) {
@@ -37,7 +37,8 @@ std::vector<float> transposed(int64_t rows, int64_t columns, const float* x) {
   return result;
 }
 
-// 64 bits that depend on all of x's (Steele et al. 2014, SplitMix64).
+// Mixes the bits of x, so that each bit of the result depends on all of them (Steele et al. 2014,
+// SplitMix64).
 inline uint64_t mix_bits(uint64_t x) {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;

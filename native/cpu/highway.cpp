@@ -22,7 +22,7 @@ void pack_group(const elmo4j_matrix& matrix, const float* weights, int64_t strid
   const int64_t columns = matrix.columns;
   const int64_t width = panel_columns(groups);
   const int64_t panel_count = panels(columns, groups);
-  // Rows outside, so that the weights are read in their own order.
+  // Rows are the outer loop, so that the weights are read in the order in which they lie.
   for (int64_t k = 0; k < Packing<W>::depth(depth); k++) {
     const float* row = weights + k * stride;
     for (int64_t p = 0; p < panel_count; p++) {
@@ -38,7 +38,7 @@ void pack_group(const elmo4j_matrix& matrix, const float* weights, int64_t strid
   }
 }
 
-// The same for 8 bits, whose columns have scales and sums behind the panels.
+// The same for 8 bits. The scales and sums of the columns lie behind the panels.
 void pack_group(const elmo4j_matrix& matrix, const float* weights, int64_t stride, int group,
                 int64_t depth, Int8* packed) {
   const int64_t columns = matrix.columns;

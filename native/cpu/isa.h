@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Declares each kernel once an instruction set, in a namespace of its own.
+// Declares each kernel once for each instruction set, in a namespace for each.
 
 #ifndef ELMO4J_CPU_ISA_H_
 #define ELMO4J_CPU_ISA_H_

@@ -1,15 +1,16 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// One layer and direction of the biLM, all time steps (kernels.h).
+// Computes one layer and direction of the biLM for all time steps (kernels.h).
 //
-// Per row and step 2 * (2P * 4D + D * P) operations: 37.7 million for the published P = 512, D =
-// 4096. Bound by arithmetic from about 16 rows on, below that by reading the weights: 75 MB a step,
-// or 42 MB where the input's half is computed for many steps at once.
+// Each row and step takes 2 * (2P * 4D + D * P) operations: 37.7 million for the original model's P
+// = 512 and D = 4096. From about 16 rows on, arithmetic is the bound. With fewer rows it is the
+// reading of weights: 75 MB for each step, or 42 MB if the input's half of the gates is computed
+// for many steps at once.
 //
-// The gates never reach memory: product() hands a cell's four gates over in registers, and what is
-// stored is c and m. The weights' panels are the outer loop, the rows the inner one, so that a step
-// reads each weight from memory once.
+// The gates are never written to memory: product() passes the four gates of a cell in registers,
+// and only c and m are stored. The outer loop runs over the panels of weights and the inner loop
+// over the rows, so that a step reads each weight from memory once.
 
 #include "elmo4j/kernels.h"
 #include "isa.h"
@@ -19,13 +20,14 @@ namespace elmo4j {
 namespace ELMO4J_ISA {
 namespace {
 
-// Once no more rows than these are alive, the input's half of the gates is computed for about
-// kAheadRows positions at once, and kept: reading the weights costs more than the detour.
+// When this many rows or fewer are left, the input's half of the gates is computed for about
+// kAheadRows positions at once and stored. Reading the weights again for each step would cost more
+// than storing.
 constexpr int64_t kFewRows = 20;
 constexpr int64_t kAheadRows = 96;
 constexpr int64_t kAheadSize = kAheadRows + kFewRows;  // [panels, kAheadSize, kPanel] floats
 
-// Where the parts of the scratch begin, in floats.
+// The offset of each part of the scratch memory, in floats.
 struct Scratch {
   int64_t m, x, h, m_rows, ahead, product, size;
 };
@@ -47,7 +49,8 @@ Scratch scratch_parts(int64_t sentences, int64_t cells, int64_t projection) {
   return at;
 }
 
-// A batch in reading order: sentences by falling length, each read from one end to the other.
+// A batch in reading order: sentences sorted by falling length, each read from its first or from
+// its last position.
 struct Batch {
   int64_t sentences, projection;
   const int32_t* start;
@@ -69,7 +72,7 @@ struct Batch {
   float* out(int64_t r, int64_t t) const { return output + position(r, t) * projection; }
 };
 
-// The same number of steps for all, from and to anywhere.
+// Rows at any addresses, all with the same number of steps.
 struct Steps {
   int64_t sentences, count;
   const float* const* input;
@@ -128,9 +131,9 @@ void run(const elmo4j_lstm& lstm, const Rows& all, float* h, float* c, float* sc
           cells - first);
   };
 
-  int64_t rows = sentences;  // alive at this step
-  int64_t ahead_until = 0;   // steps before this one have their input's half in `ahead`
-  int64_t ahead_row = 0;     // where this step's rows begin there
+  int64_t rows = sentences;  // rows at this step
+  int64_t ahead_until = 0;   // `ahead` has the input's half of the steps before this one
+  int64_t ahead_row = 0;     // the first row of this step in `ahead`
   for (int64_t t = 0; t < all.steps(); t++) {
     while (all.length_of(rows - 1) <= t) {
       rows--;
@@ -164,7 +167,8 @@ void run(const elmo4j_lstm& lstm, const Rows& all, float* h, float* c, float* sc
       product(
           rows, &recurrent, 1, gate_panels, scratch + at.product,
           [&](int64_t r, int64_t p, Vec* v) {
-            // The next panel's are fetched too, or it would begin by waiting for memory.
+            // The gates of the next panel are prefetched too, since it would otherwise start by
+            // waiting for memory.
             const float* gates = ahead + (p * kAheadSize + ahead_row + r) * kPanel;
             for (int j = 0; j < 4; j++) {
               v[j] = load(gates + j * kLanes);

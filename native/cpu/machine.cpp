@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the machine can do: the yardsticks of the benchmarks.
+// The yardsticks of the benchmarks: what this machine can do.
 
 #include <atomic>
 
@@ -10,7 +10,7 @@
 
 namespace {
 
-// OpenBLAS, once it is opened.
+// The functions of OpenBLAS after it was opened.
 struct OpenBlas {
   void (*sgemm)(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
                 const float* a, int lda, const float* b, int ldb, float beta, float* c, int ldc);
@@ -38,7 +38,7 @@ int elmo4j_openblas_open(const char* path) {
     elmo4j::close_library(library);
     return 0;
   }
-  // The callers' threads are the threads.
+  // The caller runs several threads itself.
   found.set_threads(1);
   const OpenBlas* none = nullptr;
   const OpenBlas* opened = new OpenBlas(found);
@@ -64,7 +64,7 @@ void elmo4j_sgemm(int64_t m, int64_t n, int64_t k, const float* a, const float* 
 }
 
 int64_t elmo4j_read(const void* memory, int64_t bytes) {
-  // Four sums that do not wait for one another, of vectors of any width the compiler likes.
+  // Four independent sums. The compiler chooses the width of the vector instructions.
   typedef uint64_t Line __attribute__((vector_size(64)));
   const Line* line = static_cast<const Line*>(memory);
   Line a = {}, b = {}, c = {}, d = {};

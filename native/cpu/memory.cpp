@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Memory, aligned and mapped (kernels.h), on each operating system.
+// Allocates aligned and mapped memory (kernels.h) on each operating system.
 
 #include <cstdlib>
 #include <string>
@@ -72,7 +72,7 @@ void* elmo4j_map(const char* folder, int64_t bytes) {
   if (GetTempFileNameW(wide(folder).c_str(), L"elm", 0, name) == 0) {
     return nullptr;
   }
-  // The mapping keeps the file open; with its last handle the file goes.
+  // The mapping keeps the file open. The file is deleted when its last handle is closed.
   const HANDLE file =
       CreateFileW(name, GENERIC_READ | GENERIC_WRITE | DELETE, FILE_SHARE_DELETE, nullptr,
                   CREATE_ALWAYS, FILE_ATTRIBUTE_TEMPORARY | FILE_FLAG_DELETE_ON_CLOSE, nullptr);
@@ -81,7 +81,7 @@ void* elmo4j_map(const char* folder, int64_t bytes) {
     return nullptr;
   }
   void* memory = nullptr;
-  // Extends the file to that size, or fails where the disk has not so much.
+  // Extends the file to that size. Fails if the disk has too little space.
   const HANDLE mapping =
       CreateFileMappingW(file, nullptr, PAGE_READWRITE, static_cast<DWORD>(bytes >> 32),
                          static_cast<DWORD>(bytes), nullptr);
@@ -99,8 +99,8 @@ void elmo4j_unmap(void* memory, int64_t) { UnmapViewOfFile(memory); }
 
 namespace {
 
-// Takes the space on the disk: were it missing only when it is written to, that would end the
-// process.
+// Reserves the space on the disk. If space were missing only when the memory is written, the
+// process would end.
 bool extend(int file, int64_t bytes) {
 #ifdef __APPLE__
   fstore_t store = {F_ALLOCATEALL, F_PEOFPOSMODE, 0, bytes, 0};

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// How weights lie in panels and strips (kernels.h), for each type of number.
+// Packs weights in panels and strips (kernels.h), for each number type.
 
 #ifndef ELMO4J_CPU_PACKING_H_
 #define ELMO4J_CPU_PACKING_H_
@@ -21,29 +21,29 @@ namespace ELMO4J_ISA {
 
 constexpr int64_t kPanel = 4 * kLanes;  // columns of a panel
 
-// Scratch is counted in floats; pointers to rows lie there too.
+// Scratch memory is counted in floats. It also holds pointers to rows.
 constexpr int64_t kFloatsPerPointer = sizeof(void*) / 4;
 
 inline int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-// Columns of one group that a panel covers.
+// The number of columns of each group in a panel.
 inline int64_t panel_columns(int groups) { return kPanel / groups; }
 
 inline int64_t panels(int64_t columns, int groups) {
   return (columns + panel_columns(groups) - 1) / panel_columns(groups);
 }
 
-// A float's upper half.
+// The upper half of a float.
 struct Bf16 {
   uint16_t bits;
 };
 
-// An integer from -127 to 127; each column has a scale.
+// An integer from -127 to 127. Each column has a scale.
 struct Int8 {
   int8_t value;
 };
 
-// Returns `call` with Weight as the C++ type of one of elmo4j_type.
+// Returns the result of `call`, in which Weight is the C++ type for an elmo4j_type.
 #define ELMO4J_FOR_TYPE(type, call) \
   if ((type) == ELMO4J_BF16) {      \
     using Weight = Bf16;            \
@@ -56,9 +56,9 @@ struct Int8 {
   using Weight = float;             \
   return call
 
-// How a type of weight is packed: a panel's strips one behind the other, each [depth / kPair,
-// kLanes, kPair]. Bf16: two of a column side by side as AMX wants them, depth padded with zeros to
-// whole AMX tiles.
+// The packing of a weight type: the strips of a panel one after the other, each [depth / kPair,
+// kLanes, kPair]. For Bf16, two numbers of a column lie side by side, as AMX requires, and the
+// depth is padded with zeros to whole AMX tiles.
 
 template <class W>
 struct Packing;
@@ -74,7 +74,7 @@ template <>
 struct Packing<Bf16> {
   static constexpr int64_t kPair = 2;
   static int64_t depth(int64_t depth) { return round_up(depth, 32); }
-  // To nearest, ties to even. Weights are finite.
+  // Rounds to nearest, ties to even. Weights are finite.
   static Bf16 convert(float x) {
     uint32_t bits;
     std::memcpy(&bits, &x, sizeof bits);
@@ -92,7 +92,8 @@ struct Packing<Int8> {
   static int64_t depth(int64_t depth) { return round_up(depth, 4); }
 };
 
-// Part of the left-hand side and what it meets: several stand side by side ([x; h]).
+// A part of the left-hand side, and the weights that it is multiplied by. The left-hand side may
+// have several parts side by side ([x; h]).
 template <class W>
 struct Operand {
   using Weight = W;
@@ -105,7 +106,7 @@ struct Operand {
   Row row(int64_t r) const { return rows[r]; }
 };
 
-// Where number k of a strip's first column lies; the next column's is kPair further on.
+// The offset of number k of a strip's first column. The number of the next column is kPair further.
 template <class W>
 W* packed_at(W* packed, int64_t depth, int64_t panel_count, int64_t panel, int64_t k,
              int64_t strip) {

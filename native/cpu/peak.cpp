@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The most operations a second that a core gives: the multiply-adds of the products (product.h) on
-// registers alone, in as many sums as hide their latency. What benchmarks measure a share of.
+// Measures the most operations per second of a core: the multiply-adds of the products (product.h)
+// on registers only, with enough sums to hide their latency. Benchmarks give shares of this rate.
 
 #include "elmo4j/kernels.h"
 #include "isa.h"
@@ -12,7 +12,7 @@ namespace elmo4j {
 namespace ELMO4J_ISA {
 namespace {
 
-// The compiler may know nothing of a vector, so that it computes with it anew.
+// Hides the value of a vector from the compiler, so that it must compute again.
 template <class V>
 ELMO4J_INLINE void forget(V& v) {
 #if defined(__x86_64__)
@@ -112,7 +112,7 @@ int64_t run(int64_t rounds, const Bf16*) {
 
 #else
 
-// Widened as they are loaded: then as floats.
+// These weights are widened when they are loaded, so the arithmetic is that of floats.
 int64_t run(int64_t rounds, const Bf16*) { return run(rounds, static_cast<const float*>(nullptr)); }
 
 #endif

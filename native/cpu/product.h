@@ -2,24 +2,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The one matrix product of the CPU kernels: rows of floats, anywhere in memory, times packed
-// panels (kernels.h), with what happens before and after given by the caller while the numbers are
-// at hand: the LSTM's gates, the clips, the highway's sum never see memory as raw products.
+// panels (kernels.h). The caller supplies the code before and after the product, which sees the
+// numbers in registers: the LSTM's gates, the clips and the highway's sum are computed there, so
+// that raw products are never written to memory.
 //
-// A panel is as wide as four vectors and lies strip by strip, a strip being a vector wide. The ways
-// through it:
-// - Tiles of kRows rows by a panel in vector registers: with AVX-512, 6 x 64 = 24 accumulators, 24
-//   fused multiply-adds for 4 loads of weights and 6 broadcasts.
-// - Few rows, but more than one such tile: all of them by a strip. Memory delivers weights hardly
-//   faster than few rows use them, so it has to be asked in the order and at the pace of their use:
-//   a strip is read once, from one end to the other, where the first of several tiles reads a panel
-//   in a hurry and the others read it again. The price is a broadcast for each multiply-add.
-// - bfloat16: the same two, with weights widened as they are loaded, two of a column from one word;
-//   with AVX512-BF16 or Armv8.6's bfdot, each multiply-add takes two of a column at once.
-// - 8 bits: the same two, sums of integers (product_int8.h).
-// - AMX, bfloat16: 32 rows by 32 columns in four tiles, 4 tile products for 4 tile loads.
+// A panel is four vectors wide and lies strip by strip; a strip is one vector wide. There are
+// several ways to compute a panel:
+// - Tiles of kRows rows by a panel, in registers. With AVX-512 a tile has 6 x 64 numbers in 24
+//   accumulators, and 24 fused multiply-adds use 4 loads of weights and 6 broadcasts.
+// - Strips, for few rows that are more than one tile. All rows take one strip at a time. Memory
+//   delivers weights hardly faster than few rows use them, so weights must be requested in the
+//   order and at the pace of their use. A strip is read once, from its beginning to its end;
+//   with tiles, the first tile would read a panel in a hurry and the others would read it again.
+//   The price is a broadcast for each multiply-add.
+// - bfloat16: the same two ways, with weights widened when they are loaded, two of a column from
+//   one word. With AVX512-BF16 or Armv8.6's bfdot each multiply-add takes two of a column.
+// - 8 bits: the same two ways with sums of integers (product_int8.h).
+// - AMX, bfloat16: 32 rows by 32 columns in four tiles, with 4 tile products for 4 tile loads.
 //
-// In all of them each number is accumulated in one place in the order of depth, whatever the
-// number of rows or the place of a row: so a row's result has the same bits in any batch.
+// In all of them a number is accumulated in one place and in the order of depth, whatever the
+// number of rows and the position of a row. The result of a row has the same bits in any batch.
 
 #ifndef ELMO4J_CPU_PRODUCT_H_
 #define ELMO4J_CPU_PRODUCT_H_
@@ -62,10 +64,10 @@ void product_in_vectors(int64_t rows, const Left* operands, int operand_count, i
   }
 }
 
-// For each row r and panel p: before(r, p, v) sets the four vectors v, the product is added to
-// them, after(r, p, v) takes them. `scratch` has product_scratch floats for the operands' depths
-// together, each rounded up to 32. With a sharing, other threads may call before and after too; on
-// AMX the owner is alone.
+// For each row r and panel p, before(r, p, v) sets the four vectors v, the product is added to
+// them, and after(r, p, v) receives them. `scratch` has product_scratch floats for the sum of the
+// operands' depths, each rounded up to 32. With a sharing, other threads may call before and after
+// too, except on AMX.
 template <class W, class Before, class After>
 void product(int64_t rows, const Operand<W>* operands, int operand_count, int64_t panel_count,
              float* scratch, Before before, After after, WorkSharing* sharing = nullptr) {

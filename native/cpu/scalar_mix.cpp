@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Outputs: weighted sums of layers, from positions to padded rows, and their gradients (kernels.h).
-// Bound by memory: each layer's row is read once and each row of the target written once; backward
-// each row of the layers and of the gradient is read once.
+// Writes outputs: weighted sums of layers, from positions to padded rows, and their gradients
+// (kernels.h). Memory is the bound: the forward pass reads each row of each layer once and writes
+// each row of the target once; the backward pass reads each row of the layers and of the gradient
+// once.
 
 #include "elmo4j/kernels.h"
 #include "isa.h"
@@ -25,14 +26,14 @@ inline double total(Wide v) {
   return sum;
 }
 
-// The row of a layer, term k of the sum, that position p of one half has.
+// The row for position p in one half of the layer that is term k of the sum.
 inline const float* layer_row(const elmo4j_sum& sum, int half, int64_t k, int64_t p) {
   const elmo4j_term& term = sum.terms[k];
   const void* layer = half == 0 ? term.forward : term.backward;
   return static_cast<const float*>(layer) + (term.rows ? term.rows[p] : p) * sum.dim;
 }
 
-// First position and number of positions of a sentence that the sum takes.
+// The positions of a sentence that the sum uses.
 struct Span {
   int64_t first, count;
 };
@@ -42,8 +43,9 @@ inline Span span(const elmo4j_sum& sum, const elmo4j_batch& batch, int64_t r) {
   return {batch.start[r] + ends, batch.length[r] - 2 * ends};
 }
 
-// Calls use(position, half, gradient row, share) for the rows that a target was made of, in order.
-// The gradient of such a row is `share` times the gradient row, which is NULL where `gradient` is.
+// Calls use(position, half, gradient row, share) in order for each row that went into the target.
+// The gradient of such a row is `share` times the gradient row. The gradient row is NULL if
+// `gradient` is.
 template <typename Use>
 void for_each_row(const elmo4j_sum& sum, const elmo4j_batch& batch, const float* gradient,
                   const Use& use) {
@@ -64,7 +66,7 @@ void for_each_row(const elmo4j_sum& sum, const elmo4j_batch& batch, const float*
 }  // namespace
 
 int scalar_mix(const elmo4j_sum* sum, const elmo4j_batch* batch, float* target) {
-  // Zero as long as all numbers are finite, for then v - v is 0, and else NaN.
+  // Stays zero while all numbers are finite, since v - v is then 0, and becomes NaN otherwise.
   Vec rest = {};
   const int64_t dim = sum->dim;
   const int64_t width = sum->halves * dim;
@@ -154,7 +156,8 @@ void scalar_mix_backward_layer(const elmo4j_sum* sum, const elmo4j_batch* batch,
 void layer_moments(const elmo4j_sum* sum, int64_t positions, double* moments) {
   const double count = static_cast<double>(positions) * static_cast<double>(sum->halves * sum->dim);
   double mean = 0;
-  // The mean first, then the squares around it: nothing cancels.
+  // The first pass computes the mean, the second the squared differences from it, which avoids
+  // cancellation.
   for (int pass = 0; pass < 2; pass++) {
     double total = 0;
     for (int64_t p = 0; p < positions; p++) {

@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Vectors of floats for the instruction set that this translation unit is compiled for. Each kernel
-// file is compiled once an instruction set (CMakeLists.txt), with ELMO4J_ISA naming it; GCC and
-// Clang vector types keep the kernels free of intrinsics.
+// Vectors of floats for the instruction set of this translation unit. Each kernel file is compiled
+// once for each instruction set (CMakeLists.txt), which ELMO4J_ISA names. The vector types of GCC
+// and Clang keep the kernels free of intrinsics.
 
 #ifndef ELMO4J_CPU_SIMD_H_
 #define ELMO4J_CPU_SIMD_H_
@@ -40,7 +40,7 @@ inline Vec load(const float* p) {
 
 inline void store(float* p, Vec v) { std::memcpy(p, &v, sizeof v); }
 
-// The first `n` lanes, the rest zero; all of them where n >= kLanes.
+// Loads the first `n` lanes and sets the rest to zero. Loads all lanes if n >= kLanes.
 inline Vec load(const float* p, int64_t n) {
   if (n >= kLanes) {
     return load(p);
@@ -66,9 +66,9 @@ inline Vec min(Vec a, Vec b) { return a < b ? a : b; }
 inline Vec relu(Vec x) { return max(x, Vec{}); }
 inline Vec clip(Vec x, Vec bound) { return min(max(x, -bound), bound); }
 
-// exp(x) to 2 units in the last place; x is first brought into [-43, 43], where sigmoid and tanh
-// are flat in single precision and products of two results stay finite. Cody-Waite reduction and
-// the polynomial of Cephes expf.
+// exp(x) to 2 units in the last place. x is first clamped to [-43, 43]: beyond that sigmoid and
+// tanh are flat in single precision, and products of two results stay finite. Uses Cody-Waite
+// reduction and the polynomial of Cephes expf.
 inline Vec exp(Vec x) {
   x = clip(x, splat(43.0f));
   constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
@@ -83,7 +83,7 @@ inline Vec exp(Vec x) {
   p = p * (r * r) + r + 1.0f;
   IntVec bits;
   std::memcpy(&bits, &shifted, sizeof bits);
-  bits = (bits << 23) + (127 << 23);  // the rounding constant's own bits are shifted out
+  bits = (bits << 23) + (127 << 23);  // the bits of the rounding constant itself are shifted out
   Vec scale;
   std::memcpy(&scale, &bits, sizeof scale);
   return p * scale;
@@ -96,7 +96,7 @@ inline Vec tanh(Vec x) {
   return (1.0f - e) / (1.0f + e);
 }
 
-// sigmoid(x) * tanh(y) with one division.
+// Computes sigmoid(x) * tanh(y) with one division.
 inline Vec sigmoid_tanh(Vec x, Vec y) {
   const Vec e = exp(-2.0f * y);
   return (1.0f - e) / ((1.0f + exp(-x)) * (1.0f + e));
@@ -111,8 +111,8 @@ inline Vec fma(Vec a, Vec b, Vec c) {
 #elif defined(__aarch64__)
   return (Vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #else
-  // In doubles the product is exact. The sum is rounded to odd: that leaves room for the one
-  // rounding to a float.
+  // In doubles the product is exact. The sum is rounded to odd, so that the following rounding to a
+  // float gives the same result as a single rounding.
   typedef double Wide __attribute__((vector_size(kLanes * sizeof(double))));
   typedef int64_t Bits __attribute__((vector_size(kLanes * sizeof(int64_t))));
   const Wide product = __builtin_convertvector(a, Wide) * __builtin_convertvector(b, Wide);
@@ -122,15 +122,15 @@ inline Vec fma(Vec a, Vec b, Vec c) {
   const Wide error = (product - (sum - added)) + (addend - added);
   Bits bits;
   std::memcpy(&bits, &sum, sizeof bits);
-  const Bits away = (error > 0) == (sum > 0);  // -1 where what is lost makes the sum larger
+  const Bits away = (error > 0) == (sum > 0);  // -1 where the lost part is away from zero
   bits += (error != 0) & ((bits & 1) == 0) & (-2 * away - 1);
   std::memcpy(&sum, &bits, sizeof bits);
   return __builtin_convertvector(sum, Vec);
 #endif
 }
 
-// 2^x to 3e-6; x is first brought into [-40, 40]. The same bits on every processor: where a product
-// and a sum meet, fma() says how they are rounded.
+// 2^x to 3e-6. x is first clamped to [-40, 40]. All processors give the same bits, since each
+// product that is followed by a sum is written with fma().
 inline Vec exp2_short(Vec x) {
   x = clip(x, splat(40.0f));
   constexpr float kRound = 12582912.0f;
@@ -148,15 +148,16 @@ inline Vec exp2_short(Vec x) {
   return p;
 }
 
-// One cell of an LSTM: its new state from the gates i, j, f, the latter before its 1 is added, and
-// what is left of that by gate o. In 32-bit floats:
+// One cell of an LSTM: the new state from the gates i, j and f (before 1 is added to f), and the
+// output from the state and gate o. For 32-bit floats:
 inline Vec cell_state(Vec i, Vec j, Vec f, Vec c) {
   return sigmoid(f + 1.0f) * c + sigmoid_tanh(i, j);
 }
 inline Vec cell_output(Vec o, Vec c) { return sigmoid_tanh(o, c); }
 
-// The same for weights that are rounded more than this is: sigmoid to 3e-6, tanh to 6e-6, with two
-// divisions instead of three, and the same bits on every processor.
+// The same for rounded weights (bfloat16 and 8 bits), whose error is larger than the errors here:
+// sigmoid to 3e-6, tanh to 6e-6. It takes two divisions instead of three and gives the same bits on
+// all processors.
 constexpr float kLog2E = 1.44269504088896341f;
 
 inline Vec cell_state_short(Vec i, Vec j, Vec f, Vec c) {

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Products of few rows, which read each strip of the weights once, from one end to the other.
+// Products of few rows. They read each strip of the weights once, from its beginning to its end.
 
 #ifndef ELMO4J_CPU_STRIPS_H_
 #define ELMO4J_CPU_STRIPS_H_
@@ -36,7 +36,7 @@ void strips(const X* left, const Left& operand, int64_t panel, float* sums) {
   }
 }
 
-// The same for `rows` rows, R at most.
+// The same for `rows` rows, at most R.
 template <int R, class X, class Left>
 void strips_of(int64_t rows, const X* left, const Left& operand, int64_t panel, float* sums) {
   if (rows == R) {
@@ -46,12 +46,13 @@ void strips_of(int64_t rows, const X* left, const Left& operand, int64_t panel, 
   }
 }
 
-// Floats of scratch for a left side of few rows and at most two operands with that depth together.
+// The floats of scratch memory for a left-hand side of few rows and at most two operands, which
+// have that depth together.
 inline int64_t strips_scratch(int64_t rows, int64_t depth) {
   return std::min(rows, kStripRows) * (round_up(depth, 16) + 2 * 16);
 }
 
-// More than kRows rows, kStripRows at most.
+// Computes more than kRows and at most kStripRows rows.
 template <class Left, class Before, class After>
 void product_in_strips(int64_t rows, const Left* operands, int operand_count, int64_t panel_count,
                        float* scratch, Before& before, After& after, WorkSharing* sharing) {

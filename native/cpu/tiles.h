@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Products in tiles of kRows rows by a panel: the way of many rows, and of no more than one tile.
+// Products in tiles of kRows rows by a panel. This is used for many rows, and for rows that fit one
+// tile.
 
 #ifndef ELMO4J_CPU_TILES_H_
 #define ELMO4J_CPU_TILES_H_
@@ -12,8 +13,8 @@
 namespace elmo4j {
 namespace ELMO4J_ISA {
 
-// Adds one operand's part of a tile. Where `quarter` is not negative, that one of the operand's
-// next panel is fetched.
+// Adds the part of one operand to a tile. If `quarter` is not negative, that quarter of the
+// operand's next panel is prefetched.
 template <int R, class Left>
 ELMO4J_INLINE void add(const Left& operand, int64_t row, int64_t panel, int64_t quarter,
                        Vec (*sums)[4]) {
@@ -24,8 +25,8 @@ ELMO4J_INLINE void add(const Left& operand, int64_t row, int64_t panel, int64_t 
   }
   const int64_t strip = Packing<W>::depth(operand.depth) * kLanes;
   const W* weights = operand.packed + panel * 4 * strip;
-  // Copies that nothing else can refer to: they stay in registers whether or not the callers'
-  // functions are inlined.
+  // Local copies, to which nothing else can refer, so that they stay in registers whether or not
+  // the callers' functions are inlined.
   Vec acc[R][4];
   copy<R>(sums, acc);
   if (quarter < 0) {
@@ -37,7 +38,8 @@ ELMO4J_INLINE void add(const Left& operand, int64_t row, int64_t panel, int64_t 
   copy<R>(acc, sums);
 }
 
-// R rows of a panel. Where `quarter` is not negative, that one of the next panel is fetched.
+// Computes R rows of a panel. If `quarter` is not negative, that quarter of the next panel is
+// prefetched.
 template <int R, class Left, class Before, class After>
 void tile(int64_t row, int64_t panel, const Left* operands, int operand_count, int64_t quarter,
           Before& before, After& after) {
@@ -53,7 +55,7 @@ void tile(int64_t row, int64_t panel, const Left* operands, int operand_count, i
   }
 }
 
-// A tile of `height` rows, R at most.
+// Computes a tile of `height` rows, at most R.
 template <int R, class Left, class Before, class After>
 void tile_of(int64_t height, int64_t row, int64_t panel, const Left* operands, int operand_count,
              int64_t quarter, Before& before, After& after) {
@@ -64,7 +66,7 @@ void tile_of(int64_t height, int64_t row, int64_t panel, const Left* operands, i
   }
 }
 
-// Calls panels(first, last) for all panels, those of a sharing between its threads.
+// Calls panels(first, last) for all panels. With a sharing, its threads divide them.
 template <class Panels>
 void for_panels(WorkSharing* sharing, int64_t panel_count, const Panels& panels) {
   if (sharing) {
@@ -81,10 +83,11 @@ void product_in_tiles(int64_t rows, const Left* operands, int operand_count, int
   for_panels(sharing, panel_count, [&](int64_t first, int64_t last) ELMO4J_ONCE {
     for (int64_t p = first; p < last; p++) {
       for (int64_t t = 0; t < tiles; t++) {
-        // Of nearly equal height, none of a single row beside full ones.
+        // The tiles have nearly equal heights, so that there is no tile of a single row beside full
+        // ones.
         const int64_t row = rows * t / tiles;
         const int64_t height = rows * (t + 1) / tiles - row;
-        // While a panel is used the next one is fetched, a quarter by each of the first four tiles.
+        // While a panel is used, each of the first four tiles prefetches a quarter of the next one.
         const int64_t quarter = p + 1 < panel_count && t < 4 ? t : -1;
         tile_of<kRows>(height, row, p, operands, operand_count, quarter, before, after);
       }

@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Threads that have nothing to do take part in another thread's products (kernels.h). Each product
-// is panels that anybody may compute, in any order: its owner publishes them as a job and takes
-// some at a time, and so do helpers, until none is left.
+// Lets idle threads help with another thread's products (kernels.h). The panels of a product may be
+// computed by any thread in any order. The owner publishes them as a job; the owner and its helpers
+// take some at a time until none is left.
 
 #ifndef ELMO4J_CPU_WORK_SHARING_H_
 #define ELMO4J_CPU_WORK_SHARING_H_
@@ -18,8 +18,8 @@ namespace elmo4j {
 
 class WorkSharing {
  public:
-  // The owner: calls panels(first, last) for all of [0, count) between itself and helpers, on its
-  // own thread and theirs, and returns when all have returned.
+  // Called by the owner. Calls panels(first, last) for ranges that make up [0, count), on this
+  // thread and on those of helpers, and returns when all calls have returned.
   template <class Panels>
   void share(int64_t count, const Panels& panels) {
     if (count >= kMost) {
@@ -43,7 +43,7 @@ class WorkSharing {
     }
   }
 
-  // A helper, until end().
+  // Called by a helper. Helps until end().
   void help() {
     for (int spins = 0; open_.load(std::memory_order_acquire);) {
       const int64_t done = take();
@@ -60,7 +60,7 @@ class WorkSharing {
  private:
   using Run = void (*)(const void*, int64_t, int64_t);
 
-  // Computes some panels of the job; returns how many, 0 once all are taken.
+  // Computes some panels of the job. Returns their number, or 0 when all are taken.
   int64_t take() {
     uint64_t left = left_.load(std::memory_order_acquire);
     while (true) {
@@ -70,8 +70,9 @@ class WorkSharing {
         return 0;
       }
       const int64_t some = std::min(count - first, std::max<int64_t>(1, count / kParts));
-      // The next job is written over this one only when nothing is left of it: where what was left
-      // is still left, these were this one's. That is why all three numbers are in one word.
+      // A job is replaced by the next one only when none of its panels is left. If left_ has not
+      // changed, run_ still belonged to this job when it was read. This is why all three numbers
+      // are in one word.
       const Run run = run_.load(std::memory_order_relaxed);
       const void* context = context_.load(std::memory_order_relaxed);
       if (left_.compare_exchange_weak(left, left + some, std::memory_order_acq_rel,
@@ -82,7 +83,7 @@ class WorkSharing {
     }
   }
 
-  // Whoever is waited for may need this core.
+  // The thread that this one waits for may need this core.
   static void rest(int& spins) {
     if (++spins % 64 == 0) {
       std::this_thread::yield();
@@ -95,15 +96,17 @@ class WorkSharing {
     }
   }
 
-  // A job's panels are taken in so many parts: few, since each begins without fetched weights.
+  // The number of parts in which the panels of a job are taken. It is small, since each part begins
+  // without prefetched weights.
   static constexpr int64_t kParts = 64;
 
   static constexpr int kBits = 20;
   static constexpr int64_t kMost = int64_t{1} << kBits;
 
-  // The job's number, its panels, and the first of them that nobody has taken: 24, 20, 20 bits.
+  // The number of the job, its number of panels, and the first panel that is not taken: 24, 20 and
+  // 20 bits.
   alignas(64) std::atomic<uint64_t> left_{0};
-  std::atomic<int64_t> helped_{0};  // panels of the job that helpers have done
+  std::atomic<int64_t> helped_{0};  // panels of the job that helpers have computed
   std::atomic<bool> open_{true};
   std::atomic<Run> run_{nullptr};
   std::atomic<const void*> context_{nullptr};
