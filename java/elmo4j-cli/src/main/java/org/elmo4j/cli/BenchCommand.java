@@ -48,13 +48,13 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "bench",
     description = {
-      "Measures a model's speed, and beside it what this machine can do.",
+      "Measures the speed of a model and, for comparison, the speed of this machine.",
       "",
-      "Each run loads the model anew and embeds a text with an empty word cache, then once more"
-          + " with a full one; sgemm and memory are measured in between. Figures are medians of the"
-          + " runs. With a precision other than fp32 the text's vectors are compared with those of fp32"
-          + " at the end: the worst cosine of any token and layer. Default model: random weights of the"
-          + " original's size.",
+      "Each run loads the model and embeds a text twice: first with an empty word cache, then with a"
+          + " full one. In between it measures sgemm and the memory. Results are medians of the runs."
+          + " With a precision other than fp32 the vectors are compared with those of fp32 at the end,"
+          + " and the worst cosine of any token and layer is shown. The default model has random weights"
+          + " and the size of the original model.",
       ""
     },
     footer = {"  elmo bench", "  elmo bench --model small --precision bf16 --json"})
@@ -75,22 +75,24 @@ final class BenchCommand implements Callable<Integer> {
       names = "--size",
       paramLabel = "SIZE",
       description =
-          "Random weights of this size, in place of --model: small, medium or original. Default:"
-              + " original.")
+          "Use random weights of this size instead of --model: small, medium or original. "
+              + "Default: original.")
   private RandomModelCommand.Size size;
 
   @Option(
       names = "--text",
       paramLabel = "FILE",
       description =
-          "UTF-8 English text to embed. Default: 1,700 sentences of two novels; on a CUDA device a"
-              + " million words made of them.")
+          "UTF-8 English text to embed. Default: 1,700 sentences of two novels, or on a "
+              + "GPU a text of a million words that is generated from them.")
   private Path text;
 
-  @Option(names = "--runs", paramLabel = "N", description = "How many runs. Default: 5.")
+  @Option(names = "--runs", paramLabel = "N", description = "Number of runs. Default: 5.")
   private int runs = 5;
 
-  @Option(names = "--json", description = "Print JSON, in units without prefix.")
+  @Option(
+      names = "--json",
+      description = "Print JSON. Units have no prefixes: seconds, bytes, operations per second.")
   private boolean json;
 
   /** What was measured, in all runs. */

@@ -19,7 +19,7 @@ import picocli.CommandLine.Spec;
 /** {@code elmo convert}: a model of any form that elmo4j reads, into its own. */
 @Command(
     name = "convert",
-    description = {"Writes a model into one safetensors file, which loads fastest.", ""},
+    description = {"Writes a model to one safetensors file, the format that loads fastest.", ""},
     footer = {
       "  elmo convert small small.safetensors",
       "  elmo convert --dtype fp16 folder model.safetensors"
@@ -51,16 +51,16 @@ final class ConvertCommand implements Callable<Integer> {
       names = "--dtype",
       paramLabel = "TYPE",
       description =
-          "fp32, fp16, bf16 or int8. Default: fp32; the next two halve the file, and round; int8 holds"
-              + " what --precision int8 computes with.")
+          "Number format of the file: fp32 (default), fp16 or bf16 (half the size, "
+              + "rounded), or int8 (the weights that --precision int8 computes with).")
   private Stored stored = Stored.FP32;
 
   @Option(
       names = "--options-file",
       paramLabel = "FILE",
       description =
-          "options.json of AllenNLP or bilm-tf, in place of the one there, or of what a TensorFlow"
-              + " checkpoint leaves open.")
+          "options.json of AllenNLP or bilm-tf. It replaces the options file beside the "
+              + "weights, or the values that elmo assumes for a TensorFlow checkpoint.")
   private Path optionsFile;
 
   @Override

@@ -23,16 +23,16 @@ import picocli.CommandLine.Spec;
 /** {@code elmo info}: what a model is, or what this machine offers. */
 @Command(
     name = "info",
-    description = {"Describes a model, or with --devices this machine.", ""},
+    description = {"Describes a model or, with --devices, the devices of this machine.", ""},
     footer = {"  elmo info small", "  elmo info --devices"})
 final class InfoCommand implements Callable<Integer> {
   @Spec private CommandSpec command;
   @Mixin private ModelChoice modelChoice;
 
-  @Parameters(arity = "0..1", paramLabel = "MODEL", description = "As --model.")
+  @Parameters(arity = "0..1", paramLabel = "MODEL", description = "Same as --model.")
   private String model;
 
-  @Option(names = "--devices", description = "Say which devices elmo can use here.")
+  @Option(names = "--devices", description = "List the devices that elmo can use on this machine.")
   private boolean devices;
 
   @Override

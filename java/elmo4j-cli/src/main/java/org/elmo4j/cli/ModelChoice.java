@@ -29,22 +29,24 @@ final class ModelChoice {
       names = "--model",
       paramLabel = "NAME|FOLDER|FILE",
       description =
-          "A model's name (elmo models lists them; a name comes before a file of that name), folder"
-              + " or file. Default: mini-en, the small English model in the box.")
+          "The model: a name from elmo models, a folder or a file. If a file has the same "
+              + "name as a model, the model is used. Default, unless the command says "
+              + "otherwise: mini-en, the small English model that comes with elmo.")
   private String model;
 
   @Option(
       names = "--options-file",
       paramLabel = "FILE",
       description =
-          "options.json of AllenNLP or bilm-tf, with --weight-file or --model: in place of the one"
-              + " there, or of what a TensorFlow checkpoint leaves open.")
+          "options.json of AllenNLP or bilm-tf, for --weight-file or --model. It replaces "
+              + "the options file beside the weights, or the values that elmo assumes for a "
+              + "TensorFlow checkpoint.")
   private Path optionsFile;
 
   @Option(
       names = "--weight-file",
       paramLabel = "FILE",
-      description = "Weights in HDF5; with --options-file, instead of --model.")
+      description = "HDF5 weights, together with --options-file and instead of --model.")
   private Path weightFile;
 
   @Option(names = "--offline", description = "Never download a model.")
@@ -54,22 +56,24 @@ final class ModelChoice {
       names = "--device",
       paramLabel = "DEVICE",
       description =
-          "auto, cpu, cuda or cuda:N; several GPUs with commas between, or all with cuda:all."
-              + " Default: auto, a GPU where there is one (elmo info --devices).")
+          "auto, cpu, cuda, cuda:N, several GPUs separated by commas, or cuda:all. "
+              + "Default: auto, which uses a GPU if there is one (elmo info --devices) and "
+              + "otherwise the CPU.")
   private String device = "auto";
 
   @Option(
       names = "--precision",
       paramLabel = "PRECISION",
       description =
-          "fp32; bf16: half the memory, and faster where the processor has AVX512-BF16 or AMX;"
-              + " int8: less again, and fastest where it has VNNI; fp16, on a GPU. Default: fp32, on a GPU fp16.")
+          "Number format of the weights. CPU: fp32 (default); bf16 takes half the memory "
+              + "and is faster with AVX512-BF16 or AMX; int8 takes less still and is the "
+              + "fastest with VNNI. GPU: fp16 (default) or fp32.")
   private String precision;
 
   @Option(
       names = "--threads",
       paramLabel = "N",
-      description = "CPU threads. Default: one a processor.")
+      description = "Number of CPU threads. Default: one for each processor.")
   private Integer threads;
 
   /** A model named otherwise than by --model; null for none. */

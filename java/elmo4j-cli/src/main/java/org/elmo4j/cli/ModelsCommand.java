@@ -23,17 +23,18 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "models",
     description = {
-      "Lists the models that have a name.",
+      "Lists the named models.",
       "",
-      "A model is downloaded when it is first used. ELMO4J_HOME names the folder to keep them in,",
-      "ELMO4J_MIRROR an address to take them from, MIRROR/NAME/FILE; ELMO4J_OFFLINE=1 forbids it.",
+      "A model is downloaded when it is first used, and kept in the folder ELMO4J_HOME.",
+      "ELMO4J_MIRROR is an address to download from, as MIRROR/NAME/FILE.",
+      "ELMO4J_OFFLINE=1 forbids downloads.",
       ""
     },
     footer = {"  elmo models", "  elmo models --json"})
 final class ModelsCommand implements Callable<Integer> {
   @Spec private CommandSpec command;
 
-  @Option(names = "--json", description = "As JSON, with the files' addresses.")
+  @Option(names = "--json", description = "Print JSON, with the addresses of the files.")
   private boolean json;
 
   @Override

@@ -16,7 +16,7 @@ final class OutputFile {
   @Option(
       names = "--output",
       paramLabel = "FILE",
-      description = "Where to write, in place of standard output; - is that too.")
+      description = "The file to write. Default, and -: standard output.")
   private Path path;
 
   /** Whether it was given. */

@@ -21,7 +21,10 @@ import picocli.CommandLine.Parameters;
 /** {@code elmo random-model}: a model of a published size that knows nothing, to measure with. */
 @Command(
     name = "random-model",
-    description = {"Writes an untrained model of a published size, to measure and test with.", ""},
+    description = {
+      "Writes an untrained model of a published size, for measurements and tests.",
+      ""
+    },
     footer = {"  elmo random-model --size small small-random"})
 final class RandomModelCommand implements Callable<Integer> {
   static final String FILE = "model.safetensors";
@@ -78,12 +81,12 @@ final class RandomModelCommand implements Callable<Integer> {
   @Option(
       names = "--seed",
       paramLabel = "N",
-      description = "The same seed gives the same model. Default: 0.")
+      description = "Seed of the random numbers. The same seed gives the same model. Default: 0.")
   private long seed;
 
   @Parameters(
       paramLabel = "DIR",
-      description = "The folder to write " + FILE + " into; made where it is missing.")
+      description = "The folder for " + FILE + ". It is created if it does not exist.")
   private Path folder;
 
   @Override

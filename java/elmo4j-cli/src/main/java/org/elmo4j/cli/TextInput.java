@@ -21,23 +21,25 @@ final class TextInput {
       names = {"--input", "--text"},
       paramLabel = "FILE",
       description =
-          "UTF-8 file in place of sentences on the command line: English text, or with --tokenized"
-              + " sentences of tokens. - is standard input.")
+          "A UTF-8 file to read instead of sentences on the command line: English text, "
+              + "or with --tokenized sentences of tokens. - is standard input.")
   private Path file;
 
   @Option(
       names = "--tokenized",
       description =
-          "The text is sentences of tokens already, by default one a line with single spaces"
-              + " between; a blank line is a sentence of none.")
+          "The text is already split into tokens: each line is a sentence whose tokens "
+              + "are separated by single spaces. A blank line is a sentence without tokens. "
+              + "--input-format names other formats.")
   private boolean tokenized;
 
   @Option(
       names = "--input-format",
       paramLabel = "FORM",
       description =
-          "How tokens lie there, with --tokenized or in its place: spaces or tabs between the"
-              + " tokens of a line, or conll, a token a line. Default: found by the first lines.")
+          "The format of tokens: spaces or tabs (what separates the tokens of a line), or "
+              + "conll (one token on each line). It implies --tokenized. Default: detected from "
+              + "the first lines.")
   private TokenReader.Form format;
 
   /** The file to read from, or null for the command line or standard input. */

@@ -23,8 +23,9 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "tokens",
     description = {
-      "Splits English text into sentences and tokens, as embed does.",
-      "Writes one sentence a line, its tokens separated by single spaces: what --tokenized reads.",
+      "Splits English text into sentences and tokens, like embed.",
+      "Writes one sentence on each line, with single spaces between its tokens, for "
+          + "--tokenized.",
       ""
     },
     footer = {"  elmo tokens book.txt", "  elmo tokens book.txt --output sentences.txt"})
@@ -36,7 +37,7 @@ final class TokensCommand implements Callable<Integer> {
       arity = "0..1",
       paramLabel = "FILE",
       description =
-          "UTF-8 text; a blank line ends a sentence. Without one, or with -: standard input.")
+          "UTF-8 text, in which a blank line ends a sentence. Default, and -: standard " + "input.")
   private Path input;
 
   @Override

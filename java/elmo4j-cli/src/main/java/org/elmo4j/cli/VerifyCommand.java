@@ -31,7 +31,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "verify",
     description = {
-      "Checks a model's files, embeds \"I love NLP\", and compares with published values.",
+      "Checks the files of a model, embeds \"I love NLP\", and compares the vectors "
+          + "with published values.",
       ""
     },
     footer = {"  elmo verify small"})
@@ -55,7 +56,7 @@ final class VerifyCommand implements Callable<Integer> {
   @Spec private CommandSpec command;
   @Mixin private ModelChoice modelChoice;
 
-  @Parameters(arity = "0..1", paramLabel = "MODEL", description = "As --model.")
+  @Parameters(arity = "0..1", paramLabel = "MODEL", description = "Same as --model.")
   private String model;
 
   @Override
