@@ -13,7 +13,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
 import org.elmo4j.internal.weights.Dtype;
 import org.elmo4j.internal.weights.SafetensorsWriter;
 import org.elmo4j.oracle.GoldenCase;
@@ -132,30 +131,6 @@ class Int8Test {
       assertTrue(largest <= 0.1, "largest difference " + largest);
       assertTrue(clipped > 0 || !golden.toString().contains("clips"), clipped + " at the clip");
     }
-  }
-
-  @ParameterizedTest
-  @MethodSource("org.elmo4j.Isa#all")
-  void batchesOfAnySizeGiveTheSameBits(String isa) {
-    Isa.with(
-        isa,
-        () -> {
-          List<List<String>> sentences = Models.batch(new Random(4), 97, 14);
-          try (ElmoModel model = miniEnglish(Precision.INT8);
-              Embeddings whole = model.embed(sentences, LAYERS)) {
-            for (int size : new int[] {1, 7, 17, 40}) {
-              for (int start = 0; start < sentences.size(); start += size) {
-                int end = Math.min(start + size, sentences.size());
-                try (Embeddings part = model.embed(sentences.subList(start, end), LAYERS)) {
-                  for (int s = start; s < end; s++) {
-                    Expected.assertSameBits(
-                        "sentence " + s + " in a batch of " + size, whole, s, part, s - start);
-                  }
-                }
-              }
-            }
-          }
-        });
   }
 
   @Test

@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.jhdf.HdfFile;
 import io.jhdf.WritableHdfFile;
 import java.io.ByteArrayOutputStream;
-import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
@@ -21,15 +20,13 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import java.util.zip.CRC32;
 import java.util.zip.GZIPOutputStream;
 import java.util.zip.ZipEntry;
-import java.util.zip.ZipOutputStream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 import org.apache.commons.compress.archivers.tar.TarConstants;
+import org.elmo4j.ChildJvm;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
@@ -93,28 +90,16 @@ class HostileFilesTest {
 
   /** What came of cases up to the first that ended the JVM, or all. */
   private List<Result> run(List<Case> some) throws IOException, InterruptedException {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                HEAP,
-                "-XX:+ExitOnOutOfMemoryError",
-                "-Djava.io.tmpdir=" + dir,
-                "-cp",
-                System.getProperty("java.class.path"),
-                HostileFiles.class.getName()));
-    some.forEach(item -> command.addAll(List.of(item.reader, item.path.toString())));
-    File out = Files.createTempFile(dir, "child", ".out").toFile();
-    Process child =
-        new ProcessBuilder(command)
-            .redirectErrorStream(true)
-            .redirectOutput(ProcessBuilder.Redirect.to(out))
-            .start();
-    if (!child.waitFor(120, TimeUnit.SECONDS)) {
-      child.destroyForcibly().waitFor();
-    }
+    ChildJvm.Ended ended =
+        new ChildJvm(
+                HostileFiles.class,
+                some.stream()
+                    .flatMap(item -> Stream.of(item.reader, item.path.toString()))
+                    .toArray(String[]::new))
+            .options(HEAP, "-XX:+ExitOnOutOfMemoryError", "-Djava.io.tmpdir=" + dir)
+            .run();
     List<Result> results = new ArrayList<>();
-    List<String> lines = Files.readAllLines(out.toPath(), StandardCharsets.UTF_8);
+    List<String> lines = ended.out();
     for (String line : lines) {
       String[] parts = line.split("\t", 3);
       if (parts.length == 3) {
@@ -122,8 +107,7 @@ class HostileFilesTest {
       }
     }
     if (results.size() < some.size()) {
-      String last = lines.isEmpty() ? "" : lines.get(lines.size() - 1);
-      results.add(new Result(0, "ended", "the JVM ended or was stopped: " + last));
+      results.add(new Result(0, "ended", "the JVM ended or was stopped: " + ended));
     }
     return results;
   }
@@ -199,8 +183,11 @@ class HostileFilesTest {
     Map<String, byte[]> zip = new LinkedHashMap<>();
     zip.put("m/data.pkl", latin1(dict));
     zip.put("m/data/0", new byte[16]);
-    pickle("two tensors over the same numbers", stored(zip), "numbers of its own, found some of");
-    byte[] large = stored(zip);
+    pickle(
+        "two tensors over the same numbers",
+        ManyLangsReaderTest.zip(zip, ZipEntry.STORED),
+        "numbers of its own, found some of");
+    byte[] large = ManyLangsReaderTest.zip(zip, ZipEntry.STORED);
     for (int i = 0; i < large.length - 4; i++) {
       // The directory's two sizes of the storage, 24 bytes before its name's end.
       boolean entry = large[i] == 'P' && large[i + 1] == 'K' && large[i + 2] == 1;
@@ -231,23 +218,6 @@ class HostileFilesTest {
         + "\u0085K\1\u0085\u0089"
         + ORDERED_DICT
         + ")RtR";
-  }
-
-  private static byte[] stored(Map<String, byte[]> entries) throws IOException {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
-      for (Map.Entry<String, byte[]> item : entries.entrySet()) {
-        ZipEntry entry = new ZipEntry(item.getKey());
-        entry.setMethod(ZipEntry.STORED);
-        entry.setSize(item.getValue().length);
-        CRC32 crc = new CRC32();
-        crc.update(item.getValue());
-        entry.setCrc(crc.getValue());
-        zip.putNextEntry(entry);
-        zip.write(item.getValue());
-      }
-    }
-    return bytes.toByteArray();
   }
 
   private void checkpoints() throws IOException {
