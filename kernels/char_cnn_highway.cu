@@ -193,7 +193,8 @@ __device__ void highway(const Model<T>& model, int layer, int words, const T* x,
   const int features = model.features;
   const int columns = static_cast<int>(round_up(features, kPackedMultiple)) * 2;
   const float* bias = model.highway_bias[layer];
-  const Operand<T> operands[] = {{x, nullptr, stride, features, model.highway_kernel[layer]}};
+  const Operand<T> operands[] = {
+      {x, nullptr, stride, features, model.highway_kernel[layer], 0, features}};
   for_tiles<Tile>(words, columns, [&](int first_row, int first_column) {
     Tile::tile(operands, words, columns, first_row, first_column, shared_memory(),
                [&](int row, int column, const float(&sums)[Tile::kCount]) {
@@ -220,8 +221,8 @@ template <class Tile, typename T>
 __device__ void project(const Model<T>& model, int words, const T* x, int64_t stride,
                         const Target<T>& target) {
   const int columns = static_cast<int>(round_up(model.projection, kPackedMultiple));
-  const Operand<T> operands[] = {
-      {x, nullptr, stride, model.word_dim + model.features, model.projection_kernel}};
+  const int depth = model.word_dim + model.features;
+  const Operand<T> operands[] = {{x, nullptr, stride, depth, model.projection_kernel, 0, depth}};
   for_tiles<Tile>(words, columns, [&](int first_row, int first_column) {
     Tile::tile(operands, words, columns, first_row, first_column, shared_memory(),
                [&](int row, int column, const float(&sums)[Tile::kCount]) {

@@ -120,6 +120,41 @@ int resident_blocks(void (*kernel)(Parameters...), int threads, size_t shared_by
   return error;
 }
 
+// Whether products of halves are to be computed by wgmma on a device: where it has that, this
+// library has code for it, and the caller does not want it otherwise (kernels.h).
+inline bool use_wgmma(int products, int major, int minor) {
+#if defined(ELMO4J_EMULATED) || defined(ELMO4J_WITH_WGMMA)
+  constexpr bool kBuilt = true;
+#else
+  constexpr bool kBuilt = false;
+#endif
+  return kBuilt && products != ELMO4J_MMA && major == 9 && minor == 0;
+}
+
+// The device that launches go to.
+struct Machine {
+  int multiprocessors, capability, shared_bytes, l2_bytes;  // capability: its major number
+  bool wgmma;
+};
+
+inline int find_machine(int products, Machine* machine) {
+  int device = 0;
+  cudaError_t error = cudaGetDevice(&device);
+  const auto attribute = [&](cudaDeviceAttr which, int* value) {
+    if (error == cudaSuccess) {
+      error = cudaDeviceGetAttribute(value, which, device);
+    }
+  };
+  attribute(cudaDevAttrMultiProcessorCount, &machine->multiprocessors);
+  attribute(cudaDevAttrComputeCapabilityMajor, &machine->capability);
+  attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, &machine->shared_bytes);
+  attribute(cudaDevAttrL2CacheSize, &machine->l2_bytes);
+  int minor = 0;
+  attribute(cudaDevAttrComputeCapabilityMinor, &minor);
+  machine->wgmma = use_wgmma(products, machine->capability, minor);
+  return error;
+}
+
 // ---------------------------------------------------------------------------------------------
 // Inside a kernel.
 

@@ -71,6 +71,33 @@ inline bool is_wide_projection(int64_t sentences, int64_t projection, int64_t mu
   return sentences > 256 && 10 * 2 * tiles >= 9 * multiprocessors;
 }
 
+// Blocks that one tile's sums are split among at most, and what the largest device with wgmma has.
+constexpr int kMaxParts = 8;
+constexpr int64_t kMostMultiprocessors = 144;
+// With fewer rows, half of a tile of 128 would be padding.
+constexpr int kSplitRows = 65;
+
+// The depth of the projection, in parts that blocks multiply side by side.
+struct Split {
+  int parts;
+  int depth;  // of each but the last, which may have less
+};
+
+// As many parts as two layers' tiles, 128 x 128, of both directions leave multiprocessors for; 0
+// parts where there are too few rows. By the batch's first step alone, as above.
+inline Split projection_split(int64_t sentences, int64_t cells, int64_t projection,
+                              int64_t multiprocessors) {
+  if (sentences < kSplitRows) {
+    return {};
+  }
+  const int64_t tiles = 2 * 2 * ((sentences + 127) / 128) * ((projection + 127) / 128);
+  const int64_t most =
+      (multiprocessors < kMostMultiprocessors ? multiprocessors : kMostMultiprocessors) / tiles;
+  const int64_t wanted = most < 1 ? 1 : most < kMaxParts ? most : kMaxParts;
+  const int64_t depth = ((cells + wanted - 1) / wanted + 63) / 64 * 64;  // whole stages of a tile
+  return {static_cast<int>((cells + depth - 1) / depth), static_cast<int>(depth)};
+}
+
 // How many layers' weights, of both directions, L2 holds: 0 where it cannot hold one's.
 inline int layers_in_l2(int64_t cells, int64_t projection, int64_t number_bytes, int64_t l2_bytes) {
   return static_cast<int>(l2_bytes / (2 * (2 * 4 + 1) * cells * projection * number_bytes));

@@ -380,7 +380,10 @@ enum elmo4j_products {
   ELMO4J_WGMMA_GATES = 2,
   // As ELMO4J_WGMMA, but of many sentences a tile of the LSTM's gates begins before the epilogue of
   // the one before it, which takes tanh to 2^-11: to be timed.
-  ELMO4J_WGMMA_EARLY = 3
+  ELMO4J_WGMMA_EARLY = 3,
+  // As ELMO4J_WGMMA, but of 65 sentences or more, where the projection's larger tiles do not fill
+  // the device, these are taken all the same and their depth is split among blocks: to be timed.
+  ELMO4J_WGMMA_SPLIT = 4
 };
 
 // The runtime (kernels/runtime.cu): what the host side needs of CUDA. Functions that return int
