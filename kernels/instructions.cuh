@@ -18,22 +18,22 @@
 
 namespace elmo4j {
 
-// Bits that another block of this launch may have written, from L2. (The toolkit's own __ldcg of a
-// __half is no volatile read: the compiler may move it over a barrier.)
+// Reads from L2 what another block of this launch may have written. (Bits alone: the toolkit's
+// __ldcg of a __half is no volatile read, so the compiler may move it over a barrier.)
 template <class Bits>
 __device__ inline Bits load_past_l1(const Bits* from) {
   return __ldcg(from);
 }
 
-// As many bits as a T.
+// An unsigned type of so many bytes.
 template <int kBytes>
 using BitsOf = std::conditional_t<
     kBytes == 16, uint4,
     std::conditional_t<kBytes == 8, uint2,
                        std::conditional_t<kBytes == 4, unsigned, unsigned short>>>;
 
-// N neighbouring numbers of a row as `load` reads them, those from `there` on zero. One access
-// where the address allows it.
+// Reads N neighbouring numbers of a row by `load`, in one access where the address allows it. Only
+// the first `there` of them exist; the others become zero and are not read.
 template <int N, class T, class Load>
 __device__ inline void load_row(float (&v)[N], const T* from, int there, const Load& load) {
   using Bits = BitsOf<N * sizeof(T)>;
@@ -56,13 +56,13 @@ __device__ inline void load_row(float (&v)[N], const T* from, int there, const L
   }
 }
 
-// A row that another block may have written.
+// The same for numbers that another block may have written.
 template <int N, class T>
 __device__ inline void load_row(float (&v)[N], const T* from, int there) {
   load_row(v, from, there, [](auto* bits) { return load_past_l1(bits); });
 }
 
-// A row that nobody writes during the launch; L1 keeps it.
+// The same for numbers that nobody writes during the launch; L1 may keep them.
 template <int N, class T>
 __device__ inline void load_constant_row(float (&v)[N], const T* from, int there) {
   load_row(v, from, there, [](auto* bits) { return __ldg(bits); });
@@ -92,8 +92,9 @@ __device__ inline void store_row(T* to, const float (&v)[N], int there) {
   }
 }
 
-// cp.async: copies of 16 bytes from global to shared memory, in groups that complete in order. They
-// go past L1. What is behind the first `bytes` becomes zero. Turing has none and copies at once.
+// cp.async: copies 16 bytes from global to shared memory, past L1, in groups that complete in
+// order. Only the first `bytes` are read; the rest becomes zero. Turing has no cp.async and copies
+// at once.
 class AsyncCopies {
  public:
   __device__ void copy16(void* to, const void* from, int bytes) {
@@ -126,7 +127,7 @@ class AsyncCopies {
 #endif
   }
 
-  // Says that the thread stores 16 bytes itself.
+  // The thread says that it stores 16 bytes itself. For the emulator alone.
   __device__ void stores16([[maybe_unused]] void* to) {
 #ifdef ELMO4J_EMULATED
     emulator::unshown(to) = 1;
@@ -142,7 +143,8 @@ class AsyncCopies {
 #endif
   }
 
-  // Until all groups but the last kPending are there, for this thread; others need a barrier too.
+  // Waits until all of this thread's groups but the last kPending have arrived. Other threads see
+  // them behind a barrier.
   template <int kPending>
   __device__ void wait() {
 #ifdef ELMO4J_EMULATED
@@ -159,8 +161,8 @@ class AsyncCopies {
 #endif
   }
 
-  // Shows wgmma what this thread has put into shared memory, by stores and by copies that are
-  // there. To see what others have put it takes their call and a barrier.
+  // Makes visible to wgmma what this thread has stored in shared memory, and its copies that have
+  // arrived. Each thread calls this for its own; then comes a barrier.
   __device__ void show() {
 #ifdef ELMO4J_EMULATED
     for (; shown_ < done_; shown_++) {
@@ -245,8 +247,8 @@ inline void run_mma(Mma* const* lanes) {
 }  // namespace emulator
 #endif
 
-// Four 8 x 8 matrices of halves, row i of matrix m at lane 8 m + i's address. Lane l gets of each
-// the two halves in row l / 4 from column 2 (l % 4).
+// Reads four 8 x 8 matrices of halves; row i of matrix m lies at the address that lane 8 m + i
+// gives. Of each matrix lane l gets the halves of row l / 4, columns 2 (l % 4) and the next.
 __device__ inline void ldmatrix(uint32_t (&v)[4], const void* row) {
 #ifdef ELMO4J_EMULATED
   emulator::Ldmatrix lane = {row, v};

@@ -1,20 +1,21 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Layers of the biLM, both directions, all time steps (kernels.h), in one of two ways.
+// Layers of the biLM, both directions, all time steps (kernels.h). There are two ways, and this
+// file chooses between them, divides the workspace and launches.
 //
-// lstm_steps, for any number of rows and either type: one cooperative launch over all steps and up
-// to four layers, each a step behind the one before: in iteration s layer l runs step s - l. An
-// iteration is two rounds of products with a grid barrier behind each, over all layers and
-// directions: the gates of [x_t; h] as one operand of depth 2 P, whose epilogue keeps a cell's four
-// gates in registers, updates c and stores m; then the projection of m, whose epilogue clips,
-// stores h, adds the skip connection and stores the output, which the next layer reads one
-// iteration later. Gates never reach memory. A sentence's h and c stay where they are once it has
-// ended.
+// lstm_steps (lstm_steps.cuh) takes any number of rows and either type. One cooperative launch runs
+// all steps of up to four layers, each layer one step behind the layer before: in iteration s layer
+// l runs step s - l. An iteration has two rounds of products over all layers and directions, with a
+// grid barrier behind each. The first computes the gates of [x_t; h]; its epilogue has a cell's
+// four gates in registers, updates c and stores m, so gates never reach memory. The second computes
+// the projection of m; its epilogue clips, stores h, adds the skip connection and stores the
+// output, which the next layer reads one iteration later. Nothing changes h and c of a sentence
+// that has ended.
 //
-// lstm_resident (lstm_resident.cuh), for halves and up to 16 rows where the weights fit: recurrent
-// and projection weights stay in shared memory, and what x meets is one product for all steps
-// before (lstm_input_gates). It takes over when a batch has become that small, and runs layer after
+// lstm_resident (lstm_resident.cuh) takes halves and up to 16 rows, where the weights fit. It keeps
+// the recurrent and projection weights in shared memory, and lstm_input_gates multiplies x of all
+// steps before it. It takes over at the step from which a batch has few rows, and runs layer after
 // layer: of the published model one layer and direction is all that fits.
 //
 // The bound: with many rows L2's bandwidth and next to it the tensor cores, with few rows reading
@@ -38,7 +39,7 @@ namespace {
 
 // Where the parts of the workspace begin, in bytes.
 struct Workspace {
-  int64_t arrived[2];  // in front: the barriers' counters, each on a line of its own
+  int64_t arrived[2];  // in front: the barriers' counters, each on a cache line of its own
   int64_t m[kMaxLayers][2];
   int64_t gates[2];
   int64_t sums;
@@ -151,7 +152,7 @@ int launch_resident(const Machine& machine, const ResidentPlan& plan, const Recu
   return error;
 }
 
-// A call's layers, and what it gave to run them.
+// What a call of elmo4j_cuda_lstm gave.
 template <class T>
 struct Call {
   Machine machine;
@@ -165,14 +166,15 @@ struct Call {
   elmo4j_stream stream;
 };
 
-// Neighbouring steps of all layers, `at_once` of them a launch.
+// Neighbouring steps. All layers run them, `at_once` layers in a launch.
 struct Part {
   int64_t first, end;  // steps
   int at_once;
   bool resident;  // then at_once is 1
 };
 
-// One group of a part's layers. `r` has the sizes, `position` is that of the part's first row.
+// Runs `part.at_once` layers of a part. `r` has the sizes; `position` is the part's first row in
+// packed order.
 template <class T>
 int run(const Call<T>& call, const Part& part, const ResidentPlan& plan, int64_t first_layer,
         int64_t position, Recurrence<T>& r) {

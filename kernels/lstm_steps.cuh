@@ -15,23 +15,25 @@
 
 namespace elmo4j {
 
-// The tiles of the two products. Both keep 256 threads busy, so that one launch runs both.
+// How the two products are computed.
 enum Way {
   kPlain,            // halves by mma.sync; floats
   kWgmmaGates,       // the gates by wgmma
-  kWgmmaProjection,  // the projection too: where its larger tiles fill the device (lstm_plan.h)
-  // The same, and a tile of the gates begins before the epilogue of the one before it, which takes
-  // approximate functions.
+  kWgmmaProjection,  // the projection too, in larger tiles
+  // As kWgmmaProjection; a tile of the gates begins before the epilogue of the one before it, and
+  // the epilogue takes approximate functions.
   kWgmmaEarly,
-  kWgmmaSplit  // as kWgmmaProjection, the depth of the projection split among blocks
+  kWgmmaSplit  // as kWgmmaProjection; the depth of the projection is split among blocks
 };
+
+// The tiles of the two products. Both take 256 threads, so that one launch runs both.
 template <class T, Way kWay = kPlain>
 struct Tiles;
 template <>
 struct Tiles<__half> {
   using Gates = Product<__half, 128, 256, 32, 2, 4, 4>;
   using Projection = Product<__half, 64, 64, 64, 2, 4, 6>;
-  static constexpr int kBlocks = 1;  // of a multiprocessor, at least: bounds the registers
+  static constexpr int kBlocks = 1;  // that a multiprocessor must hold: bounds the registers
 };
 template <>
 struct Tiles<__half, kWgmmaGates> {
@@ -63,16 +65,16 @@ struct Direction {
   const T* kernel_h;
   const float* bias;
   const T* projector;
-  const T* input;             // row r of step 0, or the rows that index chooses from
-  const int32_t* input_rows;  // NULL, or of row r of step 0
+  const T* input;             // [positions, P] in packed order from step 0 on; or any rows of P
+  const int32_t* input_rows;  // NULL; or, for each position, its row of `input`
   T* h;
   float* c;
-  T* output;  // row r of step 0
-  T* m;       // [sentences, cells], rows apart by padded cells: what the projection reads
+  T* output;  // [positions, P] in packed order from step 0 on
+  T* m;       // [sentences, padded cells]: what the projection reads
 };
 
-// Steps and layers of one launch, whose parameters hold them. Longer sentences take further
-// launches, which go on from the state that the one before has left; more layers the same.
+// What a launch's parameters hold at most. Longer sentences take further launches, which go on from
+// the state that the launch before has left; more layers take further launches too.
 constexpr int kMaxSteps = 128;
 constexpr int kMaxLayers = 4;
 
@@ -88,11 +90,11 @@ struct Recurrence {
   float* sums;        // of its parts: [layers, 2, parts, rows[0], padded projection]
   int steps;
   int32_t rows[kMaxSteps];
-  int64_t offset[kMaxSteps];  // of a step in packed order
+  int64_t offset[kMaxSteps];  // of a step's first row in packed order
 };
 static_assert(sizeof(Recurrence<float>) <= 4096, "what a kernel's parameters may take");
 
-// A tile of a product: whose, and where it begins.
+// Where a tile of a product begins, and in which direction.
 struct Place {
   int direction, first_row, first_column;
 };
@@ -104,8 +106,8 @@ __host__ __device__ int tiles(int rows, int columns) {
          ((columns + Shape::kColumns - 1) / Shape::kColumns);
 }
 
-// The i-th of them. Neighbours share columns, the larger operand, so that L2 reads them from memory
-// once.
+// The i-th of them. Tiles that follow each other have the same columns, so that L2 reads those
+// weights, the larger operand, from memory once.
 template <class Shape>
 __device__ Place place_of(int i, int rows, int columns) {
   const int down = (rows + Shape::kRows - 1) / Shape::kRows;
@@ -113,7 +115,7 @@ __device__ Place place_of(int i, int rows, int columns) {
   return {i / (down * across), i % down * Shape::kRows, i / down % across * Shape::kColumns};
 }
 
-// A tile of what runs in an iteration.
+// One of an iteration's tiles.
 struct Tile {
   int layer, step;
   Place at;
@@ -135,8 +137,8 @@ __device__ bool find_tile(const Recurrence<T>& r, int s, int columns, int i, Til
   return true;
 }
 
-// Calls body(tile) for this block's share of an iteration. All is found anew for each, so that
-// nothing of it takes registers meanwhile.
+// Calls body(tile) for this block's share of an iteration. Each tile is found from its number
+// alone, so that the search takes no registers while a tile runs.
 template <class Shape, class T, class Body>
 __device__ void for_tiles(const Recurrence<T>& r, int s, int columns, const Body& body) {
   Tile tile;
@@ -166,7 +168,8 @@ struct GateOperands {
   }
 };
 
-// The gates' epilogue: kCells neighbouring cells of a sentence, four gates each.
+// The gates' epilogue for kCells neighbouring cells of a row. gates: without bias, a cell's four
+// side by side.
 template <bool kApproximate, int kCount, class T>
 __device__ void update_cells(const Recurrence<T>& r, const Direction<T>& d, int row, int cell,
                              const float (&gates)[kCount]) {
@@ -236,14 +239,14 @@ __device__ void run_gates(const Recurrence<T>& r, int s, int columns) {
   }
 }
 
-// The projection's epilogue: kCount neighbouring numbers of a row of a step.
+// The projection's epilogue for kCount neighbouring numbers of a row of a step.
 template <int kCount, class T>
 __device__ void store_outputs(const Recurrence<T>& r, int layer, int direction, int step, int row,
                               int column, const float (&sums)[kCount]) {
   const Direction<T>& d = r.directions[layer][direction];
   const int64_t position = r.offset[step] + row;
   const int64_t input_row = r.skip[layer] && d.input_rows ? d.input_rows[position] : position;
-  // What one access takes, or all of it.
+  // As many numbers as one access takes, or all.
   constexpr int kVector = kCount < 8 ? kCount : 16 / sizeof(T);
 #pragma unroll
   for (int first = 0; first < kCount; first += kVector) {
@@ -280,7 +283,7 @@ __device__ void run_projection(const Recurrence<T>& r, int s, int cells, int col
   });
 }
 
-// Where the sums of one part of a row of the projection begin.
+// Where one part's sums of a row of the projection begin.
 template <class T>
 __device__ float* part_sums(const Recurrence<T>& r, int layer, int direction, int part, int row,
                             int columns) {
@@ -288,8 +291,8 @@ __device__ float* part_sums(const Recurrence<T>& r, int layer, int direction, in
   return r.sums + (before * r.rows[0] + row) * columns;
 }
 
-// The same in two halves with a barrier between them. First the parts of all tiles, spread over the
-// blocks, leave their sums in memory.
+// kWgmmaSplit's projection has two halves with a barrier between them. In the first, the blocks
+// multiply the parts of all tiles and store their sums.
 template <class T, Way kWay>
 __device__ void run_projection_parts(const Recurrence<T>& r, int s, int cells, int columns) {
   using Projection = typename Tiles<T, kWay>::Projection;
@@ -316,7 +319,8 @@ __device__ void run_projection_parts(const Recurrence<T>& r, int s, int cells, i
   }
 }
 
-// Then all threads add them, of each number in the order of the depth: the same bits in any run.
+// In the second, all threads add the parts of each number, in the order of the depth, so that any
+// run gives the same bits.
 template <class T>
 __device__ void add_projection_parts(const Recurrence<T>& r, int s, int columns) {
   constexpr int kVector = 16 / sizeof(T);
@@ -326,7 +330,7 @@ __device__ void add_projection_parts(const Recurrence<T>& r, int s, int columns)
     const int rows = r.rows[s - layer];
     for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < int64_t{2} * rows * across;
          i += int64_t{gridDim.x} * kThreads) {
-      const int at = static_cast<int>(i / across);  // rows of one direction, then of the other
+      const int at = static_cast<int>(i / across);  // forward rows, then backward ones
       const int direction = at / rows;
       const int row = at % rows;
       const int column = static_cast<int>(i % across) * kVector;
@@ -385,7 +389,7 @@ __global__ void __launch_bounds__(kThreads, (Tiles<T, kWay>::kBlocks))
   }
 }
 
-// The input's half of the gates of many steps, with the bias: one product for each direction.
+// What the input brings to the gates of many steps, with the bias: one product for each direction.
 struct InputGates {
   Direction<__half> directions[2];
   float* gates[2];  // [positions, 4 * cells]

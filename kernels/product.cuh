@@ -1,24 +1,25 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// One tile of a product by one block: sums of A [rows, depth] times packed B (elmo4j_cuda_pack),
-// handed to an epilogue in registers, so that biases, gates, clips and stores need no second pass.
+// One block computes one tile of a product: A [rows, depth] times packed B (elmo4j_cuda_pack), or
+// the sum of two such products. It hands the sums to an epilogue in registers, so that biases,
+// gates, clips and stores need no second pass over memory.
 //
-// Halves: mma.sync m16n8k16 (two m16n8k8 on Turing) with 32-bit accumulators, operands by ldmatrix
-// from shared memory, filled by cp.async some stages ahead. Floats: plain fused multiply-adds, so
-// that nothing is rounded below 24 bits.
+// Halves: cp.async fills stages of shared memory ahead, ldmatrix reads the operands from there, and
+// mma.sync m16n8k16 (on Turing two m16n8k8) adds up in 32-bit floats. Floats: plain fused
+// multiply-adds, so that nothing is rounded below 24 bits.
 //
-// Halves on Hopper (kWgmma): wgmma m64nNk16, N the tile's columns, a warpgroup for each 64 rows,
-// both operands from shared memory in the same places, which are those of wgmma's swizzle. A
-// block's products go on while the next is waited for, so its stage is filled one block later.
+// Halves on Hopper (kWgmma): a warpgroup multiplies 64 rows by wgmma m64nNk16, N being the tile's
+// columns. It reads both operands from shared memory, where they lie as for mma.sync: that is
+// wgmma's own swizzle. The products of one stage still run while the block waits for the next one,
+// so a stage is refilled one step later than for mma.sync.
 //
-// What a thread gets. An m16n8 accumulator holds two neighbouring columns of a row; taken as they
-// are, a cell's four gates would lie in two threads and a row's stores would be 4 bytes wide. The
-// rows of B are therefore put into shared memory in another order: one in which a thread's columns
-// over all of its warp's m16n8 tiles stand side by side in packed order; wgmma's accumulators are
-// such tiles too, and each 64 columns are ordered by themselves. So the epilogue sees
-// kCount neighbouring packed rows of B, column * groups + group, at once: whole cells with all
-// their gates.
+// What a thread gets. An m16n8 accumulator holds two neighbouring columns of a row. If packed rows
+// of B were taken in their order, a cell's four gates would lie in two threads, and a thread would
+// store 4 bytes at a time. So shared memory holds the packed rows in another order: the columns
+// that one thread has in all m16n8 tiles of its warp are neighbours in packed order. wgmma's
+// accumulators are such tiles too, ordered within each 64 columns. The epilogue then gets kCount
+// neighbouring packed rows of B (column * groups + group) at once: whole cells with all gates.
 
 #ifndef ELMO4J_KERNELS_PRODUCT_CUH_
 #define ELMO4J_KERNELS_PRODUCT_CUH_
@@ -34,7 +35,7 @@
 
 namespace elmo4j {
 
-// One product of a sum.
+// The operands of one product.
 //   a       row r begins at a + (index ? index[r] : r) * stride; fastest where rows lie on 16 bytes
 //   depth   numbers of a row; what lies behind them is not read
 //   b       packed
@@ -58,9 +59,9 @@ __host__ __device__ constexpr int64_t round_up(int64_t count, int64_t multiple) 
 }
 
 // -------------------------------------------------------------------------------------------------
-// A block's tile: kRows x kColumns (packed rows of B), kDepth deep at a time, by warps that stand
-// kWarpsDown x kWarpsAcross. kStages of shared memory are filled ahead. By wgmma, a warp has 16
-// rows and all columns.
+// A block's tile has kRows rows of A and kColumns columns (packed rows of B). Its warps divide it
+// kWarpsDown x kWarpsAcross; by wgmma, a warp has 16 rows and all columns. A stage is kDepth of the
+// depth; shared memory holds kStages.
 template <class T, int kRows_, int kColumns_, int kDepth_, int kWarpsDown_, int kWarpsAcross_,
           int kStages_, bool kWgmma_ = false>
 struct Product {
@@ -80,13 +81,14 @@ struct Product {
 #else
   static constexpr int kStages = kStages_;
 #endif
-  // So many are being filled: not the one in use, nor the one before it that wgmma may still read.
+  // Stages that are filled ahead: all but the one in use and, by wgmma, the one before it, which it
+  // may still read.
   static constexpr int kAhead = kWgmma ? kStages - 2 : kStages - 1;
 
   static constexpr int kChunk = 16 / sizeof(T);  // numbers in what is copied at once
   static constexpr int kChunks = kDepth / kChunk;
-  // Floats: rows are set apart by one chunk; halves: chunks are exchanged (at() below). Either way
-  // eight neighbouring rows' chunks lie in different banks.
+  // The same chunk of eight neighbouring rows must lie in different banks. So rows of floats are a
+  // chunk longer than their numbers, and rows of halves exchange their chunks (at() below).
   static constexpr int kPitch = kHalf ? kDepth : kDepth + kChunk;
   static constexpr int kStage = (kRows + kColumns) * kPitch;  // numbers in a stage
   static constexpr int kCopyRows = kThreads / kChunks;        // rows that one round of copies fills
@@ -96,7 +98,7 @@ struct Product {
   // Where a warp's, and within it a thread's, part of the tile is.
   static constexpr int kWarpRows = kRows / kWarpsDown;
   static constexpr int kWarpColumns = kColumns / kWarpsAcross;
-  // Columns over which a thread's neighbours are spread.
+  // A thread's neighbouring columns come from the m16n8 tiles of so many columns.
   static constexpr int kSpan = kHalf && kWarpColumns > 64 ? 64 : kWarpColumns;
   static constexpr int kCount = kSpan / (kHalf ? 4 : 8);  // neighbours the epilogue gets
   static constexpr int kRowsOfThread = kWarpRows / (kHalf ? 8 : 4);
@@ -120,14 +122,15 @@ struct Product {
   struct WgmmaAccumulators;
   struct FloatAccumulators;
   // A thread's sums. give(rows, columns, first_row, first_column, epilogue) calls epilogue(row,
-  // column, v) for the tile's cells: v[i] is the sum of products of row `row` and packed row column
-  // + i, i < kCount. Cells past `rows` and `columns` are left out.
+  // column, v) for each of the thread's kCount neighbours: v[i] is the sum for row `row` of A and
+  // packed row column + i of B. It leaves out rows from `rows` on and columns from `columns` on.
   using Accumulators =
       std::conditional_t<kWgmma, WgmmaAccumulators,
                          std::conditional_t<kHalf, HalfAccumulators, FloatAccumulators>>;
 
-  // Tiles one behind the other: begin starts a tile's first copies, multiply does the rest. Between
-  // multiply and its sums' give the next tile may begin. All threads of the block call.
+  // Computes tiles one after the other: begin starts the first copies of a tile, multiply does the
+  // rest. The next tile may begin as soon as multiply has returned, before the epilogue gets the
+  // sums. All threads of the block call.
   //   shared                  shared_bytes()
   //   rows, columns           of the problem; columns counts packed rows, a multiple of 16
   //   first_row, first_column where the tile begins
@@ -170,8 +173,8 @@ struct Product {
         if constexpr (kWgmma) {
           copies.show();
         }
-        // Everybody's part of this block is there; the block before it, or for wgmma the one before
-        // that, is used up.
+        // All threads' copies of this stage are there. All have used up the stage before it, or by
+        // wgmma the one before that.
         __syncthreads();
         fill(block + kAhead);
         sums.add(stages + block % kStages * kStage, wanted);
@@ -220,8 +223,8 @@ struct Product {
   }
 
   // The packed row, within a tile, that slot `slot` of shared memory holds. Halves: slot 8 i + 2 q
-  // + b of a span is column 2 q + b of its m16n8 tile i, which thread q of a row has beside its
-  // columns of the other tiles. Floats: slot 16 j + q is the j-th of thread q's four.
+  // + b of a span is column 2 q + b of the span's m16n8 tile i. Thread q of a row has it, as number
+  // 2 i + b of its kCount neighbours. Floats: slot kSpan / 4 * j + q is thread q's j-th of four.
   __device__ static constexpr int packed_row(int slot) {
     const int span = slot / kSpan * kSpan;
     const int s = slot % kSpan;
@@ -292,7 +295,6 @@ struct Product {
     }
   };
 
-  // A thread's sums.
   struct HalfAccumulators {
     static constexpr int kDown = kWarpRows / 16;
     static constexpr int kAcross = kWarpColumns / 8;
@@ -364,7 +366,7 @@ struct Product {
   struct WgmmaAccumulators {
     AsyncSums<kColumns> sums;
 
-    // Returns while it goes on, once the block before is done with.
+    // Starts the products of a stage, and returns when those of the stage before it are done.
     __device__ void add(const T* stage, int wanted) {
       if (wanted + warp_row() % 64 > 0) {  // the warpgroup's first row is wanted
         const uint64_t a =
@@ -405,7 +407,7 @@ struct Product {
     }
   };
 
-  // A warp's threads stand 4 x 8; a thread has every fourth row and four neighbouring columns.
+  // A warp's threads stand 4 x 8. A thread has every fourth row and four neighbouring columns.
   struct FloatAccumulators {
     float v[kRowsOfThread][4] = {};
 

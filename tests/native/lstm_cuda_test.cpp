@@ -343,14 +343,17 @@ TEST_P(LstmCudaTest, ManySentencesByEachVariant) {
   }
 }
 
-// The depth of the projection split among blocks: on the emulator in 3 parts of which the last is
-// 16 deep, in 1, and on 12 multiprocessors with 4 parts' tiles in more than one row of tiles; on a
-// GPU in other ways. Rows become few on the way, and layers have the same bits in a call each.
+// The depth of the projection split among blocks: on the emulator in 3 parts, the last 16 deep; in
+// one part, of several tiles down and across; and in 3 parts, the last 8 deep, of two tiles down.
+// On a GPU there are other parts. Rows become few on the way.
 TEST_P(LstmCudaTest, SplitProjection) {
   if (type() == ELMO4J_F32 || products() == ELMO4J_MMA) {
     GTEST_SKIP() << "it is by wgmma";
   }
   products_ = ELMO4J_WGMMA_SPLIT;
+  EXPECT_EQ(3, projection_split(70, 400, 40, 12).parts);
+  EXPECT_EQ(1, projection_split(130, 200, 136, 12).parts);
+  EXPECT_EQ(3, projection_split(131, 264, 12, 32).parts);
   setenv("ELMO4J_EMULATED_MULTIPROCESSORS", "12", 1);
   check_layers({400, 40, 0.5f, 0.3f, 1, 0}, {0, 1}, lengths_of({70, 66, 3}), true, 0.1);
   check({200, 136, 0.5f, 0.3f, 1, 0}, lengths_of({130, 129, 65, 20}), false, 0.1);
