@@ -4,9 +4,9 @@
 // Token representations in one launch: character convolution, highway layers, projection
 // (elmo4j_cuda_char_cnn_highway; twins native/cpu/char_cnn.cpp and highway.cpp).
 //
-// One cooperative, persistent kernel. Its phases are divided by grid barriers: convolution of a
-// chunk of words, each highway layer, projection. What a phase computes is spread over the whole
-// device, so 20 words are as fast as they can be and 20,000 keep the tensor cores busy.
+// One cooperative, persistent kernel computes a chunk of words in phases with grid barriers between
+// them: convolution, each highway layer, projection. Each phase is spread over the whole device, so
+// that 20 words take as little time as they can and 20,000 keep the tensor cores busy.
 //
 // Work for a word of the published model, F = 2048 features, P = 512:
 //   convolution   sums of table rows (262 ids x width x filters, 6.4 MB as halves, in L2). A word
@@ -20,21 +20,21 @@
 // products are by wgmma on sm_90a and by mma.sync elsewhere, where 62% of the tensor cores' rate is
 // within reach: 73 ns a word, so that L2 binds either way.
 //
-// Why not all phases of a word in one block, with its features in shared memory: a block holds 16
-// to 24 words so (8 KB a word, read and written), and streams all 35 MB of weights for them, 1.5 to
-// 2 MB a word: four times what L2 gives in the tensor cores' time, and on few words only as many
-// multiprocessors as there are groups of 16 would work. Here a chunk is kChunk words, whose
-// features pass through the workspace (4 KB a word each way, 16.8 MB) and stay in L2. What the
-// convolution gives at each position never leaves registers: the maximum is taken there.
+// Why one block does not compute all phases of a word, with the features in shared memory: a block
+// would hold 16 to 24 words (8 KB a word, read and written) and stream all 35 MB of weights for
+// them. That is 1.5 to 2 MB a word, four times what L2 gives in the tensor cores' time. And of few
+// words, only as many multiprocessors would work as there are groups of 16. Here the features of a
+// chunk of kChunk words pass through the workspace (4 KB a word each way, 16.8 MB) and stay in L2.
+// The convolution's sums at each position stay in registers, where their maximum is taken.
 //
 // Shared memory is the product's alone (product.cuh): Wide 96 KB, which devices of 100 KB hold too,
 // and 64 KB on Turing; by wgmma 128 KB; Narrow 48 KB; floats 45 KB. Registers let a multiprocessor
 // hold one block of Wide or of floats, three of Narrow: what shared memory is left is L1, for the
 // tables' rows.
 //
-// Memory order. What a phase writes is read by others behind a grid barrier (release by one thread
-// of a block behind its barrier, acquire before the next), and past L1: by cp.async.cg and
-// load_row. Tables, biases and weights are not written while this runs.
+// Memory order. Other blocks read what a phase has written behind a grid barrier, which releases
+// and acquires it, and past L1, by cp.async.cg and load_row. Nothing writes tables, biases and
+// weights while the kernel runs.
 
 #include <algorithm>
 #include <cmath>
@@ -95,12 +95,13 @@ struct Target {
   __device__ T* row(int i) const { return rows + i * stride; }
 };
 
-// kVector features from column `column` on: the convolution at every position and its maximum.
+// Computes kVector features of a word from `column` on: the convolution at every position, its
+// maximum, bias and activation. used: slots in front of the PAD tail.
 template <int kVector, typename T>
 __device__ void convolve(const Model<T>& model, const int16_t* word, int used, int column,
                          T* features) {
   using Bits = BitsOf<kVector * sizeof(T)>;
-  constexpr int kTaps = 8;  // loads under way at once
+  constexpr int kTaps = 8;  // table rows that are loaded at once
   int group = 0;
   while (column >= model.filters[group].column + model.filters[group].count) {
     group++;
@@ -150,8 +151,8 @@ __device__ void convolve(const Model<T>& model, const int16_t* word, int used, i
   store_row(features + column, best, kVector);
 }
 
-// A warp takes one word and 32 x kVector features at a time. A block's share is words of the same
-// features, as far as it goes, since they read the same table rows.
+// A warp takes one word and 32 x kVector features at a time. A block takes neighbouring words of
+// the same features before further features, since these words read the same table rows.
 template <int kVector, typename T>
 __device__ void char_cnn(const Model<T>& model, const int16_t* ids, int words,
                          const Target<T>& target) {
@@ -193,7 +194,8 @@ __device__ void highway(const Model<T>& model, int layer, int words, const T* x,
   const int features = model.features;
   const int columns = static_cast<int>(round_up(features, kPackedMultiple)) * 2;
   const float* bias = model.highway_bias[layer];
-  const Operand<T> operands[] = {{x, nullptr, stride, features, model.highway_kernel[layer]}};
+  const Operand<T> operands[] = {
+      {x, nullptr, stride, features, model.highway_kernel[layer], 0, features}};
   for_tiles<Tile>(words, columns, [&](int first_row, int first_column) {
     Tile::tile(operands, words, columns, first_row, first_column, shared_memory(),
                [&](int row, int column, const float(&sums)[Tile::kCount]) {
@@ -220,8 +222,8 @@ template <class Tile, typename T>
 __device__ void project(const Model<T>& model, int words, const T* x, int64_t stride,
                         const Target<T>& target) {
   const int columns = static_cast<int>(round_up(model.projection, kPackedMultiple));
-  const Operand<T> operands[] = {
-      {x, nullptr, stride, model.word_dim + model.features, model.projection_kernel}};
+  const int depth = model.word_dim + model.features;
+  const Operand<T> operands[] = {{x, nullptr, stride, depth, model.projection_kernel, 0, depth}};
   for_tiles<Tile>(words, columns, [&](int first_row, int first_column) {
     Tile::tile(operands, words, columns, first_row, first_column, shared_memory(),
                [&](int row, int column, const float(&sums)[Tile::kCount]) {

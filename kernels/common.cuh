@@ -28,13 +28,13 @@ constexpr int kWarp = 32;
 constexpr unsigned kAllLanes = 0xffffffffu;
 
 // ---------------------------------------------------------------------------------------------
-// Launches. Each returns a cudaError_t; `kernel` is a __global__ function, whose parameters the
-// arguments are converted to.
+// Launches. Each returns a cudaError_t. `kernel` is a __global__ function; the arguments are
+// converted to the types of its parameters.
 
 namespace detail {
 
-// Lets a kernel take as much shared memory as a block of the current device may have: the same
-// value whoever calls, since other threads may be launching it with other sizes.
+// Lets a kernel take as much shared memory as a block of the current device may have. It is the
+// same value for every call, since other threads may launch the kernel with other sizes meanwhile.
 inline cudaError_t allow_shared(const void* kernel) {
   int device = 0, limit = 0;
   cudaError_t error = cudaGetDevice(&device);
@@ -86,7 +86,8 @@ int launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_b
                         std::forward<Arguments>(arguments)...);
 }
 
-// All blocks are resident at once; see resident_blocks.
+// The same for a kernel whose blocks wait for each other. It fails where the device cannot hold all
+// of them at once: resident_blocks says how many it holds.
 template <typename... Parameters, typename... Arguments>
 int launch_cooperative(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
                        cudaStream_t stream, Arguments&&... arguments) {
@@ -120,6 +121,41 @@ int resident_blocks(void (*kernel)(Parameters...), int threads, size_t shared_by
   return error;
 }
 
+// Whether products of halves are by wgmma: the device has it, this library has code for it, and the
+// caller does not ask for mma.sync (kernels.h).
+inline bool use_wgmma(int products, int major, int minor) {
+#if defined(ELMO4J_EMULATED) || defined(ELMO4J_WITH_WGMMA)
+  constexpr bool kBuilt = true;
+#else
+  constexpr bool kBuilt = false;
+#endif
+  return kBuilt && products != ELMO4J_MMA && major == 9 && minor == 0;
+}
+
+// The device that launches go to.
+struct Machine {
+  int multiprocessors, capability, shared_bytes, l2_bytes;  // capability: its major number
+  bool wgmma;
+};
+
+inline int find_machine(int products, Machine* machine) {
+  int device = 0;
+  cudaError_t error = cudaGetDevice(&device);
+  const auto attribute = [&](cudaDeviceAttr which, int* value) {
+    if (error == cudaSuccess) {
+      error = cudaDeviceGetAttribute(value, which, device);
+    }
+  };
+  attribute(cudaDevAttrMultiProcessorCount, &machine->multiprocessors);
+  attribute(cudaDevAttrComputeCapabilityMajor, &machine->capability);
+  attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, &machine->shared_bytes);
+  attribute(cudaDevAttrL2CacheSize, &machine->l2_bytes);
+  int minor = 0;
+  attribute(cudaDevAttrComputeCapabilityMinor, &minor);
+  machine->wgmma = use_wgmma(products, machine->capability, minor);
+  return error;
+}
+
 // ---------------------------------------------------------------------------------------------
 // Inside a kernel.
 
@@ -127,13 +163,8 @@ int resident_blocks(void (*kernel)(Parameters...), int threads, size_t shared_by
 // The block's dynamic shared memory, on a 1024-byte boundary.
 inline char* shared_memory() { return emulator::shared_memory(); }
 
-// For the inside of a loop that waits for memory to change.
+// A loop that waits for memory to change calls this each time.
 inline void spin_wait() { emulator::spin(); }
-
-// Threads that arrive at barrier `id`, 1 to 15, wait for `threads` of the block: whole warps.
-inline void named_barrier(int id, int threads, ELMO4J_HERE) {
-  emulator::barrier(id, threads, file, line);
-}
 
 // What was written before a release is seen after an acquire that reads what it wrote.
 inline unsigned load_acquire(const unsigned* address) {
@@ -145,19 +176,11 @@ inline void add_release(unsigned* address, unsigned value) {
   emulator::releasing(address);
   __atomic_fetch_add(address, value, __ATOMIC_RELEASE);
 }
-inline void store_release(unsigned* address, unsigned value) {
-  emulator::releasing(address);
-  __atomic_store_n(address, value, __ATOMIC_RELEASE);
-}
 #else
 extern __shared__ __align__(1024) char dynamic_shared_memory[];
 __device__ inline char* shared_memory() { return dynamic_shared_memory; }
 
 __device__ inline void spin_wait() {}
-
-__device__ inline void named_barrier(int id, int threads) {
-  asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
-}
 
 __device__ inline unsigned load_acquire(const unsigned* address) {
   unsigned value;
@@ -167,9 +190,6 @@ __device__ inline unsigned load_acquire(const unsigned* address) {
 __device__ inline void add_release(unsigned* address, unsigned value) {
   asm volatile("red.release.gpu.global.add.u32 [%0], %1;" ::"l"(address), "r"(value) : "memory");
 }
-__device__ inline void store_release(unsigned* address, unsigned value) {
-  asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(address), "r"(value) : "memory");
-}
 #endif
 
 template <typename T>
@@ -177,9 +197,9 @@ __device__ inline T* shared_memory_as() {
   return reinterpret_cast<T*>(shared_memory());
 }
 
-// A barrier over the blocks that share `arrived`, which is zero at first: the k-th passes when
-// every one of `blocks` blocks has come k times. What any thread of them wrote before is seen by
-// all after. The launch is cooperative.
+// A barrier for the `blocks` blocks that share `arrived`; the launch is cooperative. `arrived` is
+// zero before the first call, and k counts the calls from 1. All threads of all the blocks call,
+// and no thread goes on before all have. What a thread wrote before, every thread sees after.
 __device__ inline void grid_barrier(unsigned* arrived, unsigned blocks, unsigned k) {
   __syncthreads();
   if (threadIdx.x == 0 && threadIdx.y == 0 && threadIdx.z == 0) {
@@ -209,7 +229,7 @@ __host__ __device__ inline __half from_float<__half>(float x) {
   return __float2half_rn(x);
 }
 
-// Calls function(T()) with the type's own T; kernels know no other types.
+// Calls function(T()), T being float or __half as `type` says.
 template <typename Function>
 int for_type(int type, const Function& function) {
   return type == ELMO4J_F16 ? function(__half()) : function(float());
@@ -221,7 +241,8 @@ __device__ inline float tanh_of(float x) {
   return 1.0f - __fdividef(2.0f, 1.0f + __expf(2.0f * x));
 }
 
-// The same to 2^-11 of tanh, in one instruction of compute capability 7.5 and newer.
+// The same with a relative error of 2^-11, in one instruction that compute capability 7.5 and newer
+// have.
 __device__ inline float tanh_approximate(float x) {
 #ifdef ELMO4J_EMULATED
   int exponent;

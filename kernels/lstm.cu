@@ -1,20 +1,21 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Layers of the biLM, both directions, all time steps (kernels.h), in one of two ways.
+// Layers of the biLM, both directions, all time steps (kernels.h). There are two ways, and this
+// file chooses between them, divides the workspace and launches.
 //
-// lstm_steps, for any number of rows and either type: one cooperative launch over all steps and up
-// to four layers, each a step behind the one before: in iteration s layer l runs step s - l. An
-// iteration is two rounds of products with a grid barrier behind each, over all layers and
-// directions: the gates of [x_t; h] as one operand of depth 2 P, whose epilogue keeps a cell's four
-// gates in registers, updates c and stores m; then the projection of m, whose epilogue clips,
-// stores h, adds the skip connection and stores the output, which the next layer reads one
-// iteration later. Gates never reach memory. A sentence's h and c stay where they are once it has
-// ended.
+// lstm_steps (lstm_steps.cuh) takes any number of rows and either type. One cooperative launch runs
+// all steps of up to four layers, each layer one step behind the layer before: in iteration s layer
+// l runs step s - l. An iteration has two rounds of products over all layers and directions, with a
+// grid barrier behind each. The first computes the gates of [x_t; h]; its epilogue has a cell's
+// four gates in registers, updates c and stores m, so gates never reach memory. The second computes
+// the projection of m; its epilogue clips, stores h, adds the skip connection and stores the
+// output, which the next layer reads one iteration later. Nothing changes h and c of a sentence
+// that has ended.
 //
-// lstm_resident (lstm_resident.cuh), for halves and up to 16 rows where the weights fit: recurrent
-// and projection weights stay in shared memory, and what x meets is one product for all steps
-// before (lstm_input_gates). It takes over when a batch has become that small, and runs layer after
+// lstm_resident (lstm_resident.cuh) takes halves and up to 16 rows, where the weights fit. It keeps
+// the recurrent and projection weights in shared memory, and lstm_input_gates multiplies x of all
+// steps before it. It takes over at the step from which a batch has few rows, and runs layer after
 // layer: of the published model one layer and direction is all that fits.
 //
 // The bound: with many rows L2's bandwidth and next to it the tensor cores, with few rows reading
@@ -32,347 +33,27 @@
 #include <vector>
 
 #include "elmo4j/kernels.h"
+#include "lstm_plan.h"
 #include "lstm_resident.cuh"
-#include "product.cuh"
+#include "lstm_steps.cuh"
 
 namespace elmo4j {
 namespace {
 
-// The tiles of the two products. Both keep 256 threads busy, so that one launch runs both.
-enum Way {
-  kPlain,            // halves by mma.sync; floats
-  kWgmmaGates,       // the gates by wgmma
-  kWgmmaProjection,  // the projection too: where its larger tiles fill the device (lstm_plan.h)
-  // The same, and a tile of the gates begins before the epilogue of the one before it, which takes
-  // approximate functions.
-  kWgmmaEarly
-};
-template <class T, Way kWay = kPlain>
-struct Tiles;
-template <>
-struct Tiles<__half> {
-  using Gates = Product<__half, 128, 256, 32, 2, 4, 4>;
-  using Projection = Product<__half, 64, 64, 64, 2, 4, 6>;
-  static constexpr int kBlocks = 1;  // of a multiprocessor, at least: bounds the registers
-};
-template <>
-struct Tiles<__half, kWgmmaGates> {
-  using Gates = Product<__half, 128, 256, 64, 8, 1, 4, true>;
-  using Projection = Tiles<__half>::Projection;
-  static constexpr int kBlocks = 1;
-};
-template <>
-struct Tiles<__half, kWgmmaProjection> {
-  using Gates = Tiles<__half, kWgmmaGates>::Gates;
-  using Projection = Product<__half, 128, 128, 64, 8, 1, 4, true>;
-  static constexpr int kBlocks = 1;
-};
-template <>
-struct Tiles<__half, kWgmmaEarly> : Tiles<__half, kWgmmaProjection> {};
-template <>
-struct Tiles<float> {
-  using Gates = Product<float, 64, 64, 16, 4, 2, 4>;
-  using Projection = Gates;
-  static constexpr int kBlocks = 2;
-};
-constexpr int kThreads = 256;
-
-template <class T>
-struct Direction {
-  const T* kernel_x;
-  const T* kernel_h;
-  const float* bias;
-  const T* projector;
-  const T* input;             // row r of step 0, or the rows that index chooses from
-  const int32_t* input_rows;  // NULL, or of row r of step 0
-  T* h;
-  float* c;
-  T* output;  // row r of step 0
-  T* m;       // [sentences, cells], rows apart by padded cells: what the projection reads
-};
-
-// Steps and layers of one launch, whose parameters hold them. Longer sentences take further
-// launches, which go on from the state that the one before has left; more layers the same.
-constexpr int kMaxSteps = 128;
-constexpr int kMaxLayers = 4;
-
-template <class T>
-struct Recurrence {
-  Direction<T> directions[kMaxLayers][2];
-  int skip[kMaxLayers];
-  int layers;
-  int cells, projection;
-  float cell_clip, projection_clip;
-  unsigned* arrived;  // of the grid's barrier
-  int steps;
-  int32_t rows[kMaxSteps];
-  int64_t offset[kMaxSteps];  // of a step in packed order
-};
-static_assert(sizeof(Recurrence<float>) <= 4096, "what a kernel's parameters may take");
-
-// A tile of a product: whose, and where it begins.
-struct Place {
-  int direction, first_row, first_column;
-};
-
-// How many tiles both directions have.
-template <class Shape>
-__host__ __device__ int tiles(int rows, int columns) {
-  return 2 * ((rows + Shape::kRows - 1) / Shape::kRows) *
-         ((columns + Shape::kColumns - 1) / Shape::kColumns);
-}
-
-// The i-th of them. Neighbours share columns, the larger operand, so that L2 reads them from memory
-// once.
-template <class Shape>
-__device__ Place place_of(int i, int rows, int columns) {
-  const int down = (rows + Shape::kRows - 1) / Shape::kRows;
-  const int across = (columns + Shape::kColumns - 1) / Shape::kColumns;
-  return {i / (down * across), i % down * Shape::kRows, i / down % across * Shape::kColumns};
-}
-
-// A tile of what runs in an iteration.
-struct Tile {
-  int layer, step;
-  Place at;
-};
-
-// The i-th tile of iteration s, in which layer l runs step s - l; false where there are fewer.
-template <class Shape, class T>
-__device__ bool find_tile(const Recurrence<T>& r, int s, int columns, int i, Tile* tile) {
-  const int last = min(s, r.layers - 1);
-  int layer = max(s - r.steps + 1, 0);
-  while (layer <= last && i >= tiles<Shape>(r.rows[s - layer], columns)) {
-    i -= tiles<Shape>(r.rows[s - layer], columns);
-    layer++;
-  }
-  if (layer > last) {
-    return false;
-  }
-  *tile = {layer, s - layer, place_of<Shape>(i, r.rows[s - layer], columns)};
-  return true;
-}
-
-// Calls body(tile) for this block's share of an iteration. All is found anew for each, so that
-// nothing of it takes registers meanwhile.
-template <class Shape, class T, class Body>
-__device__ void for_tiles(const Recurrence<T>& r, int s, int columns, const Body& body) {
-  Tile tile;
-#pragma unroll 1
-  for (int i = static_cast<int>(blockIdx.x); find_tile<Shape>(r, s, columns, i, &tile);
-       i += static_cast<int>(gridDim.x)) {
-    body(tile);
-  }
-}
-
-// The gates' operands.
-template <class T>
-struct GateOperands {
-  Operand<T> of[2];
-
-  __device__ GateOperands(const Recurrence<T>& r, const Tile& tile) {
-    const Direction<T>& d = r.directions[tile.layer][tile.at.direction];
-    const int64_t offset = r.offset[tile.step];
-    of[0] = {d.input_rows ? d.input : d.input + offset * r.projection,
-             d.input_rows ? d.input_rows + offset : nullptr, r.projection, r.projection,
-             d.kernel_x};
-    of[1] = {d.h, nullptr, r.projection, r.projection, d.kernel_h};
-  }
-};
-
-// The gates' epilogue: kCells neighbouring cells of a sentence, four gates each.
-template <bool kApproximate, int kCount, class T>
-__device__ void update_cells(const Recurrence<T>& r, const Direction<T>& d, int row, int cell,
-                             const float (&gates)[kCount]) {
-  constexpr int kCells = kCount / 4;
-  const int there = r.cells - cell;
-  float bias[4][kCells];
-#pragma unroll
-  for (int g = 0; g < 4; g++) {
-    load_constant_row(bias[g], d.bias + g * int64_t{r.cells} + cell, there);
-  }
-  float* state = d.c + row * int64_t{r.cells} + cell;
-  float c[kCells], m[kCells];
-  load_row(c, state, there);
-#pragma unroll
-  for (int i = 0; i < kCells; i++) {
-    const auto gate = [](float x) { return kApproximate ? sigmoid_approximate(x) : sigmoid(x); };
-    const auto squash = [](float x) { return kApproximate ? tanh_approximate(x) : tanh_of(x); };
-    const float in = gate(gates[4 * i] + bias[0][i]);
-    const float candidate = squash(gates[4 * i + 1] + bias[1][i]);
-    const float forget = gate(gates[4 * i + 2] + bias[2][i] + 1.0f);
-    const float out = gate(gates[4 * i + 3] + bias[3][i]);
-    c[i] = clip(forget * c[i] + in * candidate, r.cell_clip);
-    m[i] = out * squash(c[i]);
-  }
-  store_row(state, c, there);
-  store_row(d.m + row * round_up(r.cells, kPackedMultiple) + cell, m, there);
-}
-
-template <class T, Way kWay>
-__device__ void run_gates(const Recurrence<T>& r, int s, int columns) {
-  using Gates = typename Tiles<T, kWay>::Gates;
-  const auto epilogue = [&r](const Tile& tile) {
-    return [&r, &tile](int row, int column, const float(&gates)[Gates::kCount]) {
-      update_cells<kWay == kWgmmaEarly>(r, r.directions[tile.layer][tile.at.direction], row,
-                                        column / 4, gates);
-    };
-  };
-  if constexpr (kWay == kWgmmaEarly) {
-    Tile tile;
-    int i = static_cast<int>(blockIdx.x);
-    if (!find_tile<Gates>(r, s, columns, i, &tile)) {
-      return;
-    }
-    typename Gates::template Pipeline<2> pipeline;
-    const auto begin = [&] {
-      pipeline.begin(GateOperands<T>(r, tile).of, r.rows[tile.step], columns, tile.at.first_row,
-                     tile.at.first_column, shared_memory());
-    };
-    begin();
-    for (bool more = true; more;) {
-      typename Gates::Accumulators sums;
-      pipeline.multiply(sums);
-      const Tile done = tile;
-      i += static_cast<int>(gridDim.x);
-      more = find_tile<Gates>(r, s, columns, i, &tile);
-      if (more) {
-        begin();
-      }
-      sums.give(r.rows[done.step], columns, done.at.first_row, done.at.first_column,
-                epilogue(done));
-    }
-  } else {
-    for_tiles<Gates>(r, s, columns, [&](const Tile& tile) {
-      Gates::tile(GateOperands<T>(r, tile).of, r.rows[tile.step], columns, tile.at.first_row,
-                  tile.at.first_column, shared_memory(), epilogue(tile));
-    });
-  }
-}
-
-template <class T, Way kWay>
-__device__ void run_steps(const Recurrence<T>& r) {
-  using Gates = typename Tiles<T, kWay>::Gates;
-  using Projection = typename Tiles<T, kWay>::Projection;
-  static_assert(Gates::kThreads == kThreads && Projection::kThreads == kThreads, "");
-  const int padded_cells = static_cast<int>(round_up(r.cells, kPackedMultiple));
-  const int padded_projection = static_cast<int>(round_up(r.projection, kPackedMultiple));
-  const int iterations = r.steps + r.layers - 1;
-  for (int s = 0; s < iterations; s++) {
-    run_gates<T, kWay>(r, s, 4 * padded_cells);
-    grid_barrier(r.arrived, gridDim.x, 2 * s + 1);  // m is whole, and h no longer read
-
-    for_tiles<Projection>(r, s, padded_projection, [&](const Tile& tile) {
-      const int layer = tile.layer;
-      const int t = tile.step;
-      const Place& at = tile.at;
-      const Direction<T>& d = r.directions[layer][at.direction];
-      const Operand<T> operands[1] = {{d.m, nullptr, padded_cells, r.cells, d.projector}};
-      Projection::tile(
-          operands, r.rows[t], padded_projection, at.first_row, at.first_column, shared_memory(),
-          [&](int row, int column, const float(&sums)[Projection::kCount]) {
-            const int64_t position = r.offset[t] + row;
-            const int64_t input_row =
-                r.skip[layer] && d.input_rows ? d.input_rows[position] : position;
-            // What one access takes, or all of it.
-            constexpr int kVector = Projection::kCount < 8 ? Projection::kCount : 16 / sizeof(T);
-#pragma unroll
-            for (int first = 0; first < Projection::kCount; first += kVector) {
-              const int there = r.projection - column - first;
-              float h[kVector];
-#pragma unroll
-              for (int i = 0; i < kVector; i++) {
-                h[i] = clip(sums[first + i], r.projection_clip);
-              }
-              store_row(d.h + row * int64_t{r.projection} + column + first, h, there);
-              if (r.skip[layer]) {
-                float x[kVector];
-                load_row(x, d.input + input_row * r.projection + column + first, there);
-#pragma unroll
-                for (int i = 0; i < kVector; i++) {
-                  h[i] += x[i];
-                }
-              }
-              store_row(d.output + position * r.projection + column + first, h, there);
-            }
-          });
-    });
-    if (s + 1 < iterations) {
-      // h and the outputs are whole, and m no longer read
-      grid_barrier(r.arrived, gridDim.x, 2 * s + 2);
-    }
-  }
-}
-
-template <class T, Way kWay>
-__global__ void __launch_bounds__(kThreads, (Tiles<T, kWay>::kBlocks))
-    lstm_steps(const __grid_constant__ Recurrence<T> r) {
-  if constexpr (Tiles<T, kWay>::Gates::kCompiled) {
-    run_steps<T, kWay>(r);
-  } else {
-    __trap();
-  }
-}
-
-// The input's half of the gates of many steps, with the bias: one product for each direction.
-struct InputGates {
-  Direction<__half> directions[2];
-  float* gates[2];  // [positions, 4 * cells]
-  int cells, projection, positions;
-};
-
-template <class Gates>
-__device__ void run_input_gates(const InputGates& p) {
-  const int columns = 4 * p.cells;
-  const int count = tiles<Gates>(p.positions, columns);
-  for (int i = static_cast<int>(blockIdx.x); i < count; i += static_cast<int>(gridDim.x)) {
-    const Place at = place_of<Gates>(i, p.positions, columns);
-    const Direction<__half>& d = p.directions[at.direction];
-    const Operand<__half> operands[1] = {
-        {d.input, d.input_rows, p.projection, p.projection, d.kernel_x}};
-    Gates::tile(operands, p.positions, columns, at.first_row, at.first_column, shared_memory(),
-                [&](int row, int column, const float(&gates)[Gates::kCount]) {
-                  constexpr int kCells = Gates::kCount / 4;
-                  float bias[4][kCells];
-#pragma unroll
-                  for (int g = 0; g < 4; g++) {
-                    load_constant_row(bias[g], d.bias + g * int64_t{p.cells} + column / 4, kCells);
-                  }
-                  float* to = p.gates[at.direction] + row * int64_t{columns} + column;
-#pragma unroll
-                  for (int i = 0; i < kCells; i++) {
-                    const float cell[4] = {gates[4 * i] + bias[0][i], gates[4 * i + 1] + bias[1][i],
-                                           gates[4 * i + 2] + bias[2][i],
-                                           gates[4 * i + 3] + bias[3][i]};
-                    store_row(to + 4 * i, cell, 4);
-                  }
-                });
-  }
-}
-
-template <Way kWay>
-__global__ void __launch_bounds__(kThreads, 1)
-    lstm_input_gates(const __grid_constant__ InputGates p) {
-  using Gates = typename Tiles<__half, kWay>::Gates;
-  if constexpr (Gates::kCompiled) {
-    run_input_gates<Gates>(p);
-  } else {
-    __trap();
-  }
-}
-
 // Where the parts of the workspace begin, in bytes.
 struct Workspace {
-  int64_t arrived[2];  // in front: the barriers' counters, each on a line of its own
+  int64_t arrived[2];  // in front: the barriers' counters, each on a cache line of its own
   int64_t m[kMaxLayers][2];
   int64_t gates[2];
+  int64_t sums;
   int64_t size;
 };
 constexpr int64_t kCounters = 256;
 
-Workspace parts(int type, int64_t cells, int64_t projection, int64_t layers, int64_t sentences,
-                int64_t positions) {
-  const bool half = type == ELMO4J_F16;
+Workspace workspace_of(const elmo4j_lstm& lstm, int64_t layers, int64_t sentences,
+                       int64_t positions) {
+  const int64_t cells = lstm.x.columns, projection = lstm.x.depth;
+  const bool half = lstm.x.type == ELMO4J_F16;
   const int64_t m =
       round_up(sentences * round_up(cells, kPackedMultiple) * (half ? 2 : 4), kCounters);
   const int64_t gates = half && may_be_resident(cells, projection)
@@ -381,7 +62,8 @@ Workspace parts(int type, int64_t cells, int64_t projection, int64_t layers, int
   Workspace at = {};
   at.size = kCounters;
   const auto take = [&](int64_t bytes) { return std::exchange(at.size, at.size + bytes); };
-  for (int64_t l = 0; l < std::min<int64_t>(layers, kMaxLayers); l++) {
+  const int64_t at_once = std::min<int64_t>(layers, kMaxLayers);
+  for (int64_t l = 0; l < at_once; l++) {
     for (int64_t& begin : at.m[l]) {
       begin = take(m);
     }
@@ -389,6 +71,12 @@ Workspace parts(int type, int64_t cells, int64_t projection, int64_t layers, int
   for (int d = 0; d < 2; d++) {
     at.arrived[d] = d * kCounters / 2;
     at.gates[d] = take(gates);
+  }
+  if (half && lstm.x.isa == ELMO4J_WGMMA_SPLIT) {
+    // As on the largest device: parts only become fewer with fewer multiprocessors.
+    const Split split = projection_split(sentences, cells, projection, kMostMultiprocessors);
+    at.sums = take(at_once * 2 * split.parts * sentences * round_up(projection, kPackedMultiple) *
+                   sizeof(float));
   }
   return at;
 }
@@ -415,7 +103,8 @@ int launch_steps(const Machine& machine, const Recurrence<T>& r, elmo4j_stream s
   const int projections = static_cast<int>(round_up(r.projection, kPackedMultiple));
   const int64_t useful =
       int64_t{std::min(r.layers, r.steps)} *
-      std::max(tiles<Gates>(r.rows[0], gates), tiles<Projection>(r.rows[0], projections));
+      std::max(tiles<Gates>(r.rows[0], gates), tiles<Projection>(r.rows[0], projections) *
+                                                   (kWay == kWgmmaSplit ? r.split.parts : 1));
   return launch_cooperative(kernel, dim3(std::min<int64_t>(blocks, useful)), dim3(kThreads), shared,
                             stream, r);
 }
@@ -466,7 +155,7 @@ int launch_resident(const Machine& machine, const ResidentPlan& plan, const Recu
   return error;
 }
 
-// A call's layers, and what it gave to run them.
+// What a call of elmo4j_cuda_lstm gave.
 template <class T>
 struct Call {
   Machine machine;
@@ -480,14 +169,15 @@ struct Call {
   elmo4j_stream stream;
 };
 
-// Neighbouring steps of all layers, `at_once` of them a launch.
+// Neighbouring steps. All layers run them, `at_once` layers in a launch.
 struct Part {
   int64_t first, end;  // steps
   int at_once;
   bool resident;  // then at_once is 1
 };
 
-// One group of a part's layers. `r` has the sizes, `position` is that of the part's first row.
+// Runs `part.at_once` layers of a part. `r` has the sizes; `position` is the part's first row in
+// packed order.
 template <class T>
 int run(const Call<T>& call, const Part& part, const ResidentPlan& plan, int64_t first_layer,
         int64_t position, Recurrence<T>& r) {
@@ -519,6 +209,7 @@ int run(const Call<T>& call, const Part& part, const ResidentPlan& plan, int64_t
     if constexpr (sizeof(T) == sizeof(__half)) {
       error = part.resident ? launch_resident(call.machine, plan, r, static_cast<int>(positions),
                                               call.gates, call.stream)
+              : call.way == kWgmmaSplit ? launch_steps<kWgmmaSplit>(call.machine, r, call.stream)
               : call.way == kWgmmaEarly ? launch_steps<kWgmmaEarly>(call.machine, r, call.stream)
               : call.way == kWgmmaProjection
                   ? launch_steps<kWgmmaProjection>(call.machine, r, call.stream)
@@ -588,8 +279,7 @@ int elmo4j_cuda_products(int products, int32_t* used) {
 
 int64_t elmo4j_cuda_lstm_workspace(const elmo4j_lstm* lstm, int64_t layers, int64_t sentences,
                                    int64_t positions) {
-  return elmo4j::parts(lstm->x.type, lstm->x.columns, lstm->x.depth, layers, sentences, positions)
-      .size;
+  return elmo4j::workspace_of(*lstm, layers, sentences, positions).size;
 }
 
 int elmo4j_cuda_lstm(const elmo4j_lstm* lstm, const elmo4j_lstm_rows* rows, int64_t layers,
@@ -602,8 +292,8 @@ int elmo4j_cuda_lstm(const elmo4j_lstm* lstm, const elmo4j_lstm_rows* rows, int6
   }
   return for_type(lstm->x.type, [&](auto zero) -> int {
     using T = decltype(zero);
-    const Workspace at = parts(lstm->x.type, lstm->x.columns, lstm->x.depth, layers,
-                               batch->batch.sentences, batch->positions);
+    const int64_t sentences = batch->batch.sentences;
+    const Workspace at = workspace_of(*lstm, layers, sentences, batch->positions);
     char* memory = static_cast<char*>(workspace);
     Call<T> call = {};
     call.machine = machine;
@@ -626,13 +316,20 @@ int elmo4j_cuda_lstm(const elmo4j_lstm* lstm, const elmo4j_lstm_rows* rows, int6
                              nullptr};
       }
     }
+    Recurrence<T> r = {};
     if (machine.wgmma) {
-      const bool wide =
-          lstm->x.isa != ELMO4J_WGMMA_GATES &&
-          is_wide_projection(batch->batch.sentences, lstm->x.depth, machine.multiprocessors);
-      call.way = !wide                               ? kWgmmaGates
-                 : lstm->x.isa == ELMO4J_WGMMA_EARLY ? kWgmmaEarly
-                                                     : kWgmmaProjection;
+      const int isa = lstm->x.isa;
+      if (isa != ELMO4J_WGMMA_GATES &&
+          is_wide_projection(sentences, lstm->x.depth, machine.multiprocessors)) {
+        call.way = isa == ELMO4J_WGMMA_EARLY ? kWgmmaEarly : kWgmmaProjection;
+      } else if (isa == ELMO4J_WGMMA_SPLIT && sentences >= kSplitRows) {
+        call.way = kWgmmaSplit;
+        r.split =
+            projection_split(sentences, lstm->x.columns, lstm->x.depth, machine.multiprocessors);
+        r.sums = reinterpret_cast<float*>(memory + at.sums);
+      } else {
+        call.way = kWgmmaGates;
+      }
     }
     call.rows = batch->rows;
     call.steps = batch->steps;
@@ -643,7 +340,6 @@ int elmo4j_cuda_lstm(const elmo4j_lstm* lstm, const elmo4j_lstm_rows* rows, int6
       }
       call.gates[d] = reinterpret_cast<float*>(memory + at.gates[d]);
     }
-    Recurrence<T> r = {};
     r.cells = static_cast<int>(lstm->x.columns);
     r.projection = static_cast<int>(lstm->x.depth);
     r.cell_clip = lstm->cell_clip;

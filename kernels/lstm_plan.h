@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// How the recurrence is laid over a device: which layers run at once, and how that of few sentences
-// (lstm_resident.cuh) is divided. Plain arithmetic, so that it is tested for devices that are not
-// there.
+// How the recurrence is divided over a device: which layers run at once, which tiles the projection
+// takes, and which cells and columns a block of lstm_resident owns. This is plain arithmetic, so
+// that it is tested for devices that are not there.
 
 #ifndef ELMO4J_KERNELS_LSTM_PLAN_H_
 #define ELMO4J_KERNELS_LSTM_PLAN_H_
@@ -12,20 +12,20 @@
 
 namespace elmo4j {
 
-// Up to this many rows a step the weights stay on the chip. Above, every block's reading all of m
-// costs more than reading the weights again.
+// Up to this many rows a step the weights stay in shared memory. With more rows, reading all of m
+// in every block would cost more than reading the weights again in each step.
 constexpr int kResidentRows = 16;
-// Rows whose input product is made ahead in one piece: what bounds its memory.
+// Rows of x that lstm_input_gates multiplies at most: bounds its memory.
 constexpr int kResidentPositions = 512;
-// Fewer steps do not pay for bringing the weights in.
+// Fewer steps are not worth loading the weights into shared memory.
 constexpr int kResidentSteps = 4;
 constexpr int kResidentThreads = 256;
 
 struct ResidentPlan {
   int directions;  // at once: 2, 1, or 0 where the weights do not fit
   int blocks;      // of a direction
-  int cells;       // of a block: 8, 16, 32 or 64
-  int columns;     // of the projection, of a block: at most 16
+  int cells;       // that a block owns: 8, 16, 32 or 64
+  int columns;     // of the projection, that a block owns: at most 16
   int64_t shared_bytes;
 };
 
@@ -38,7 +38,7 @@ inline int64_t resident_bytes(int64_t cells, int64_t projection, int64_t block_c
          4 * (kResidentThreads * kResidentRows + kResidentRows * block_cells);
 }
 
-// Sizes for which the way exists at all.
+// Whether lstm_resident takes such sizes at all.
 inline bool may_be_resident(int64_t cells, int64_t projection) {
   return cells % 32 == 0 && projection % 32 == 0;
 }
@@ -60,18 +60,43 @@ inline ResidentPlan resident_plan(int64_t cells, int64_t projection, int64_t mul
   return {};
 }
 
-// Up to this many rows a step, reading the weights lasts longer than multiplying by them (lstm.cu).
+// Up to this many rows a step, reading the weights from memory lasts longer than multiplying by
+// them (DESIGN.md).
 constexpr int kReadingRows = 127;
 
-// Whether the projection takes the larger tiles, 128 x 128 by wgmma: where those of two layers,
-// both directions, fill most of the device. By the batch's first step alone, so that each of a
-// call's layers has the same bits as in a call of its own. Fewer rows leave too many blocks idle.
+// Whether the projection takes the larger tiles, 128 x 128 by wgmma: where the tiles of two layers,
+// both directions, fill most of the device. Only the rows of the batch's first step count, not how
+// many layers a call has, so that a layer has the same bits in a call of its own.
 inline bool is_wide_projection(int64_t sentences, int64_t projection, int64_t multiprocessors) {
   const int64_t tiles = 2 * ((sentences + 127) / 128) * ((projection + 127) / 128);
   return sentences > 256 && 10 * 2 * tiles >= 9 * multiprocessors;
 }
 
-// How many layers' weights, of both directions, L2 holds: 0 where it cannot hold one's.
+// The projection split along its depth: parts, each of which a block multiplies.
+struct Split {
+  int parts;  // 0 where there are too few rows
+  int depth;  // of each part; the last one may have less
+};
+constexpr int kMaxParts = 8;
+constexpr int kSplitRows = 65;                 // with fewer, half of a tile would be padding
+constexpr int64_t kMostMultiprocessors = 144;  // of a device with wgmma
+
+// Each tile of 128 x 128 gets as many parts as there are multiprocessors for every tile of two
+// layers, both directions. Only the rows of the batch's first step count, as above.
+inline Split projection_split(int64_t sentences, int64_t cells, int64_t projection,
+                              int64_t multiprocessors) {
+  if (sentences < kSplitRows) {
+    return {};
+  }
+  const int64_t tiles = 2 * 2 * ((sentences + 127) / 128) * ((projection + 127) / 128);
+  const int64_t most =
+      (multiprocessors < kMostMultiprocessors ? multiprocessors : kMostMultiprocessors) / tiles;
+  const int64_t wanted = most < 1 ? 1 : most < kMaxParts ? most : kMaxParts;
+  const int64_t depth = ((cells + wanted - 1) / wanted + 63) / 64 * 64;  // whole stages of a tile
+  return {static_cast<int>((cells + depth - 1) / depth), static_cast<int>(depth)};
+}
+
+// How many layers' weights L2 holds, both directions counted: 0 where it cannot hold one layer's.
 inline int layers_in_l2(int64_t cells, int64_t projection, int64_t number_bytes, int64_t l2_bytes) {
   return static_cast<int>(l2_bytes / (2 * (2 * 4 + 1) * cells * projection * number_bytes));
 }

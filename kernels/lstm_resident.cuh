@@ -1,14 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The recurrence of few sentences: the weights that h and m meet lie in shared memory for all steps
-// (lstm.cu says when and why). A block owns some cells, with all their gates, and some of the
-// projection's columns; each step all blocks read all of h, then all of m, from L2.
+// The recurrence of few sentences: the weights that multiply h and m lie in shared memory for all
+// steps (lstm.cu says when and why). A block owns some cells, with all their gates, and some of the
+// projection's columns. In each step every block reads all of h, then all of m, from L2.
 //
-// Products are taken the other way about, weights as mma's left side and the few sentences as its 8
-// columns, so that little of a tile is padding. The order of a product's depth is free as long as
-// both sides keep to it: a lane takes 16 neighbouring bytes of each side, which are its parts of
-// two mma's, and needs no ldmatrix.
+// The weights are mma's left side and the few sentences its 8 columns, so that little of a tile is
+// padding. mma may take a product's depth in any order, as long as both sides have the same one. So
+// a lane reads 16 neighbouring bytes of each side, which serve two mma's, and needs no ldmatrix.
 
 #ifndef ELMO4J_KERNELS_LSTM_RESIDENT_CUH_
 #define ELMO4J_KERNELS_LSTM_RESIDENT_CUH_
@@ -45,12 +44,14 @@ struct Resident {
 
 constexpr int kRowTiles = kResidentRows / 8;
 
-// Where the 16 bytes from number k of row `row` lie: neighbouring rows' in different banks.
+// Where the 16 bytes from number k of a row lie. Odd rows exchange halves of 64 numbers, so that
+// neighbouring rows' chunks lie in different banks.
 __device__ inline const uint4* resident_at(const __half* weights, int row, int pitch, int k) {
   return reinterpret_cast<const uint4*>(weights + row * pitch + (k ^ (row % 2 * 32)));
 }
 
-// Copies rows of packed weights to shared memory; source_row gives a row's place, or -1 for zeros.
+// Copies rows of packed weights to shared memory. source_row(row) is the packed row, or -1 for
+// zeros.
 template <class SourceRow>
 __device__ void load_resident(const __half* packed, int depth, int rows, __half* weights, int pitch,
                               const SourceRow& source_row) {
@@ -67,10 +68,10 @@ __device__ void load_resident(const __half* packed, int depth, int rows, __half*
   }
 }
 
-// sums[r][i] += the product of 16 weight rows, two for each i, with 8 sentences, one r after the
-// other, over this warp's share of the depth: every `of`-th 32 numbers from the `part`-th.
-//   row(j)   the weight row that lane group g = lane / 4 has as its j-th, j < 2 * kTiles: mma's
-//            rows g and g + 8 of each tile; -1 for zeros
+// Adds to sums[r][i] the product of tile i, 16 rows of weights, with sentences 8 r to 8 r + 7. A
+// warp takes the depth's 32 numbers from 32 * part on, then every further 32 * of.
+//   row(2 i), row(2 i + 1)  the rows of weights that are this lane's rows g and g + 8 of tile i,
+//                           where g = lane / 4; -1 for zeros
 template <int kTiles, class Row>
 __device__ void resident_product(float (&sums)[kRowTiles][kTiles][4], const __half* weights,
                                  int pitch, const Row& row, const __half* right, int64_t stride,
@@ -109,7 +110,7 @@ __device__ void resident_product(float (&sums)[kRowTiles][kTiles][4], const __ha
   }
 }
 
-// Sums of warps go through shared memory: number i of a lane's.
+// Where a warp leaves number i of a lane's sums for the others.
 __device__ inline float* warp_sums(float* all, int warp, int i, int lane) {
   return all + (warp * kResidentRows + i) * kWarp + lane;
 }
@@ -167,7 +168,8 @@ __global__ void __launch_bounds__(kResidentThreads, 1)
   fetch(0, p.rows[0]);
   __syncthreads();
 
-  // Warps share the gates' depth where there are fewer groups of 8 cells than warps.
+  // A warp computes the gates of one group of 8 cells. Where there are fewer groups than warps,
+  // some warps share a group, and each takes a part of the depth.
   const int groups = plan.cells / 8;
   const int group = warp % groups;
   const int parts = kWarps / groups;

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Packed weights (kernels.h): host code, once for each model.
+// Packs weights (kernels.h): host code that runs once for each model.
 
 #include <algorithm>
 #include <cstdint>
@@ -13,7 +13,7 @@
 namespace elmo4j {
 namespace {
 
-// Columns of one source row that are taken at a time: they share a cache line.
+// So many columns of one source row are taken at a time: they share a cache line.
 constexpr int64_t kBlock = 16;
 
 template <class T>

@@ -1,12 +1,12 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What surrounds cuDNN's recurrence: rows gathered and scattered, skip connections, the
-// projection's clip and the check whether it would have bound (kernels.h). Bound by memory, all of
-// them; with S bytes a number:
+// What surrounds cuDNN's recurrence (kernels.h): rows are gathered and scattered, skip connections
+// added, numbers clipped, and checked for whether the projection's clip would have changed them.
+// Memory bounds all of these; with S bytes a number they move:
 //   gather, scatter   2 S a number and 4 bytes a row
 //   skip              3 S a number; S where there is no x and output is h
-//   clip              S a number: what no clip changes is not written again
+//   clip              S a number: only what the clip changes is written
 // 16-byte accesses where rows and pointers allow it; otherwise one number at a time.
 
 #include <algorithm>
@@ -22,8 +22,8 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int kWarps = kThreads / 32;
 
-// As many blocks as there is work for, up to a few for each multiprocessor of the largest GPU: the
-// kernels stride over the rest.
+// As many blocks as there is work for, but no more than 8192, which is dozens for each
+// multiprocessor of the largest GPU. The kernels loop over what is left.
 unsigned blocks(int64_t work, int64_t work_per_block) {
   return static_cast<unsigned>(
       std::clamp<int64_t>((work + work_per_block - 1) / work_per_block, 1, 8192));
@@ -69,7 +69,7 @@ int copy_rows_of(int type, int64_t rows, int64_t dim, const void* source, const 
              : launch_copy_rows<uint32_t, kScatter>(rows, bytes, source, index, target, stream);
 }
 
-// Calls each(first, size) for this thread's share of `count` numbers: size is N, a constant, and in
+// Calls each(first, size) for this thread's share of `count` numbers. size is a constant: N, or in
 // the tail 1.
 template <int N, typename Each>
 __device__ void for_vectors(int64_t count, const Each& each) {
@@ -85,9 +85,9 @@ __device__ void for_vectors(int64_t count, const Each& each) {
   }
 }
 
-// A NaN exceeds nothing, an infinity does. That keeps the check exact: as long as no |h| was above
-// the clip, the run without it computed the same as one with it, the first NaN included, since a
-// clip lets NaN pass.
+// A NaN exceeds no clip, an infinity does. So the check is exact: as long as no |h| exceeds the
+// clip, the run without a clip has computed what a run with one does, also where the first NaN
+// appears, since a clip lets NaN pass.
 template <typename T, int N>
 __global__ void skip(int64_t count, const T* h, const T* x, float clip, T* output,
                      int32_t* exceeded) {

@@ -1,27 +1,25 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// One tile of a product by one block: sums of A [rows, depth] times packed B (elmo4j_cuda_pack),
-// handed to an epilogue in registers, so that biases, gates, clips and stores need no second pass.
+// One block computes one tile of a product: A [rows, depth] times packed B (elmo4j_cuda_pack), or
+// the sum of two such products. It hands the sums to an epilogue in registers, so that biases,
+// gates, clips and stores need no second pass over memory.
 //
-// Halves: mma.sync m16n8k16 (two m16n8k8 on Turing) with 32-bit accumulators, operands by ldmatrix
-// from shared memory, filled by cp.async some stages ahead. Floats: plain fused multiply-adds, so
-// that nothing is rounded below 24 bits.
+// Halves: cp.async fills stages of shared memory ahead, ldmatrix reads the operands from there, and
+// mma.sync m16n8k16 (on Turing two m16n8k8) adds up in 32-bit floats. Floats: plain fused
+// multiply-adds, so that nothing is rounded below 24 bits.
 //
-// Halves on Hopper (kWgmma): wgmma m64nNk16, N the tile's columns, a warpgroup for each 64 rows,
-// both operands from shared memory in the same places, which are those of wgmma's swizzle. A
-// block's products go on while the next is waited for, so its stage is filled one block later.
+// Halves on Hopper (kWgmma): a warpgroup multiplies 64 rows by wgmma m64nNk16, N being the tile's
+// columns. It reads both operands from shared memory, where they lie as for mma.sync: that is
+// wgmma's own swizzle. The products of one stage still run while the block waits for the next one,
+// so a stage is refilled one step later than for mma.sync.
 //
-// What a thread gets. An m16n8 accumulator holds two neighbouring columns of a row; taken as they
-// are, a cell's four gates would lie in two threads and a row's stores would be 4 bytes wide. The
-// rows of B are therefore put into shared memory in another order: one in which a thread's columns
-// over all of its warp's m16n8 tiles stand side by side in packed order; wgmma's accumulators are
-// such tiles too, and each 64 columns are ordered by themselves. So the epilogue sees
-// kCount neighbouring packed rows of B, column * groups + group, at once: whole cells with all
-// their gates.
-//
-// In one file beyond 500 lines: both ways share their order of rows and their stages, each of which
-// is of use to them alone.
+// What a thread gets. An m16n8 accumulator holds two neighbouring columns of a row. If packed rows
+// of B were taken in their order, a cell's four gates would lie in two threads, and a thread would
+// store 4 bytes at a time. So shared memory holds the packed rows in another order: the columns
+// that one thread has in all m16n8 tiles of its warp are neighbours in packed order. wgmma's
+// accumulators are such tiles too, ordered within each 64 columns. The epilogue then gets kCount
+// neighbouring packed rows of B (column * groups + group) at once: whole cells with all gates.
 
 #ifndef ELMO4J_KERNELS_PRODUCT_CUH_
 #define ELMO4J_KERNELS_PRODUCT_CUH_
@@ -29,19 +27,20 @@
 #include <cuda_fp16.h>
 
 #include <cstdint>
-#include <cstring>
 #include <type_traits>
-#include <vector>
 
 #include "common.cuh"
+#include "instructions.cuh"
 #include "wgmma.cuh"
 
 namespace elmo4j {
 
-// One product of a sum.
+// The operands of one product.
 //   a       row r begins at a + (index ? index[r] : r) * stride; fastest where rows lie on 16 bytes
 //   depth   numbers of a row; what lies behind them is not read
 //   b       packed
+//   begin, end  the part of the depth that is multiplied, 0 to `depth` for all of it: begin is a
+//               multiple of the tile's kDepth, and so is an end that is not `depth`
 template <class T>
 struct Operand {
   const T* a;
@@ -49,6 +48,7 @@ struct Operand {
   int64_t stride;
   int depth;
   const T* b;
+  int begin, end;
 };
 
 // What packing rounds depths and columns up to (kernels.h).
@@ -59,314 +59,9 @@ __host__ __device__ constexpr int64_t round_up(int64_t count, int64_t multiple) 
 }
 
 // -------------------------------------------------------------------------------------------------
-// PTX, and beside each instruction its twin for the emulator.
-
-// Bits that another block of this launch may have written, from L2. (The toolkit's own __ldcg of a
-// __half is no volatile read: the compiler may move it over a barrier.)
-template <class Bits>
-__device__ inline Bits load_past_l1(const Bits* from) {
-  return __ldcg(from);
-}
-
-// As many bits as a T.
-template <int kBytes>
-using BitsOf = std::conditional_t<
-    kBytes == 16, uint4,
-    std::conditional_t<kBytes == 8, uint2,
-                       std::conditional_t<kBytes == 4, unsigned, unsigned short>>>;
-
-// N neighbouring numbers of a row as `load` reads them, those from `there` on zero. One access
-// where the address allows it.
-template <int N, class T, class Load>
-__device__ inline void load_row(float (&v)[N], const T* from, int there, const Load& load) {
-  using Bits = BitsOf<N * sizeof(T)>;
-  static_assert(sizeof(Bits) == N * sizeof(T), "");
-  T numbers[N];
-  if (there >= N && reinterpret_cast<uintptr_t>(from) % sizeof(Bits) == 0) {
-    const Bits bits = load(reinterpret_cast<const Bits*>(from));
-    memcpy(static_cast<void*>(numbers), &bits, sizeof bits);
-  } else {
-#pragma unroll
-    for (int i = 0; i < N; i++) {
-      using One = BitsOf<sizeof(T)>;
-      const One bits = i < there ? load(reinterpret_cast<const One*>(from + i)) : One{};
-      memcpy(static_cast<void*>(&numbers[i]), &bits, sizeof bits);
-    }
-  }
-#pragma unroll
-  for (int i = 0; i < N; i++) {
-    v[i] = to_float(numbers[i]);
-  }
-}
-
-// A row that another block may have written.
-template <int N, class T>
-__device__ inline void load_row(float (&v)[N], const T* from, int there) {
-  load_row(v, from, there, [](auto* bits) { return load_past_l1(bits); });
-}
-
-// A row that nobody writes during the launch; L1 keeps it.
-template <int N, class T>
-__device__ inline void load_constant_row(float (&v)[N], const T* from, int there) {
-  load_row(v, from, there, [](auto* bits) { return __ldg(bits); });
-}
-
-// Stores the first `there` of N neighbours.
-template <int N, class T>
-__device__ inline void store_row(T* to, const float (&v)[N], int there) {
-  using Bits = BitsOf<N * sizeof(T)>;
-  static_assert(sizeof(Bits) == N * sizeof(T), "");
-  T numbers[N];
-#pragma unroll
-  for (int i = 0; i < N; i++) {
-    numbers[i] = from_float<T>(v[i]);
-  }
-  if (there >= N && reinterpret_cast<uintptr_t>(to) % sizeof(Bits) == 0) {
-    Bits bits;
-    memcpy(&bits, numbers, sizeof bits);
-    *reinterpret_cast<Bits*>(to) = bits;
-  } else {
-#pragma unroll
-    for (int i = 0; i < N; i++) {
-      if (i < there) {
-        to[i] = numbers[i];
-      }
-    }
-  }
-}
-
-// cp.async: copies of 16 bytes from global to shared memory, in groups that complete in order. They
-// go past L1. What is behind the first `bytes` becomes zero. Turing has none and copies at once.
-class AsyncCopies {
- public:
-  __device__ void copy16(void* to, const void* from, int bytes) {
-#ifdef ELMO4J_EMULATED
-    // The bytes arrive in wait(), as late as the instruction allows; what they replace is gone now.
-    std::memset(to, 0xff, 16);
-    emulator::unshown(to) = 1;
-    queue_.push_back({to, from, bytes});
-#elif __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
-                     static_cast<unsigned>(__cvta_generic_to_shared(to))),
-                 "l"(from), "r"(bytes)
-                 : "memory");
-#else
-    uint4 v = {};
-    if (bytes == 16) {
-      v = load_past_l1(static_cast<const uint4*>(from));
-    } else {
-      unsigned short halves[8] = {};
-#pragma unroll
-      for (int i = 0; i < 8; i++) {
-        halves[i] = 2 * i < bytes ? load_past_l1(static_cast<const unsigned short*>(from) + i) : 0;
-      }
-      v.x = halves[0] | halves[1] << 16;
-      v.y = halves[2] | halves[3] << 16;
-      v.z = halves[4] | halves[5] << 16;
-      v.w = halves[6] | halves[7] << 16;
-    }
-    *static_cast<uint4*>(to) = v;
-#endif
-  }
-
-  // Says that the thread stores 16 bytes itself.
-  __device__ void stores16([[maybe_unused]] void* to) {
-#ifdef ELMO4J_EMULATED
-    emulator::unshown(to) = 1;
-    stored_.push_back(to);
-#endif
-  }
-
-  __device__ void commit() {
-#ifdef ELMO4J_EMULATED
-    groups_.push_back(queue_.size());
-#elif __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.commit_group;" ::: "memory");
-#endif
-  }
-
-  // Until all groups but the last kPending are there, for this thread; others need a barrier too.
-  template <int kPending>
-  __device__ void wait() {
-#ifdef ELMO4J_EMULATED
-    while (groups_.size() > kPending) {
-      for (; done_ < groups_.front(); done_++) {
-        const Copy& copy = queue_[done_];
-        std::memset(copy.to, 0, 16);
-        std::memcpy(copy.to, copy.from, copy.bytes);
-      }
-      groups_.erase(groups_.begin());
-    }
-#elif __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
-#endif
-  }
-
-  // Shows wgmma what this thread has put into shared memory, by stores and by copies that are
-  // there. To see what others have put it takes their call and a barrier.
-  __device__ void show() {
-#ifdef ELMO4J_EMULATED
-    for (; shown_ < done_; shown_++) {
-      emulator::unshown(queue_[shown_].to) = 0;
-    }
-    for (; !stored_.empty(); stored_.pop_back()) {
-      emulator::unshown(stored_.back()) = 0;
-    }
-#elif __CUDA_ARCH__ >= 900
-    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
-#endif
-  }
-
- private:
-#ifdef ELMO4J_EMULATED
-  struct Copy {
-    void* to;
-    const void* from;
-    int bytes;
-  };
-  std::vector<Copy> queue_;
-  std::vector<size_t> groups_;  // where each group that is under way ends in the queue
-  size_t done_ = 0;
-  size_t shown_ = 0;
-  std::vector<void*> stored_;  // and not shown
-#endif
-};
-
-#ifdef ELMO4J_EMULATED
-namespace emulator {
-
-struct Ldmatrix {
-  const void* row;
-  uint32_t* v;
-};
-
-inline void run_ldmatrix(Ldmatrix* const* lanes) {
-  for (int lane = 0; lane < 32; lane++) {
-    for (int m = 0; m < 4; m++) {
-      const char* row = static_cast<const char*>(lanes[8 * m + lane / 4]->row);
-      std::memcpy(&lanes[lane]->v[m], row + lane % 4 * 4, 4);
-    }
-  }
-}
-
-struct Mma {
-  float* c;
-  const uint32_t* a;
-  uint32_t b[2];
-};
-
-inline void run_mma(Mma* const* lanes) {
-  float a[16][16], b[16][8];
-  const auto unpack = [](uint32_t two, float* low, float* high) {
-    __half halves[2];
-    std::memcpy(static_cast<void*>(halves), &two, 4);
-    *low = __half2float(halves[0]);
-    *high = __half2float(halves[1]);
-  };
-  for (int lane = 0; lane < 32; lane++) {
-    const int g = lane / 4;
-    const int k = lane % 4 * 2;
-    for (int i = 0; i < 4; i++) {
-      float* to = &a[g + i % 2 * 8][k + i / 2 * 8];
-      unpack(lanes[lane]->a[i], to, to + 1);
-    }
-    for (int i = 0; i < 2; i++) {
-      unpack(lanes[lane]->b[i], &b[k + i * 8][g], &b[k + i * 8 + 1][g]);
-    }
-  }
-  for (int lane = 0; lane < 32; lane++) {
-    for (int i = 0; i < 4; i++) {
-      float sum = lanes[lane]->c[i];
-      for (int k = 0; k < 16; k++) {
-        sum += a[lane / 4 + i / 2 * 8][k] * b[k][lane % 4 * 2 + i % 2];
-      }
-      lanes[lane]->c[i] = sum;
-    }
-  }
-}
-
-}  // namespace emulator
-#endif
-
-// Four 8 x 8 matrices of halves, row i of matrix m at lane 8 m + i's address. Lane l gets of each
-// the two halves in row l / 4 from column 2 (l % 4).
-__device__ inline void ldmatrix(uint32_t (&v)[4], const void* row) {
-#ifdef ELMO4J_EMULATED
-  emulator::Ldmatrix lane = {row, v};
-  emulator::warp_together<emulator::Ldmatrix, emulator::run_ldmatrix>(~0u, &lane, __FILE__,
-                                                                      __LINE__);
-#else
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(v[0]), "=r"(v[1]), "=r"(v[2]), "=r"(v[3])
-               : "r"(static_cast<unsigned>(__cvta_generic_to_shared(row)))
-               : "memory");
-#endif
-}
-
-// c [16, 8] += a [16, 16] b [16, 8]. With g = lane / 4, q = lane % 4, a lane holds
-//   a  rows g, g + 8, g, g + 8 from columns 2q, 2q, 2q + 8, 2q + 8, two halves each
-//   b  rows 2q and 2q + 1, then 2q + 8 and 2q + 9, of column g
-//   c  row g from column 2q, row g + 8 from column 2q, two floats each
-__device__ inline void mma(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-#ifdef ELMO4J_EMULATED
-  emulator::Mma lane = {c, a, {b0, b1}};
-  emulator::warp_together<emulator::Mma, emulator::run_mma>(~0u, &lane, __FILE__, __LINE__);
-#elif __CUDA_ARCH__ >= 800
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
-      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-#else
-  asm volatile(
-      "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 "
-      "{%0, %1, %2, %3}, {%4, %5}, {%8}, {%0, %1, %2, %3};\n\t"
-      "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 "
-      "{%0, %1, %2, %3}, {%6, %7}, {%9}, {%0, %1, %2, %3};"
-      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-#endif
-}
-
-// Whether products of halves are to be computed by wgmma on a device: where it has that, this
-// library has code for it, and the caller does not want it otherwise (kernels.h).
-inline bool use_wgmma(int products, int major, int minor) {
-#if defined(ELMO4J_EMULATED) || defined(ELMO4J_WITH_WGMMA)
-  constexpr bool kBuilt = true;
-#else
-  constexpr bool kBuilt = false;
-#endif
-  return kBuilt && products != ELMO4J_MMA && major == 9 && minor == 0;
-}
-
-// The device that launches go to.
-struct Machine {
-  int multiprocessors, capability, shared_bytes, l2_bytes;  // capability: its major number
-  bool wgmma;
-};
-
-inline int find_machine(int products, Machine* machine) {
-  int device = 0;
-  cudaError_t error = cudaGetDevice(&device);
-  const auto attribute = [&](cudaDeviceAttr which, int* value) {
-    if (error == cudaSuccess) {
-      error = cudaDeviceGetAttribute(value, which, device);
-    }
-  };
-  attribute(cudaDevAttrMultiProcessorCount, &machine->multiprocessors);
-  attribute(cudaDevAttrComputeCapabilityMajor, &machine->capability);
-  attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, &machine->shared_bytes);
-  attribute(cudaDevAttrL2CacheSize, &machine->l2_bytes);
-  int minor = 0;
-  attribute(cudaDevAttrComputeCapabilityMinor, &minor);
-  machine->wgmma = use_wgmma(products, machine->capability, minor);
-  return error;
-}
-
-// -------------------------------------------------------------------------------------------------
-// A block's tile: kRows x kColumns (packed rows of B), kDepth deep at a time, by warps that stand
-// kWarpsDown x kWarpsAcross. kStages of shared memory are filled ahead. By wgmma, a warp has 16
-// rows and all columns.
+// A block's tile has kRows rows of A and kColumns columns (packed rows of B). Its warps divide it
+// kWarpsDown x kWarpsAcross; by wgmma, a warp has 16 rows and all columns. A stage is kDepth of the
+// depth; shared memory holds kStages.
 template <class T, int kRows_, int kColumns_, int kDepth_, int kWarpsDown_, int kWarpsAcross_,
           int kStages_, bool kWgmma_ = false>
 struct Product {
@@ -386,13 +81,14 @@ struct Product {
 #else
   static constexpr int kStages = kStages_;
 #endif
-  // So many are being filled: not the one in use, nor the one before it that wgmma may still read.
+  // Stages that are filled ahead: all but the one in use and, by wgmma, the one before it, which it
+  // may still read.
   static constexpr int kAhead = kWgmma ? kStages - 2 : kStages - 1;
 
   static constexpr int kChunk = 16 / sizeof(T);  // numbers in what is copied at once
   static constexpr int kChunks = kDepth / kChunk;
-  // Floats: rows are set apart by one chunk; halves: chunks are exchanged (at() below). Either way
-  // eight neighbouring rows' chunks lie in different banks.
+  // The same chunk of eight neighbouring rows must lie in different banks. So rows of floats are a
+  // chunk longer than their numbers, and rows of halves exchange their chunks (at() below).
   static constexpr int kPitch = kHalf ? kDepth : kDepth + kChunk;
   static constexpr int kStage = (kRows + kColumns) * kPitch;  // numbers in a stage
   static constexpr int kCopyRows = kThreads / kChunks;        // rows that one round of copies fills
@@ -402,7 +98,7 @@ struct Product {
   // Where a warp's, and within it a thread's, part of the tile is.
   static constexpr int kWarpRows = kRows / kWarpsDown;
   static constexpr int kWarpColumns = kColumns / kWarpsAcross;
-  // Columns over which a thread's neighbours are spread.
+  // A thread's neighbouring columns come from the m16n8 tiles of so many columns.
   static constexpr int kSpan = kHalf && kWarpColumns > 64 ? 64 : kWarpColumns;
   static constexpr int kCount = kSpan / (kHalf ? 4 : 8);  // neighbours the epilogue gets
   static constexpr int kRowsOfThread = kWarpRows / (kHalf ? 8 : 4);
@@ -426,14 +122,15 @@ struct Product {
   struct WgmmaAccumulators;
   struct FloatAccumulators;
   // A thread's sums. give(rows, columns, first_row, first_column, epilogue) calls epilogue(row,
-  // column, v) for the tile's cells: v[i] is the sum of products of row `row` and packed row column
-  // + i, i < kCount. Cells past `rows` and `columns` are left out.
+  // column, v) for each of the thread's kCount neighbours: v[i] is the sum for row `row` of A and
+  // packed row column + i of B. It leaves out rows from `rows` on and columns from `columns` on.
   using Accumulators =
       std::conditional_t<kWgmma, WgmmaAccumulators,
                          std::conditional_t<kHalf, HalfAccumulators, FloatAccumulators>>;
 
-  // Tiles one behind the other: begin starts a tile's first copies, multiply does the rest. Between
-  // multiply and its sums' give the next tile may begin. All threads of the block call.
+  // Computes tiles one after the other: begin starts the first copies of a tile, multiply does the
+  // rest. The next tile may begin as soon as multiply has returned, before the epilogue gets the
+  // sums. All threads of the block call.
   //   shared                  shared_bytes()
   //   rows, columns           of the problem; columns counts packed rows, a multiple of 16
   //   first_row, first_column where the tile begins
@@ -458,7 +155,7 @@ struct Product {
 #pragma unroll
       for (int o = 0; o < kOperands; o++) {
         operands[o] = of[o];
-        blocks += (operands[o].depth + kDepth - 1) / kDepth;
+        blocks += (operands[o].end - operands[o].begin + kDepth - 1) / kDepth;
         ends[o] = blocks;
       }
       source.begin(operands[0], rows, columns, first_row, first_column);
@@ -476,8 +173,8 @@ struct Product {
         if constexpr (kWgmma) {
           copies.show();
         }
-        // Everybody's part of this block is there; the block before it, or for wgmma the one before
-        // that, is used up.
+        // All threads' copies of this stage are there. All have used up the stage before it, or by
+        // wgmma the one before that.
         __syncthreads();
         fill(block + kAhead);
         sums.add(stages + block % kStages * kStage, wanted);
@@ -526,8 +223,8 @@ struct Product {
   }
 
   // The packed row, within a tile, that slot `slot` of shared memory holds. Halves: slot 8 i + 2 q
-  // + b of a span is column 2 q + b of its m16n8 tile i, which thread q of a row has beside its
-  // columns of the other tiles. Floats: slot 16 j + q is the j-th of thread q's four.
+  // + b of a span is column 2 q + b of the span's m16n8 tile i. Thread q of a row has it, as number
+  // 2 i + b of its kCount neighbours. Floats: slot kSpan / 4 * j + q is thread q's j-th of four.
   __device__ static constexpr int packed_row(int slot) {
     const int span = slot / kSpan * kSpan;
     const int s = slot % kSpan;
@@ -550,7 +247,7 @@ struct Product {
       aligned = (reinterpret_cast<uintptr_t>(operand.a) | operand.stride * sizeof(T)) % 16 == 0;
       depth = operand.depth;
       b_depth = static_cast<int>(round_up(depth, kPackedMultiple));
-      k = static_cast<int>(threadIdx.x) % kChunks * kChunk;
+      k = operand.begin + static_cast<int>(threadIdx.x) % kChunks * kChunk;
 #pragma unroll
       for (int i = 0; i < kRowRounds; i++) {
         const int row = first_row + slot + i * kCopyRows;
@@ -598,7 +295,6 @@ struct Product {
     }
   };
 
-  // A thread's sums.
   struct HalfAccumulators {
     static constexpr int kDown = kWarpRows / 16;
     static constexpr int kAcross = kWarpColumns / 8;
@@ -670,7 +366,7 @@ struct Product {
   struct WgmmaAccumulators {
     AsyncSums<kColumns> sums;
 
-    // Returns while it goes on, once the block before is done with.
+    // Starts the products of a stage, and returns when those of the stage before it are done.
     __device__ void add(const T* stage, int wanted) {
       if (wanted + warp_row() % 64 > 0) {  // the warpgroup's first row is wanted
         const uint64_t a =
@@ -711,7 +407,7 @@ struct Product {
     }
   };
 
-  // A warp's threads stand 4 x 8; a thread has every fourth row and four neighbouring columns.
+  // A warp's threads stand 4 x 8. A thread has every fourth row and four neighbouring columns.
   struct FloatAccumulators {
     float v[kRowsOfThread][4] = {};
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The CUDA runtime as the host side sees it (kernels.h). Its one state is a memory pool for each
+// What the host side uses of the CUDA runtime (kernels.h). The only state is a memory pool for each
 // device.
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
@@ -26,11 +26,12 @@ cudaError_t make_pool(int device, cudaMemPool_t* pool) {
   if (error != cudaSuccess) {
     return error;
   }
-  // It keeps what is freed: without a threshold each synchronisation would give it back.
+  // The pool keeps memory that is freed: without a threshold, each synchronisation would return it
+  // to the device.
   uint64_t keep = UINT64_MAX;
   error = cudaMemPoolSetAttribute(*pool, cudaMemPoolAttrReleaseThreshold, &keep);
   if (error == cudaSuccess) {
-    // Nor does it hand one stream's block to another by letting that wait: streams stay apart.
+    // It never makes one stream wait for another to reuse that one's memory.
     int depend = 0;
     error = cudaMemPoolSetAttribute(*pool, cudaMemPoolReuseAllowInternalDependencies, &depend);
   }
@@ -40,9 +41,9 @@ cudaError_t make_pool(int device, cudaMemPool_t* pool) {
   return error;
 }
 
-// The pool behind elmo4j_cuda_malloc on the calling thread's device. One of our own: the device's
-// default pool belongs to the whole process, whose settings are not ours to change. It lives as
-// long as the process.
+// The pool that elmo4j_cuda_malloc takes memory from on the calling thread's device. It is one of
+// our own, since the device's default pool and its settings belong to the whole process. It lives
+// as long as the process.
 cudaError_t memory_pool(cudaMemPool_t* pool) {
   static std::mutex mutex;
   static auto& pools = *new std::map<int, cudaMemPool_t>;  // used until the very end: never freed
@@ -66,7 +67,7 @@ cudaError_t memory_pool(cudaMemPool_t* pool) {
 
 #ifndef ELMO4J_EMULATED
 __global__ void nothing() {
-}  // stands for all kernels: they are compiled for the same architectures
+}  // stands for all kernels, which are compiled for the same architectures
 #endif
 
 }  // namespace
@@ -102,7 +103,7 @@ int elmo4j_cuda_has_code(void) {
 #else
   cudaFuncAttributes attributes;
   const cudaError_t error = cudaFuncGetAttributes(&attributes, nothing);
-  cudaGetLastError();  // An error that was returned is not to come back from the next launch.
+  cudaGetLastError();  // Forgets the error, which has been returned.
   return error;
 #endif
 }
@@ -168,8 +169,8 @@ int elmo4j_cuda_malloc(void** memory, int64_t bytes, elmo4j_stream stream) {
   }
   if (error == cudaErrorMemoryAllocation) {
     cudaGetLastError();
-    // Blocks that other streams freed come back when these streams are done. The pool then gives up
-    // what it holds unused, of which no single block may have been large enough.
+    // Memory that other streams freed returns to the pool once they have run. The pool then returns
+    // all unused memory to the device, since none of its pieces may have been large enough.
     error = cudaDeviceSynchronize();
     if (error == cudaSuccess) {
       error = cudaMemPoolTrimTo(pool, 0);

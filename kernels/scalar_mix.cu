@@ -10,13 +10,13 @@
 // its three layers and both halves that is 9 KB a token in 16-bit floats (1 KB + 2 * 2 KB read, 4
 // KB written), 14 KB in 32-bit ones; padding costs its 4 KB of zeros. Means write next to nothing:
 // 5 and 10 KB. Against that, 3 multiply-adds a number are nothing.
-//   rows    A block takes a row of the target: reads and writes are contiguous, the row's place is
-//           worked out once, and a single sentence still fills the GPU.
-//   means   A block takes 32 vectors of a sentence's columns, its warps every eighth row; they add
-//   in
-//           64-bit floats and meet in shared memory, always in the same order: a sentence's bits do
-//           not depend on its batch.
-//   backward  Read the same rows; gradients of a layer cost 12 bytes a number, 16 with a slope.
+//   rows      A block takes a row of the target: reads and writes are contiguous, the row's place
+//   is
+//             worked out once, and a single sentence still fills the GPU.
+//   means     A block takes 32 vectors of a sentence's columns, each of its warps every eighth row.
+//             Warps add in 64-bit floats, and their sums are added in shared memory in a fixed
+//             order, so that a sentence's bits do not depend on its batch.
+//   backward  reads the same rows; gradients of a layer cost 12 bytes a number, 16 with a slope.
 
 #include <algorithm>
 
@@ -46,7 +46,7 @@ Sum with_terms(const elmo4j_sum& sum, int32_t* not_finite = nullptr) {
   return all;
 }
 
-// What a sum takes of a sentence.
+// The rows of a sentence that a sum takes.
 struct Rows {
   int64_t start;  // position of its first row
   int64_t length;
@@ -71,7 +71,7 @@ struct Targets {
   }
 };
 
-// Where a position's numbers lie: in one direction's layers, and in reading order.
+// A position's row in packed order of one direction, and its number in reading order.
 struct Place {
   int64_t packed;
   int64_t position;
@@ -104,7 +104,8 @@ __device__ bool is_finite(const Vector<N>& v) {
   return rest == 0;
 }
 
-// Tells the first layer that is not finite there, or that the sum alone is not.
+// Sets the mark of the first layer that is not finite there, or the last mark where all layers are
+// and only their sum is not.
 template <int N, typename T>
 __device__ void tell_not_finite(const Sum& sum, const Place& place, int half, int64_t column) {
   int k = 0;
@@ -243,8 +244,8 @@ __device__ int64_t row_of(const elmo4j_term& term, int64_t position) {
   return term.rows ? term.rows[position] : position;
 }
 
-// To the scales. A block sums some rows' products in registers, one sum a term, then in shared
-// memory; one addition a block and term reaches memory.
+// Gradients to the scales. A block sums the products of some rows, one sum a term, in registers and
+// then in shared memory, and adds each sum to memory once.
 constexpr int64_t kRowsPerBlock = 16;
 
 __global__ void scalar_mix_backward(const __grid_constant__ Sum sum, elmo4j_batch batch,
@@ -294,7 +295,7 @@ __global__ void scalar_mix_backward(const __grid_constant__ Sum sum, elmo4j_batc
   }
 }
 
-// To one layer.
+// Gradients to one layer.
 __global__ void scalar_mix_backward_layer(const __grid_constant__ Sum sum, elmo4j_batch batch,
                                           float slope, float offset, const float* gradient,
                                           float* to_forward, float* to_backward) {

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// A few numbers of a row at once: one 16-byte access where the row is aligned, 32-bit floats in
-// registers whatever the type in memory.
+// Loads and stores a few neighbouring numbers of a row, 16 bytes an access where the row is
+// aligned. In registers they are 32-bit floats, whatever their type in memory.
 
 #ifndef ELMO4J_KERNELS_VECTOR_CUH_
 #define ELMO4J_KERNELS_VECTOR_CUH_
@@ -27,7 +27,7 @@ __host__ __device__ inline bool is_aligned(const void* pointer) {
   return reinterpret_cast<uintptr_t>(pointer) % 16 == 0;
 }
 
-// from: on a 16-byte boundary where N > 1; N * sizeof(T) is then a multiple of 16.
+// Where N > 1, `from` lies on a 16-byte boundary, and N * sizeof(T) is a multiple of 16.
 template <int N, typename T>
 __device__ inline Vector<N> load(const T* from) {
   T raw[N];
@@ -49,7 +49,7 @@ __device__ inline Vector<N> load(const T* from) {
   return vector;
 }
 
-// to: as `from` above.
+// The same holds for `to`.
 template <int N, typename T>
 __device__ inline void store(T* to, const Vector<N>& vector) {
   T raw[N];

@@ -24,10 +24,10 @@ constexpr bool kHasWgmma = true;
 constexpr bool kHasWgmma = false;
 #endif
 
-// What wgmma is told of a matrix that lies row by row, kPitch bytes of depth a row, 64 or 128: its
-// swizzle exchanges the 16-byte chunks of 8 rows, chunk c of row r lying where c ^ r % 8 would, or
-// for 64 bytes c ^ r / 2 % 4. The first row begins on 8 * kPitch bytes; `first` may be a later
-// chunk's place in it, were nothing exchanged.
+// Describes a matrix to wgmma. It lies row by row, kPitch bytes (64 or 128) of depth a row, and the
+// swizzle exchanges each row's 16-byte chunks: chunk c of row r lies at place c ^ r % 8 of the row,
+// where kPitch is 64 at c ^ r / 2 % 4. The first row begins at a multiple of 8 * kPitch bytes.
+// `first` is that beginning, or the unexchanged place of a later chunk of the first row.
 //   bits 0 to 13    address / 16
 //   bits 16 to 29   bytes / 16 to further depth; not read where a row is as wide as the swizzle
 //   bits 32 to 45   bytes / 16 from 8 rows to the next 8
@@ -176,7 +176,7 @@ class AsyncSums {
  public:
   float v[kColumns / 2] = {};  // not to be touched from add() to the end of wait<0>()
 
-  // Between what touched v and add().
+  // Comes before the first add() after v was touched.
   __device__ void begin() {
 #ifdef ELMO4J_EMULATED
     begun_ = true;
@@ -211,7 +211,8 @@ class AsyncSums {
 #endif
   }
 
-  // Until all groups but the last kPending no longer read their matrices; 0: and v is there.
+  // Waits until all groups but the last kPending have read their matrices; for 0, v then holds the
+  // sums.
   template <int kPending>
   __device__ void wait() {
 #ifdef ELMO4J_EMULATED

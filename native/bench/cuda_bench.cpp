@@ -284,6 +284,10 @@ void register_all(bool has_wgmma) {
     variants.push_back(ELMO4J_WGMMA_GATES);
     variants.push_back(ELMO4J_WGMMA_EARLY);
   }
+  std::vector<int64_t> splits;
+  if (has_wgmma) {
+    splits = {ELMO4J_WGMMA, ELMO4J_WGMMA_SPLIT};
+  }
   const auto each_way = [&](const char* name, void (*function)(benchmark::State&), const char* size,
                             const std::vector<int64_t>& sizes) {
     add(name, function)
@@ -297,6 +301,7 @@ void register_all(bool has_wgmma) {
       ->ArgNames({"type", "products", "sentences", "calls"})
       ->ArgsProduct({{ELMO4J_F16}, ways, {32, 128, 512, 2048}, {1, 2}})
       ->ArgsProduct({{ELMO4J_F16}, variants, {1024}, {1, 2}})  // kernels/DESIGN.md predicts them
+      ->ArgsProduct({{ELMO4J_F16}, splits, {128, 256, 512}, {1}})
       ->MinTime(0.2);
   each_way("char_cnn_highway", char_cnn_highway, "words", {16, 256, 8192});
   add("scalar_mix", scalar_mix)

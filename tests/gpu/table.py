@@ -9,7 +9,8 @@ import sys
 
 UNITS = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")]
 TYPES = {"0": "f32", "2": "f16"}
-PRODUCTS = {"0": "wgmma", "1": "mma", "2": "wgmma gates", "3": "wgmma early"}
+PRODUCTS = {"0": "wgmma", "1": "mma", "2": "wgmma gates", "3": "wgmma early",
+            "4": "wgmma split"}
 
 
 def scaled(value, unit):

@@ -89,6 +89,25 @@ TEST_P(LstmCudaTest, ManySentencesByEachVariant) {
   }
 }
 
+// The depth of the projection split among blocks: on the emulator in 3 parts, the last 16 deep; in
+// one part, of several tiles down and across; and in 3 parts, the last 8 deep, of two tiles down.
+// On a GPU there are other parts. Rows become few on the way.
+TEST_P(LstmCudaTest, SplitProjection) {
+  if (type() == ELMO4J_F32 || products() == ELMO4J_MMA) {
+    GTEST_SKIP() << "it is by wgmma";
+  }
+  products_ = ELMO4J_WGMMA_SPLIT;
+  EXPECT_EQ(3, projection_split(70, 400, 40, 12).parts);
+  EXPECT_EQ(1, projection_split(130, 200, 136, 12).parts);
+  EXPECT_EQ(3, projection_split(131, 264, 12, 32).parts);
+  setenv("ELMO4J_EMULATED_MULTIPROCESSORS", "12", 1);
+  check_layers({400, 40, 0.5f, 0.3f, 1, 0}, {0, 1}, lengths_of({70, 66, 3}), true, 0.1);
+  check({200, 136, 0.5f, 0.3f, 1, 0}, lengths_of({130, 129, 65, 20}), false, 0.1);
+  setenv("ELMO4J_EMULATED_MULTIPROCESSORS", "32", 1);
+  check_layers({264, 12, 0.5f, 0.3f, 1, 0}, {1, 1}, lengths_of({131, 17}), true, 0.1);
+  unsetenv("ELMO4J_EMULATED_MULTIPROCESSORS");
+}
+
 // Few sentences, weights on the chip (halves alone). On the emulator, which has 4 multiprocessors:
 // 1, 2, 4 and 8 groups of 8 cells a block, the last block cut, then one direction at a time, and
 // last a size that does not fit.
@@ -313,6 +332,33 @@ TEST(LstmPlanTest, LargerTilesOfTheProjectionFillTheDevice) {
   EXPECT_FALSE(is_wide_projection(1024, 256, 132));
   EXPECT_TRUE(is_wide_projection(2048, 256, 132));
   EXPECT_FALSE(is_wide_projection(256, 512, 4));
+}
+
+// On 132 multiprocessors. Every part has depth, whatever the sizes.
+TEST(LstmPlanTest, PartsOfTheProjection) {
+  const auto expect = [](int64_t sentences, int64_t cells, int64_t projection, int parts,
+                         int depth) {
+    const Split split = projection_split(sentences, cells, projection, 132);
+    EXPECT_EQ(parts, split.parts) << sentences << " sentences, " << cells << " cells";
+    EXPECT_EQ(depth, split.depth) << sentences << " sentences, " << cells << " cells";
+  };
+  expect(64, 4096, 512, 0, 0);
+  expect(65, 4096, 512, 8, 512);
+  expect(129, 4096, 512, 4, 1024);
+  expect(512, 4096, 512, 2, 2048);
+  expect(513, 4096, 512, 1, 4096);
+  expect(100, 2048, 256, 8, 256);
+  expect(100, 1000, 256, 8, 128);
+  expect(100, 100, 256, 2, 64);
+  for (int64_t cells = 1; cells <= 700; cells++) {
+    for (int64_t multiprocessors : {4, 12, 24, 114, 132, 144, 1000}) {
+      const Split split = projection_split(70, cells, 128, multiprocessors);
+      EXPECT_EQ(0, split.depth % 64);
+      EXPECT_GT(cells, (split.parts - 1) * split.depth);
+      EXPECT_LE(cells, split.parts * split.depth);
+      EXPECT_LE(split.parts, projection_split(70, cells, 128, kMostMultiprocessors).parts);
+    }
+  }
 }
 
 // The original's halves on an H200 with 60 MB of L2 and on an RTX 5090 with 96, the half-sized

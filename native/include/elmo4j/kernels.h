@@ -372,15 +372,15 @@ int elmo4j_find_driver(int32_t* version, int32_t* error);
 
 typedef struct CUstream_st* elmo4j_stream;
 
-// How products of halves are computed; the smallest sizes have ways of their own.
+// How products of halves are computed. Few words or sentences have kernels that are by mma.sync.
 enum elmo4j_products {
   ELMO4J_WGMMA = 0,  // wgmma where device and build have it (compute capability 9.0), else mma.sync
   ELMO4J_MMA = 1,    // mma.sync
-  // As ELMO4J_WGMMA, but the LSTM's projection by mma.sync whatever its size: to time that against.
-  ELMO4J_WGMMA_GATES = 2,
-  // As ELMO4J_WGMMA, but of many sentences a tile of the LSTM's gates begins before the epilogue of
-  // the one before it, which takes tanh to 2^-11: to be timed.
-  ELMO4J_WGMMA_EARLY = 3
+  // Variants of ELMO4J_WGMMA in the LSTM, to be timed against it (kernels/DESIGN.md predicts them):
+  ELMO4J_WGMMA_GATES = 2,  // the projection is by mma.sync, however many sentences there are
+  ELMO4J_WGMMA_EARLY = 3,  // of many sentences, the gates' next tile begins before the epilogue of
+                           // the one before it, which takes tanh to 2^-11
+  ELMO4J_WGMMA_SPLIT = 4   // of 65 sentences or more, the projection's depth is split among blocks
 };
 
 // The runtime (kernels/runtime.cu): what the host side needs of CUDA. Functions that return int

@@ -557,9 +557,9 @@ int launch(const std::function<void()>& kernel, const std::vector<Argument>& arg
   if (shared_bytes > static_cast<size_t>(kSharedBytesPerBlock)) {
     return failed(cudaErrorInvalidValue);
   }
-  if (cooperative &&
-      static_cast<int64_t>(grid.x) * grid.y * grid.z >
-          kMultiprocessors * blocks_per_multiprocessor(block.x * block.y * block.z, shared_bytes)) {
+  if (cooperative && static_cast<int64_t>(grid.x) * grid.y * grid.z >
+                         multiprocessors() *
+                             blocks_per_multiprocessor(block.x * block.y * block.z, shared_bytes)) {
     return failed(cudaErrorCooperativeLaunchTooLarge);
   }
   const cudaError_t error = check_launch(stream, arguments);

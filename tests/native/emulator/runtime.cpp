@@ -197,6 +197,10 @@ cudaError_t check_launch(cudaStream_t stream, const std::vector<Argument>& argum
 
 int capability() { return static_cast<int>(environment("ELMO4J_EMULATED_CAPABILITY", 90)); }
 
+int multiprocessors() {
+  return static_cast<int>(environment("ELMO4J_EMULATED_MULTIPROCESSORS", 4));
+}
+
 void submit(cudaStream_t stream, std::function<void()> work) {
   if (stream && stream->captured) {
     stream->captured->push_back(std::move(work));
@@ -472,7 +476,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->maxGridSize[2] = 65535;
   properties->major = capability() / 10;
   properties->minor = capability() % 10;
-  properties->multiProcessorCount = kMultiprocessors;
+  properties->multiProcessorCount = multiprocessors();
   properties->l2CacheSize = 200 << 10;  // so little that tests are on both sides of it
   properties->unifiedAddressing = 1;
   properties->cooperativeLaunch = 1;

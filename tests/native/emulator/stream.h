@@ -18,11 +18,11 @@
 namespace elmo4j {
 namespace emulator {
 
-// The device: Hopper's limits, few multiprocessors so that persistent kernels stay small. Its
-// compute capability is Hopper's, or what ELMO4J_EMULATED_CAPABILITY says at the moment, as 86
-// for 8.6.
+// The device: Hopper's limits, few multiprocessors so that persistent kernels stay small. The
+// environment may say otherwise at any moment: ELMO4J_EMULATED_CAPABILITY gives the compute
+// capability, as 86 for 8.6, ELMO4J_EMULATED_MULTIPROCESSORS their number.
 int capability();
-constexpr int kMultiprocessors = 4;
+int multiprocessors();
 constexpr int kSharedBytesPerBlock = 227 << 10;
 constexpr int kSharedBytesPerMultiprocessor = 228 << 10;
 constexpr int kThreadsPerMultiprocessor = 2048;
