@@ -57,8 +57,8 @@ struct Int8 {
   return call
 
 // How a type of weight is packed: a panel's strips one behind the other, each [depth / kPair,
-// kLanes, kPair]. Bf16: two of a column side by side as AMX wants them, depth padded with zeros to
-// whole AMX tiles.
+// kLanes, kPair]. For AMX tiles, a column's numbers of 32 bits stand side by side, and depth is padded
+// with zeros to whole tiles.
 
 template <class W>
 struct Packing;
@@ -89,7 +89,11 @@ struct Packing<Int8> {
 #else
   static constexpr int64_t kPair = 2;
 #endif
+#if defined(__AMX_INT8__)
+  static int64_t depth(int64_t depth) { return round_up(depth, 64); }
+#else
   static int64_t depth(int64_t depth) { return round_up(depth, 4); }
+#endif
 };
 
 // Part of the left-hand side and what it meets: several stand side by side ([x; h]).
