@@ -43,7 +43,6 @@ final class CpuContinuousBatcher implements ContinuousBatcher, AutoCloseable {
   private final CpuWeights weights;
   private final ModelOptions options;
   private final Workers workers;
-  private final boolean shared; // whether directions can help each other
   private final int layers;
   private final int projection;
   private final int cells;
@@ -53,7 +52,6 @@ final class CpuContinuousBatcher implements ContinuousBatcher, AutoCloseable {
     this.weights = weights;
     this.options = options;
     this.workers = workers;
-    shared = weights.canShare();
     layers = options.lstmLayers();
     projection = options.projectionDim();
     cells = options.lstmDim();
@@ -300,7 +298,7 @@ final class CpuContinuousBatcher implements ContinuousBatcher, AutoCloseable {
     private void direction(int direction) {
       try {
         buffers[direction].run(direction, rows, steps, top);
-        if (shared && !workers.haveWaiting()) {
+        if (!workers.haveWaiting()) {
           buffers[1 - direction].help();
         }
       } catch (Throwable e) {
