@@ -254,8 +254,7 @@ void sentence(benchmark::State& state) {
 }
 BENCHMARK(sentence)
     ->ArgNames({"isa", "type"})
-    ->ArgsProduct({{ELMO4J_AVX2, ELMO4J_AVX512, ELMO4J_AVX512BF16},
-                   {ELMO4J_F32, ELMO4J_BF16, ELMO4J_INT8}})
+    ->ArgsProduct({isas(), {ELMO4J_F32, ELMO4J_BF16, ELMO4J_INT8}})
     ->Iterations(100)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();

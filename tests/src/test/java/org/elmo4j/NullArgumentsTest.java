@@ -69,6 +69,7 @@ class NullArgumentsTest {
           "ElmoModelBuilder.pretrained[ModelHub, String, String] 2",
           "ModelHub.open[String, String] 1",
           "LabeledData.readTokens[Path, String] 1",
+          "MixFunction.backward[ScalarMix, FloatBuffer, List] 2",
           "MixTrainer.fit[LabeledData, LabeledData] 1",
           "MixTrainer.fit[LabeledData, LabeledData, LabeledData] 1",
           "MixTrainer.fit[LabeledData, LabeledData, LabeledData] 2",

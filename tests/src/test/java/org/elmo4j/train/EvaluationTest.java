@@ -16,6 +16,7 @@ import org.elmo4j.train.Evaluation.Counts;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class EvaluationTest {
   private static List<String> labels(String line) {
@@ -26,6 +27,19 @@ class EvaluationTest {
     return SpanScheme.spans(labels(line)).stream()
         .map(span -> span.from() + "-" + span.to() + span.type())
         .collect(Collectors.joining(" "));
+  }
+
+  /** A tagger that says nothing of a token leaves its label empty. */
+  @ParameterizedTest
+  @EnumSource(SpanScheme.class)
+  void anEmptyLabelIsLikeO(SpanScheme scheme) {
+    assertEquals(List.of(), SpanScheme.spans(List.of("", "")));
+    assertEquals(
+        SpanScheme.spans(List.of("B-A", "O", "I-A")), SpanScheme.spans(List.of("B-A", "", "I-A")));
+    for (String label : List.of("O", "", "B-A", "I-A", "E-A", "S-A")) {
+      assertEquals(scheme.allows("O", label), scheme.allows("", label), "before " + label);
+      assertEquals(scheme.allows(label, "O"), scheme.allows(label, ""), "behind " + label);
+    }
   }
 
   /** Cases made by hand after conlleval's tables of where a chunk ends and begins. */

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.train;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
@@ -157,6 +158,9 @@ class MixFunctionTest {
         double wanted = MixOracle.derivative(oracle.weights, k, f);
         assertEquals(wanted, got.weights()[k], 1e-4 * Math.abs(wanted) + 1e-5, "weight " + k);
       }
+      ScalarMix.Gradient alone = function.backward(mix, gradient, null);
+      assertArrayEquals(got.weights(), alone.weights(), "without the layers' gradients");
+      assertEquals(got.gamma(), alone.gamma());
       // A boundary and a token of the last sentence, in the first and the last layer.
       int last = layers.maxLength();
       for (int t = 0; t < 2; t++) {

@@ -102,7 +102,6 @@ public final class MixFunction implements AutoCloseable {
       ScalarMix mix, FloatBuffer gradient, List<FloatBuffer> toLayers) {
     Arguments.require(mix, "mix");
     Arguments.require(gradient, "gradient");
-    Arguments.require(toLayers, "to layers");
     FloatPointer from = pointer("gradient", gradient, size());
     List<FloatPointer> to = null;
     if (toLayers != null) {

@@ -76,13 +76,14 @@ enum SpanScheme {
     };
   }
 
-  /** The letter of a label, one of B, I, O, E, S. */
+  /** The letter of a label, one of B, I, O, E, S; O of an empty one. */
   private static char part(String label) {
-    return switch (label.isEmpty() ? 'O' : label.charAt(0)) {
+    char letter = label.isEmpty() ? 'O' : label.charAt(0);
+    return switch (letter) {
       case 'L' -> 'E';
       case 'U' -> 'S';
       case 'M' -> 'I';
-      default -> label.charAt(0);
+      default -> letter;
     };
   }
 
