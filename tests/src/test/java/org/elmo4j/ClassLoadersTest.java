@@ -3,7 +3,6 @@
 package org.elmo4j;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.File;
 import java.lang.ref.WeakReference;
@@ -13,7 +12,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -94,21 +92,14 @@ class ClassLoadersTest {
   @Test
   @Timeout(value = 180, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   void eachHasItsLibraryAndIsCollectedAfterItsLastModel() throws Exception {
-    ProcessBuilder builder =
-        new ProcessBuilder(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-Xmx512m",
-            "-XX:SoftRefLRUPolicyMSPerMB=0", // Jackson's buffers are held softly by their thread.
-            "-Dorg.bytedeco.javacpp.cachedir="
-                + System.getProperty("org.bytedeco.javacpp.cachedir"),
-            "-cp",
-            System.getProperty("java.class.path"),
-            Container.class.getName());
-    builder.environment().remove("JAVA_TOOL_OPTIONS");
-    Process process = builder.redirectError(ProcessBuilder.Redirect.INHERIT).start();
-    List<String> lines = process.inputReader().lines().toList();
-    assertTrue(process.waitFor(2, TimeUnit.MINUTES));
-    assertEquals(0, process.exitValue(), lines::toString);
+    ChildJvm.Ended ended =
+        new ChildJvm(Container.class)
+            .options("-Xmx512m")
+            .options("-XX:SoftRefLRUPolicyMSPerMB=0") // Jackson's buffers are held softly.
+            .sharedCache()
+            .run();
+    List<String> lines = ended.out();
+    assertEquals(0, ended.code(), ended::toString);
     assertEquals(2 * LOADERS + 2, lines.size(), lines::toString);
     assertEquals(
         2 * LOADERS,

@@ -15,7 +15,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.elmo4j.internal.devices.Devices;
 import org.elmo4j.internal.kernels.CudaKernels;
 import org.junit.jupiter.api.Test;
@@ -25,20 +24,10 @@ import org.junit.jupiter.api.io.TempDir;
 class DeviceTest {
   /** Lines that {@link CudaProbe} prints in a process of its own. */
   private static List<String> probe(String... properties) throws Exception {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-Xmx256m", "-cp", System.getProperty("java.class.path")));
-    String cache = System.getProperty("org.bytedeco.javacpp.cachedir");
-    if (cache != null) {
-      command.add("-Dorg.bytedeco.javacpp.cachedir=" + cache);
-    }
-    command.addAll(List.of(properties));
-    command.add(CudaProbe.class.getName());
-    Process process =
-        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
-    List<String> lines = process.inputReader().lines().toList();
-    assertTrue(process.waitFor(2, TimeUnit.MINUTES));
-    assertEquals(0, process.exitValue(), lines::toString);
+    ChildJvm.Ended ended =
+        new ChildJvm(CudaProbe.class).options("-Xmx256m").sharedCache().options(properties).run();
+    List<String> lines = ended.out();
+    assertEquals(0, ended.code(), ended::toString);
     assertTrue(lines.contains("numbers 512"), lines::toString);
     return lines;
   }

@@ -11,7 +11,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -23,6 +22,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.elmo4j.ChildJvm;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
@@ -83,27 +83,11 @@ class ModelHubTest extends HubTesting {
     assertEquals(2, server.requests.size());
   }
 
-  /** A process that runs {@link FetchMain}, begun by a shell that may set a limit first. */
-  private Process process(String before) throws IOException {
+  /** A process that runs {@link FetchMain}. */
+  private ChildJvm process() throws IOException {
     server.put("pt", GOLDEN);
-    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-    ProcessBuilder process =
-        new ProcessBuilder(
-            "sh",
-            "-c",
-            before + "exec \"$@\"",
-            "sh",
-            java,
-            "-Xmx256m",
-            "-XX:-UsePerfData",
-            "-cp",
-            System.getProperty("java.class.path"),
-            FetchMain.class.getName(),
-            home.toString(),
-            server.address(),
-            "pt");
-    process.environment().remove("JAVA_TOOL_OPTIONS"); // Java says that it took them.
-    return process.redirectErrorStream(true).start();
+    return new ChildJvm(FetchMain.class, home.toString(), server.address(), "pt")
+        .options("-Xmx256m");
   }
 
   @Test
@@ -125,7 +109,7 @@ class ModelHubTest extends HubTesting {
     ModelEntry pt = hub.find("pt").orElseThrow();
     CompletableFuture<Path> here = CompletableFuture.supplyAsync(() -> hub.fetch(pt));
     asked.await();
-    Process other = process("");
+    Process other = process().start();
     try (var lines = other.inputReader()) {
       assertEquals("waiting", lines.readLine());
       go.countDown();
@@ -141,10 +125,11 @@ class ModelHubTest extends HubTesting {
   @Test
   void aFullDiskIsSaidAndTheCacheStaysAsItWas() throws Exception {
     // A limit on the size of files, in units of 512 or 1024 bytes, stands for the full disk.
-    Process process = process("ulimit -f 64; ");
-    String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertEquals(1, process.waitFor(), out);
-    assertTrue(out.contains("expected a cache that can be written in " + home), out);
+    ChildJvm.Ended ended = process().shell("ulimit -f 64; exec \"$@\"").run();
+    assertEquals(1, ended.code(), ended::toString);
+    assertTrue(
+        ended.toString().contains("expected a cache that can be written in " + home),
+        ended::toString);
     assertFalse(Files.exists(home.resolve("pt")));
     assertEquals(2, server.requests.size());
   }

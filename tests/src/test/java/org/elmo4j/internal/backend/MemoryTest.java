@@ -9,7 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
+import org.elmo4j.ChildJvm;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -21,23 +21,10 @@ class MemoryTest {
   @Test
   @Timeout(value = 180, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   void forgottenResultsAreOneWarningWithACount() throws Exception {
-    Path err = folder.resolve("err");
-    ProcessBuilder builder =
-        new ProcessBuilder(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-Xmx256m",
-            "-Dorg.bytedeco.javacpp.cachedir="
-                + System.getProperty("org.bytedeco.javacpp.cachedir"),
-            "-cp",
-            System.getProperty("java.class.path"),
-            ForgetMain.class.getName());
-    builder.environment().remove("JAVA_TOOL_OPTIONS");
-    Process process = builder.redirectError(err.toFile()).start();
-    List<String> out = process.inputReader().lines().toList();
-    assertTrue(process.waitFor(2, TimeUnit.MINUTES));
-    assertEquals(List.of("300 0"), out);
+    ChildJvm.Ended ended = new ChildJvm(ForgetMain.class).options("-Xmx256m").sharedCache().run();
+    assertEquals(List.of("300 0"), ended.out());
     List<String> warnings =
-        Files.readAllLines(err).stream().filter(line -> line.contains("native memory")).toList();
+        ended.err().stream().filter(line -> line.contains("native memory")).toList();
     // Those that are found much later than the others are a warning of their own.
     assertTrue(!warnings.isEmpty() && warnings.size() <= 3, warnings::toString);
     long count =

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.stream.Stream;
+import org.elmo4j.ChildJvm;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -32,23 +33,10 @@ class LeftoversTest {
   }
 
   private Process start(Path target, String what, String redirect) throws IOException {
-    ProcessBuilder process =
-        new ProcessBuilder(
-            "sh",
-            "-c",
-            "exec \"$@\" " + redirect,
-            "sh",
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-Xmx64m",
-            "-XX:-UsePerfData",
-            "-Djava.io.tmpdir=" + temporary,
-            "-cp",
-            System.getProperty("java.class.path"),
-            HoldMain.class.getName(),
-            target.toString(),
-            what);
-    process.environment().remove("JAVA_TOOL_OPTIONS");
-    return process.redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    return new ChildJvm(HoldMain.class, target.toString(), what)
+        .options("-Xmx64m", "-Djava.io.tmpdir=" + temporary)
+        .shell("exec \"$@\" " + redirect)
+        .start();
   }
 
   /** Starts a process that waits, and returns when its files are there. */

@@ -18,12 +18,14 @@ import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
+import java.util.Map;
 import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.Loader;
+import org.elmo4j.ChildJvm;
+import org.elmo4j.ChildJvm.Ended;
 import org.elmo4j.cli.Main;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -37,34 +39,20 @@ class NativeLibraryTest {
 
   @TempDir Path folder;
 
-  private record Ended(int code, List<String> out, List<String> err) {
-    List<String> out(String word) {
-      return out.stream()
-          .filter(line -> line.startsWith(word + " "))
-          .map(line -> line.substring(word.length() + 1))
-          .toList();
-    }
-  }
-
-  /** Runs a class in a process of its own. */
-  private Ended run(String before, String classPath, Class<?> main, String... options)
+  /** Runs a class in a process of its own, begun by a shell; options begin with -. */
+  private static Ended run(String before, String classPath, Class<?> main, String... options)
       throws Exception {
-    List<String> command = new ArrayList<>(List.of("sh", "-c", before + " \"$@\"", "sh"));
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-Xmx256m", "-XX:-UsePerfData"));
-    command.addAll(Arrays.stream(options).filter(o -> o.startsWith("-D")).toList());
-    command.addAll(List.of("-cp", classPath, main.getName()));
-    command.addAll(Arrays.stream(options).filter(o -> !o.startsWith("-D")).toList());
-    ProcessBuilder builder = new ProcessBuilder(command);
-    builder.environment().remove("JAVA_TOOL_OPTIONS");
-    Path err = folder.resolve("err");
-    Process process = builder.redirectError(err.toFile()).start();
-    List<String> out = process.inputReader().lines().toList();
-    assertTrue(process.waitFor(2, TimeUnit.MINUTES));
-    return new Ended(process.exitValue(), out, Files.readAllLines(err));
+    Map<Boolean, List<String>> parts =
+        Arrays.stream(options).collect(Collectors.partitioningBy(o -> o.startsWith("-D")));
+    return new ChildJvm(main, parts.get(false).toArray(String[]::new))
+        .options("-Xmx256m")
+        .options(parts.get(true).toArray(String[]::new))
+        .classPath(classPath)
+        .shell(before + " \"$@\"")
+        .run();
   }
 
-  private Ended embed(String... options) throws Exception {
+  private static Ended embed(String... options) throws Exception {
     return run("exec", System.getProperty("java.class.path"), EmbedMain.class, options);
   }
 
@@ -73,8 +61,8 @@ class NativeLibraryTest {
   }
 
   private static void assertEmbeds(Ended ended) {
-    assertEquals(0, ended.code, ended::toString);
-    assertEquals(2, ended.out.stream().filter(s -> s.startsWith(VALUE)).count(), ended::toString);
+    assertEquals(0, ended.code(), ended::toString);
+    assertEquals(2, ended.out().stream().filter(s -> s.startsWith(VALUE)).count(), ended::toString);
   }
 
   /** The file of ours that a process used. */
@@ -181,8 +169,8 @@ class NativeLibraryTest {
 
   /** Twice the same sentence, which says what, where and what helps. */
   private static void assertSays(Ended ended, String... parts) {
-    assertEquals(0, ended.code, ended::toString);
-    assertEquals(List.of(), ended.err);
+    assertEquals(0, ended.code(), ended::toString);
+    assertEquals(List.of(), ended.err());
     List<String> failures = ended.out("failed");
     assertEquals(2, failures.size(), ended::toString);
     assertEquals(failures.get(0), failures.get(1));
@@ -244,11 +232,11 @@ class NativeLibraryTest {
   void theToolSaysItInOneLine() throws Exception {
     String classPath = System.getProperty("java.class.path");
     Ended ended = run("exec", classPath, Main.class, "-Dos.arch=riscv64", "embed", "Hello");
-    assertEquals(1, ended.code, ended::toString);
-    assertEquals(List.of(), ended.out);
-    assertEquals(1, ended.err.size(), ended::toString);
+    assertEquals(1, ended.code(), ended::toString);
+    assertEquals(List.of(), ended.out());
+    assertEquals(1, ended.err().size(), ended::toString);
     assertTrue(
-        ended.err.get(0).startsWith("elmo: native library jniCpuKernels: expected a platform"),
+        ended.err().get(0).startsWith("elmo: native library jniCpuKernels: expected a platform"),
         ended::toString);
   }
 }

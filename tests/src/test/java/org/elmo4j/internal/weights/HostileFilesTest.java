@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.jhdf.HdfFile;
 import io.jhdf.WritableHdfFile;
 import java.io.ByteArrayOutputStream;
-import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
@@ -21,7 +20,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
 import java.util.zip.GZIPOutputStream;
@@ -30,6 +28,7 @@ import java.util.zip.ZipOutputStream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 import org.apache.commons.compress.archivers.tar.TarConstants;
+import org.elmo4j.ChildJvm;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
@@ -93,28 +92,16 @@ class HostileFilesTest {
 
   /** What came of cases up to the first that ended the JVM, or all. */
   private List<Result> run(List<Case> some) throws IOException, InterruptedException {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                HEAP,
-                "-XX:+ExitOnOutOfMemoryError",
-                "-Djava.io.tmpdir=" + dir,
-                "-cp",
-                System.getProperty("java.class.path"),
-                HostileFiles.class.getName()));
-    some.forEach(item -> command.addAll(List.of(item.reader, item.path.toString())));
-    File out = Files.createTempFile(dir, "child", ".out").toFile();
-    Process child =
-        new ProcessBuilder(command)
-            .redirectErrorStream(true)
-            .redirectOutput(ProcessBuilder.Redirect.to(out))
-            .start();
-    if (!child.waitFor(120, TimeUnit.SECONDS)) {
-      child.destroyForcibly().waitFor();
-    }
+    ChildJvm.Ended ended =
+        new ChildJvm(
+                HostileFiles.class,
+                some.stream()
+                    .flatMap(item -> Stream.of(item.reader, item.path.toString()))
+                    .toArray(String[]::new))
+            .options(HEAP, "-XX:+ExitOnOutOfMemoryError", "-Djava.io.tmpdir=" + dir)
+            .run();
     List<Result> results = new ArrayList<>();
-    List<String> lines = Files.readAllLines(out.toPath(), StandardCharsets.UTF_8);
+    List<String> lines = ended.out();
     for (String line : lines) {
       String[] parts = line.split("\t", 3);
       if (parts.length == 3) {
@@ -122,8 +109,7 @@ class HostileFilesTest {
       }
     }
     if (results.size() < some.size()) {
-      String last = lines.isEmpty() ? "" : lines.get(lines.size() - 1);
-      results.add(new Result(0, "ended", "the JVM ended or was stopped: " + last));
+      results.add(new Result(0, "ended", "the JVM ended or was stopped: " + ended));
     }
     return results;
   }

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.zip.Deflater;
 import java.util.zip.DeflaterOutputStream;
+import org.elmo4j.ChildJvm;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -144,21 +145,14 @@ class HostileHdf5Test {
     return cases;
   }
 
-  private Process start(String... arguments) throws IOException {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.add("-Xmx" + (arguments[0].equals("read") ? 512 : 128) + "m");
-    command.addAll(
-        List.of(
-            "-XX:+ExitOnOutOfMemoryError",
-            "-XX:-UsePerfData",
-            "-cp",
-            System.getProperty("java.class.path"),
-            ReadMain.class.getName()));
-    command.addAll(List.of(arguments));
-    ProcessBuilder process = new ProcessBuilder(command);
-    process.environment().remove("JAVA_TOOL_OPTIONS");
-    return process.redirectError(ProcessBuilder.Redirect.INHERIT).start();
+  /** What {@link ReadMain} says. */
+  private static List<String> read(int megabytes, String... arguments) throws Exception {
+    ChildJvm.Ended ended =
+        new ChildJvm(ReadMain.class, arguments)
+            .options("-Xmx" + megabytes + "m", "-XX:+ExitOnOutOfMemoryError")
+            .run();
+    assertEquals(0, ended.code(), ended::toString);
+    return ended.out();
   }
 
   @Test
@@ -173,9 +167,7 @@ class HostileHdf5Test {
     // Whoever opens it waits for a writer.
     Path pipe = dir.resolve("external-link").resolve("outside.hdf5");
     assertEquals(0, new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor());
-    Process process = start(arguments.toArray(String[]::new));
-    List<String> lines = process.inputReader().lines().toList();
-    assertEquals(0, process.waitFor(), () -> "after " + lines);
+    List<String> lines = read(512, arguments.toArray(String[]::new));
     assertEquals(cases.size(), lines.size(), () -> String.join("\n", lines));
     int i = 0;
     for (Map.Entry<String, Case> hostile : cases.entrySet()) {
@@ -195,9 +187,7 @@ class HostileHdf5Test {
   void changedNumbersOfTheStructureAreReadOrRefused(String resource) throws Exception {
     Path folder = TinyModel.folder(dir, 2, TinyModel.resource(resource + ".hdf5"));
     int cases = CASES / 4;
-    Process process = start("mutate", folder.toString(), String.valueOf(cases));
-    List<String> lines = process.inputReader().lines().toList();
-    assertEquals(0, process.waitFor(), () -> "after " + lines);
+    List<String> lines = read(128, "mutate", folder.toString(), String.valueOf(cases));
     assertEquals(List.of(), lines.stream().filter(line -> !line.startsWith("to ")).toList());
   }
 }

@@ -7,14 +7,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.File;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.elmo4j.ChildJvm;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -27,9 +26,17 @@ class OlderLibrariesTest {
   @TempDir Path dir;
 
   @ParameterizedTest
-  @ValueSource(strings = {"spark-3.5", "spring-boot-3.0", "flink-1.18"})
-  void allReadersWorkWithTheVersionsOf(String platform) throws Exception {
-    Path jars = Path.of(System.getProperty("elmo4j.root"), "tests", "target", "older", platform);
+  @ValueSource(
+      strings = {
+        "spark-3.5",
+        "spring-boot-3.0",
+        "flink-1.18",
+        "commons-compress/commons-compress-1.22.jar",
+        "commons-compress/commons-compress-1.24.0.jar",
+        "commons-compress/commons-compress-1.25.0.jar"
+      })
+  void allReadersWorkWithTheVersionsOf(String older) throws Exception {
+    Path jars = Path.of(System.getProperty("elmo4j.root"), "tests", "target", "older", older);
     Map<String, byte[]> files =
         ArchiveReaderTest.tree(
             TinyModel.folder(dir.resolve("plain"), 2, TinyModel.resource("float32.hdf5")), "m/");
@@ -41,37 +48,26 @@ class OlderLibrariesTest {
     for (Map.Entry<String, ArchiveReaderTest.Kind> kind : kinds.entrySet()) {
       Files.write(dir.resolve(kind.getKey()), kind.getValue().of(files));
     }
-    List<String> lines = run(first(jars) + System.getProperty("java.class.path"));
+    List<String> lines =
+        new ChildJvm(OlderLibraries.class, dir.toString())
+            .options("-Xmx512m")
+            .sharedCache()
+            .classPath(first(jars) + System.getProperty("java.class.path"))
+            .run()
+            .out();
     assertEquals(10, lines.size(), lines.toString());
     for (String line : lines) {
       assertTrue(line.endsWith("\tok"), line);
     }
   }
 
-  private static String first(Path folder) throws IOException {
-    try (Stream<Path> jars = Files.list(folder)) {
-      return jars.map(jar -> jar + File.pathSeparator).sorted().collect(Collectors.joining());
+  /** A jar, or all of a folder, with what separates them from the rest of a class path. */
+  private static String first(Path path) throws IOException {
+    try (Stream<Path> jars = Files.walk(path)) {
+      return jars.filter(Files::isRegularFile)
+          .map(jar -> jar + File.pathSeparator)
+          .sorted()
+          .collect(Collectors.joining());
     }
-  }
-
-  private List<String> run(String classPath) throws IOException, InterruptedException {
-    File out = dir.resolve("out").toFile();
-    Process child =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx512m",
-                "-Dorg.bytedeco.javacpp.cachedir="
-                    + System.getProperty("org.bytedeco.javacpp.cachedir"),
-                "-cp",
-                classPath,
-                OlderLibraries.class.getName(),
-                dir.toString())
-            .redirectError(ProcessBuilder.Redirect.DISCARD)
-            .redirectOutput(ProcessBuilder.Redirect.to(out))
-            .start();
-    if (!child.waitFor(120, TimeUnit.SECONDS)) {
-      child.destroyForcibly().waitFor();
-    }
-    return Files.readAllLines(out.toPath(), StandardCharsets.UTF_8);
   }
 }
