@@ -21,6 +21,14 @@ class CudaPrecisionTest {
     return GoldenCase.all();
   }
 
+  private static ElmoModel model(GoldenCase golden) {
+    return ElmoModel.builder()
+        .path(golden.folder())
+        .device(Cuda.device())
+        .precision(Precision.FP16)
+        .load();
+  }
+
   @ParameterizedTest
   @MethodSource("cases")
   void layersOfHalfPrecisionStayClose(GoldenCase golden) {
@@ -29,12 +37,7 @@ class CudaPrecisionTest {
     for (int k = 1; k <= layers.length; k++) {
       layers[k - 1] = Layer.lstm(k);
     }
-    try (ElmoModel model =
-            ElmoModel.builder()
-                .path(golden.folder())
-                .device(Cuda.device())
-                .precision(Precision.FP16)
-                .load();
+    try (ElmoModel model = model(golden);
         Embeddings embeddings = model.embed(golden.sentences(), layers)) {
       assertEquals(Precision.FP16, model.precision());
       for (int s = 0; s < expected.length; s++) {
@@ -86,12 +89,7 @@ class CudaPrecisionTest {
   void stateOfHalfPrecisionIsCarriedAndRead() {
     GoldenCase golden = GoldenCase.named("relu-skip");
     float[][][][] expected = golden.statefulLayers();
-    try (ElmoModel model =
-            ElmoModel.builder()
-                .path(golden.folder())
-                .device(Cuda.device())
-                .precision(Precision.FP16)
-                .load();
+    try (ElmoModel model = model(golden);
         ElmoSession session = model.session()) {
       for (int start = 0; start < expected.length; start += 3) {
         int end = Math.min(start + 3, expected.length);

@@ -6,10 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.fail;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
+import java.util.stream.IntStream;
 import org.elmo4j.oracle.ElmoOracle;
 import org.elmo4j.weights.ModelOptions;
 
@@ -180,6 +184,27 @@ final class Expected {
       int[] bitsA = bits(a.get(layer, rowA).toArray());
       int[] bitsB = bits(b.get(layer, rowB).toArray());
       assertArrayEquals(bitsA, bitsB, () -> what + ": " + layer);
+    }
+  }
+
+  /** The same bits for every sentence in batches of these sizes, in any order. */
+  static void assertSameBitsInAnyBatch(ElmoModel model, Layer[] layers, int... sizes) {
+    // Enough rows for several blocks of every kernel, lengths mixed.
+    List<List<String>> sentences = Models.batch(new Random(4), 97, 14);
+    List<Integer> order = new ArrayList<>(IntStream.range(0, sentences.size()).boxed().toList());
+    try (Embeddings whole = model.embed(sentences, layers)) {
+      for (int size : sizes) {
+        Collections.shuffle(order, new Random(size));
+        for (int start = 0; start < order.size(); start += size) {
+          List<Integer> part = order.subList(start, Math.min(start + size, order.size()));
+          try (Embeddings batch = model.embed(part.stream().map(sentences::get).toList(), layers)) {
+            for (int row = 0; row < part.size(); row++) {
+              String what = "sentence " + part.get(row) + " in a batch of " + part.size();
+              assertSameBits(what, whole, part.get(row), batch, row);
+            }
+          }
+        }
+      }
     }
   }
 

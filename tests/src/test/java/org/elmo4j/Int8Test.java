@@ -140,20 +140,8 @@ class Int8Test {
     Isa.with(
         isa,
         () -> {
-          List<List<String>> sentences = Models.batch(new Random(4), 97, 14);
-          try (ElmoModel model = miniEnglish(Precision.INT8);
-              Embeddings whole = model.embed(sentences, LAYERS)) {
-            for (int size : new int[] {1, 7, 17, 40}) {
-              for (int start = 0; start < sentences.size(); start += size) {
-                int end = Math.min(start + size, sentences.size());
-                try (Embeddings part = model.embed(sentences.subList(start, end), LAYERS)) {
-                  for (int s = start; s < end; s++) {
-                    Expected.assertSameBits(
-                        "sentence " + s + " in a batch of " + size, whole, s, part, s - start);
-                  }
-                }
-              }
-            }
+          try (ElmoModel model = miniEnglish(Precision.INT8)) {
+            Expected.assertSameBitsInAnyBatch(model, LAYERS, 1, 7, 17, 40);
           }
         });
   }

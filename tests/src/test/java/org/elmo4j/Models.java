@@ -12,9 +12,9 @@ import org.elmo4j.weights.ModelOptions.Activation;
 import org.elmo4j.weights.ModelOptions.Filter;
 
 /** Random models and sentences for tests: the same seed gives the same bits. */
-final class Models {
+public final class Models {
   /** The published structure with the smallest sizes at which every part still does something. */
-  static final ModelOptions TINY =
+  public static final ModelOptions TINY =
       ModelOptions.builder()
           .charEmbeddingDim(4)
           .maxCharactersPerToken(50)
@@ -30,19 +30,12 @@ final class Models {
           .build();
 
   /** As {@link #TINY}, with enough work in a call that calls of several threads overlap. */
-  static final ModelOptions SMALL =
-      ModelOptions.builder()
+  public static final ModelOptions SMALL =
+      TINY.toBuilder()
           .charEmbeddingDim(8)
-          .maxCharactersPerToken(50)
           .filters(List.of(new Filter(1, 8), new Filter(2, 8), new Filter(4, 24)))
-          .activation(Activation.RELU)
-          .highwayLayers(1)
           .lstmDim(72)
           .projectionDim(40)
-          .lstmLayers(2)
-          .skipConnections(true)
-          .cellClip(3)
-          .projectionClip(3)
           .build();
 
   private Models() {}

@@ -10,7 +10,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -77,20 +76,8 @@ class PrecisionTest {
     Isa.with(
         isa,
         () -> {
-          List<List<String>> sentences = Models.batch(new Random(4), 97, 14);
-          try (ElmoModel model = miniEnglish(Precision.BF16);
-              Embeddings whole = model.embed(sentences, LAYERS)) {
-            for (int size : new int[] {1, 7, 17, 40}) {
-              for (int start = 0; start < sentences.size(); start += size) {
-                int end = Math.min(start + size, sentences.size());
-                try (Embeddings part = model.embed(sentences.subList(start, end), LAYERS)) {
-                  for (int s = start; s < end; s++) {
-                    Expected.assertSameBits(
-                        "sentence " + s + " in a batch of " + size, whole, s, part, s - start);
-                  }
-                }
-              }
-            }
+          try (ElmoModel model = miniEnglish(Precision.BF16)) {
+            Expected.assertSameBitsInAnyBatch(model, LAYERS, 1, 7, 17, 40);
           }
         });
   }

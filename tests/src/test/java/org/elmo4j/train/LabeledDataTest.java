@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.train;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -13,6 +14,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.elmo4j.ElmoException;
 import org.elmo4j.train.LabeledData.Task;
+import org.elmo4j.weights.WeightStores;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -144,13 +146,22 @@ class LabeledDataTest {
         "label column: expected a number from 1, found \"upos\"",
         failure("a.txt", "a B\n", "upos"));
     Path bytes = folder.resolve("latin.txt");
-    Files.write(bytes, "na\u00efve ADJ\n".getBytes(StandardCharsets.ISO_8859_1));
+    Files.write(bytes, "na\u00efve ADJ\n".getBytes(ISO_8859_1));
     ElmoException e = assertThrows(ElmoException.class, () -> LabeledData.readTokens(bytes, null));
     assertEquals(
         bytes + ": expected a file of UTF-8 text, found other bytes near line 1", e.getMessage());
     Path none = folder.resolve("none");
     e = assertThrows(ElmoException.class, () -> LabeledData.readTokens(none, null));
     assertEquals(none + ": expected a file of UTF-8 text, found no such file", e.getMessage());
+    e = assertThrows(ElmoException.class, () -> LabeledData.readTokens(folder, null));
+    assertEquals(folder + ": expected a file of UTF-8 text, found a folder", e.getMessage());
+    Path image = Files.writeString(folder.resolve("a.png"), "\u0089PNG\r\n", ISO_8859_1);
+    e = assertThrows(ElmoException.class, () -> LabeledData.readTokens(image, null));
+    assertEquals(image + ": expected a file of UTF-8 text, found a PNG image", e.getMessage());
+    e = assertThrows(ElmoException.class, () -> WeightStores.mix(image));
+    assertEquals(image + ": expected a file of JSON, found a PNG image", e.getMessage());
+    e = assertThrows(ElmoException.class, () -> WeightStores.mix(folder));
+    assertEquals(folder + ": expected a file of JSON, found a folder", e.getMessage());
   }
 
   private LabeledData sentences(String name, String text, String column, String label)

@@ -246,6 +246,10 @@ class MixTrainerTest {
     Classifier classifier =
         new MixTrainer(model).compare(false).epochs(1).fit(train, null).classifier();
     Path saved = folder.resolve("saved");
+    // A process that was killed while it saved left this, whose lock nobody holds.
+    Path left = folder.resolve(".elmo4j-1-2-" + "0".repeat(32));
+    Files.createDirectories(left.resolve("files/fresh"));
+    Files.writeString(left.resolve("lock"), "");
     classifier.save(saved);
     classifier.save(saved); // replaces
     try (Stream<Path> files = Files.list(folder)) {

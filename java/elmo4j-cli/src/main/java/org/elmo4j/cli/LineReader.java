@@ -19,6 +19,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.FoundFile;
 
 /**
  * Lines of UTF-8, ended by a line feed or a carriage return and a line feed. A byte order mark at
@@ -32,22 +33,6 @@ final class LineReader implements Closeable {
    * Characters of a piece of running text, if a blank line ends it; 64 times as many if none does.
    */
   private static final int PIECE_CHARACTERS = 1 << 14;
-
-  /** First bytes, and what they tell. */
-  private static final String[][] KINDS = {
-    {"\u0089HDF\r\n", "an HDF5 file"},
-    {"\u0089PNG\r\n", "a PNG image"},
-    {"\u00ff\u00d8\u00ff", "a JPEG image"},
-    {"%PDF-", "a PDF file"},
-    {"PK\u0003\u0004", "a zip archive (npz, docx and jar are some)"},
-    {"\u001f\u008b", "a gzip file: unpack it first"},
-    {"\u00fd7zXZ\0", "an xz file: unpack it first"},
-    {"BZh", "a bzip2 file: unpack it first"},
-    {"\u0028\u00b5\u002f\u00fd", "a Zstandard file: unpack it first"},
-    {"\u00ff\u00fe", "UTF-16"},
-    {"\u00fe\u00ff", "UTF-16"},
-    {"\u007fELF", "a program"},
-  };
 
   private static final String COMMAND_LINE = "the command line";
 
@@ -184,7 +169,7 @@ final class LineReader implements Closeable {
   private int fill() throws IOException {
     try {
       int read = in.read(buffer);
-      String kind = bytes == 0 && lines == 0 && read > 0 ? kind(buffer, read) : null;
+      String kind = bytes == 0 && lines == 0 && read > 0 ? FoundFile.kind(buffer, read) : null;
       if (kind != null) {
         throw new ElmoException(source + ": expected UTF-8 text, found " + kind);
       }
@@ -234,17 +219,6 @@ final class LineReader implements Closeable {
               at + 1),
           e);
     }
-  }
-
-  /** What a file that begins so is, if it is one of those that people have and no text; or null. */
-  private static String kind(byte[] head, int length) {
-    String begin = new String(head, 0, Math.min(length, 512), StandardCharsets.ISO_8859_1);
-    for (String[] kind : KINDS) {
-      if (begin.startsWith(kind[0])) {
-        return kind[1];
-      }
-    }
-    return null;
   }
 
   @Override

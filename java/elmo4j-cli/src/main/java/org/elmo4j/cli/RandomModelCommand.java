@@ -5,15 +5,12 @@ package org.elmo4j.cli;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.elmo4j.internal.weights.Dtype;
 import org.elmo4j.internal.weights.RandomWeights;
 import org.elmo4j.internal.weights.SafetensorsWriter;
 import org.elmo4j.weights.ModelOptions;
-import org.elmo4j.weights.ModelOptions.Activation;
-import org.elmo4j.weights.ModelOptions.Filter;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -31,44 +28,16 @@ final class RandomModelCommand implements Callable<Integer> {
 
   /** The published sizes: Peters et al. 2018, and the table at allennlp.org/elmo. */
   enum Size {
-    SMALL(1024, 128, 1),
-    MEDIUM(2048, 256, 1),
-    ORIGINAL(4096, 512, 2);
-
-    private static final List<Filter> FILTERS =
-        List.of(
-            new Filter(1, 32),
-            new Filter(2, 32),
-            new Filter(3, 64),
-            new Filter(4, 128),
-            new Filter(5, 256),
-            new Filter(6, 512),
-            new Filter(7, 1024));
-
-    private final int cells;
-    private final int projection;
-    private final int highwayLayers;
-
-    Size(int cells, int projection, int highwayLayers) {
-      this.cells = cells;
-      this.projection = projection;
-      this.highwayLayers = highwayLayers;
-    }
+    SMALL,
+    MEDIUM,
+    ORIGINAL;
 
     ModelOptions options() {
-      return ModelOptions.builder()
-          .charEmbeddingDim(16)
-          .maxCharactersPerToken(50)
-          .filters(FILTERS)
-          .activation(Activation.RELU)
-          .highwayLayers(highwayLayers)
-          .lstmDim(cells)
-          .projectionDim(projection)
-          .lstmLayers(2)
-          .skipConnections(true)
-          .cellClip(3)
-          .projectionClip(3)
-          .build();
+      return switch (this) {
+        case SMALL -> ModelOptions.small();
+        case MEDIUM -> ModelOptions.medium();
+        case ORIGINAL -> ModelOptions.original();
+      };
     }
   }
 

@@ -3,6 +3,7 @@
 package org.elmo4j.train;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.io.BufferedInputStream;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -29,6 +30,7 @@ import org.apache.commons.csv.CSVParser;
 import org.apache.commons.csv.CSVRecord;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.Arguments;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 
 /**
@@ -375,19 +377,27 @@ public final class LabeledData {
 
   /** UTF-8, a byte order mark passed over; what is no UTF-8 is an error. */
   private static BufferedReader open(Path file) throws IOException {
-    PushbackReader reader =
-        new PushbackReader(
-            new InputStreamReader(
-                Files.newInputStream(file),
-                StandardCharsets.UTF_8.newDecoder().onMalformedInput(CodingErrorAction.REPORT)));
+    BufferedInputStream in = new BufferedInputStream(Files.newInputStream(file));
     try {
+      in.mark(FoundFile.HEAD);
+      byte[] head = in.readNBytes(FoundFile.HEAD);
+      in.reset();
+      String kind = FoundFile.kind(head, head.length);
+      if (kind != null) {
+        throw new ElmoException(file + ": expected a file of UTF-8 text, found " + kind);
+      }
+      PushbackReader reader =
+          new PushbackReader(
+              new InputStreamReader(
+                  in,
+                  StandardCharsets.UTF_8.newDecoder().onMalformedInput(CodingErrorAction.REPORT)));
       int first = reader.read();
       if (first >= 0 && first != '\uFEFF') {
         reader.unread(first);
       }
       return new BufferedReader(reader);
-    } catch (IOException e) {
-      reader.close();
+    } catch (IOException | ElmoException e) {
+      in.close();
       throw e;
     }
   }
@@ -396,7 +406,7 @@ public final class LabeledData {
     String found =
         e instanceof CharacterCodingException
             ? "other bytes near line " + line
-            : Files.exists(file) ? Json.line(e) : "no such file";
+            : FoundFile.unreadable(file, e);
     return new ElmoException(file + ": expected a file of UTF-8 text, found " + found, e);
   }
 

@@ -21,10 +21,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
-import java.util.zip.CRC32;
 import java.util.zip.GZIPOutputStream;
 import java.util.zip.ZipEntry;
-import java.util.zip.ZipOutputStream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 import org.apache.commons.compress.archivers.tar.TarConstants;
@@ -185,8 +183,8 @@ class HostileFilesTest {
     Map<String, byte[]> zip = new LinkedHashMap<>();
     zip.put("m/data.pkl", latin1(dict));
     zip.put("m/data/0", new byte[16]);
-    pickle("two tensors over the same numbers", stored(zip), "numbers of its own, found some of");
-    byte[] large = stored(zip);
+    pickle("two tensors over the same numbers", ManyLangsReaderTest.zip(zip, ZipEntry.STORED), "numbers of its own, found some of");
+    byte[] large = ManyLangsReaderTest.zip(zip, ZipEntry.STORED);
     for (int i = 0; i < large.length - 4; i++) {
       // The directory's two sizes of the storage, 24 bytes before its name's end.
       boolean entry = large[i] == 'P' && large[i + 1] == 'K' && large[i + 2] == 1;
@@ -217,23 +215,6 @@ class HostileFilesTest {
         + "\u0085K\1\u0085\u0089"
         + ORDERED_DICT
         + ")RtR";
-  }
-
-  private static byte[] stored(Map<String, byte[]> entries) throws IOException {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
-      for (Map.Entry<String, byte[]> item : entries.entrySet()) {
-        ZipEntry entry = new ZipEntry(item.getKey());
-        entry.setMethod(ZipEntry.STORED);
-        entry.setSize(item.getValue().length);
-        CRC32 crc = new CRC32();
-        crc.update(item.getValue());
-        entry.setCrc(crc.getValue());
-        zip.putNextEntry(entry);
-        zip.write(item.getValue());
-      }
-    }
-    return bytes.toByteArray();
   }
 
   private void checkpoints() throws IOException {

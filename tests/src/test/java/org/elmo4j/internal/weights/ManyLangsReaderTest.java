@@ -97,7 +97,7 @@ class ManyLangsReaderTest {
     Files.write(file, zip(entries, ZipEntry.STORED));
   }
 
-  private static byte[] zip(Map<String, byte[]> entries, int method) throws IOException {
+  static byte[] zip(Map<String, byte[]> entries, int method) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
       for (Map.Entry<String, byte[]> item : entries.entrySet()) {

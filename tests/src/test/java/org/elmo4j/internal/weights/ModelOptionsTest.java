@@ -202,7 +202,7 @@ class ModelOptionsTest {
     ElmoException e = assertThrows(ElmoException.class, () -> OptionsJson.parse(missing));
     assertTrue(
         e.getMessage()
-            .startsWith(missing + ": expected a readable options file, found NoSuchFile"));
+            .startsWith(missing + ": expected a readable options file, found no such file"));
     assertThrows(ElmoException.class, () -> OptionsJson.parse(dir));
     Path huge = Files.write(dir.resolve("huge.json"), new byte[(1 << 20) + 1]);
     assertEquals(

@@ -152,7 +152,6 @@ public abstract class Memory implements AutoCloseable {
     }
   }
 
-  /** A pointer that owns nothing. */
   private static final class Address extends Pointer {
     Address(long address) {
       this.address = address;
@@ -263,8 +262,9 @@ public abstract class Memory implements AutoCloseable {
     }
   }
 
-  private Address at(long byteOffset) {
-    return new Address(block.address + byteOffset);
+  /** A pointer to an address of any device, which owns nothing. */
+  public static Pointer at(long address) {
+    return new Address(address);
   }
 
   /**
@@ -272,22 +272,22 @@ public abstract class Memory implements AutoCloseable {
    * keeps this memory open while the pointer is used.
    */
   public final FloatPointer floatPointer(long offset) {
-    return new FloatPointer(at(offset * Float.BYTES));
+    return new FloatPointer(at(block.address + offset * Float.BYTES));
   }
 
   /** As {@link #floatPointer}; the offset counts bytes. */
   public final BytePointer bytePointer(long offset) {
-    return new BytePointer(at(offset));
+    return new BytePointer(at(block.address + offset));
   }
 
   /** As {@link #floatPointer}; the offset counts ints. */
   public final IntPointer intPointer(long offset) {
-    return new IntPointer(at(offset * Integer.BYTES));
+    return new IntPointer(at(block.address + offset * Integer.BYTES));
   }
 
   /** As {@link #floatPointer}; the offset counts shorts. */
   public final ShortPointer shortPointer(long offset) {
-    return new ShortPointer(at(offset * Short.BYTES));
+    return new ShortPointer(at(block.address + offset * Short.BYTES));
   }
 
   /** Frees the memory once no access is in progress. Further calls have no effect. */

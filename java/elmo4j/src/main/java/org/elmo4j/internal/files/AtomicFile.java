@@ -11,11 +11,9 @@ import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
-import java.nio.file.FileSystemException;
 import java.nio.file.FileSystemLoopException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermission;
@@ -301,20 +299,7 @@ public final class AtomicFile implements Closeable {
   }
 
   private static ElmoException failure(String name, IOException e) {
-    return new ElmoException(name + ": expected a place to write to, found " + reason(e), e);
-  }
-
-  private static String reason(IOException e) {
-    if (e instanceof AccessDeniedException) {
-      return "permission denied";
-    }
-    if (e instanceof NoSuchFileException) {
-      return "no such file or folder";
-    }
-    if (e instanceof FileSystemException file && file.getReason() != null) {
-      return file.getReason();
-    }
-    return Json.line(e);
+    return new ElmoException(name + ": expected a place to write to, found " + FoundFile.reason(e), e);
   }
 
   /** Writes all bytes from the position to the limit. */

@@ -83,7 +83,12 @@ public final class Json {
     try (InputStream in = Files.newInputStream(file)) {
       json = in.readNBytes(MAX_FILE_BYTES + 1);
     } catch (IOException e) {
-      throw new ElmoException(file + ": expected a file of JSON, found " + line(e), e);
+      throw new ElmoException(
+          file + ": expected a file of JSON, found " + FoundFile.unreadable(file, e), e);
+    }
+    String kind = FoundFile.kind(json, json.length);
+    if (kind != null) {
+      throw new ElmoException(file + ": expected a file of JSON, found " + kind);
     }
     if (json.length > MAX_FILE_BYTES) {
       throw new ElmoException(

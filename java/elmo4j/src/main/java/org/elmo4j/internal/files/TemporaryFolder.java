@@ -10,9 +10,10 @@ import java.nio.file.attribute.PosixFilePermissions;
 import org.elmo4j.ElmoException;
 
 /**
- * A folder in {@code java.io.tmpdir} that only this user can read. It is deleted with its content
- * when it is closed or when the JVM ends, also by SIGINT or SIGTERM. If a process is killed, the
- * next process that makes a temporary folder deletes what is left. Thread-safe.
+ * A folder that only this user can read, in {@code java.io.tmpdir} or in a folder that the caller
+ * names. It is deleted with its content when it is closed or when the JVM ends, also by SIGINT or
+ * SIGTERM. If a process is killed, the next process that makes a temporary folder in the same place
+ * deletes what is left. Thread-safe.
  */
 public final class TemporaryFolder implements AutoCloseable {
   private final Path whole;
@@ -26,41 +27,49 @@ public final class TemporaryFolder implements AutoCloseable {
   }
 
   /**
-   * Makes a folder.
+   * Makes a folder in {@code java.io.tmpdir}.
    *
    * @throws ElmoException if that fails
    */
   public static TemporaryFolder create() {
     Path parent = Path.of(System.getProperty("java.io.tmpdir"));
     try {
-      parent = parent.toRealPath();
-      Leftovers.sweep(parent);
-      Path whole = parent.resolve(Leftovers.name());
-      boolean posix = Files.getFileStore(parent).supportsFileAttributeView("posix");
-      Leftovers.add(whole);
-      try {
-        if (posix) {
-          Files.createDirectory(
-              whole,
-              PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-        } else {
-          Files.createDirectory(whole);
-        }
-        FileChannel lock = Leftovers.createLocked(whole.resolve(Leftovers.LOCK));
-        Path path = Files.createDirectory(whole.resolve("files"));
-        return new TemporaryFolder(whole, lock, path);
-      } catch (Throwable e) {
-        Leftovers.deleteTree(whole);
-        Leftovers.remove(whole);
-        throw e;
-      }
+      return make(parent.toRealPath(), Leftovers.name());
     } catch (IOException e) {
       throw new ElmoException(
           parent + " (java.io.tmpdir): expected a folder to write to, found " + Json.line(e), e);
     }
   }
 
-  /** The path of the folder, with all links resolved. */
+  /** Makes a hidden folder in {@code parent}. A rename can move its files into {@code parent}. */
+  public static TemporaryFolder in(Path parent) throws IOException {
+    return make(parent.toRealPath(), "." + Leftovers.name());
+  }
+
+  private static TemporaryFolder make(Path parent, String name) throws IOException {
+    Leftovers.sweep(parent);
+    Path whole = parent.resolve(name);
+    boolean posix = Files.getFileStore(parent).supportsFileAttributeView("posix");
+    Leftovers.add(whole);
+    try {
+      if (posix) {
+        Files.createDirectory(
+            whole,
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      } else {
+        Files.createDirectory(whole);
+      }
+      FileChannel lock = Leftovers.createLocked(whole.resolve(Leftovers.LOCK));
+      Path path = Files.createDirectory(whole.resolve("files"));
+      return new TemporaryFolder(whole, lock, path);
+    } catch (Throwable e) {
+      Leftovers.deleteTree(whole);
+      Leftovers.remove(whole);
+      throw e;
+    }
+  }
+
+  /** The path of the folder, with all links resolved. It is empty at first. */
   public Path path() {
     return path;
   }

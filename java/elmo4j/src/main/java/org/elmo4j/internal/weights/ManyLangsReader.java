@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Set;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.model.GateLayout;
 import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.internal.model.TensorShapes;
 import org.elmo4j.internal.text.DictionaryEncoder;
@@ -299,6 +300,7 @@ public final class ManyLangsReader extends ModelStore {
       String state = at + "state_linearity.weight";
       String bias = at + "state_linearity.bias";
       String projector = at + "state_projection.weight";
+      GateLayout layout = new GateLayout(p, cells);
       inLstm.put(input, new long[] {4L * cells, p});
       inLstm.put(state, new long[] {4L * cells, p});
       inLstm.put(bias, new long[] {4L * cells});
@@ -306,14 +308,14 @@ public final class ManyLangsReader extends ModelStore {
       sources.put(
           TensorNames.gates(direction, layer),
           target -> {
-            gates(load(lstm, input), p, target, 0);
-            gates(load(lstm, state), p, target, 4 * p * cells);
+            gates(load(lstm, input), p, target, layout.x(0));
+            gates(load(lstm, state), p, target, layout.h(0));
           });
       sources.put(
           TensorNames.gatesBias(direction, layer),
           target -> {
-            gates(load(lstm, bias), 1, target, 0);
-            int forget = target.position() + FORGET * cells;
+            gates(load(lstm, bias), 1, target, layout.bias(0));
+            int forget = target.position() + layout.bias(FORGET);
             for (int i = forget; i < forget + cells; i++) {
               target.put(i, target.get(i) - 1);
             }
@@ -366,9 +368,11 @@ public final class ManyLangsReader extends ModelStore {
 
   /** [4 cells, columns] to [columns, 4 cells], and the gates to bilm-tf's order. */
   private void gates(float[] from, int columns, FloatBuffer target, int at) {
-    int cells = options.lstmDim();
-    for (int gate = 0; gate < 4; gate++) {
-      transpose(from, columns, GATES[gate] * cells, cells, 1, target, at + gate * cells, 4 * cells);
+    GateLayout layout = new GateLayout(columns, options.lstmDim());
+    for (int gate = 0; gate < GateLayout.GATES; gate++) {
+      int first = GATES[gate] * layout.cells();
+      int to = at + layout.x(gate);
+      transpose(from, columns, first, layout.cells(), 1, target, to, layout.stride());
     }
   }
 

@@ -16,6 +16,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.ModelOptions.Activation;
@@ -74,7 +75,7 @@ public final class OptionsJson {
       json = in.readNBytes(MAX_FILE_BYTES + 1);
     } catch (IOException e) {
       throw new ElmoException(
-          file + ": expected a readable options file, found " + Json.line(e), e);
+          file + ": expected a readable options file, found " + FoundFile.unreadable(file, e), e);
     }
     if (json.length > MAX_FILE_BYTES) {
       throw new ElmoException(

@@ -16,6 +16,7 @@ import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
+import org.elmo4j.Models;
 import org.elmo4j.Precision;
 import org.elmo4j.internal.backend.Batch;
 import org.elmo4j.internal.backend.ContinuousBatcher;
@@ -34,20 +35,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(120)
 class CpuContinuousBatcherTest {
   private static final int WORDS = 40;
-  private static final ModelOptions OPTIONS =
-      ModelOptions.builder()
-          .charEmbeddingDim(4)
-          .maxCharactersPerToken(50)
-          .filters(List.of(new ModelOptions.Filter(1, 3), new ModelOptions.Filter(3, 6)))
-          .activation(ModelOptions.Activation.RELU)
-          .highwayLayers(1)
-          .lstmDim(72)
-          .projectionDim(40)
-          .lstmLayers(2)
-          .skipConnections(true)
-          .cellClip(3)
-          .projectionClip(3)
-          .build();
+  private static final ModelOptions OPTIONS = Models.SMALL;
   private static final int P = OPTIONS.projectionDim();
 
   private static CpuBackend backend(int threads) {

@@ -30,6 +30,7 @@ import org.elmo4j.ElmoModel;
 import org.elmo4j.ElmoSession;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
+import org.elmo4j.Models;
 import org.elmo4j.NoLeaks;
 import org.elmo4j.Precision;
 import org.elmo4j.Tensor;
@@ -51,21 +52,6 @@ class CudaBackendTest {
   private static final int OUT_OF_MEMORY = 2;
   private static final int ILLEGAL_ADDRESS = 700;
   private static final int COOPERATIVE_TOO_LARGE = 720;
-
-  private static final ModelOptions OPTIONS =
-      ModelOptions.builder()
-          .charEmbeddingDim(4)
-          .maxCharactersPerToken(50)
-          .filters(List.of(new ModelOptions.Filter(1, 3), new ModelOptions.Filter(3, 6)))
-          .activation(ModelOptions.Activation.RELU)
-          .highwayLayers(1)
-          .lstmDim(72)
-          .projectionDim(40)
-          .lstmLayers(2)
-          .skipConnections(true)
-          .cellClip(3)
-          .projectionClip(3)
-          .build();
 
   private Device device;
 
@@ -378,7 +364,7 @@ class CudaBackendTest {
 
   private CudaBackend backend() {
     return new CudaBackend(
-        new StoredWeights(new RandomWeights(OPTIONS, 7)), device, Precision.FP32);
+        new StoredWeights(new RandomWeights(Models.SMALL, 7)), device, Precision.FP32);
   }
 
   @Test

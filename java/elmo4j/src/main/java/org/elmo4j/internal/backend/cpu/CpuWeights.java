@@ -13,6 +13,7 @@ import org.elmo4j.Precision;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.backend.WeightReader;
 import org.elmo4j.internal.kernels.CpuKernels;
+import org.elmo4j.internal.model.GateLayout;
 import org.elmo4j.internal.model.ModelWeights;
 import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.weights.ModelOptions;
@@ -156,17 +157,17 @@ final class CpuWeights implements AutoCloseable {
     fill(weights.x(), type, p, cells, 4, true);
     fill(weights.h(), type, p, cells, 4, false);
     fill(weights.projector(), type, cells, p, 1, false);
-    // The file's rows are those of x and then h, its columns the gates i, j, f, o.
+    GateLayout gates = new GateLayout(p, cells);
     FloatPointer kernel = reader.read(TensorNames.gates(direction, layer));
-    for (int gate = 0; gate < 4; gate++) {
-      FloatPointer x = kernel.getPointer((long) gate * cells);
-      FloatPointer h = kernel.getPointer((long) p * 4 * cells + (long) gate * cells);
-      CpuKernels.elmo4j_cpu_pack(weights.x(), x, 4L * cells, gate);
-      CpuKernels.elmo4j_cpu_pack(weights.h(), h, 4L * cells, gate);
+    for (int gate = 0; gate < GateLayout.GATES; gate++) {
+      FloatPointer x = kernel.getPointer(gates.x(gate));
+      FloatPointer h = kernel.getPointer(gates.h(gate));
+      CpuKernels.elmo4j_cpu_pack(weights.x(), x, gates.stride(), gate);
+      CpuKernels.elmo4j_cpu_pack(weights.h(), h, gates.stride(), gate);
     }
     FloatPointer bias = reader.read(TensorNames.gatesBias(direction, layer));
-    for (int gate = 0; gate < 4; gate++) {
-      CpuKernels.elmo4j_cpu_pack_bias(weights.x(), bias.getPointer((long) gate * cells), gate);
+    for (int gate = 0; gate < GateLayout.GATES; gate++) {
+      CpuKernels.elmo4j_cpu_pack_bias(weights.x(), bias.getPointer(gates.bias(gate)), gate);
     }
     CpuKernels.elmo4j_cpu_pack(
         weights.projector(), reader.read(TensorNames.lstmProjection(direction, layer)), p, 0);

@@ -247,8 +247,8 @@ final class CudaBatchRun implements AutoCloseable {
         int k = output.terms()[i];
         terms
             .position(i)
-            .forward(k == 0 ? words.bytePointer(0) : CudaMemory.at(output(k, 0)))
-            .backward(k == 0 ? words.bytePointer(0) : CudaMemory.at(output(k, 1)))
+            .forward(k == 0 ? words.bytePointer(0) : Memory.at(output(k, 0)))
+            .backward(k == 0 ? words.bytePointer(0) : Memory.at(output(k, 1)))
             .rows(k == 0 ? ints(layout.word) : null)
             .scale(output.scales()[k]);
       }

@@ -76,17 +76,6 @@ final class CudaMemory extends Memory {
     this.stream = stream;
   }
 
-  private static final class Address extends Pointer {
-    Address(long address) {
-      this.address = address;
-    }
-  }
-
-  /** A pointer that owns nothing. */
-  static Pointer at(long address) {
-    return new Address(address);
-  }
-
   /** The stream in whose order it is freed. */
   CudaStream owner() {
     return stream;

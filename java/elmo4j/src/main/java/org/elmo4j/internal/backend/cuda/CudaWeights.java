@@ -126,7 +126,7 @@ final class CudaWeights implements AutoCloseable {
     Pointer highways = struct((long) layers * size);
     for (int i = 0; i < layers; i++) {
       CudaKernels.Matrix matrix =
-          new CudaKernels.Matrix(CudaMemory.at(highways.address() + (long) i * size));
+          new CudaKernels.Matrix(Memory.at(highways.address() + (long) i * size));
       try (Uploader.Packing packing = uploads.packing(matrix, features, features, 2);
           NativeMemory bias = NativeMemory.allocate(2L * features * Float.BYTES)) {
         packing.add(reader.read(TensorNames.carry(i)), features);
@@ -144,7 +144,7 @@ final class CudaWeights implements AutoCloseable {
       FloatPointer words = reader.read(TensorNames.WORD_EMBED);
       encoder
           .word_dim(options.wordDim())
-          .word_table(CudaMemory.at(uploads.numbers(words, words.capacity())));
+          .word_table(Memory.at(uploads.numbers(words, words.capacity())));
     }
     if (store.shape(TensorNames.PROJECTION) != null) {
       int p = options.projectionDim();
@@ -177,8 +177,8 @@ final class CudaWeights implements AutoCloseable {
           .widths(shape)
           .filters(shape.getPointer(groups))
           .table_ids(options.characters() + 1)
-          .table(CudaMemory.at(uploads.numbers(table.floatPointer(0), tableSize)))
-          .bias(new FloatPointer(CudaMemory.at(uploads.floats(bias, features))));
+          .table(Memory.at(uploads.numbers(table.floatPointer(0), tableSize)))
+          .bias(new FloatPointer(Memory.at(uploads.floats(bias, features))));
     }
   }
 

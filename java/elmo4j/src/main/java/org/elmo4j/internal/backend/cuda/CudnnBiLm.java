@@ -24,6 +24,7 @@ import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerPointer;
 import org.bytedeco.javacpp.SizeTPointer;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.backend.Memory;
 import org.elmo4j.internal.backend.WeightReader;
 import org.elmo4j.internal.kernels.CudaKernels;
 import org.elmo4j.internal.model.TensorNames;
@@ -302,9 +303,9 @@ final class CudnnBiLm implements BiLm {
                   type,
                   batch.positions(),
                   p,
-                  CudaMemory.at(layer.input()[d]),
-                  new IntPointer(CudaMemory.at(layer.inputRows()[d])),
-                  CudaMemory.at(input[d]),
+                  Memory.at(layer.input()[d]),
+                  new IntPointer(Memory.at(layer.inputRows()[d])),
+                  Memory.at(input[d]),
                   stream.handle()),
               "elmo4j_cuda_gather_rows");
         }
@@ -355,13 +356,13 @@ final class CudnnBiLm implements BiLm {
   private void skip(
       Layer layer, int d, long x, float clip, IntPointer exceeded, CudaStream stream) {
     if (x != 0 || clip > 0) {
-      Pointer output = CudaMemory.at(layer.output()[d]);
+      Pointer output = Memory.at(layer.output()[d]);
       device.check(
           CudaKernels.elmo4j_cuda_skip(
               type,
               (long) layer.batch().positions() * options.projectionDim(),
               output,
-              x == 0 ? null : CudaMemory.at(x),
+              x == 0 ? null : Memory.at(x),
               clip,
               output,
               exceeded,
@@ -411,7 +412,7 @@ final class CudnnBiLm implements BiLm {
                 type,
                 (long) n * options.projectionDim(),
                 options.projectionClip(),
-                CudaMemory.at(output),
+                Memory.at(output),
                 worker.stream.handle()),
             "elmo4j_cuda_clip");
       }
@@ -449,9 +450,9 @@ final class CudnnBiLm implements BiLm {
             CUDNN_FWD_MODE_INFERENCE,
             (IntPointer) null,
             worker.data,
-            CudaMemory.at(input),
+            Memory.at(input),
             worker.data,
-            CudaMemory.at(output),
+            Memory.at(output),
             worker.h,
             orNull(h),
             null,
@@ -468,7 +469,7 @@ final class CudnnBiLm implements BiLm {
   }
 
   private static Pointer orNull(long address) {
-    return address == 0 ? null : CudaMemory.at(address);
+    return address == 0 ? null : Memory.at(address);
   }
 
   @Override

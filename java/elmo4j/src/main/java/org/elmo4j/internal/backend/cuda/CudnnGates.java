@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.internal.backend.cuda;
 
+import org.elmo4j.internal.model.GateLayout;
+
 /**
  * Brings the weights of an LSTM into the form that cuDNN expects. cuDNN computes, with the matrix
  * numbers of {@code cudnnGetRNNWeightParams},
@@ -41,10 +43,11 @@ final class CudnnGates {
     if (matrix == PROJECTION) {
       return transposed(projector, 0, projection, cells, projection);
     }
-    int column = GATE[matrix % 4] * cells;
-    return matrix < 4
-        ? transposed(kernel, column, 4 * cells, inputs, cells)
-        : transposed(kernel, inputs * 4 * cells + column, 4 * cells, projection, cells);
+    GateLayout gates = new GateLayout(inputs, cells);
+    int gate = GATE[matrix % GateLayout.GATES];
+    return matrix < GateLayout.GATES
+        ? transposed(kernel, gates.x(gate), gates.stride(), inputs, cells)
+        : transposed(kernel, gates.h(gate), gates.stride(), projection, cells);
   }
 
   /**
@@ -53,9 +56,10 @@ final class CudnnGates {
    * @param bias [4 * cells], from the file
    */
   static float[] bias(float[] bias, int cells, int matrix) {
+    int first = new GateLayout(0, cells).bias(GATE[matrix]);
     float[] values = new float[cells];
     for (int i = 0; i < cells; i++) {
-      values[i] = bias[GATE[matrix] * cells + i] + (matrix == FORGET ? 1 : 0);
+      values[i] = bias[first + i] + (matrix == FORGET ? 1 : 0);
     }
     return values;
   }

@@ -6,9 +6,11 @@ import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
+import org.elmo4j.internal.backend.Memory;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.backend.WeightReader;
 import org.elmo4j.internal.kernels.CudaKernels;
+import org.elmo4j.internal.model.GateLayout;
 import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.weights.ModelOptions;
 
@@ -51,11 +53,13 @@ final class OwnBiLm implements BiLm {
         .projection_clip(options.projectionClip())
         .skip(layer > 0 && options.skipConnections() ? 1 : 0)
         .backward(direction);
-    // In the file the rows belong to x and h, and the columns to the gates i, j, f, o.
-    Pointer kernel = reader.read(TensorNames.gates(direction, layer));
-    Pointer kernelH = CudaMemory.at(kernel.address() + 4L * p * cells * Float.BYTES);
-    uploads.packed(lstm.x(), kernel, 4L * cells, p, cells, 4);
-    uploads.packed(lstm.h(), kernelH, 4L * cells, p, cells, 4);
+    GateLayout gates = new GateLayout(p, cells);
+    FloatPointer kernel = reader.read(TensorNames.gates(direction, layer));
+    for (int half = 0; half < 2; half++) {
+      CudaKernels.Matrix matrix = half == 0 ? lstm.x() : lstm.h();
+      Pointer first = kernel.getPointer(half == 0 ? gates.x(0) : gates.h(0));
+      uploads.packed(matrix, first, gates.stride(), p, cells, GateLayout.GATES);
+    }
     uploads.bias(lstm.x(), reader.read(TensorNames.gatesBias(direction, layer)));
     Pointer projector = reader.read(TensorNames.lstmProjection(direction, layer));
     uploads.packed(lstm.projector(), projector, p, cells, p, 1);
@@ -75,11 +79,11 @@ final class OwnBiLm implements BiLm {
       for (int i = 0; i < count; i++) {
         boolean first = i < 2;
         rows.position(i)
-            .input(first ? CudaMemory.at(run.input()[i]) : null)
-            .input_rows(first ? new IntPointer(CudaMemory.at(run.inputRows()[i])) : null)
-            .h(CudaMemory.at(run.h()[i]))
-            .c(new FloatPointer(CudaMemory.at(run.c()[i])))
-            .output(CudaMemory.at(run.output()[i]));
+            .input(first ? Memory.at(run.input()[i]) : null)
+            .input_rows(first ? new IntPointer(Memory.at(run.inputRows()[i])) : null)
+            .h(Memory.at(run.h()[i]))
+            .c(new FloatPointer(Memory.at(run.c()[i])))
+            .output(Memory.at(run.output()[i]));
       }
       device.check(
           CudaKernels.elmo4j_cuda_lstm(
@@ -87,7 +91,7 @@ final class OwnBiLm implements BiLm {
               rows.position(0),
               run.layers(),
               run.batch(),
-              CudaMemory.at(run.workspace()),
+              Memory.at(run.workspace()),
               stream.handle()),
           "elmo4j_cuda_lstm");
     }

@@ -5,6 +5,7 @@ package org.elmo4j.internal.backend.cuda;
 import java.util.List;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
+import org.elmo4j.internal.backend.Memory;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.kernels.CudaKernels;
 
@@ -81,7 +82,7 @@ final class Uploader {
       int groups) {
     try (Packing packing = packing(matrix, depth, columns, groups)) {
       for (int g = 0; g < groups; g++) {
-        packing.add(CudaMemory.at(source.address() + g * columns * Float.BYTES), stride);
+        packing.add(Memory.at(source.address() + g * columns * Float.BYTES), stride);
       }
       packing.upload();
     }
@@ -111,7 +112,7 @@ final class Uploader {
     }
 
     void upload() {
-      matrix.weights(CudaMemory.at(Uploader.this.upload(packed.bytePointer(0), packed.bytes())));
+      matrix.weights(Memory.at(Uploader.this.upload(packed.bytePointer(0), packed.bytes())));
     }
 
     @Override
@@ -123,7 +124,7 @@ final class Uploader {
   /** Packs the bias of a matrix, [groups, columns]. */
   void bias(CudaKernels.Matrix matrix, Pointer source) {
     long address = floats(source, matrix.groups() * matrix.columns());
-    matrix.bias(new FloatPointer(CudaMemory.at(address)));
+    matrix.bias(new FloatPointer(Memory.at(address)));
   }
 
   private long upload(Pointer source, long bytes) {

@@ -1,0 +1,67 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.files;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+
+/** What was found in place of the file that was expected, in words for messages. */
+public final class FoundFile {
+  /** First bytes, and what they tell. */
+  private static final String[][] KINDS = {
+    {"\u0089HDF\r\n", "an HDF5 file"},
+    {"\u0089PNG\r\n", "a PNG image"},
+    {"\u00ff\u00d8\u00ff", "a JPEG image"},
+    {"%PDF-", "a PDF file"},
+    {"PK\u0003\u0004", "a zip archive (npz, docx and jar are some)"},
+    {"\u001f\u008b", "a gzip file: unpack it first"},
+    {"\u00fd7zXZ\0", "an xz file: unpack it first"},
+    {"BZh", "a bzip2 file: unpack it first"},
+    {"\u0028\u00b5\u002f\u00fd", "a Zstandard file: unpack it first"},
+    {"\u00ff\u00fe", "UTF-16"},
+    {"\u00fe\u00ff", "UTF-16"},
+    {"\u007fELF", "a program"},
+  };
+
+  /** As many first bytes as {@link #kind} looks at. */
+  public static final int HEAD = 8;
+
+  private FoundFile() {}
+
+  /** What a file that begins so is, if it is one of those that people have and no text; or null. */
+  public static String kind(byte[] head, int length) {
+    String begin = new String(head, 0, Math.min(length, HEAD), StandardCharsets.ISO_8859_1);
+    for (String[] kind : KINDS) {
+      if (begin.startsWith(kind[0])) {
+        return kind[1];
+      }
+    }
+    return null;
+  }
+
+  /** Why a file cannot be read. */
+  public static String unreadable(Path file, IOException e) {
+    return Files.isDirectory(file)
+        ? "a folder"
+        : e instanceof NoSuchFileException ? "no such file" : reason(e);
+  }
+
+  /** Why something failed. */
+  static String reason(IOException e) {
+    if (e instanceof AccessDeniedException) {
+      return "permission denied";
+    }
+    if (e instanceof NoSuchFileException) {
+      return "no such file or folder";
+    }
+    if (e instanceof FileSystemException file && file.getReason() != null) {
+      return file.getReason();
+    }
+    return Json.line(e);
+  }
+}

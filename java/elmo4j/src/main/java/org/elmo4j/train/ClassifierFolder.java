@@ -1,0 +1,214 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.train;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.UUID;
+import java.util.stream.Stream;
+import org.elmo4j.ElmoException;
+import org.elmo4j.ScalarMix;
+import org.elmo4j.internal.files.AtomicFile;
+import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.files.TemporaryFolder;
+import org.elmo4j.internal.weights.MixJson;
+import org.elmo4j.internal.weights.TensorFile;
+import org.elmo4j.train.Classifier.Parts;
+import org.elmo4j.train.LabeledData.Task;
+
+/** Writes and reads the folder that {@link Classifier} describes. */
+final class ClassifierFolder {
+  private static final String MODEL = "model.json";
+  private static final String MIX = "mix.json";
+  private static final String WEIGHTS = "weights.safetensors";
+
+  private ClassifierFolder() {}
+
+  /** Fails where {@link #write} would. */
+  static void check(Path folder) {
+    Path full = folder.toAbsolutePath().normalize();
+    if (full.getParent() == null || !Files.isDirectory(full.getParent())) {
+      throw new ElmoException(folder + ": expected a place in a folder that exists, found none");
+    }
+    if (Files.isDirectory(full)) {
+      try (Stream<Path> files = Files.list(full)) {
+        if (files.findAny().isPresent() && !Files.exists(full.resolve(MODEL))) {
+          throw new ElmoException(
+              folder + ": expected a new folder or a classifier to replace, found other files");
+        }
+      } catch (IOException e) {
+        throw new ElmoException(folder + ": expected a folder, found " + Json.line(e), e);
+      }
+    } else if (Files.exists(full)) {
+      throw new ElmoException(folder + ": expected a folder to write, found a file");
+    }
+  }
+
+  /** Writes a classifier; the folder appears whole or not at all. */
+  static void write(Path folder, Task task, Parts parts) {
+    check(folder);
+    Path full = folder.toAbsolutePath().normalize();
+    try (TemporaryFolder beside = TemporaryFolder.in(full.getParent())) {
+      Path fresh = Files.createDirectory(beside.path().resolve("fresh"));
+      byte[] json = (toJson(task, parts).toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8);
+      TensorFile.write(fresh.resolve(WEIGHTS), tensors(parts));
+      MixJson.write(parts.mix(), fresh.resolve(MIX));
+      AtomicFile.write(
+          fresh.resolve(MODEL), channel -> AtomicFile.writeAll(channel, ByteBuffer.wrap(json)));
+      // Between the two moves the old one is all there is: nobody's sweeping may find it.
+      Path old = full.resolveSibling(full.getFileName() + "." + UUID.randomUUID() + ".old");
+      boolean replaces = Files.exists(full);
+      if (replaces) {
+        Files.move(full, old);
+      }
+      try {
+        Files.move(fresh, full);
+      } catch (IOException e) {
+        if (replaces) {
+          Files.move(old, full);
+        }
+        throw e;
+      }
+      if (replaces) {
+        Files.move(old, beside.path().resolve("old"));
+      }
+    } catch (IOException e) {
+      throw new ElmoException(folder + ": expected a place to write to, found " + Json.line(e), e);
+    }
+  }
+
+  private static ObjectNode toJson(Task task, Parts parts) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("format", "elmo4j-classifier").put("format_version", 1);
+    json.put("task", task == Task.TOKENS ? "tokens" : "sentences");
+    ArrayNode names = json.putArray("labels");
+    parts.labels().forEach(names::add);
+    json.put("hidden", parts.head().hidden()).put("inputs", parts.head().inputs());
+    json.put("head", parts.head().crf() ? "crf" : "linear");
+    if (parts.scheme() != null) {
+      json.put("scheme", parts.scheme().name().toLowerCase(Locale.ROOT));
+    }
+    ArrayNode numbers = json.putObject("model").put("source", parts.modelSource()).putArray("probe");
+    for (float number : parts.probe()) {
+      numbers.add(number);
+    }
+    return json;
+  }
+
+  private static Map<String, TensorFile.Tensor> tensors(Parts parts) {
+    Map<String, TensorFile.Tensor> tensors = new LinkedHashMap<>();
+    int at = 0;
+    for (Map.Entry<String, long[]> entry : shapes(parts.head()).entrySet()) {
+      int size = (int) Arrays.stream(entry.getValue()).reduce(1, (a, b) -> a * b);
+      tensors.put(
+          entry.getKey(),
+          new TensorFile.Tensor(entry.getValue(), Arrays.copyOfRange(parts.parameters(), at, at + size)));
+      at += size;
+    }
+    return tensors;
+  }
+
+  private static Map<String, long[]> shapes(Head head) {
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    if (head.hidden() > 0) {
+      shapes.put("hidden.weight", new long[] {head.inputs(), head.hidden()});
+      shapes.put("hidden.bias", new long[] {head.hidden()});
+    }
+    shapes.put("weight", new long[] {head.last(), head.classes()});
+    shapes.put("bias", new long[] {head.classes()});
+    if (head.crf()) {
+      shapes.put("transitions", new long[] {head.classes() + 2, head.classes()});
+    }
+    return shapes;
+  }
+
+  /** Reads a classifier. */
+  static Classifier read(Path folder) {
+    Path file = folder.resolve(MODEL);
+    if (!Files.isRegularFile(file)) {
+      throw new ElmoException(folder + ": expected a classifier, found no readable " + MODEL);
+    }
+    JsonNode json = Json.read(file);
+    String task = json.path("task").asText();
+    List<String> labels = new ArrayList<>();
+    json.path("labels").forEach(label -> labels.add(label.asText()));
+    JsonNode numbers = json.path("model").path("probe");
+    float[] probe = new float[numbers.size()];
+    for (int i = 0; i < probe.length; i++) {
+      probe[i] = numbers.get(i).floatValue();
+    }
+    String kind = json.path("head").asText("linear"); // absent in early ones
+    String form = json.path("scheme").asText("");
+    SpanScheme scheme =
+        Arrays.stream(SpanScheme.values())
+            .filter(each -> each.name().equalsIgnoreCase(form))
+            .findFirst()
+            .orElse(null);
+    int hidden = json.path("hidden").asInt(-1);
+    int inputs = json.path("inputs").asInt(-1);
+    if (!json.path("format").asText().equals("elmo4j-classifier")
+        || json.path("format_version").asInt() != 1
+        || !(task.equals("tokens") || task.equals("sentences"))
+        || !(kind.equals("linear") || (kind.equals("crf") && task.equals("tokens")))
+        || (scheme == null) != form.isEmpty()
+        || labels.size() < 2
+        || new HashSet<>(labels).size() != labels.size()
+        || hidden < 0
+        || inputs < 2
+        || (long) Math.max(inputs, 1) * Math.max(hidden, labels.size()) > 1 << 26) {
+      throw new ElmoException(
+          file
+              + ": expected format elmo4j-classifier, version 1, task, labels, head, scheme, hidden"
+              + " and inputs, found "
+              + Json.brief(json));
+    }
+    Head head = new Head(inputs, hidden, labels.size(), kind.equals("crf"));
+    Path weights = folder.resolve(WEIGHTS);
+    Map<String, TensorFile.Tensor> tensors = TensorFile.read(weights);
+    for (Map.Entry<String, long[]> entry : shapes(head).entrySet()) {
+      TensorFile.Tensor tensor = tensors.get(entry.getKey());
+      if (tensor == null || !Arrays.equals(tensor.shape(), entry.getValue())) {
+        throw new ElmoException(
+            weights
+                + ": tensor "
+                + entry.getKey()
+                + ": expected "
+                + Arrays.toString(entry.getValue())
+                + ", found "
+                + (tensor == null ? "none" : Arrays.toString(tensor.shape())));
+      }
+    }
+    float[] parameters = new float[head.size()];
+    int at = 0;
+    for (String name : shapes(head).keySet()) {
+      TensorFile.Tensor tensor = tensors.get(name);
+      System.arraycopy(tensor.values(), 0, parameters, at, tensor.values().length);
+      at += tensor.values().length;
+    }
+    ScalarMix mix = MixJson.read(folder.resolve(MIX));
+    return Classifier.of(
+        task.equals("tokens") ? Task.TOKENS : Task.SENTENCES,
+        new Parts(
+            labels,
+            mix,
+            head,
+            scheme,
+            parameters,
+            json.path("model").path("source").asText(),
+            probe));
+  }
+}
