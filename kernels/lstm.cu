@@ -20,6 +20,9 @@
 // The bound: with many rows L2's bandwidth and next to it the tensor cores, with few rows reading
 // the weights from memory and two grid barriers a step. kernels/DESIGN.md derives both, and says
 // which products are by wgmma, why no write is missed, and why several launches cannot deadlock.
+//
+// In one file beyond 500 lines: the plan of a launch and the kernels that it launches are changed
+// together.
 
 #include <algorithm>
 #include <array>

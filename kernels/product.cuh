@@ -19,6 +19,9 @@
 // such tiles too, and each 64 columns are ordered by themselves. So the epilogue sees
 // kCount neighbouring packed rows of B, column * groups + group, at once: whole cells with all
 // their gates.
+//
+// In one file beyond 500 lines: both ways share their order of rows and their stages, each of which
+// is of use to them alone.
 
 #ifndef ELMO4J_KERNELS_PRODUCT_CUH_
 #define ELMO4J_KERNELS_PRODUCT_CUH_

@@ -14,7 +14,6 @@ namespace {
 struct OpenBlas {
   void (*sgemm)(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
                 const float* a, int lda, const float* b, int ldb, float beta, float* c, int ldc);
-  char* (*config)();
   void (*set_threads)(int threads);
 };
 
@@ -32,9 +31,8 @@ int elmo4j_openblas_open(const char* path) {
   }
   OpenBlas found;
   elmo4j::find_function(library, "cblas_sgemm", found.sgemm);
-  elmo4j::find_function(library, "openblas_get_config", found.config);
   elmo4j::find_function(library, "openblas_set_num_threads", found.set_threads);
-  if (!found.sgemm || !found.config || !found.set_threads) {
+  if (!found.sgemm || !found.set_threads) {
     elmo4j::close_library(library);
     return 0;
   }
@@ -46,11 +44,6 @@ int elmo4j_openblas_open(const char* path) {
     delete opened;
   }
   return 1;
-}
-
-const char* elmo4j_openblas_config(void) {
-  const OpenBlas* blas = openblas.load();
-  return blas ? blas->config() : nullptr;
 }
 
 void elmo4j_sgemm(int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c) {

@@ -10,6 +10,9 @@
 // Structs describe weights, batches and sums, on the processor and on CUDA. Their field `isa`
 // chooses the instructions: on the processor from 0 to elmo4j_cpu_best_isa(), on CUDA one of
 // elmo4j_products.
+//
+// In one file beyond 500 lines, half of it comments: JavaCPP reads it as a whole, and the two
+// halves share their structs.
 
 #ifndef ELMO4J_KERNELS_H_
 #define ELMO4J_KERNELS_H_
@@ -326,9 +329,6 @@ void elmo4j_cpu_adam(int64_t count, int64_t step, float rate, const float* gradi
 // Opens OpenBLAS, a library of this path, and keeps it to the calling thread; it stays open. 1, or
 // 0 where it cannot be opened. Nothing else of this interface uses OpenBLAS.
 int elmo4j_openblas_open(const char* path);
-
-// Its version and build; NULL before it was opened.
-const char* elmo4j_openblas_config(void);
 
 // OpenBLAS, once opened: c [m, n] = a [m, k] b [k, n].
 void elmo4j_sgemm(int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c);

@@ -8,6 +8,9 @@
 // Two devices of 4 GiB; ELMO4J_EMULATED_DEVICES and ELMO4J_EMULATED_MEMORY (bytes of each) say
 // otherwise. What reaches memory of one from a stream of the other is an error here (CUDA would let
 // some of it pass), as are launches and events whose stream is not the current device's.
+//
+// In one file beyond 500 lines: each function is short, and all share the tables of devices,
+// memory and streams.
 
 #include <chrono>
 #include <cstdio>

@@ -11,12 +11,10 @@ import java.net.URI;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.AccessDeniedException;
-import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
@@ -67,10 +65,6 @@ public final class ModelHub {
 
   private static final List<ModelEntry> PUBLISHED = published();
   private static final Map<Path, ReentrantLock> LOCKS = new ConcurrentHashMap<>();
-
-  private static final long MAX_JSON_BYTES = 1 << 20;
-  private static final long SLACK = 64L << 20;
-  private static final long MAX_FILE_BYTES = 16L << 30;
 
   private final List<ModelEntry> models;
   private final Path home;
@@ -290,78 +284,11 @@ public final class ModelHub {
       }
       // The lock ends with the channel. Its file stays: who waits for it holds it open.
       if (!isCached(model)) {
-        download(model, folder, home.resolve(model.name() + ".partial"));
+        Downloader downloader = new Downloader(Proxies.of(environment), patience, pause);
+        new ModelDownload(model, mirror, downloader, progress)
+            .run(folder, home.resolve(model.name() + ".partial"));
       }
     }
-  }
-
-  private void download(ModelEntry model, Path folder, Path partial) throws IOException {
-    Files.createDirectories(partial);
-    Downloader downloader = new Downloader(Proxies.of(environment), patience, pause);
-    for (RemoteFile file : model.files()) {
-      if (!isComplete(file, partial)) {
-        downloader.fetch(file, address(model, file), limit(model, file), partial, progress);
-      }
-    }
-    try {
-      CacheRecord.check(model, partial);
-      CacheRecord.write(model, partial);
-    } catch (ElmoException e) {
-      for (RemoteFile file : model.files()) {
-        Files.deleteIfExists(partial.resolve(file.name()));
-      }
-      throw new ElmoException(
-          "model "
-              + model.name()
-              + ": expected the published files, found others: "
-              + e.getMessage(),
-          e);
-    }
-    if (!Files.exists(folder)) {
-      Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
-      return;
-    }
-    // Something is wrong with what lies there; what is not ours in it stays. The record is the
-    // first to go and the last to come, so that it never stands beside files of another time.
-    Files.deleteIfExists(folder.resolve(CacheRecord.NAME));
-    for (RemoteFile file : model.files()) {
-      replace(partial.resolve(file.name()), folder.resolve(file.name()));
-    }
-    replace(partial.resolve(CacheRecord.NAME), folder.resolve(CacheRecord.NAME));
-    try {
-      Files.delete(partial);
-    } catch (DirectoryNotEmptyException e) {
-      // A file of somebody else's.
-    }
-  }
-
-  private static void replace(Path from, Path to) throws IOException {
-    Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
-  }
-
-  /** Whether an earlier run fetched a file to its end. */
-  private static boolean isComplete(RemoteFile file, Path partial) throws IOException {
-    Path path = partial.resolve(file.name());
-    return Files.isRegularFile(path)
-        && (file.size() == 0 || Files.size(path) == file.size())
-        && (file.sha256() == null || file.sha256().equals(Downloader.sha256(path)));
-  }
-
-  /** Bytes that a file may have where its size was not published: a body may have no end. */
-  private static long limit(ModelEntry model, RemoteFile file) {
-    if (file.size() > 0) {
-      return file.size();
-    }
-    if (file.name().endsWith(".json")) {
-      return MAX_JSON_BYTES;
-    }
-    return model.parameters() > 0 ? 2 * Float.BYTES * model.parameters() + SLACK : MAX_FILE_BYTES;
-  }
-
-  private URI address(ModelEntry model, RemoteFile file) {
-    return mirror == null
-        ? file.url()
-        : URI.create(mirror.toString().replaceFirst("/*$", "/") + model.name() + "/" + file.name());
   }
 
   private static String reason(IOException e) {

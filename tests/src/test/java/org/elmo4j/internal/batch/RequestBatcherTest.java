@@ -24,11 +24,15 @@ import org.elmo4j.ElmoException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Dynamic batching, with work whose begin and end the test decides. */
+/**
+ * Batches of requests one behind another, with work whose begin and end the test decides; {@link
+ * SeveralRunsTest} has batches side by side, {@link ContinuousRequestBatcherTest} requests that join
+ * others.
+ */
 @Timeout(60)
 class RequestBatcherTest {
   /** A sentence's text, and whether it was closed. */
-  private static final class Result implements AutoCloseable {
+  static final class Result implements AutoCloseable {
     final String text;
     volatile boolean closed;
 
@@ -43,7 +47,7 @@ class RequestBatcherTest {
   }
 
   /** Work that notes its runs and waits for the test's permits. */
-  private static final class Work implements RequestBatcher.BatchWork<String, Result> {
+  static final class Work implements RequestBatcher.BatchWork<String, Result> {
     final List<List<String>> runs = Collections.synchronizedList(new ArrayList<>());
     final List<Result> results = Collections.synchronizedList(new ArrayList<>());
     final Semaphore permits = new Semaphore(0);
@@ -69,7 +73,7 @@ class RequestBatcherTest {
     return batcher(work, maxPositions, 1, 1);
   }
 
-  private static RequestBatcher<String, Result> batcher(
+  static RequestBatcher<String, Result> batcher(
       Work work, long maxPositions, int devices, int maxRuns) {
     return new RequestBatcher<>(
         "the test's batcher", work, Duration.ZERO, maxPositions, devices, maxRuns);
@@ -384,268 +388,11 @@ class RequestBatcherTest {
     }
   }
 
-  @Test
-  void aSecondRunOfADeviceBeginsOnceItIsFull() {
-    Work work = new Work();
-    try (RequestBatcher<String, Result> batcher =
-        batcher(work, 12, 1, 2)) { // 4 sentences of 3 positions
-      batcher.submit("k", List.of("first"));
-      work.begun.acquireUninterruptibly();
-      for (int i = 0; i < 4; i++) {
-        batcher.submit("k", List.of("s" + i));
-      }
-      work.begun.acquireUninterruptibly(); // and the first goes on
-      for (int i = 4; i < 8; i++) {
-        batcher.submit("k", List.of("s" + i));
-      }
-      assertEquals(2, work.runs.size()); // A third may not be under way.
-      work.permits.release();
-      work.begun.acquireUninterruptibly();
-      work.permits.release(2);
-    }
-    assertEquals(
-        List.of(
-            List.of("k", "first"),
-            List.of("k", "s0", "s1", "s2", "s3"),
-            List.of("k", "s4", "s5", "s6", "s7")),
-        work.runs);
-  }
-
-  @Test
-  void whatIsNotFullBeginsWhenAnEarlierRunEnds() {
-    Work work = new Work();
-    try (RequestBatcher<String, Result> batcher = batcher(work, 100, 1, 2)) {
-      batcher.submit("k", List.of("first"));
-      work.begun.acquireUninterruptibly();
-      CompletableFuture<Result> a = batcher.submit("k", List.of("a"));
-      CompletableFuture<Result> b = batcher.submit("k", List.of("b"));
-      work.permits.release(2);
-      assertEquals("k a", a.join().text);
-      assertEquals("k b", b.join().text);
-    }
-    assertEquals(List.of(List.of("k", "first"), List.of("k", "a", "b")), work.runs);
-  }
-
-  @Test
-  void onSeveralDevicesRunsBeginSideBySide() {
-    Work work = new Work();
-    try (RequestBatcher<String, Result> batcher = batcher(work, 100, 2, 4)) {
-      batcher.submit("k", List.of("a"));
-      work.begun.acquireUninterruptibly();
-      batcher.submit("k", List.of("b"));
-      work.begun.acquireUninterruptibly();
-      batcher.submit("k", List.of("c")); // Not full: it waits for one of them to end.
-      batcher.submit("k", List.of("d"));
-      work.permits.release(3);
-    }
-    assertEquals(List.of(List.of("k", "a"), List.of("k", "b"), List.of("k", "c", "d")), work.runs);
-  }
-
-  @Test
-  void closingWaitsForAllRunsUnderWay() {
-    Work work = new Work();
-    RequestBatcher<String, Result> batcher = batcher(work, 3, 1, 3);
-    List<CompletableFuture<Result>> futures = new ArrayList<>();
-    for (int i = 0; i < 3; i++) {
-      futures.add(batcher.submit("k", List.of("s" + i)));
-      work.begun.acquireUninterruptibly();
-    }
-    futures.add(batcher.submit("k", List.of("s3")));
-    Thread closer = new Thread(batcher::close);
-    closer.start();
-    while (closer.getState() != Thread.State.WAITING) {
-      Thread.onSpinWait();
-    }
-    assertTrue(futures.stream().noneMatch(CompletableFuture::isDone));
-    work.permits.release(4);
-    join(closer);
-    for (int i = 0; i < 4; i++) {
-      assertEquals("k s" + i, futures.get(i).getNow(null).text);
-    }
-  }
-
-  @Test
-  void severalRunsOfManyThreadsAnswerEachSentenceOnce() throws Exception {
-    AtomicInteger underWay = new AtomicInteger();
-    AtomicInteger most = new AtomicInteger();
-    AtomicInteger answered = new AtomicInteger();
-    List<Thread> threads = new ArrayList<>();
-    try (RequestBatcher<String, Result> batcher =
-        new RequestBatcher<>(
-            "m",
-            (kind, sentences) -> {
-              most.accumulateAndGet(underWay.incrementAndGet(), Math::max);
-              List<Result> results = sentences.stream().map(s -> new Result(s.get(0))).toList();
-              answered.addAndGet(results.size());
-              Thread.yield();
-              underWay.decrementAndGet();
-              return results;
-            },
-            Duration.ofNanos(1000),
-            30,
-            2,
-            3)) {
-      AtomicInteger wrong = new AtomicInteger();
-      for (int t = 0; t < 8; t++) {
-        String name = "t" + t + " ";
-        threads.add(
-            new Thread(
-                () -> {
-                  for (int i = 0; i < 500; i++) {
-                    CompletableFuture<Result> one = batcher.submit(name, List.of(name + i));
-                    CompletableFuture<Result> two = batcher.submit("all", List.of(name + i));
-                    if (!one.join().text.equals(name + i) || !two.join().text.equals(name + i)) {
-                      wrong.incrementAndGet();
-                    }
-                  }
-                }));
-      }
-      threads.forEach(Thread::start);
-      threads.forEach(RequestBatcherTest::join);
-      assertEquals(0, wrong.get());
-    }
-    assertEquals(8 * 2 * 500, answered.get());
-    assertTrue(most.get() <= 3, () -> most + " runs under way");
-  }
-
-  private static void join(Thread thread) {
+  static void join(Thread thread) {
     try {
       thread.join();
     } catch (InterruptedException e) {
       throw new AssertionError(e);
-    }
-  }
-
-  /** Work that sentences join; the test completion. */
-  private static final class Continuous implements RequestBatcher.ContinuousWork<String, Result> {
-    final List<List<String>> joined = Collections.synchronizedList(new ArrayList<>());
-    final List<RequestBatcher.Completion<Result>> completion =
-        Collections.synchronizedList(new ArrayList<>());
-    final Semaphore begun = new Semaphore(0);
-    volatile int room = 100;
-
-    @Override
-    public void start(
-        String kind, List<List<String>> sentences, RequestBatcher.Completion<Result> completion) {
-      List<String> all = new ArrayList<>(List.of(kind));
-      sentences.forEach(sentence -> all.add(String.join(" ", sentence)));
-      joined.add(all);
-      this.completion.add(completion);
-      begun.release();
-    }
-
-    RequestBatcher<String, Result> batcher() {
-      return new RequestBatcher<>("the test's batcher", this, () -> room, 12);
-    }
-  }
-
-  @Test
-  void whereThereIsRoomASentenceJoinsThoseUnderWay() {
-    Continuous work = new Continuous();
-    try (RequestBatcher<String, Result> batcher = work.batcher()) {
-      CompletableFuture<Result> a = batcher.submit("k", List.of("a"));
-      work.begun.acquireUninterruptibly();
-      CompletableFuture<Result> b = batcher.submit("other", List.of("b"));
-      work.begun.acquireUninterruptibly(); // though nothing was answered
-      assertEquals(List.of(List.of("k", "a"), List.of("other", "b")), work.joined);
-      work.completion.get(1).complete(0, new Result("second"), null);
-      assertEquals("second", b.join().text);
-      assertFalse(a.isDone());
-      work.completion.get(0).complete(0, new Result("first"), null);
-      assertEquals("first", a.join().text);
-    }
-  }
-
-  @Test
-  void whatFindsNoRoomJoinsTogetherOnceThereIsSome() {
-    Continuous work = new Continuous();
-    try (RequestBatcher<String, Result> batcher = work.batcher()) {
-      batcher.submit("k", List.of("first"));
-      work.begun.acquireUninterruptibly();
-      work.room = 0;
-      List<CompletableFuture<Result>> waiting = new ArrayList<>();
-      for (String kind : List.of("k", "other", "k", "k")) { // 3 positions each: full
-        waiting.add(batcher.submit(kind, List.of("s" + waiting.size())));
-      }
-      assertTrue(waiting.get(2).cancel(false));
-      assertFalse(work.begun.tryAcquire());
-      work.room = 1;
-      work.completion.get(0).complete(0, new Result("x"), null);
-      work.begun.acquireUninterruptibly(3);
-      assertEquals(
-          List.of(
-              List.of("k", "first"),
-              List.of("k", "s0"),
-              List.of("other", "s1"),
-              List.of("k", "s3")),
-          work.joined);
-      work.completion
-          .subList(1, 4)
-          .forEach(completion -> completion.complete(0, new Result("x"), null));
-    }
-  }
-
-  @Test
-  void aJoinTakesNoMoreThanThereIsRoomFor() {
-    Continuous work = new Continuous();
-    work.room = 0;
-    try (RequestBatcher<String, Result> batcher = work.batcher()) {
-      for (int i = 0; i < 3; i++) {
-        batcher.submit("k", List.of("s" + i));
-      }
-      work.room = 3;
-      CompletableFuture<Result> last = batcher.submit("k", List.of()); // It wakes the others.
-      work.begun.acquireUninterruptibly(2);
-      assertEquals(List.of(List.of("k", "s0", "s1", "s2"), List.of("k", "")), work.joined);
-      work.completion.get(1).complete(0, new Result("last"), null);
-      assertEquals("last", last.join().text);
-      for (int i = 2; i >= 0; i--) { // in any order
-        work.completion.get(0).complete(i, new Result("x"), null);
-      }
-    }
-  }
-
-  @Test
-  void closingWaitsForAnswersAndClosesThoseThatNobodyWantsAnyMore() {
-    Continuous work = new Continuous();
-    RequestBatcher<String, Result> batcher = work.batcher();
-    CompletableFuture<Result> cancelled = batcher.submit("k", List.of("a"));
-    work.begun.acquireUninterruptibly();
-    CompletableFuture<Result> failed = batcher.submit("k", List.of("b"));
-    work.begun.acquireUninterruptibly();
-    assertTrue(cancelled.cancel(false));
-    Thread closer = new Thread(batcher::close);
-    closer.start();
-    while (closer.getState() != Thread.State.WAITING) {
-      Thread.onSpinWait();
-    }
-    Result late = new Result("late");
-    ElmoException failure = new ElmoException("no luck");
-    work.completion.get(0).complete(0, late, null);
-    work.completion.get(1).complete(0, null, failure);
-    join(closer);
-    assertTrue(late.closed);
-    assertSame(failure, assertThrows(CompletionException.class, failed::join).getCause());
-  }
-
-  @Test
-  void aJoinThatThrowsFailsItsSentencesAndNoOther() {
-    ElmoException failure = new ElmoException("no luck");
-    AtomicInteger joins = new AtomicInteger();
-    try (RequestBatcher<String, Result> batcher =
-        new RequestBatcher<>(
-            "m",
-            (kind, sentences, completion) -> {
-              if (joins.incrementAndGet() == 1) {
-                throw failure;
-              }
-              completion.complete(0, new Result(sentences.get(0).get(0)), null);
-            },
-            () -> 1,
-            12)) {
-      CompletableFuture<Result> first = batcher.submit("k", List.of("a"));
-      assertSame(failure, assertThrows(CompletionException.class, first::join).getCause());
-      assertEquals("b", batcher.submit("k", List.of("b")).join().text);
     }
   }
 }

@@ -1,0 +1,110 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.hub;
+
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import org.elmo4j.ElmoException;
+import org.elmo4j.hub.ModelEntry.RemoteFile;
+
+/** One model's way from the network into the cache. The caller holds the model's lock. */
+final class ModelDownload {
+  private static final long MAX_JSON_BYTES = 1 << 20;
+  private static final long SLACK = 64L << 20;
+  private static final long MAX_FILE_BYTES = 16L << 30;
+
+  private final ModelEntry model;
+  private final URI mirror;
+  private final Downloader downloader;
+  private final ModelHub.Progress progress;
+
+  /**
+   * @param mirror where to fetch from; null for the published addresses
+   */
+  ModelDownload(
+      ModelEntry model, URI mirror, Downloader downloader, ModelHub.Progress progress) {
+    this.model = model;
+    this.mirror = mirror;
+    this.downloader = downloader;
+    this.progress = progress;
+  }
+
+  /**
+   * Fetches what is missing, checks all, and puts it in its place.
+   *
+   * @param folder the model's, there or not
+   * @param partial where files lie until all are there; those of an earlier attempt are used
+   * @throws ElmoException if the server does not give the files, or they are not the published ones
+   */
+  void run(Path folder, Path partial) throws IOException {
+    Files.createDirectories(partial);
+    for (RemoteFile file : model.files()) {
+      if (!isComplete(file, partial)) {
+        downloader.fetch(file, address(file), limit(file), partial, progress);
+      }
+    }
+    try {
+      CacheRecord.check(model, partial);
+      CacheRecord.write(model, partial);
+    } catch (ElmoException e) {
+      for (RemoteFile file : model.files()) {
+        Files.deleteIfExists(partial.resolve(file.name()));
+      }
+      throw new ElmoException(
+          "model "
+              + model.name()
+              + ": expected the published files, found others: "
+              + e.getMessage(),
+          e);
+    }
+    if (!Files.exists(folder)) {
+      Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
+      return;
+    }
+    // Something is wrong with what lies there; what is not ours in it stays. The record is the
+    // first to go and the last to come, so that it never stands beside files of another time.
+    Files.deleteIfExists(folder.resolve(CacheRecord.NAME));
+    for (RemoteFile file : model.files()) {
+      replace(partial.resolve(file.name()), folder.resolve(file.name()));
+    }
+    replace(partial.resolve(CacheRecord.NAME), folder.resolve(CacheRecord.NAME));
+    try {
+      Files.delete(partial);
+    } catch (DirectoryNotEmptyException e) {
+      // A file of somebody else's.
+    }
+  }
+
+  private static void replace(Path from, Path to) throws IOException {
+    Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  /** Whether an earlier run fetched a file to its end. */
+  private static boolean isComplete(RemoteFile file, Path partial) throws IOException {
+    Path path = partial.resolve(file.name());
+    return Files.isRegularFile(path)
+        && (file.size() == 0 || Files.size(path) == file.size())
+        && (file.sha256() == null || file.sha256().equals(Downloader.sha256(path)));
+  }
+
+  /** Bytes that a file may have where its size was not published: a body may have no end. */
+  private long limit(RemoteFile file) {
+    if (file.size() > 0) {
+      return file.size();
+    }
+    if (file.name().endsWith(".json")) {
+      return MAX_JSON_BYTES;
+    }
+    return model.parameters() > 0 ? 2 * Float.BYTES * model.parameters() + SLACK : MAX_FILE_BYTES;
+  }
+
+  private URI address(RemoteFile file) {
+    return mirror == null
+        ? file.url()
+        : URI.create(mirror.toString().replaceFirst("/*$", "/") + model.name() + "/" + file.name());
+  }
+}
