@@ -87,8 +87,7 @@ public final class ChildJvm {
     Path out = Files.createTempFile("child", ".out");
     Path err = Files.createTempFile("child", ".err");
     try {
-      Process process =
-          builder().redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+      Process process = builder().redirectOutput(out.toFile()).redirectError(err.toFile()).start();
       if (!process.waitFor(2, TimeUnit.MINUTES)) {
         process.destroyForcibly().waitFor();
       }

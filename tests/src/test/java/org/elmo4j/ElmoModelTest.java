@@ -17,7 +17,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Every kind of batch and output against the oracle; {@link ModelStructuresTest} has the models. */
+/**
+ * Every kind of batch and output against the oracle; {@link ModelStructuresTest} has the models.
+ */
 @Tag("long")
 class ElmoModelTest {
   /**

@@ -14,7 +14,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** bfloat16 weights against 32-bit ones, on every way that multiplies them. */
+/**
+ * bfloat16 weights against 32-bit ones, on every way that multiplies them; {@link Int8Test} has
+ * what is of 8-bit weights alone.
+ */
 class PrecisionTest {
   private static final Layer[] LAYERS = {
     Layer.WORD_EMB, Layer.lstm(1), Layer.lstm(2), Layer.ELMO, Layer.DEFAULT
@@ -76,8 +79,10 @@ class PrecisionTest {
     Isa.with(
         isa,
         () -> {
-          try (ElmoModel model = miniEnglish(Precision.BF16)) {
-            Expected.assertSameBitsInAnyBatch(model, LAYERS, 1, 7, 17, 40);
+          for (Precision rounded : List.of(Precision.BF16, Precision.INT8)) {
+            try (ElmoModel model = miniEnglish(rounded)) {
+              Expected.assertSameBitsInAnyBatch(model, LAYERS, 1, 7, 17, 40);
+            }
           }
         });
   }

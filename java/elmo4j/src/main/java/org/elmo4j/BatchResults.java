@@ -13,8 +13,8 @@ import org.elmo4j.internal.backend.Output;
 import org.elmo4j.internal.batch.Embedder;
 
 /**
- * The results of a batch, padded to one length, each layer in one block of the device's memory;
- * {@link SingleResults} has those of sentences that go their own ways.
+ * Embeds a batch. Its results are padded to one length, and each layer is one block of the device's
+ * memory. {@link SingleResults} gives each sentence its own memory.
  */
 final class BatchResults {
   private BatchResults() {}
@@ -22,8 +22,8 @@ final class BatchResults {
   /**
    * Embeds sentences.
    *
-   * @param width tokens that the result has room for at least
-   * @param state carried on; null to start from zero
+   * @param width the smallest number of tokens that the result is wide
+   * @param state the LSTM state to continue from and to update; null to start from zero
    */
   static Embeddings of(
       LayerPlan plan,
@@ -46,7 +46,8 @@ final class BatchResults {
       for (Layer layer : wanted.layers()) {
         boolean mean = layer.kind() == Layer.Kind.MEAN;
         long floats =
-            Math.multiplyExact((long) lengths.length * plan.dim(layer), (long) (mean ? 1 : maxLength));
+            Math.multiplyExact(
+                (long) lengths.length * plan.dim(layer), (long) (mean ? 1 : maxLength));
         plan.check(LayerPlan.rows(layer)); // First what can be refused.
         Memory memory = backend.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
         memories.put(layer, memory);

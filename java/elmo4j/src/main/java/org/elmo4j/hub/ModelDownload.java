@@ -11,7 +11,7 @@ import java.nio.file.StandardCopyOption;
 import org.elmo4j.ElmoException;
 import org.elmo4j.hub.ModelEntry.RemoteFile;
 
-/** One model's way from the network into the cache. The caller holds the model's lock. */
+/** Downloads one model into the cache. The caller holds the model's lock. */
 final class ModelDownload {
   private static final long MAX_JSON_BYTES = 1 << 20;
   private static final long SLACK = 64L << 20;
@@ -23,10 +23,9 @@ final class ModelDownload {
   private final ModelHub.Progress progress;
 
   /**
-   * @param mirror where to fetch from; null for the published addresses
+   * @param mirror the mirror to download from; null for the published addresses
    */
-  ModelDownload(
-      ModelEntry model, URI mirror, Downloader downloader, ModelHub.Progress progress) {
+  ModelDownload(ModelEntry model, URI mirror, Downloader downloader, ModelHub.Progress progress) {
     this.model = model;
     this.mirror = mirror;
     this.downloader = downloader;
@@ -34,10 +33,10 @@ final class ModelDownload {
   }
 
   /**
-   * Fetches what is missing, checks all, and puts it in its place.
+   * Downloads the missing files, checks all files, and moves them to the model's folder.
    *
-   * @param folder the model's, there or not
-   * @param partial where files lie until all are there; those of an earlier attempt are used
+   * @param folder the model's folder, which may exist
+   * @param partial the folder for files until all are complete; files of an earlier attempt are used
    * @throws ElmoException if the server does not give the files, or they are not the published ones
    */
   void run(Path folder, Path partial) throws IOException {

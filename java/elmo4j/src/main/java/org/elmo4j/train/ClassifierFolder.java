@@ -69,7 +69,8 @@ final class ClassifierFolder {
       MixJson.write(parts.mix(), fresh.resolve(MIX));
       AtomicFile.write(
           fresh.resolve(MODEL), channel -> AtomicFile.writeAll(channel, ByteBuffer.wrap(json)));
-      // Between the two moves the old one is all there is: nobody's sweeping may find it.
+      // Between the two moves the old folder is the only copy. It lies outside of the temporary
+      // folder, so that no other process deletes it if this one is killed there.
       Path old = full.resolveSibling(full.getFileName() + "." + UUID.randomUUID() + ".old");
       boolean replaces = Files.exists(full);
       if (replaces) {
@@ -102,7 +103,8 @@ final class ClassifierFolder {
     if (parts.scheme() != null) {
       json.put("scheme", parts.scheme().name().toLowerCase(Locale.ROOT));
     }
-    ArrayNode numbers = json.putObject("model").put("source", parts.modelSource()).putArray("probe");
+    ArrayNode numbers =
+        json.putObject("model").put("source", parts.modelSource()).putArray("probe");
     for (float number : parts.probe()) {
       numbers.add(number);
     }
@@ -116,7 +118,8 @@ final class ClassifierFolder {
       int size = (int) Arrays.stream(entry.getValue()).reduce(1, (a, b) -> a * b);
       tensors.put(
           entry.getKey(),
-          new TensorFile.Tensor(entry.getValue(), Arrays.copyOfRange(parts.parameters(), at, at + size)));
+          new TensorFile.Tensor(
+              entry.getValue(), Arrays.copyOfRange(parts.parameters(), at, at + size)));
       at += size;
     }
     return tensors;

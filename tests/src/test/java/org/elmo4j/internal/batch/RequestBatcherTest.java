@@ -26,8 +26,8 @@ import org.junit.jupiter.api.Timeout;
 
 /**
  * Batches of requests one behind another, with work whose begin and end the test decides; {@link
- * SeveralRunsTest} has batches side by side, {@link ContinuousRequestBatcherTest} requests that join
- * others.
+ * SeveralRunsTest} has batches side by side, {@link ContinuousRequestBatcherTest} requests that
+ * join others.
  */
 @Timeout(60)
 class RequestBatcherTest {

@@ -183,7 +183,10 @@ class HostileFilesTest {
     Map<String, byte[]> zip = new LinkedHashMap<>();
     zip.put("m/data.pkl", latin1(dict));
     zip.put("m/data/0", new byte[16]);
-    pickle("two tensors over the same numbers", ManyLangsReaderTest.zip(zip, ZipEntry.STORED), "numbers of its own, found some of");
+    pickle(
+        "two tensors over the same numbers",
+        ManyLangsReaderTest.zip(zip, ZipEntry.STORED),
+        "numbers of its own, found some of");
     byte[] large = ManyLangsReaderTest.zip(zip, ZipEntry.STORED);
     for (int i = 0; i < large.length - 4; i++) {
       // The directory's two sizes of the storage, 24 bytes before its name's end.

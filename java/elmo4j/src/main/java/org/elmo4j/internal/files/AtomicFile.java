@@ -299,7 +299,8 @@ public final class AtomicFile implements Closeable {
   }
 
   private static ElmoException failure(String name, IOException e) {
-    return new ElmoException(name + ": expected a place to write to, found " + FoundFile.reason(e), e);
+    return new ElmoException(
+        name + ": expected a place to write to, found " + FoundFile.reason(e), e);
   }
 
   /** Writes all bytes from the position to the limit. */

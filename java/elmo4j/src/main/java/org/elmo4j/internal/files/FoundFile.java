@@ -10,9 +10,9 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
-/** What was found in place of the file that was expected, in words for messages. */
+/** Describes in messages what was found instead of an expected file. */
 public final class FoundFile {
-  /** First bytes, and what they tell. */
+  /** The first bytes of files of a kind, and the name of the kind. */
   private static final String[][] KINDS = {
     {"\u0089HDF\r\n", "an HDF5 file"},
     {"\u0089PNG\r\n", "a PNG image"},
@@ -28,12 +28,12 @@ public final class FoundFile {
     {"\u007fELF", "a program"},
   };
 
-  /** As many first bytes as {@link #kind} looks at. */
+  /** The number of first bytes that {@link #kind} looks at. */
   public static final int HEAD = 8;
 
   private FoundFile() {}
 
-  /** What a file that begins so is, if it is one of those that people have and no text; or null. */
+  /** The kind of a file with these first bytes if it is a common kind other than text, or null. */
   public static String kind(byte[] head, int length) {
     String begin = new String(head, 0, Math.min(length, HEAD), StandardCharsets.ISO_8859_1);
     for (String[] kind : KINDS) {
@@ -44,14 +44,14 @@ public final class FoundFile {
     return null;
   }
 
-  /** Why a file cannot be read. */
+  /** The reason that a file cannot be read. */
   public static String unreadable(Path file, IOException e) {
     return Files.isDirectory(file)
         ? "a folder"
         : e instanceof NoSuchFileException ? "no such file" : reason(e);
   }
 
-  /** Why something failed. */
+  /** The reason of a failure. */
   static String reason(IOException e) {
     if (e instanceof AccessDeniedException) {
       return "permission denied";

@@ -3,33 +3,33 @@
 package org.elmo4j.internal.model;
 
 /**
- * Where the numbers of an LSTM layer's gates lie in {@link TensorNames#gates}: a row for each input
- * x, then one for each h; a row holds the gates i, j, f, o beside each other. {@link
- * TensorNames#gatesBias} is one such row.
+ * The layout of {@link TensorNames#gates}, the weights of an LSTM layer's gates. The first rows
+ * belong to the inputs x, the others to h. Each row holds the gates i, j, f, o, one after the other.
+ * {@link TensorNames#gatesBias} has the layout of one such row.
  *
- * @param inputs rows of x
- * @param cells numbers a gate has in a row
+ * @param inputs the number of rows that belong to x
+ * @param cells the numbers of one gate in a row
  */
 public record GateLayout(int inputs, int cells) {
-  /** Gates of a row. */
+  /** The number of gates. */
   public static final int GATES = 4;
 
-  /** Numbers from one row to the next. */
+  /** The distance of two rows, in numbers. */
   public int stride() {
     return GATES * cells;
   }
 
-  /** The first number of a gate's matrix for x, [inputs, cells]. */
+  /** The index of the first number of a gate's matrix for x, [inputs, cells]. */
   public int x(int gate) {
     return gate * cells;
   }
 
-  /** The first number of a gate's matrix for h. */
+  /** The index of the first number of a gate's matrix for h. */
   public int h(int gate) {
     return Math.multiplyExact(inputs, stride()) + gate * cells;
   }
 
-  /** The first number of a gate's bias, [cells]. */
+  /** The index of the first number of a gate's bias, [cells]. */
   public int bias(int gate) {
     return gate * cells;
   }

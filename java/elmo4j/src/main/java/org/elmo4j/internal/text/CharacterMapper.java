@@ -10,7 +10,7 @@ import org.elmo4j.ElmoException;
  * reserved for masked positions. bilm-tf's UnicodeCharsVocabulary and AllenNLP's
  * ELMoCharacterMapper map in the same way. Immutable; any thread may use it.
  */
-public final class CharacterMapper implements TokenEncoder {
+public final class CharacterMapper extends TokenEncoder {
   /** Stands for the beginning of a sentence, inside its boundary word. */
   public static final short BOS = 257;
 
@@ -35,32 +35,15 @@ public final class CharacterMapper implements TokenEncoder {
   /** The token that stands for the end of a sentence. */
   public static final String END_SENTENCE = "</S>";
 
-  private final int maxCharacters;
-
   /**
    * @param maxCharacters ids of each token, 3 or more; 50 in the published models
    * @throws ElmoException if {@code maxCharacters} is less than 3
    */
   public CharacterMapper(int maxCharacters) {
+    super(BEGIN_SENTENCE, END_SENTENCE, maxCharacters);
     if (maxCharacters < 3) {
       throw new ElmoException("max characters: expected 3 or more, found " + maxCharacters);
     }
-    this.maxCharacters = maxCharacters;
-  }
-
-  @Override
-  public String beginSentence() {
-    return BEGIN_SENTENCE;
-  }
-
-  @Override
-  public String endSentence() {
-    return END_SENTENCE;
-  }
-
-  @Override
-  public int maxCharacters() {
-    return maxCharacters;
   }
 
   @Override
@@ -87,10 +70,9 @@ public final class CharacterMapper implements TokenEncoder {
     if (END_SENTENCE.contentEquals(token)) {
       return mapBoundary(true, ids, offset);
     }
-    int end = offset + maxCharacters;
     int at = offset;
     ids[at++] = BOW;
-    int limit = end - 1;
+    int limit = offset + maxCharacters() - 1;
     int length = token.length();
     for (int i = 0; i < length && at < limit; i++) {
       char c = token.charAt(i);
@@ -113,7 +95,8 @@ public final class CharacterMapper implements TokenEncoder {
         at = continuation(codePoint, ids, at, limit);
       }
     }
-    return finish(ids, offset, at, end);
+    ids[at++] = EOW;
+    return padFrom(ids, offset, at);
   }
 
   /**
@@ -129,7 +112,8 @@ public final class CharacterMapper implements TokenEncoder {
   public int mapBoundary(boolean end, short[] ids, int offset) {
     ids[offset] = BOW;
     ids[offset + 1] = end ? EOS : BOS;
-    return finish(ids, offset, offset + 2, offset + maxCharacters);
+    ids[offset + 2] = EOW;
+    return padFrom(ids, offset, offset + 3);
   }
 
   private static int continuation(int bits, short[] ids, int at, int limit) {
@@ -137,13 +121,5 @@ public final class CharacterMapper implements TokenEncoder {
       ids[at++] = (short) ((0x80 | bits & 0x3F) + 1);
     }
     return at;
-  }
-
-  private static int finish(short[] ids, int offset, int at, int end) {
-    ids[at++] = EOW;
-    for (int i = at; i < end; i++) {
-      ids[i] = PAD;
-    }
-    return at - offset;
   }
 }

@@ -16,7 +16,7 @@ import org.elmo4j.ElmoException;
  * <p>As in the original, which swaps the two, a token begins with the id of {@code <eow>} and ends
  * with that of {@code <bow>}. Immutable; any thread may use it.
  */
-public final class DictionaryEncoder implements TokenEncoder {
+public final class DictionaryEncoder extends TokenEncoder {
   private static final String BEGIN_SENTENCE = "<bos>";
   private static final String END_SENTENCE = "<eos>";
   private static final String UNKNOWN = "<oov>";
@@ -28,7 +28,6 @@ public final class DictionaryEncoder implements TokenEncoder {
   /** Enough ids for the boundary tokens, which are never cut. */
   private static final int MIN_CHARACTERS = BEGIN_SENTENCE.length() + 2;
 
-  private final int maxCharacters;
   private final String characters;
   private final String words;
   private final Map<Integer, Short> codePoints = new HashMap<>();
@@ -58,6 +57,7 @@ public final class DictionaryEncoder implements TokenEncoder {
    */
   public DictionaryEncoder(
       int maxCharacters, String characters, int characterCount, String words, int wordCount) {
+    super(BEGIN_SENTENCE, END_SENTENCE, maxCharacters);
     if (maxCharacters < MIN_CHARACTERS) {
       throw new ElmoException(
           "max_characters_per_token: expected "
@@ -65,7 +65,6 @@ public final class DictionaryEncoder implements TokenEncoder {
               + " or more, found "
               + maxCharacters);
     }
-    this.maxCharacters = maxCharacters;
     this.characters = characters;
     this.words = words;
     Map<String, Integer> ids = parse("char.dic", characters, characterCount);
@@ -157,21 +156,6 @@ public final class DictionaryEncoder implements TokenEncoder {
   }
 
   @Override
-  public String beginSentence() {
-    return BEGIN_SENTENCE;
-  }
-
-  @Override
-  public String endSentence() {
-    return END_SENTENCE;
-  }
-
-  @Override
-  public int maxCharacters() {
-    return maxCharacters;
-  }
-
-  @Override
   public short pad() {
     return pad;
   }
@@ -202,10 +186,7 @@ public final class DictionaryEncoder implements TokenEncoder {
       }
     }
     ids[at++] = last;
-    for (int i = at; i < offset + maxCharacters; i++) {
-      ids[i] = pad;
-    }
-    return at - offset;
+    return padFrom(ids, offset, at);
   }
 
   @Override
@@ -214,7 +195,7 @@ public final class DictionaryEncoder implements TokenEncoder {
   }
 
   private String cut(String token) {
-    int limit = maxCharacters - 2;
+    int limit = maxCharacters() - 2;
     return token.length() > limit && token.codePointCount(0, token.length()) > limit
         ? token.substring(0, token.offsetByCodePoints(0, limit))
         : token;

@@ -2,29 +2,47 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.internal.text;
 
+import java.util.Arrays;
+
 /**
  * Turns tokens into the ids that index a model's tables. Models of bilm-tf and AllenNLP use {@link
  * CharacterMapper}, those of ELMoForManyLangs {@link DictionaryEncoder}. Immutable; any thread may
  * use it.
  */
-public interface TokenEncoder {
+public abstract class TokenEncoder {
+  private final String beginSentence;
+  private final String endSentence;
+  private final int maxCharacters;
+
+  TokenEncoder(String beginSentence, String endSentence, int maxCharacters) {
+    this.beginSentence = beginSentence;
+    this.endSentence = endSentence;
+    this.maxCharacters = maxCharacters;
+  }
+
   /**
    * The token that stands for the beginning of a sentence. A token of the user with this text means
    * the same.
    */
-  String beginSentence();
+  public final String beginSentence() {
+    return beginSentence;
+  }
 
   /**
    * The token that stands for the end of a sentence. A token of the user with this text means the
    * same.
    */
-  String endSentence();
+  public final String endSentence() {
+    return endSentence;
+  }
 
   /** The number of character ids of each token, including padding. */
-  int maxCharacters();
+  public final int maxCharacters() {
+    return maxCharacters;
+  }
 
   /** The character id that fills the slots after a token. */
-  short pad();
+  public abstract short pad();
 
   /**
    * Writes the {@link #maxCharacters} character ids of one token. Id k is row k - 1 of {@code
@@ -35,10 +53,22 @@ public interface TokenEncoder {
    * @return how many of the ids come before the padding
    * @throws IndexOutOfBoundsException if the ids do not fit there
    */
-  int map(CharSequence token, short[] ids, int offset);
+  public abstract int map(CharSequence token, short[] ids, int offset);
+
+  /**
+   * Fills the slots after a token with padding.
+   *
+   * @param offset the index of the token's first id
+   * @param at the index after the token's last id
+   * @return how many of the ids come before the padding
+   */
+  final int padFrom(short[] ids, int offset, int at) {
+    Arrays.fill(ids, at, offset + maxCharacters, pad());
+    return at - offset;
+  }
 
   /** The row of {@code word_embed} for a token, from 0; 0 if the model has no such table. */
-  default int word(String token) {
+  public int word(String token) {
     return 0;
   }
 }

@@ -17,8 +17,9 @@ import org.elmo4j.internal.kernels.CpuKernels;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * Native memory of one direction of a {@link CpuContinuousBatcher}'s slot group, and pointers into
- * it that are made once. For one thread at a time, but for {@link #help}.
+ * The native memory of one direction of a slot group of {@link CpuContinuousBatcher}, with pointers
+ * that are created once. Not thread-safe, except that another thread may call {@link #help} during
+ * {@link #run}.
  */
 final class DirectionBuffers implements AutoCloseable {
   final int size;
@@ -44,8 +45,8 @@ final class DirectionBuffers implements AutoCloseable {
   private volatile boolean helpable;
 
   /**
-   * @param fewPositions that there are addresses for, however few rows
-   * @param size rows
+   * @param fewPositions the number of positions that an iteration of few rows may have
+   * @param size the number of rows
    */
   DirectionBuffers(CpuWeights weights, ModelOptions options, int fewPositions, int size) {
     this.size = size;
@@ -143,8 +144,7 @@ final class DirectionBuffers implements AutoCloseable {
         rowAddresses[0].put(at, added.tokenRepresentations + tokenRow[position] * rowBytes);
         for (int layer = 1; layer <= top; layer++) {
           boolean wanted = layer <= added.run.layers;
-          long output =
-              added.outputs + added.run.outputRow(layer, direction, position) * rowBytes;
+          long output = added.outputs + added.run.outputRow(layer, direction, position) * rowBytes;
           rowAddresses[layer].put(at, wanted ? output : unwanted);
         }
       }
