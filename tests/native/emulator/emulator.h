@@ -176,14 +176,6 @@ inline unsigned __ballot_sync(unsigned mask, int predicate, ELMO4J_HERE) {
   return lane.result;
 }
 
-inline int __any_sync(unsigned mask, int predicate, ELMO4J_HERE) {
-  return __ballot_sync(mask, predicate, file, line) != 0;
-}
-
-inline int __all_sync(unsigned mask, int predicate, ELMO4J_HERE) {
-  return __ballot_sync(mask, !predicate, file, line) == 0;
-}
-
 template <typename T>
 T __shfl_sync(unsigned mask, T value, int source, int width = 32, ELMO4J_HERE) {
   const int lane = elmo4j::emulator::lane_of_running();
@@ -215,10 +207,7 @@ T __shfl_up_sync(unsigned mask, T value, unsigned by, int width = 32, ELMO4J_HER
                                    line);
 }
 
-inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-inline void __threadfence_block() {}
 inline void __trap() { elmo4j::emulator::fail("a trap"); }
-inline void __nanosleep(unsigned) { elmo4j::emulator::spin(); }
 
 template <typename T>
 T __ldg(const T* address) {
@@ -227,10 +216,6 @@ T __ldg(const T* address) {
 template <typename T>
 T __ldcg(const T* address) {
   return *address;
-}
-template <typename T>
-void __stcg(T* address, T value) {
-  *address = value;
 }
 
 // Atomics are relaxed, as on a device.
@@ -256,26 +241,9 @@ template <typename T>
 T atomicMax(T* address, T value) {
   return elmo4j_emulated_atomic(address, [&](T old) { return old > value ? old : value; });
 }
-template <typename T>
-T atomicMin(T* address, T value) {
-  return elmo4j_emulated_atomic(address, [&](T old) { return old < value ? old : value; });
-}
-template <typename T>
-T atomicOr(T* address, T value) {
-  return elmo4j_emulated_atomic(address, [&](T old) { return old | value; });
-}
-template <typename T>
-T atomicCAS(T* address, T expected, T value) {
-  return elmo4j_emulated_atomic(address, [&](T old) { return old == expected ? value : old; });
-}
 
 inline float __expf(float x) { return std::exp(x); }
-inline float __logf(float x) { return std::log(x); }
 inline float __fdividef(float x, float y) { return x / y; }
-inline float __frcp_rn(float x) { return 1 / x; }
-inline float __saturatef(float x) { return x < 0 ? 0 : x > 1 ? 1 : x; }
-inline int __popc(unsigned x) { return __builtin_popcount(x); }
-inline int __ffs(int x) { return __builtin_ffs(x); }
 inline int __clz(int x) { return x == 0 ? 32 : __builtin_clz(static_cast<unsigned>(x)); }
 
 template <typename T>

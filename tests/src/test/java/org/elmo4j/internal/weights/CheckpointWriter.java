@@ -29,7 +29,6 @@ final class CheckpointWriter {
   static final int DOUBLE = 2;
   static final int STRING = 7;
   static final int BFLOAT16 = 14;
-  static final int HALF = 19;
 
   /** What an index says of a tensor, to be falsified by a test. */
   static final class Entry {

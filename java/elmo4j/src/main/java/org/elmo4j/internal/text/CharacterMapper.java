@@ -26,9 +26,6 @@ public final class CharacterMapper extends TokenEncoder {
   /** Fills the slots after a word. */
   public static final short PAD = 261;
 
-  /** The number of ids, including 0 for masked positions. */
-  public static final int ID_COUNT = 262;
-
   /** The token that stands for the beginning of a sentence. */
   public static final String BEGIN_SENTENCE = "<S>";
 
