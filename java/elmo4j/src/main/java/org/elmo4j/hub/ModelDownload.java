@@ -36,7 +36,8 @@ final class ModelDownload {
    * Downloads the missing files, checks all files, and moves them to the model's folder.
    *
    * @param folder the model's folder, which may exist
-   * @param partial the folder for files until all are complete; files of an earlier attempt are used
+   * @param partial the folder for files until all are complete; files of an earlier attempt are
+   *     used
    * @throws ElmoException if the server does not give the files, or they are not the published ones
    */
   void run(Path folder, Path partial) throws IOException {

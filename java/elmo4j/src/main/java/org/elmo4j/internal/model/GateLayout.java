@@ -4,8 +4,8 @@ package org.elmo4j.internal.model;
 
 /**
  * The layout of {@link TensorNames#gates}, the weights of an LSTM layer's gates. The first rows
- * belong to the inputs x, the others to h. Each row holds the gates i, j, f, o, one after the other.
- * {@link TensorNames#gatesBias} has the layout of one such row.
+ * belong to the inputs x, the others to h. Each row holds the gates i, j, f, o, one after the
+ * other. {@link TensorNames#gatesBias} has the layout of one such row.
  *
  * @param inputs the number of rows that belong to x
  * @param cells the numbers of one gate in a row
