@@ -187,7 +187,7 @@ final class Expected {
     }
   }
 
-  /** The same bits for every sentence in batches of these sizes, in any order. */
+  /** The same bits in batches of these sizes, in any order, in up to 24 batches of each size. */
   static void assertSameBitsInAnyBatch(ElmoModel model, Layer[] layers, int... sizes) {
     // Enough rows for several blocks of every kernel, lengths mixed.
     List<List<String>> sentences = Models.batch(new Random(4), 97, 14);
@@ -195,7 +195,7 @@ final class Expected {
     try (Embeddings whole = model.embed(sentences, layers)) {
       for (int size : sizes) {
         Collections.shuffle(order, new Random(size));
-        for (int start = 0; start < order.size(); start += size) {
+        for (int start = 0; start < Math.min(24 * size, order.size()); start += size) {
           List<Integer> part = order.subList(start, Math.min(start + size, order.size()));
           try (Embeddings batch = model.embed(part.stream().map(sentences::get).toList(), layers)) {
             for (int row = 0; row < part.size(); row++) {

@@ -18,6 +18,11 @@ final class Isa {
         .mapToObj(isa -> CpuKernels.elmo4j_cpu_isa_name(isa).getString());
   }
 
+  /** All but the best, which models have by default. */
+  static Stream<String> weaker() {
+    return all().limit(CpuKernels.elmo4j_cpu_best_isa());
+  }
+
   /** Runs a test whose models, loaded meanwhile, use this instruction set. */
   static void with(String isa, Runnable test) {
     String before = System.getProperty(PROPERTY);

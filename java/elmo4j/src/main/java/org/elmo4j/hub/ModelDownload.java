@@ -65,8 +65,8 @@ final class ModelDownload {
       Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
       return;
     }
-    // Something is wrong with what lies there; what is not ours in it stays. The record is the
-    // first to go and the last to come, so that it never stands beside files of another time.
+    // The folder holds wrong files. Other files in it stay. The record is deleted first and moved
+    // last, so that it never lies beside files that it does not describe.
     Files.deleteIfExists(folder.resolve(CacheRecord.NAME));
     for (RemoteFile file : model.files()) {
       replace(partial.resolve(file.name()), folder.resolve(file.name()));
@@ -75,7 +75,7 @@ final class ModelDownload {
     try {
       Files.delete(partial);
     } catch (DirectoryNotEmptyException e) {
-      // A file of somebody else's.
+      // It holds a file that this class did not write.
     }
   }
 
@@ -91,7 +91,7 @@ final class ModelDownload {
         && (file.sha256() == null || file.sha256().equals(Downloader.sha256(path)));
   }
 
-  /** Bytes that a file may have where its size was not published: a body may have no end. */
+  /** The most bytes that are read of a file, since a response may have no end. */
   private long limit(RemoteFile file) {
     if (file.size() > 0) {
       return file.size();

@@ -262,7 +262,7 @@ public abstract class Memory implements AutoCloseable {
     }
   }
 
-  /** A pointer to an address of any device, which owns nothing. */
+  /** A pointer to an address of any device. It does not own the memory. */
   public static Pointer at(long address) {
     return new Address(address);
   }
