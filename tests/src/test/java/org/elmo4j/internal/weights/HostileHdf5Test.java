@@ -32,7 +32,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @Timeout(value = 300, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class HostileHdf5Test {
-  private static final int CASES = Integer.getInteger("elmo4j.fuzz.cases", 2000);
+  private static final int CASES = Integer.getInteger("elmo4j.fuzz.cases", 800);
 
   @TempDir Path dir;
 

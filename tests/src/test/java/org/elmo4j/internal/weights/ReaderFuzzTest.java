@@ -40,7 +40,7 @@ import org.junit.jupiter.api.io.TempDir;
  * sets how many there are for each reader.
  */
 class ReaderFuzzTest {
-  private static final int CASES = Integer.getInteger("elmo4j.fuzz.cases", 400);
+  private static final int CASES = Integer.getInteger("elmo4j.fuzz.cases", 200);
 
   /** Of processor time and of allocations, for one file of a few thousand bytes. */
   private static final long MAX_NANOS = 5_000_000_000L;
