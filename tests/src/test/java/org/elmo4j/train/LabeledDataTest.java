@@ -204,22 +204,22 @@ class LabeledDataTest {
             ElmoException.class,
             () -> sentences("a.tsv", "label\ttext\npos\tgood\nneg\n", "text", "label"));
     assertEquals(
-        folder.resolve("a.tsv") + ", row 3: expected 2 columns, found 1", ragged.getMessage());
+        folder.resolve("a.tsv") + ", line 3: expected 2 columns, found 1", ragged.getMessage());
     ElmoException missing =
         assertThrows(ElmoException.class, () -> sentences("a.tsv", "tag\ttext\n", "text", "label"));
     assertEquals(
         folder.resolve("a.tsv")
-            + ", row 1: expected columns \"text\" and \"label\", found \"tag, text\"",
+            + ", line 1: expected columns \"text\" and \"label\", found \"tag, text\"",
         missing.getMessage());
     ElmoException few =
         assertThrows(ElmoException.class, () -> sentences("a.tsv", "pos\tgood\n", "3", "1"));
     assertEquals(
-        folder.resolve("a.tsv") + ", row 1: expected columns \"3\" and \"1\", found 2 columns",
+        folder.resolve("a.tsv") + ", line 1: expected columns \"3\" and \"1\", found 2 columns",
         few.getMessage());
     ElmoException quote =
         assertThrows(ElmoException.class, () -> sentences("a.csv", "pos,\"good\" x\n", "2", "1"));
     assertTrue(
-        quote.getMessage().startsWith(folder.resolve("a.csv") + ", row 1: expected columns, found"),
+        quote.getMessage().startsWith(folder.resolve("a.csv") + ", line 1: expected columns, found"),
         quote.getMessage());
     for (String empty : List.of("", "label\ttext\n")) {
       ElmoException none =

@@ -21,7 +21,9 @@ import org.elmo4j.ElmoModel;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.ScalarMix.LayerNorm;
 import org.elmo4j.internal.text.TextSplitter;
+import org.elmo4j.train.ClassWeights;
 import org.elmo4j.train.Classifier;
+import org.elmo4j.train.Epoch;
 import org.elmo4j.train.Evaluation;
 import org.elmo4j.train.LabeledData;
 import org.elmo4j.train.MixTrainer;
@@ -47,13 +49,14 @@ import picocli.CommandLine.Spec;
     footer = {
       "  elmo fit --task tokens --train dev.conllu --test test.conllu --output pos",
       "  elmo fit --task tokens --head crf --train dev.conllu --output pos-crf",
-      "  elmo fit --task sentences --train reviews.tsv --output reviews"
+      "  elmo fit --task sentences --class-weights balanced --train reviews.tsv --output reviews"
     })
 final class FitCommand implements Callable<Integer> {
   /** A held-back set of fewer says little. */
   private static final int SMALL = 50;
 
   private static final int SHOWN_LABELS = 20;
+  private static final int SHOWN_EPOCHS = 10;
 
   /** What finds labels. */
   enum HeadName {
@@ -74,7 +77,7 @@ final class FitCommand implements Callable<Integer> {
       names = "--task",
       required = true,
       paramLabel = "TASK",
-      description = "tokens: a label a token, from CoNLL files. sentences: a label a text.")
+      description = "tokens: a label a token. sentences: a label a text.")
   private TaskName task;
 
   @Option(
@@ -82,8 +85,9 @@ final class FitCommand implements Callable<Integer> {
       required = true,
       paramLabel = "FILE",
       description =
-          "What to learn from. Tokens: a token a line, a blank line behind a sentence; CoNLL-U"
-              + " where the name ends in .conllu. Sentences: columns with commas or tabs, or objects of JSON, one a line.")
+          "What to learn from: CoNLL (CoNLL-2003, CoNLL-U; a token a line, a blank line behind a"
+              + " sentence), for tokens alone; CSV, TSV or objects of JSON, one a line. The form is"
+              + " found by the first lines.")
   private Path train;
 
   @Option(
@@ -99,7 +103,8 @@ final class FitCommand implements Callable<Integer> {
       names = "--output",
       required = true,
       paramLabel = "FOLDER",
-      description = "Where to write model.json, mix.json and weights.safetensors.")
+      description =
+          "Where to write model.json, mix.json, weights.safetensors and curves.csv, a line an epoch.")
   private Path output;
 
   @Option(names = "--overwrite", description = "Replace the classifier that is there.")
@@ -109,23 +114,26 @@ final class FitCommand implements Callable<Integer> {
       names = "--column",
       paramLabel = "NAME|N",
       description =
-          "Tokens: the label's column, from 1, or its name in CoNLL-U. Default: upos in CoNLL-U,"
-              + " else the last.")
+          "CoNLL: the label's column, from 1, or its name in CoNLL-U. Default: upos in CoNLL-U, else"
+              + " the last.")
   private String column;
 
   @Option(
       names = "--text-column",
       paramLabel = "NAME|N",
       description =
-          "Sentences: the text's field of JSON, or column by the first line's name, or by number,"
-              + " from 1, where there is no such line. Default: text.")
-  private String textColumn = "text";
+          "CSV, TSV, JSON: the text's column or field, by the first line's name, or by number, from 1,"
+              + " where no line names the columns. Tokens: an array of JSON, or with spaces between."
+              + " Default: text, for tokens: tokens.")
+  private String textColumn;
 
   @Option(
       names = "--label-column",
       paramLabel = "NAME|N",
-      description = "Sentences: the label's column, likewise. Default: label.")
-  private String labelColumn = "label";
+      description =
+          "CSV, TSV, JSON: where the label is, or those of tokens, likewise. Default: label, for"
+              + " tokens: labels.")
+  private String labelColumn;
 
   @Option(
       names = "--tokenized",
@@ -139,6 +147,14 @@ final class FitCommand implements Callable<Integer> {
           "linear, or crf: the labels of a sentence's tokens are found together, and spans (BIO,"
               + " IOB1, BIOES) are always well formed. Default: linear.")
   private HeadName head = HeadName.LINEAR;
+
+  @Option(
+      names = "--class-weights",
+      paramLabel = "WEIGHTS",
+      description =
+          "balanced, or LABEL=W,...: how much a label counts in training. balanced: n / (k * n_c),"
+              + " for n labels, k different ones, n_c of this one. Default: all the same.")
+  private String classWeights;
 
   @Option(
       names = "--hidden",
@@ -210,12 +226,19 @@ final class FitCommand implements Callable<Integer> {
     if (task == TaskName.SENTENCES && column != null) {
       throw usage("--column: expected with --task tokens, found with sentences");
     }
+    if (column != null && (textColumn != null || labelColumn != null)) {
+      throw usage("--column: expected with CoNLL, found with --text-column or --label-column");
+    }
     if (task == TaskName.TOKENS && tokenized) {
       throw usage("--tokenized: expected with --task sentences, found with tokens");
     }
     if (task == TaskName.SENTENCES && head == HeadName.CRF) {
       throw usage("--head crf: expected with --task tokens, found with sentences");
     }
+    if (classWeights != null && head == HeadName.CRF) {
+      throw usage("--class-weights: expected with --head linear, found with crf");
+    }
+    ClassWeights weights = classWeights == null ? null : ClassWeights.parse(classWeights);
     if (!(cacheLimit > 0 && cacheLimit < 1 << 20)) {
       throw usage("--cache-limit: expected GiB above 0, found " + cacheLimit);
     }
@@ -260,14 +283,16 @@ final class FitCommand implements Callable<Integer> {
       noteUnseen(trainData, testData);
       try (ElmoModel model = modelChoice.load()) {
         result =
-            settings(model)
+            settings(model, weights)
                 .progress(new Printed(command.commandLine().getErr()))
                 .stopWhen(stop::get)
                 .fit(trainData, devData, testData);
         result.classifier().save(output);
       }
       Evaluation evaluation = result.evaluation();
-      table(out, result.scores(), test != null, evaluation.ofSpans());
+      boolean weighted = weights != null && !evaluation.ofSpans();
+      table(out, result.scores(), test != null, evaluation.ofSpans(), weighted);
+      curve(out, result.classifier().epochs());
       evaluation(out, evaluation, test != null ? "test" : "dev");
       out.println("written: " + output);
       out.flush();
@@ -301,8 +326,12 @@ final class FitCommand implements Callable<Integer> {
     }
   }
 
-  private MixTrainer settings(ElmoModel model) {
-    return new MixTrainer(model)
+  private MixTrainer settings(ElmoModel model, ClassWeights weights) {
+    MixTrainer trainer = new MixTrainer(model);
+    if (weights != null) {
+      trainer.classWeights(weights);
+    }
+    return trainer
         .hidden(hidden)
         .crf(head == HeadName.CRF)
         .dropout(dropout)
@@ -319,20 +348,28 @@ final class FitCommand implements Callable<Integer> {
 
   private LabeledData read(Path file) {
     if (task == TaskName.TOKENS) {
-      return LabeledData.readTokens(file, column);
+      return textColumn == null && labelColumn == null
+          ? LabeledData.readTokens(file, column)
+          : LabeledData.readTokens(file, or(textColumn, "tokens"), or(labelColumn, "labels"));
     }
     Function<String, List<String>> tokenizer =
         tokenized
             ? TextSplitter::onSpaces
             : text -> TextSplitter.split(text).stream().flatMap(List::stream).toList();
-    return LabeledData.readSentences(file, textColumn, labelColumn, tokenizer);
+    return LabeledData.readSentences(
+        file, or(textColumn, "text"), or(labelColumn, "label"), tokenizer);
+  }
+
+  private static String or(String given, String usual) {
+    return given == null ? usual : given;
   }
 
   private ParameterException usage(String message) {
     return Main.usage(command, message);
   }
 
-  static void table(PrintWriter out, List<Score> scores, boolean test, boolean spans) {
+  static void table(
+      PrintWriter out, List<Score> scores, boolean test, boolean spans, boolean weighted) {
     out.println();
     out.printf(Locale.ROOT, "%-15s %6s %s %5s%n", "", "dev", test ? "  test" : "", "epoch");
     for (Score score : scores) {
@@ -359,7 +396,31 @@ final class FitCommand implements Callable<Integer> {
     out.println(
         "("
             + (spans ? "F1 of spans" : "per cent of labels that are right")
+            + (weighted ? ", each counting by its class weight" : "")
             + "; development data chose the epoch)");
+  }
+
+  /** The learned mix's epochs: all, or every second, third... and the one that was kept. */
+  static void curve(PrintWriter out, List<Epoch> epochs) {
+    List<Epoch> learned =
+        epochs.stream().filter(epoch -> epoch.run().equals(MixTrainer.LEARNED)).toList();
+    int step = (learned.size() + SHOWN_EPOCHS - 1) / SHOWN_EPOCHS;
+    out.println();
+    out.printf(
+        Locale.ROOT, "%-15s %6s %10s %8s %6s%n", "learned mix", "epoch", "train loss", "dev loss", "dev");
+    for (Epoch epoch : learned) {
+      if ((epoch.epoch() - 1) % step == 0 || epoch.kept() || epoch.epoch() == learned.size()) {
+        out.println(
+            String.format(
+                Locale.ROOT,
+                "%-15s %6d %10.4f %8.4f %6.2f",
+                epoch.kept() ? "kept" : "",
+                epoch.epoch(),
+                epoch.trainLoss(),
+                epoch.developmentLoss(),
+                100 * epoch.developmentScore()));
+      }
+    }
   }
 
   /** What the learned mix got right, by type of span or by label. */
@@ -430,6 +491,18 @@ final class FitCommand implements Callable<Integer> {
       String text = String.format(Locale.ROOT, "%.2f s", (now - last) / 1e9);
       last = now;
       return text;
+    }
+
+    @Override
+    public void cache(Path folder, long bytes, long free) {
+      double gib = 1L << 30;
+      out.println(
+          String.format(
+              Locale.ROOT,
+              "layers take %.2f GiB in %s, which has %.2f GiB free",
+              bytes / gib,
+              folder,
+              free / gib));
     }
 
     @Override

@@ -20,6 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -42,7 +43,8 @@ import org.elmo4j.train.LabeledData.Task;
  * knows it again. Immutable; any thread may use it.
  *
  * <p>It is saved as a folder of {@code model.json} (task, labels, hidden units, the model it
- * belongs to), {@code mix.json} (a {@link ScalarMix}) and {@code weights.safetensors} ({@code
+ * belongs to, the form of the data), {@code mix.json} (a {@link ScalarMix}), {@code curves.csv} (an
+ * {@link Epoch} a line) and {@code weights.safetensors} ({@code
  * hidden.weight} [2P, hidden] and {@code hidden.bias} where there is a hidden layer, {@code weight}
  * [hidden or 2P, labels], {@code bias}, and with a CRF {@code transitions} [labels + 2, labels]:
  * from each label, from the sentence's start, and, the last row, from each label to its end).
@@ -64,6 +66,8 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
   private final float[] parameters;
   private final String modelSource;
   private final float[] probe;
+  private final DataForm form; // null where it learned from memory
+  private final List<Epoch> epochs;
 
   /** What both kinds are made of. */
   record Parts(
@@ -73,7 +77,9 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
       SpanScheme scheme,
       float[] parameters,
       String modelSource,
-      float[] probe) {}
+      float[] probe,
+      DataForm form,
+      List<Epoch> epochs) {}
 
   Classifier(Parts parts) {
     labels = List.copyOf(parts.labels);
@@ -84,6 +90,8 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
     parameters = parts.parameters;
     modelSource = parts.modelSource;
     probe = parts.probe;
+    form = parts.form;
+    epochs = List.copyOf(parts.epochs);
   }
 
   static Classifier of(Task task, Parts parts) {
@@ -120,6 +128,16 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
   /** Whether labels of a sentence are found together, by a CRF. */
   public boolean crf() {
     return head.crf();
+  }
+
+  /** The form of the file that it learned from; none where the data came from memory. */
+  public Optional<DataForm> dataForm() {
+    return Optional.ofNullable(form);
+  }
+
+  /** The learning curves, a run behind the other; none of classifiers that early versions saved. */
+  public List<Epoch> epochs() {
+    return epochs;
   }
 
   /**
@@ -354,6 +372,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
         byte[] json = (toJson().toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8);
         TensorFile.write(fresh.resolve("weights.safetensors"), tensors());
         MixJson.write(mix, fresh.resolve("mix.json"));
+        Curves.write(epochs, fresh.resolve(Curves.FILE));
         AtomicFile.write(
             fresh.resolve("model.json"),
             channel -> AtomicFile.writeAll(channel, ByteBuffer.wrap(json)));
@@ -395,6 +414,12 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
     json.put("head", head.crf() ? "crf" : "linear");
     if (scheme != null) {
       json.put("scheme", scheme.name().toLowerCase(Locale.ROOT));
+    }
+    if (form != null) {
+      json.putObject("data")
+          .put("form", form.kind().name().toLowerCase(Locale.ROOT))
+          .put("text", form.text())
+          .put("label", form.label());
     }
     ArrayNode numbers = json.putObject("model").put("source", modelSource).putArray("probe");
     for (float number : probe) {
@@ -508,6 +533,17 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
             scheme,
             parameters,
             json.path("model").path("source").asText(),
-            probe));
+            probe,
+            form(json.path("data")),
+            Curves.read(folder.resolve(Curves.FILE))));
+  }
+
+  /** Null where it is not told, or by a word that later versions know. */
+  private static DataForm form(JsonNode data) {
+    return Arrays.stream(DataForm.Kind.values())
+        .filter(kind -> kind.name().equalsIgnoreCase(data.path("form").asText()))
+        .map(kind -> new DataForm(kind, data.path("text").asText(), data.path("label").asText()))
+        .findFirst()
+        .orElse(null);
   }
 }
