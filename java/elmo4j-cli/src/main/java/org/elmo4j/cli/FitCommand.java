@@ -49,7 +49,7 @@ import picocli.CommandLine.Spec;
     footer = {
       "  elmo fit --task tokens --train dev.conllu --test test.conllu --output pos",
       "  elmo fit --task tokens --head crf --train dev.conllu --output pos-crf",
-      "  elmo fit --task sentences --class-weights balanced --train reviews.tsv --output reviews"
+      "  elmo fit --task sentences --train reviews.tsv --output reviews"
     })
 final class FitCommand implements Callable<Integer> {
   /** A held-back set of fewer says little. */

@@ -87,7 +87,7 @@ public final class Records implements Closeable {
       if (first != null) {
         header = List.of(first.values());
         textColumn = header.indexOf(text);
-        labelColumn = header.indexOf(label);
+        labelColumn = label == null ? -1 : header.indexOf(label);
         check(header);
       }
     }
