@@ -44,6 +44,12 @@ class PredictRecordsTest extends ToolTest {
     return Files.writeString(folder.resolve(name), text).toString();
   }
 
+  private static String[] with(String[] args, String... more) {
+    List<String> all = new ArrayList<>(List.of(args));
+    all.addAll(List.of(more));
+    return all.toArray(new String[0]);
+  }
+
   private void fit(String... more) {
     List<String> args = new ArrayList<>(List.of("fit", "--no-comparison", "--epochs", "12"));
     args.addAll(List.of("--output", file("c")));
@@ -146,8 +152,15 @@ class PredictRecordsTest extends ToolTest {
     assertEquals(
         "elmo: " + other + ", line 1: expected column \"words\", found \"id, text\"",
         failed(1, "predict", file("c"), "--text-column", "words", "--input", other));
-    assertEquals(
-        2, run("predict", file("c"), "--text-column", "text", "typed").code());
+    assertEquals(2, run("predict", file("c"), "--text-column", "text", "typed").code());
+    String[] spaces = {"predict", file("c"), "--input-format", "spaces", "--input", other};
+    assertEquals(2, run(with(spaces, "--text-column", "text")).code());
+    // What the command line says about the form holds: these are lines of tokens.
+    String plain = write("plain", "text,label\nThe queen\n");
+    spaces[spaces.length - 1] = plain;
+    assertTrue(
+        run(spaces).out().matches("(sea|court)\ttext,label\n(sea|court)\tThe queen\n"),
+        run(spaces).out());
   }
 
   @ParameterizedTest

@@ -97,6 +97,9 @@ final class PredictCommand implements Callable<Integer> {
     if (textColumn != null && !texts.isEmpty() && !texts.equals(List.of(Main.STANDARD))) {
       throw Main.usage(command, "--text-column: expected with --input, found with sentences");
     }
+    if (textColumn != null && textInput.formatGiven()) {
+      throw Main.usage(command, "--text-column: expected without --input-format, found with it");
+    }
     Classifier classifier = Classifier.load(folder);
     try (LineReader lines = textInput.open(texts);
         AtomicFile file = output.isStandard() ? null : output.create();
@@ -158,11 +161,11 @@ final class PredictCommand implements Callable<Integer> {
       label();
     }
 
-    /** Null for text and CoNLL, and for sentences of the command line. */
+    /** Null for text and CoNLL, for sentences of the command line, and with --input-format. */
     private Records.Form recordForm(LineReader lines, String column) throws IOException {
       boolean typed = !texts.isEmpty() && !texts.equals(List.of(Main.STANDARD));
       String first = "";
-      for (String line : typed ? List.<String>of() : lines.head(HEAD_LINES)) {
+      for (String line : typed || textInput.formatGiven() ? List.<String>of() : lines.head(HEAD_LINES)) {
         first = first.isBlank() ? line : first;
       }
       DataForm data = classifier.dataForm().orElse(null);
