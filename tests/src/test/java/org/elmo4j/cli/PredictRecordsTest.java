@@ -24,11 +24,21 @@ class PredictRecordsTest extends ToolTest {
   private static String line(String form, int id, String text, String label) {
     return switch (form) {
       case "csv" ->
-          id + ",\"" + text.replace("\"", "\"\"") + "\"" + (label == null ? "" : "," + label) + "\n";
+          id
+              + ",\""
+              + text.replace("\"", "\"\"")
+              + "\""
+              + (label == null ? "" : "," + label)
+              + "\n";
       case "tsv" -> id + "\t" + text + (label == null ? "" : "\t" + label) + "\n";
       default ->
-          "{\"id\": " + id + ".50, \"text\": \"" + text.replace("\"", "\\\"") + "\""
-              + (label == null ? "" : ", \"label\": \"" + label + "\"") + " }\n";
+          "{\"id\": "
+              + id
+              + ".50, \"text\": \""
+              + text.replace("\"", "\\\"")
+              + "\""
+              + (label == null ? "" : ", \"label\": \"" + label + "\"")
+              + " }\n";
     };
   }
 
@@ -80,12 +90,13 @@ class PredictRecordsTest extends ToolTest {
           case "csv" ->
               "id,text,predicted\n7,\"The queen wore a \"\"crown\"\" in the palace.\",court\n"
                   + "8,\"The ship, and its captain, sailed far.\",sea\n";
-          case "tsv" ->
-              "id\ttext\tpredicted\n7\t" + COURT[0] + "\tcourt\n8\t" + SEA[0] + "\tsea\n";
+          case "tsv" -> "id\ttext\tpredicted\n7\t" + COURT[0] + "\tcourt\n8\t" + SEA[0] + "\tsea\n";
           default ->
               "{\"id\": 7.50, \"text\": \"The queen wore a \\\"crown\\\" in the palace.\","
                   + " \"predicted\": \"court\"}\n"
-                  + "{\"id\": 8.50, \"text\": \"" + SEA[0] + "\", \"predicted\": \"sea\"}\n";
+                  + "{\"id\": 8.50, \"text\": \""
+                  + SEA[0]
+                  + "\", \"predicted\": \"sea\"}\n";
         };
     assertEquals(wanted, plain.out());
     assertEquals(wanted, piped(in, "predict", file("c")).out());
@@ -107,21 +118,28 @@ class PredictRecordsTest extends ToolTest {
       assertEquals("court", json.path("label_1").asText());
       assertEquals("sea", json.path("label_2").asText());
       assertEquals(json.path("score"), json.path("score_1"));
-      assertEquals(1, json.path("score_1").doubleValue() + json.path("score_2").doubleValue(), 2e-4);
+      assertEquals(
+          1, json.path("score_1").doubleValue() + json.path("score_2").doubleValue(), 2e-4);
     } else {
       String between = form.equals("csv") ? "," : "\t";
       assertEquals(
           String.join(
               between,
-              "id", "text", "label", "predicted", "score", "label_1", "score_1", "label_2",
+              "id",
+              "text",
+              "label",
+              "predicted",
+              "score",
+              "label_1",
+              "score_1",
+              "label_2",
               "score_2"),
           scored.out().lines().findFirst().get());
       String number = "0\\.[0-9]{4}";
       assertTrue(
           last.matches(
               ".*"
-                  + String.join(
-                      between, "court", "court", number, "court", number, "sea", number)),
+                  + String.join(between, "court", "court", number, "court", number, "sea", number)),
           last);
     }
     // What is written must not be there.
@@ -142,8 +160,7 @@ class PredictRecordsTest extends ToolTest {
     String in = write("in." + form, line(form, 7, COURT[0], null));
     Result result = run("predict", file("c"), "--input", in);
     assertEquals(0, result.code(), result.err());
-    assertEquals(
-        line(form, 7, COURT[0], "court"), result.out().replaceFirst("^7,The", "7,\"The"));
+    assertEquals(line(form, 7, COURT[0], "court"), result.out().replaceFirst("^7,The", "7,\"The"));
     // Asked for, any column of any form.
     String other = write("other", header("tsv", false) + line("tsv", 7, COURT[0], null));
     assertEquals(
@@ -176,15 +193,7 @@ class PredictRecordsTest extends ToolTest {
       in = "words" + between + "id\nAnna went" + between + "1\n";
     }
     String train = write("train." + form, header + row.repeat(20));
-    fit(
-        "--task",
-        "tokens",
-        "--text-column",
-        "words",
-        "--label-column",
-        "ner",
-        "--train",
-        train);
+    fit("--task", "tokens", "--text-column", "words", "--label-column", "ner", "--train", train);
     Result result = run("predict", file("c"), "--scores", "--input", write("in", in));
     assertEquals(0, result.code(), result.err());
     String numbers = "0\\.[0-9]{4}|1\\.0000";
@@ -205,35 +214,77 @@ class PredictRecordsTest extends ToolTest {
     assertEquals(
         "elmo: " + file("in") + ", line 3: expected 2 columns, found 1",
         failed(
-            1, "predict", file("c"), "--output", file("o"), "--input",
+            1,
+            "predict",
+            file("c"),
+            "--output",
+            file("o"),
+            "--input",
             write("in", "id,text\n1,x\nnone\n")));
     assertEquals(
         "elmo: " + file("in") + ", line 2: expected field \"text\", found {\"txt\":\"x\"}",
         failed(
-            1, "predict", file("c"), "--output", file("o"), "--input",
+            1,
+            "predict",
+            file("c"),
+            "--output",
+            file("o"),
+            "--input",
             write("in", "{\"text\": \"x\"}\n{\"txt\": \"x\"}\n")));
     assertEquals(
         2,
         run(
-                "fit", "--task", "tokens", "--column", "2", "--text-column", "x", "--train", "t",
-                "--output", "o")
+                "fit",
+                "--task",
+                "tokens",
+                "--column",
+                "2",
+                "--text-column",
+                "x",
+                "--train",
+                "t",
+                "--output",
+                "o")
             .code());
     assertEquals(
         2,
         run(
-                "fit", "--task", "tokens", "--head", "crf", "--class-weights", "balanced",
-                "--train", "t", "--output", "o")
+                "fit",
+                "--task",
+                "tokens",
+                "--head",
+                "crf",
+                "--class-weights",
+                "balanced",
+                "--train",
+                "t",
+                "--output",
+                "o")
             .code());
     Result weighted =
         run(
-            "fit", "--task", "sentences", "--class-weights", "sea=2,court=0.5", "--train",
-            file("train.csv"), "--output", file("w"), "--no-comparison", "--epochs", "3");
+            "fit",
+            "--task",
+            "sentences",
+            "--class-weights",
+            "sea=2,court=0.5",
+            "--train",
+            file("train.csv"),
+            "--output",
+            file("w"),
+            "--no-comparison",
+            "--epochs",
+            "3");
     assertEquals(0, weighted.code(), weighted.err());
     assertTrue(
         weighted.out().contains("labels that are right, each counting by its class weight;"),
         weighted.out());
     List<String> curve =
-        weighted.out().lines().filter(line -> line.matches("(kept)? +[123] +\\d\\.\\d{4} .*")).toList();
+        weighted
+            .out()
+            .lines()
+            .filter(line -> line.matches("(kept)? +[123] +\\d\\.\\d{4} .*"))
+            .toList();
     assertEquals(3, curve.size(), weighted.out());
     assertEquals(1, curve.stream().filter(line -> line.startsWith("kept")).count());
   }

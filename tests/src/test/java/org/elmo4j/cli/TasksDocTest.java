@@ -68,7 +68,8 @@ class TasksDocTest extends ToolTest {
           !quoted
               && (before.matches("--(train|dev|test|input|output|curves|mix)|predict")
                   || word.startsWith("tests/"));
-      args.add(!file ? word : word.startsWith("tests/") ? ROOT.resolve(word).toString() : file(word));
+      args.add(
+          !file ? word : word.startsWith("tests/") ? ROOT.resolve(word).toString() : file(word));
     }
     if (args.get(0).equals("fit")) {
       args.addAll(List.of("--epochs", "4", "--no-comparison"));

@@ -62,8 +62,8 @@ class EvaluationTest {
   /**
    * Cases made by hand; right, found and wanted spans, precision, recall and F1 in per cent. They
    * were computed by another program, which walks both columns at once as conlleval (Tjong Kim Sang
-   * 2000) is published to do: a span is right if it begins at the same label in both columns, goes on
-   * in both, and ends at the same one.
+   * 2000) is published to do: a span is right if it begins at the same label in both columns, goes
+   * on in both, and ends at the same one.
    */
   @ParameterizedTest
   @CsvSource({

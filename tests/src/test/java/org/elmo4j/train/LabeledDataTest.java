@@ -219,7 +219,9 @@ class LabeledDataTest {
     ElmoException quote =
         assertThrows(ElmoException.class, () -> sentences("a.csv", "pos,\"good\" x\n", "2", "1"));
     assertTrue(
-        quote.getMessage().startsWith(folder.resolve("a.csv") + ", line 1: expected columns, found"),
+        quote
+            .getMessage()
+            .startsWith(folder.resolve("a.csv") + ", line 1: expected columns, found"),
         quote.getMessage());
     for (String empty : List.of("", "label\ttext\n")) {
       ElmoException none =
@@ -278,7 +280,8 @@ class LabeledDataTest {
                 "words",
                 "ner_tags")
             .sentences());
-    assertEquals(wanted, LabeledData.readTokens(file("n", tsv.substring(14)), "2", "1").sentences());
+    assertEquals(
+        wanted, LabeledData.readTokens(file("n", tsv.substring(14)), "2", "1").sentences());
     // A token may be a brace.
     assertEquals(
         List.of(sentence("{ }", "O O")),
@@ -302,13 +305,11 @@ class LabeledDataTest {
     assertEquals(
         "a, line 2: expected fields \"tokens\" and \"labels\", found {\"tokens\":[1],\"labels\":[\"O\"]}",
         tokenFailure(
-            "a",
-            "{\"tokens\":[\"a\"],\"labels\":[\"O\"]}\n{\"tokens\":[1],\"labels\":[\"O\"]}\n"));
+            "a", "{\"tokens\":[\"a\"],\"labels\":[\"O\"]}\n{\"tokens\":[1],\"labels\":[\"O\"]}\n"));
     ElmoException e =
         assertThrows(
             ElmoException.class,
             () -> sentences("s", "{\"text\":\"x\",\"label\":[\"a\"]}\n", "text", "label"));
-    assertEquals(
-        folder.resolve("s") + ", line 1: expected a label, found [\"a\"]", e.getMessage());
+    assertEquals(folder.resolve("s") + ", line 1: expected a label, found [\"a\"]", e.getMessage());
   }
 }

@@ -221,14 +221,17 @@ class MixTrainerTest {
     String message = failure(new MixTrainer(model).cache(folder, 1000), train, null);
     assertTrue(message.contains("expected at most 1000 bytes (the cache limit), found"), message);
     message = failure(new MixTrainer(model).cache(folder.resolve("none"), 1 << 30), train, null);
-    assertTrue(message.contains("none: expected a folder for the layers, found NoSuchFileException"), message);
+    assertTrue(
+        message.contains("none: expected a folder for the layers, found NoSuchFileException"),
+        message);
   }
 
   /** No disk has so much: the error comes before any layer is computed. */
   @Test
   void aDiskWithoutRoomIsRefusedAndTheSizeIsToldFirst() {
     String message =
-        assertThrows(ElmoException.class, () -> LayerCache.checkRoom(folder, 1L << 62)).getMessage();
+        assertThrows(ElmoException.class, () -> LayerCache.checkRoom(folder, 1L << 62))
+            .getMessage();
     assertTrue(
         message.matches(
             Pattern.quote(folder.toString())
@@ -292,8 +295,7 @@ class MixTrainerTest {
     assertEquals(21, lines.size());
     assertTrue(lines.get(1).matches("learned mix,1,[0-9.]+,[0-9.]+,[0-9.]+,false"), lines.get(1));
     Files.writeString(curves, lines.get(0) + "\nlearned mix,one,1,1,1,true\n");
-    String message =
-        assertThrows(ElmoException.class, () -> Classifier.load(saved)).getMessage();
+    String message = assertThrows(ElmoException.class, () -> Classifier.load(saved)).getMessage();
     assertTrue(message.startsWith(curves + ", line 2: expected run,epoch,train_loss"), message);
     Files.delete(curves); // as early versions left it
     assertEquals(List.of(), Classifier.load(saved).epochs());

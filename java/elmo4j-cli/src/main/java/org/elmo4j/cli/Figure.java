@@ -136,7 +136,14 @@ final class Figure {
         "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"%s\" stroke=\"%s\"/>",
         left, y, room, height, palette.frame, palette.edge);
     text(left - 6, y + 10, 11, "end", palette.faint, "", String.format(Locale.ROOT, "%.3f", high));
-    text(left - 6, y + height, 11, "end", palette.faint, "", String.format(Locale.ROOT, "%.3f", low));
+    text(
+        left - 6,
+        y + height,
+        11,
+        "end",
+        palette.faint,
+        "",
+        String.format(Locale.ROOT, "%.3f", low));
     text(left, y + height + 14, 11, "start", palette.faint, "", "epoch 1");
     text(left + room, y + height + 14, 11, "end", palette.faint, "", String.valueOf(epochs));
     int number = 0;
@@ -164,7 +171,9 @@ final class Figure {
           line.toString().strip(), color);
       body.append(dot);
       int at = y + 12 + 18 * number++;
-      add("<rect x=\"%d\" y=\"%d\" width=\"12\" height=\"4\" fill=\"%s\"/>", left + room + 16, at - 6, color);
+      add(
+          "<rect x=\"%d\" y=\"%d\" width=\"12\" height=\"4\" fill=\"%s\"/>",
+          left + room + 16, at - 6, color);
       text(left + room + 34, at, 12, "start", palette.ink, "", run.getKey());
       width = Math.max(width, left + room + 34 + textWidth(run.getKey(), 12));
     }

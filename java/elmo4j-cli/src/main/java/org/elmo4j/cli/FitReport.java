@@ -68,7 +68,13 @@ final class FitReport {
     int step = (learned.size() + SHOWN_EPOCHS - 1) / SHOWN_EPOCHS;
     out.println();
     out.printf(
-        Locale.ROOT, "%-15s %6s %10s %8s %6s%n", "learned mix", "epoch", "train loss", "dev loss", "dev");
+        Locale.ROOT,
+        "%-15s %6s %10s %8s %6s%n",
+        "learned mix",
+        "epoch",
+        "train loss",
+        "dev loss",
+        "dev");
     for (Epoch epoch : learned) {
       if ((epoch.epoch() - 1) % step == 0 || epoch.kept() || epoch.epoch() == learned.size()) {
         out.println(

@@ -29,8 +29,7 @@ final class LabelTable {
   /** What is written of each sentence: one prediction, or one a token. */
   private record Column(String name, Function<Prediction, String> value, boolean number) {}
 
-  private static final CSVFormat CSV =
-      CSVFormat.RFC4180.builder().setRecordSeparator("").build();
+  private static final CSVFormat CSV = CSVFormat.RFC4180.builder().setRecordSeparator("").build();
 
   private final Records.Form form;
   private final boolean ofTokens;

@@ -165,7 +165,8 @@ final class PredictCommand implements Callable<Integer> {
     private Records.Form recordForm(LineReader lines, String column) throws IOException {
       boolean typed = !texts.isEmpty() && !texts.equals(List.of(Main.STANDARD));
       String first = "";
-      for (String line : typed || textInput.formatGiven() ? List.<String>of() : lines.head(HEAD_LINES)) {
+      for (String line :
+          typed || textInput.formatGiven() ? List.<String>of() : lines.head(HEAD_LINES)) {
         first = first.isBlank() ? line : first;
       }
       DataForm data = classifier.dataForm().orElse(null);
@@ -177,8 +178,7 @@ final class PredictCommand implements Callable<Integer> {
     private void records(LineReader lines, Records.Form form, String column) throws IOException {
       try (Records records = new Records(lines.reader(), lines.source(), form, column, null)) {
         LabelTable table =
-            new LabelTable(
-                records, form, lines.source(), classifier.task(), scores, most, out);
+            new LabelTable(records, form, lines.source(), classifier.task(), scores, most, out);
         List<Records.Row> rows = new ArrayList<>();
         Records.Row row;
         do {

@@ -13,9 +13,9 @@ import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.files.Json;
 
 /**
- * How much each label's cross-entropy counts in training: the loss is {@code sum(w[label(i)] *
- * -log p(label(i))) / n} over n labels, so that rare labels are not drowned by frequent ones. The
- * share of right labels that decides which epoch is kept counts each label likewise: {@code
+ * How much each label's cross-entropy counts in training: the loss is {@code sum(w[label(i)] * -log
+ * p(label(i))) / n} over n labels, so that rare labels are not drowned by frequent ones. The share
+ * of right labels that decides which epoch is kept counts each label likewise: {@code
  * sum(w[label(i)] * right(i)) / sum(w[label(i)])}. Immutable; any thread may use it.
  */
 public final class ClassWeights {

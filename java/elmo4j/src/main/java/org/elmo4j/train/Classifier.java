@@ -44,10 +44,10 @@ import org.elmo4j.train.LabeledData.Task;
  *
  * <p>It is saved as a folder of {@code model.json} (task, labels, hidden units, the model it
  * belongs to, the form of the data), {@code mix.json} (a {@link ScalarMix}), {@code curves.csv} (an
- * {@link Epoch} a line) and {@code weights.safetensors} ({@code
- * hidden.weight} [2P, hidden] and {@code hidden.bias} where there is a hidden layer, {@code weight}
- * [hidden or 2P, labels], {@code bias}, and with a CRF {@code transitions} [labels + 2, labels]:
- * from each label, from the sentence's start, and, the last row, from each label to its end).
+ * {@link Epoch} a line) and {@code weights.safetensors} ({@code hidden.weight} [2P, hidden] and
+ * {@code hidden.bias} where there is a hidden layer, {@code weight} [hidden or 2P, labels], {@code
+ * bias}, and with a CRF {@code transitions} [labels + 2, labels]: from each label, from the
+ * sentence's start, and, the last row, from each label to its end).
  */
 public abstract sealed class Classifier permits TokenClassifier, SentenceClassifier {
   private static final int CHUNK_TOKENS = 1 << 14;

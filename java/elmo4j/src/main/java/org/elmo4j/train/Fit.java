@@ -114,7 +114,8 @@ final class Fit {
         for (int at = 0; at < order.length && !set.stop.getAsBoolean(); at += set.batchSize) {
           Network.Batch batch = batch(order, at);
           double sum =
-              network.train(batch, set.l2, set.dropout, set.seed * 0x9e3779b9L + step++, set.learningRate);
+              network.train(
+                  batch, set.l2, set.dropout, set.seed * 0x9e3779b9L + step++, set.learningRate);
           if (!Double.isFinite(sum)) {
             throw new ElmoException(
                 "training of "
@@ -230,7 +231,9 @@ final class Fit {
       to += target.length;
     }
     int[] normRows =
-        set.layerNorm == LayerNorm.NONE ? null : cache.rows(chosen, set.layerNorm == LayerNorm.ALLENNLP);
+        set.layerNorm == LayerNorm.NONE
+            ? null
+            : cache.rows(chosen, set.layerNorm == LayerNorm.ALLENNLP);
     return new Network.Batch(
         cache.rows(chosen, false), lengths, normRows, wanted, task == Task.SENTENCES);
   }

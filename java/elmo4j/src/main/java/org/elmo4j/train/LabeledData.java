@@ -58,8 +58,7 @@ public final class LabeledData {
   private final List<LabeledSentence> sentences;
   private final DataForm form; // null for data from memory
 
-  private LabeledData(
-      String source, Task task, List<LabeledSentence> sentences, DataForm form) {
+  private LabeledData(String source, Task task, List<LabeledSentence> sentences, DataForm form) {
     this.source = source;
     this.task = task;
     this.form = form;
@@ -164,9 +163,9 @@ public final class LabeledData {
    * @param tokens the tokens' field of JSON or column: its name in the first line, or its number
    *     from 1 where the file has no such line
    * @param labels the labels' column, likewise
-   * @throws ElmoException if the file cannot be read, has no sentences or no such columns, a row has
-   *     another number of columns than the first, or a sentence another number of labels than of
-   *     tokens
+   * @throws ElmoException if the file cannot be read, has no sentences or no such columns, a row
+   *     has another number of columns than the first, or a sentence another number of labels than
+   *     of tokens
    */
   public static LabeledData readTokens(Path file, String tokens, String labels) {
     Arguments.require(file, "file");
@@ -301,9 +300,7 @@ public final class LabeledData {
   }
 
   private static Records.Form recordForm(Path file, String first) {
-    return first.startsWith("{")
-        ? Records.Form.JSONL
-        : Records.table(file.toString(), first);
+    return first.startsWith("{") ? Records.Form.JSONL : Records.table(file.toString(), first);
   }
 
   /**
@@ -345,8 +342,7 @@ public final class LabeledData {
       throw unreadable(file, line + 1, e);
     }
     DataForm.Kind kind = DataForm.Kind.valueOf(form.name());
-    return new LabeledData(
-        file.toString(), task, sentences, new DataForm(kind, text, label));
+    return new LabeledData(file.toString(), task, sentences, new DataForm(kind, text, label));
   }
 
   /** The first line that is not blank; empty where there is none. */

@@ -206,8 +206,9 @@ public final class MixTrainer {
    *     sentence of {@code train}, in an order that the seed decides
    * @param test measured at the end; null for none (labels that {@code train} lacks are scored as
    *     wrong, as no classifier could find them)
-   * @throws ElmoException if the data are of different tasks, there is only one label, class weights
-   *     name a label that is not there or meet a CRF, the cache has no room, or the loss is no number
+   * @throws ElmoException if the data are of different tasks, there is only one label, class
+   *     weights name a label that is not there or meet a CRF, the cache has no room, or the loss is
+   *     no number
    */
   public Result fit(LabeledData train, LabeledData development, LabeledData test) {
     Arguments.require(train, "train");

@@ -150,7 +150,8 @@ final class Network implements AutoCloseable {
    * @param l2 times the sum of the mix weights' squares is added to the loss
    * @param dropout the share of the mix's numbers that are dropped
    * @param seed which ones
-   * @return the sum of the cross-entropies, weighted where classes are; no number where something overflowed
+   * @return the sum of the cross-entropies, weighted where classes are; no number where something
+   *     overflowed
    */
   double gradients(Batch batch, double l2, float dropout, long seed) {
     float[] scales = scales();

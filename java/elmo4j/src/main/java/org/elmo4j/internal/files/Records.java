@@ -116,7 +116,10 @@ public final class Records implements Closeable {
     return csv ? Form.CSV : Form.TSV;
   }
 
-  /** The form of a file whose first line is JSON, or names two or more columns, some of them given; or null. */
+  /**
+   * The form of a file whose first line is JSON, or names two or more columns, some of them given;
+   * or null.
+   */
   public static Form named(String first, String... names) {
     if (isObject(first)) {
       return Form.JSONL;
@@ -237,8 +240,7 @@ public final class Records implements Closeable {
       JsonNode words = json.path(text);
       JsonNode name = label == null ? null : json.path(label);
       boolean there = words.isTextual() || isArray(words, true);
-      there &=
-          name == null || (name.isValueNode() && !name.isNull()) || isArray(name, false);
+      there &= name == null || (name.isValueNode() && !name.isNull()) || isArray(name, false);
       if (!there) {
         throw new ElmoException(
             where(line) + ": expected " + wanted("field") + ", found " + Json.brief(json));
