@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import java.io.IOException;
 import java.io.Writer;
@@ -18,6 +19,7 @@ import org.elmo4j.internal.files.Records;
 import org.elmo4j.train.Classifier;
 import org.elmo4j.train.Classifier.Prediction;
 import org.elmo4j.train.DataForm;
+import org.elmo4j.train.DataForm.Kind;
 import org.elmo4j.train.LabeledData.Task;
 
 /**
@@ -70,7 +72,7 @@ final class LabelTable {
     if (records.header() != null) {
       List<String> header = new ArrayList<>(records.header());
       for (Column column : columns) {
-        refuse(header.contains(column.name), 1, column);
+        refuse(header.contains(column.name), records.line(), column);
         header.add(column.name);
       }
       row(header);
@@ -88,12 +90,16 @@ final class LabelTable {
     if (column != null) {
       return Records.isObject(first) ? Records.Form.JSONL : Records.table(source, first);
     }
+    boolean table = data != null && (data.kind() == Kind.CSV || data.kind() == Kind.TSV);
+    if (table && !Records.isNumber(text) && first.strip().equals(text)) {
+      return Records.Form.valueOf(data.kind().name()); // no other column
+    }
     if (Records.isObject(first) || !Records.isNumber(text)) {
       return Records.named(first, text);
     }
     // Without names, only what cannot be mere text is a table.
     Records.Form form = Records.table(source, first);
-    boolean same = data != null && data.kind().name().equals(form.name());
+    boolean same = table && data.kind().name().equals(form.name());
     boolean sure =
         form == Records.Form.TSV
             ? first.contains("\t")
@@ -152,9 +158,10 @@ final class LabelTable {
 
   /** The object as it was written, so that no number changes its form, and more fields. */
   private void object(Records.Row row, List<Prediction> found) throws IOException {
+    JsonNode json = Json.parse(row.json(), source);
     StringBuilder more = new StringBuilder();
     for (Column column : columns) {
-      refuse(Json.parse(row.json(), source).has(column.name), row.line(), column);
+      refuse(json.has(column.name), row.line(), column);
       String values =
           found.stream()
               .map(column.value)

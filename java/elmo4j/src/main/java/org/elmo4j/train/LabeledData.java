@@ -304,7 +304,9 @@ public final class LabeledData {
   }
 
   /**
-   * @param tokenizer null for tokens with white space between
+   * Reads a sentence a record.
+   *
+   * @param tokenizer splits a text into tokens; null to split it at white space
    */
   private static LabeledData readRecords(
       Path file,
@@ -315,7 +317,8 @@ public final class LabeledData {
       Function<String, List<String>> tokenizer) {
     List<LabeledSentence> sentences = new ArrayList<>();
     long line = 0;
-    try (Records records = new Records(open(file), file.toString(), form, text, label)) {
+    try (BufferedReader lines = open(file);
+        Records records = new Records(lines, file.toString(), form, text, label)) {
       for (Records.Row row; (row = records.next()) != null; line = records.line()) {
         boolean words = tokenizer == null || row.text().isArray();
         List<String> tokens =

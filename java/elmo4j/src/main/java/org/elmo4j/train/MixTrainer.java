@@ -28,7 +28,7 @@ public final class MixTrainer {
   /** The name of the run whose classifier is the result. */
   public static final String LEARNED = "learned mix";
 
-  // What Fit works with.
+  // Fit reads those that are not private.
   final ElmoModel model;
   int hidden;
   boolean crf;
