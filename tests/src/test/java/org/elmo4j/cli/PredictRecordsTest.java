@@ -110,7 +110,8 @@ class PredictRecordsTest extends ToolTest {
     String alone = piped("text\nThe queen\n", "predict", file("c")).out();
     String between = form.equals("csv") ? "," : "\t";
     assertTrue(
-        form.equals("jsonl") || alone.matches("text" + between + "predicted\nThe queen.(sea|court)\n"),
+        form.equals("jsonl")
+            || alone.matches("text" + between + "predicted\nThe queen.(sea|court)\n"),
         alone);
 
     // The gold label stays beside what is predicted.
