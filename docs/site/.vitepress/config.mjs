@@ -56,6 +56,7 @@ export default defineConfig({
         items: [
           { text: 'Start', link: '/' },
           { text: 'Coming from another ELMo', link: '/docs/migration' },
+          { text: 'Tagging, names, sentiment, senses', link: '/docs/tasks' },
           { text: 'Performance and memory', link: '/docs/performance' },
           { text: 'GPUs', link: '/docs/gpu' },
           { text: 'Spark', link: '/java/elmo4j-spark/' },

@@ -31,7 +31,9 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.elmo4j.hub.ModelEntry;
 import org.elmo4j.hub.ModelHub;
+import org.elmo4j.train.ClassWeights;
 import org.elmo4j.train.Classifier;
+import org.elmo4j.train.DataForm;
 import org.elmo4j.train.LabeledData;
 import org.elmo4j.train.LabeledSentence;
 import org.elmo4j.train.MixFunction;
@@ -57,6 +59,7 @@ class NullArgumentsTest {
           org.elmo4j.train.Evaluation.Counts.class,
           ModelEntry.class,
           ModelEntry.RemoteFile.class,
+          org.elmo4j.train.Epoch.class,
           MixTrainer.Result.class,
           MixTrainer.Score.class,
           ScalarMix.Gradient.class,
@@ -122,6 +125,9 @@ class NullArgumentsTest {
               Device.cpu(),
               LabeledData.Task.TOKENS);
       all.forEach(sample -> samples.put(sample.getClass(), sample));
+      samples.put(ClassWeights.class, ClassWeights.balanced());
+      samples.put(DataForm.Kind.class, DataForm.Kind.CSV);
+      samples.put(DataForm.class, new DataForm(DataForm.Kind.CSV, "text", "label"));
       samples.put(Classifier.class, classifier);
       samples.put(ElmoModelBuilder.class, ElmoModel.builder());
       samples.put(ModelHub.Builder.class, ModelHub.builder());

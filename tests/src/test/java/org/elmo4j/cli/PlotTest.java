@@ -45,6 +45,30 @@ class PlotTest {
   }
 
   @Test
+  void learningCurvesAreALineARun() throws Exception {
+    Path data = Files.writeString(folder.resolve("d.conll"), "a X\nb Y\n\nb Y\n\na X\n\n");
+    String pos = folder.resolve("pos").toString();
+    String[] fit = {
+      "fit", "--task", "tokens", "--train", data.toString(), "--epochs", "3", "--output", pos
+    };
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    assertEquals(0, Main.run(InputStream.nullInputStream(), out, out, fit), out::toString);
+    String svg = plot("--curves", pos);
+    assertEquals(3 * 5, svg.split("<polyline ").length - 1);
+    assertEquals(3 * 5, svg.split("<circle ").length - 1);
+    assertEquals(3, svg.split(">lstm_outputs2<").length - 1);
+    // Three epochs: three points.
+    String points = svg.replaceFirst("(?s).*?<polyline points=\"([^\"]*)\".*", "$1");
+    assertEquals(3, points.split(" ").length, points);
+    Files.delete(folder.resolve("pos/curves.csv"));
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    String[] none = {"plot", "--curves", pos, "--output", folder.resolve("x.svg").toString()};
+    assertEquals(1, Main.run(InputStream.nullInputStream(), err, err, none));
+    assertEquals(
+        "elmo: " + pos + ": expected learning curves in curves.csv, found none\n", err.toString());
+  }
+
+  @Test
   void controlCharactersMakeNoBadXml() throws Exception {
     String svg = plot("--sentence", "one\u001bx two\u202e three");
     assertTrue(svg.contains("\\u001b") && svg.contains("\\u202e"), svg);

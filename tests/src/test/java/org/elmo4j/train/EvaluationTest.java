@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.elmo4j.ElmoException;
@@ -70,6 +71,56 @@ class EvaluationTest {
   })
   void spansAreThoseOfConlleval(String line, String wanted) {
     assertEquals(wanted, spans(line));
+  }
+
+  /**
+   * Cases made by hand; right, found and wanted spans, precision, recall and F1 in per cent. They
+   * were computed by another program, which walks both columns at once as conlleval (Tjong Kim Sang
+   * 2000) is published to do: a span is right if it begins at the same label in both columns, goes
+   * on in both, and ends at the same one.
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "B-PER I-PER O B-LOC, B-PER I-PER O B-LOC, 2 2 2, 100.00 100.00 100.00",
+    "B-PER I-PER O B-LOC, B-PER I-PER O B-ORG, 1 2 2, 50.00 50.00 50.00",
+    "B-ORG I-ORG I-ORG O, B-ORG I-ORG O O, 0 1 1, 0.00 0.00 0.00",
+    "B-ORG I-ORG I-ORG O, O I-ORG I-ORG O, 0 1 1, 0.00 0.00 0.00",
+    "B-PER B-PER O, B-PER I-PER O, 0 1 2, 0.00 0.00 0.00",
+    "B-PER I-PER O, B-PER B-PER O, 0 2 1, 0.00 0.00 0.00",
+    "O O B-LOC, B-LOC O B-LOC, 1 2 1, 50.00 100.00 66.67",
+    "B-LOC O O, O O O, 0 0 1, 0.00 0.00 0.00",
+    "O O O, O B-LOC O, 0 1 0, 0.00 0.00 0.00",
+    "O O O, O O O, 0 0 0, 0.00 0.00 0.00",
+    "B-LOC I-LOC B-LOC I-LOC, I-LOC I-LOC B-LOC I-LOC, 2 2 2, 100.00 100.00 100.00",
+    "I-PER I-PER O I-LOC, B-PER I-PER O B-LOC, 2 2 2, 100.00 100.00 100.00",
+    "I-PER B-PER O, I-PER I-PER O, 0 1 2, 0.00 0.00 0.00",
+    "B-PER I-LOC I-LOC O, B-PER B-LOC I-LOC O, 2 2 2, 100.00 100.00 100.00",
+    "B-PER E-PER O S-LOC, B-PER E-PER O S-LOC, 2 2 2, 100.00 100.00 100.00",
+    "B-PER I-PER E-PER S-LOC, B-PER E-PER S-PER S-LOC, 1 3 2, 33.33 50.00 40.00",
+    "S-PER S-PER O, B-PER E-PER O, 0 1 2, 0.00 0.00 0.00",
+    "B-PER I-PER L-PER U-LOC, B-PER I-PER E-PER S-LOC, 2 2 2, 100.00 100.00 100.00",
+    "B-MISC I-MISC O B-PER O B-LOC I-LOC, B-MISC O O B-PER O B-LOC I-LOC, 2 3 3, 66.67 66.67 66.67",
+    "B-ORG O B-ORG O B-ORG O, B-ORG O B-ORG O O B-ORG, 2 3 3, 66.67 66.67 66.67",
+    "B-PER I-PER I-PER O B-ORG, B-PER I-PER I-ORG O B-ORG, 1 3 2, 33.33 50.00 40.00",
+    "O I-LOC I-LOC B-LOC O, O B-LOC I-LOC I-LOC O, 0 1 2, 0.00 0.00 0.00",
+  })
+  void countsAndF1AreThoseOfConlleval(String wanted, String found, String counts, String scores) {
+    Evaluation evaluation = Evaluation.of(List.of(labels(wanted)), List.of(labels(found)));
+    Counts all = evaluation.all();
+    if (evaluation.ofSpans()) {
+      assertEquals(counts, all.right() + " " + all.found() + " " + all.wanted());
+      assertEquals(
+          scores,
+          String.format(
+              Locale.ROOT,
+              "%.2f %.2f %.2f",
+              100 * all.precision(),
+              100 * all.recall(),
+              100 * all.f1()));
+    } else {
+      // Nothing but O tells of no spans: labels are counted.
+      assertEquals("O O O O O O", wanted + " " + found);
+    }
   }
 
   private static void counts(Counts counts, long right, long found, long wanted) {

@@ -57,10 +57,11 @@ class GradientTest {
       for (boolean mean : new boolean[] {false, true}) {
         for (int hidden : new int[] {0, 6}) {
           for (float dropout : new float[] {0, 0.4f}) {
-            paths.add(Arguments.of(norm, mean, hidden, dropout, 3));
+            paths.add(Arguments.of(norm, mean, hidden, dropout, 3, null));
           }
         }
-        paths.add(Arguments.of(norm, mean, 0, 0f, 1)); // the token representation alone
+        paths.add(Arguments.of(norm, mean, 0, 0f, 1, null)); // the token representation alone
+        paths.add(Arguments.of(norm, mean, 6, 0.4f, 3, new double[] {0.25, 3, 1, 7.5}));
       }
     }
     return paths.stream();
@@ -99,13 +100,18 @@ class GradientTest {
   }
 
   private static void close(double wanted, double got, String what) {
-    assertEquals(wanted, got, RELATIVE * Math.abs(wanted) + ABSOLUTE, what);
+    close(wanted, got, 1, what);
+  }
+
+  /** The loss, and so what rounding leaves of it, is {@code scale} times as large. */
+  private static void close(double wanted, double got, double scale, String what) {
+    assertEquals(wanted, got, RELATIVE * Math.abs(wanted) + scale * ABSOLUTE, what);
   }
 
   @ParameterizedTest
   @MethodSource("paths")
   void ofTheLossToEveryParameter(
-      LayerNorm norm, boolean mean, int hidden, float dropout, int count) {
+      LayerNorm norm, boolean mean, int hidden, float dropout, int count, double[] weights) {
     int halves = count == 1 ? 1 : 2;
     MixOracle oracle = new MixOracle();
     List<CpuMix.Rows> layers = layers(oracle, count, halves);
@@ -115,7 +121,7 @@ class GradientTest {
     double l2 = 0.3;
     long seed = 11;
     try (Network network =
-        new Network(DIM, layers, halves, hidden, CLASSES, null, norm, true, random)) {
+        new Network(DIM, layers, halves, hidden, CLASSES, null, weights, norm, true, random)) {
       float[] values = network.values();
       for (int i = 0; i < values.length; i++) {
         values[i] += (float) (0.5 * random.nextGaussian());
@@ -140,12 +146,14 @@ class GradientTest {
             }
             double squares = Arrays.stream(oracle.weights).map(w -> w * w).sum();
             double[] head = Arrays.copyOfRange(all, count + 1, all.length);
-            return MixOracle.loss(network.head(), head, x, labels) + l2 * squares;
+            return MixOracle.loss(network.head(), head, x, labels, weights) + l2 * squares;
           };
       double wanted = f.getAsDouble() - l2 * Arrays.stream(oracle.weights).map(w -> w * w).sum();
       assertEquals(wanted, loss, 1e-5 * wanted);
+      double scale = weights == null ? 1 : Arrays.stream(weights).max().getAsDouble();
       for (int i = 0; i < got.length; i++) {
-        close(MixOracle.derivative(all, i, f), got[i], "parameter " + i + " of " + got.length);
+        String which = "parameter " + i + " of " + got.length;
+        close(MixOracle.derivative(all, i, f), got[i], scale, which);
       }
       if (dropout > 0) {
         long dropped = 0;

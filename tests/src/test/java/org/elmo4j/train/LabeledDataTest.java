@@ -214,22 +214,24 @@ class LabeledDataTest {
             ElmoException.class,
             () -> sentences("a.tsv", "label\ttext\npos\tgood\nneg\n", "text", "label"));
     assertEquals(
-        folder.resolve("a.tsv") + ", row 3: expected 2 columns, found 1", ragged.getMessage());
+        folder.resolve("a.tsv") + ", line 3: expected 2 columns, found 1", ragged.getMessage());
     ElmoException missing =
         assertThrows(ElmoException.class, () -> sentences("a.tsv", "tag\ttext\n", "text", "label"));
     assertEquals(
         folder.resolve("a.tsv")
-            + ", row 1: expected columns \"text\" and \"label\", found \"tag, text\"",
+            + ", line 1: expected columns \"text\" and \"label\", found \"tag, text\"",
         missing.getMessage());
     ElmoException few =
         assertThrows(ElmoException.class, () -> sentences("a.tsv", "pos\tgood\n", "3", "1"));
     assertEquals(
-        folder.resolve("a.tsv") + ", row 1: expected columns \"3\" and \"1\", found 2 columns",
+        folder.resolve("a.tsv") + ", line 1: expected columns \"3\" and \"1\", found 2 columns",
         few.getMessage());
     ElmoException quote =
         assertThrows(ElmoException.class, () -> sentences("a.csv", "pos,\"good\" x\n", "2", "1"));
     assertTrue(
-        quote.getMessage().startsWith(folder.resolve("a.csv") + ", row 1: expected columns, found"),
+        quote
+            .getMessage()
+            .startsWith(folder.resolve("a.csv") + ", line 1: expected columns, found"),
         quote.getMessage());
     for (String empty : List.of("", "label\ttext\n")) {
       ElmoException none =
@@ -247,5 +249,77 @@ class LabeledDataTest {
             ElmoException.class,
             () -> LabeledData.of("mine", Task.TOKENS, List.of(sentence("a b", "X"))));
     assertEquals("mine, sentence 0: expected 2 labels, found 1", e.getMessage());
+  }
+
+  private String tokenFailure(String name, String text) {
+    ElmoException e =
+        assertThrows(
+            ElmoException.class,
+            () -> LabeledData.readTokens(file(name, text), "tokens", "labels"));
+    return e.getMessage().replace(folder + "/", "");
+  }
+
+  @Test
+  void tokensComeFromTablesAndJsonLines() throws IOException {
+    List<LabeledSentence> wanted = List.of(sentence("EU , call", "B-ORG O O"), sentence("a", "O"));
+    String csv = "id,tokens,labels\n1,\"EU , call\",B-ORG O O\n\n2,a,O\n";
+    String tsv = "labels\ttokens\nB-ORG O O\tEU , call\nO\ta\n";
+    String json =
+        "{\"tokens\": [\"EU\", \",\", \"call\"], \"labels\": [\"B-ORG\", \"O\", \"O\"]}\n\n"
+            + "{\"labels\": \"O\", \"tokens\": \"a\"}\n";
+    for (String text : List.of(csv, tsv, json)) {
+      Path file = file("data", text);
+      assertEquals(wanted, LabeledData.readTokens(file, null).sentences());
+      assertEquals(wanted, LabeledData.readTokens(file, "tokens", "labels").sentences());
+    }
+    DataForm.Kind[] kinds = {DataForm.Kind.CSV, DataForm.Kind.TSV, DataForm.Kind.JSONL};
+    for (int i = 0; i < 3; i++) {
+      assertEquals(
+          new DataForm(kinds[i], "tokens", "labels"),
+          LabeledData.readTokens(file("data", List.of(csv, tsv, json).get(i)), null).form().get());
+    }
+    // Names of others, and numbers where there is no line of names.
+    Path words = file("w.csv", "word list,ner\nEU call,B-ORG O\n");
+    assertEquals(
+        List.of(sentence("EU call", "B-ORG O")),
+        LabeledData.readTokens(words, "word list", "ner").sentences());
+    assertEquals(
+        List.of(sentence("EU call", "3 0")),
+        LabeledData.readTokens(
+                file("h", "{\"words\": [\"EU\", \"call\"], \"ner_tags\": [3, 0]}\n"),
+                "words",
+                "ner_tags")
+            .sentences());
+    assertEquals(
+        wanted, LabeledData.readTokens(file("n", tsv.substring(14)), "2", "1").sentences());
+    // A token may be a brace.
+    assertEquals(
+        List.of(sentence("{ }", "O O")),
+        LabeledData.readTokens(file("b", "{ O\n} O\n"), null).sentences());
+    assertEquals(
+        DataForm.Kind.CONLL,
+        LabeledData.readTokens(file("b", "{ O\n} O\n"), null).form().get().kind());
+  }
+
+  @Test
+  void badRecordsOfTokensSayWhere() {
+    assertEquals(
+        "a.csv, line 4: expected a label for each of 2 tokens, found 1 labels",
+        tokenFailure("a.csv", "tokens,labels,note\na,O,\"two\nlines\"\na b,O,\n"));
+    assertEquals(
+        "a.csv, line 2: expected 2 columns, found 3",
+        tokenFailure("a.csv", "tokens,labels\n\"a\nb\",O,x\n"));
+    assertEquals(
+        "a, line 1: expected columns \"tokens\" and \"labels\", found \"words, labels\"",
+        tokenFailure("a", "words\tlabels\n"));
+    assertEquals(
+        "a, line 2: expected fields \"tokens\" and \"labels\", found {\"tokens\":[1],\"labels\":[\"O\"]}",
+        tokenFailure(
+            "a", "{\"tokens\":[\"a\"],\"labels\":[\"O\"]}\n{\"tokens\":[1],\"labels\":[\"O\"]}\n"));
+    ElmoException e =
+        assertThrows(
+            ElmoException.class,
+            () -> sentences("s", "{\"text\":\"x\",\"label\":[\"a\"]}\n", "text", "label"));
+    assertEquals(folder.resolve("s") + ", line 1: expected a label, found [\"a\"]", e.getMessage());
   }
 }

@@ -67,8 +67,9 @@ final class MixOracle {
     return sum / (normRows.length * (double) layer[0].length);
   }
 
-  /** Mean cross-entropy of a head on some vectors. */
-  static double loss(Head head, double[] parameters, double[][] x, int[] labels) {
+  /** Mean cross-entropy of a head on some vectors, each times its label's weight if there are. */
+  static double loss(
+      Head head, double[] parameters, double[][] x, int[] labels, double[] classWeights) {
     double loss = 0;
     for (int r = 0; r < x.length; r++) {
       double[] in = x[r];
@@ -83,7 +84,8 @@ final class MixOracle {
       for (double score : scores) {
         sum += Math.exp(score);
       }
-      loss += Math.log(sum) - scores[labels[r]];
+      double weight = classWeights == null ? 1 : classWeights[labels[r]];
+      loss += weight * (Math.log(sum) - scores[labels[r]]);
     }
     return loss / x.length;
   }

@@ -16,6 +16,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
@@ -220,7 +221,109 @@ class MixTrainerTest {
     String message = failure(new MixTrainer(model).cache(folder, 1000), train, null);
     assertTrue(message.contains("expected at most 1000 bytes (the cache limit), found"), message);
     message = failure(new MixTrainer(model).cache(folder.resolve("none"), 1 << 30), train, null);
-    assertTrue(message.contains("expected room for a temporary file of"), message);
+    assertTrue(
+        message.contains("none: expected a folder for the layers, found NoSuchFileException"),
+        message);
+  }
+
+  /** No disk has so much: the error comes before any layer is computed. */
+  @Test
+  void aDiskWithoutRoomIsRefusedAndTheSizeIsToldFirst() {
+    String message =
+        assertThrows(ElmoException.class, () -> LayerCache.checkRoom(folder, 1L << 62))
+            .getMessage();
+    assertTrue(
+        message.matches(
+            Pattern.quote(folder.toString())
+                + ": expected 4294967296\\.00 GiB free for the layers, found [0-9.]+ GiB"),
+        message);
+    List<String> told = new ArrayList<>();
+    Progress listener =
+        new Progress() {
+          @Override
+          public void cache(Path where, long bytes, long free) {
+            assertTrue(free > bytes);
+            told.add(where + " " + bytes);
+          }
+
+          @Override
+          public void layers(int done, int all) {
+            told.add("layers");
+          }
+        };
+    LabeledData data = tokens("a b|A B", "c|A");
+    new MixTrainer(model).cache(folder, 1 << 30).epochs(1).progress(listener).fit(data, data);
+    // 2 sentences twice, 3 tokens and 4 boundaries each time; 1 + 2 + 2 halves of 128 floats.
+    assertEquals(List.of(folder + " " + 14 * 5 * 128 * 4, "layers"), told);
+  }
+
+  @Test
+  void learningCurvesAreSavedWithTheClassifier() throws IOException {
+    List<String> told = new ArrayList<>();
+    Progress listener =
+        new Progress() {
+          @Override
+          public void epoch(String run, int epoch, double loss, double score) {
+            told.add(run + " " + epoch + " " + loss + " " + score);
+          }
+        };
+    Result result = new MixTrainer(model).epochs(4).progress(listener).fit(train, development);
+    List<Epoch> epochs = result.classifier().epochs();
+    assertEquals(
+        told,
+        epochs.stream()
+            .map(e -> e.run() + " " + e.epoch() + " " + e.trainLoss() + " " + e.developmentScore())
+            .toList());
+    assertEquals(5 * 4, epochs.size());
+    for (Score score : result.scores()) {
+      List<Epoch> kept =
+          epochs.stream().filter(e -> e.run().equals(score.name()) && e.kept()).toList();
+      assertEquals(1, kept.size());
+      assertEquals(score.epoch(), kept.get(0).epoch());
+      assertEquals(score.development(), kept.get(0).developmentScore());
+    }
+    assertTrue(epochs.get(3).trainLoss() < epochs.get(0).trainLoss());
+    assertTrue(epochs.get(3).developmentLoss() < epochs.get(0).developmentLoss());
+
+    Path saved = folder.resolve("saved");
+    result.classifier().save(saved);
+    assertEquals(epochs, Classifier.load(saved).epochs());
+    assertEquals(DataForm.Kind.CONLL, Classifier.load(saved).dataForm().get().kind());
+    Path curves = saved.resolve("curves.csv");
+    List<String> lines = Files.readAllLines(curves);
+    assertEquals("run,epoch,train_loss,dev_loss,dev_score,kept", lines.get(0));
+    assertEquals(21, lines.size());
+    assertTrue(lines.get(1).matches("learned mix,1,[0-9.]+,[0-9.]+,[0-9.]+,false"), lines.get(1));
+    Files.writeString(curves, lines.get(0) + "\nlearned mix,one,1,1,1,true\n");
+    String message = assertThrows(ElmoException.class, () -> Classifier.load(saved)).getMessage();
+    assertTrue(message.startsWith(curves + ", line 2: expected run,epoch,train_loss"), message);
+    Files.delete(curves); // as early versions left it
+    assertEquals(List.of(), Classifier.load(saved).epochs());
+  }
+
+  @Test
+  void labelsOfSpansAreStoppedByTheirF1() {
+    LabeledData names =
+        tokens(
+            "Anna Smith went home|B-PER I-PER O O",
+            "he met Anna Smith there|O O B-PER I-PER O",
+            "John Brown and Mary|B-PER I-PER O B-PER",
+            "it rained|O O");
+    List<Double> f1 = new ArrayList<>();
+    Progress listener =
+        new Progress() {
+          @Override
+          public void epoch(String run, int epoch, double loss, double score) {
+            f1.add(score);
+          }
+        };
+    MixTrainer trainer = new MixTrainer(model).compare(false).progress(listener).patience(3);
+    Result result = trainer.fit(names, names);
+    Score score = result.scores().get(0);
+    assertEquals(f1.stream().mapToDouble(each -> each).max().getAsDouble(), score.development());
+    assertEquals(result.classifier().evaluate(model, names).all().f1(), score.development());
+    assertTrue(f1.get(0) < score.development(), f1.toString());
+    assertEquals(Math.min(50, score.epoch() + 3), f1.size());
   }
 
   @Test

@@ -6,6 +6,9 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.function.ToDoubleFunction;
+import org.elmo4j.train.Epoch;
 
 /**
  * Panels one below the other as one SVG that needs nothing else: no script, no font, no network.
@@ -106,6 +109,75 @@ final class Figure {
     }
     width = Math.max(width, left + room + 60);
     y += MARGIN;
+  }
+
+  private static final String[] LINES = {
+    "#2f6db3", "#d1702b", "#2e8b57", "#a3489b", "#8a6d1f", "#4aa3a8"
+  };
+
+  /** A line for each run: a value an epoch. */
+  void curves(
+      String title, String below, Map<String, List<Epoch>> runs, ToDoubleFunction<Epoch> value) {
+    title(title, below);
+    double low = Double.MAX_VALUE;
+    double high = -Double.MAX_VALUE;
+    int epochs = 1;
+    for (List<Epoch> run : runs.values()) {
+      for (Epoch epoch : run) {
+        low = Math.min(low, value.applyAsDouble(epoch));
+        high = Math.max(high, value.applyAsDouble(epoch));
+        epochs = Math.max(epochs, epoch.epoch());
+      }
+    }
+    int left = MARGIN + 52;
+    int room = 360;
+    int height = 160;
+    add(
+        "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"%s\" stroke=\"%s\"/>",
+        left, y, room, height, palette.frame, palette.edge);
+    text(left - 6, y + 10, 11, "end", palette.faint, "", String.format(Locale.ROOT, "%.3f", high));
+    text(
+        left - 6,
+        y + height,
+        11,
+        "end",
+        palette.faint,
+        "",
+        String.format(Locale.ROOT, "%.3f", low));
+    text(left, y + height + 14, 11, "start", palette.faint, "", "epoch 1");
+    text(left + room, y + height + 14, 11, "end", palette.faint, "", String.valueOf(epochs));
+    int number = 0;
+    for (Map.Entry<String, List<Epoch>> run : runs.entrySet()) {
+      String color = LINES[number % LINES.length];
+      StringBuilder line = new StringBuilder();
+      StringBuilder dot = new StringBuilder();
+      for (Epoch epoch : run.getValue()) {
+        double across = left + 8 + (room - 16.0) * (epoch.epoch() - 1) / Math.max(1, epochs - 1);
+        double up = (value.applyAsDouble(epoch) - low) / Math.max(1e-12, high - low);
+        double down = y + 8 + (height - 16) * (1 - up);
+        line.append(String.format(Locale.ROOT, "%.1f,%.1f ", across, down));
+        if (epoch.kept()) {
+          dot.append(
+              String.format(
+                  Locale.ROOT,
+                  "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"%s\"/>\n",
+                  across,
+                  down,
+                  color));
+        }
+      }
+      add(
+          "<polyline points=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"2\"/>",
+          line.toString().strip(), color);
+      body.append(dot);
+      int at = y + 12 + 18 * number++;
+      add(
+          "<rect x=\"%d\" y=\"%d\" width=\"12\" height=\"4\" fill=\"%s\"/>",
+          left + room + 16, at - 6, color);
+      text(left + room + 34, at, 12, "start", palette.ink, "", run.getKey());
+      width = Math.max(width, left + room + 34 + textWidth(run.getKey(), 12));
+    }
+    y += Math.max(height + 14, 18 * number) + MARGIN;
   }
 
   /** White at 0 and below, dark blue at 1. */

@@ -6,11 +6,8 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -18,14 +15,13 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
-import org.elmo4j.ScalarMix;
 import org.elmo4j.ScalarMix.LayerNorm;
 import org.elmo4j.internal.text.TextSplitter;
+import org.elmo4j.train.ClassWeights;
 import org.elmo4j.train.Classifier;
 import org.elmo4j.train.Evaluation;
 import org.elmo4j.train.LabeledData;
 import org.elmo4j.train.MixTrainer;
-import org.elmo4j.train.MixTrainer.Score;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -53,8 +49,6 @@ final class FitCommand implements Callable<Integer> {
   /** A held-back set of fewer says little. */
   private static final int SMALL = 50;
 
-  private static final int SHOWN_LABELS = 20;
-
   /** What finds labels. */
   enum HeadName {
     LINEAR,
@@ -74,7 +68,7 @@ final class FitCommand implements Callable<Integer> {
       names = "--task",
       required = true,
       paramLabel = "TASK",
-      description = "tokens: a label a token, from CoNLL files. sentences: a label a text.")
+      description = "tokens: a label a token. sentences: a label a text.")
   private TaskName task;
 
   @Option(
@@ -82,8 +76,9 @@ final class FitCommand implements Callable<Integer> {
       required = true,
       paramLabel = "FILE",
       description =
-          "What to learn from. Tokens: a token a line, a blank line behind a sentence; CoNLL-U"
-              + " where the name ends in .conllu. Sentences: columns with commas or tabs, or objects of JSON, one a line.")
+          "What to learn from: CoNLL (CoNLL-2003, CoNLL-U; a token a line, a blank line behind a"
+              + " sentence), for tokens alone; CSV, TSV or objects of JSON, one a line. The form is"
+              + " found by the first lines.")
   private Path train;
 
   @Option(
@@ -99,7 +94,8 @@ final class FitCommand implements Callable<Integer> {
       names = "--output",
       required = true,
       paramLabel = "FOLDER",
-      description = "Where to write model.json, mix.json and weights.safetensors.")
+      description =
+          "Where to write model.json, mix.json, weights.safetensors and curves.csv, a line an epoch.")
   private Path output;
 
   @Option(names = "--overwrite", description = "Replace the classifier that is there.")
@@ -109,23 +105,26 @@ final class FitCommand implements Callable<Integer> {
       names = "--column",
       paramLabel = "NAME|N",
       description =
-          "Tokens: the label's column, from 1, or its name in CoNLL-U. Default: upos in CoNLL-U,"
-              + " else the last.")
+          "CoNLL: the label's column, from 1, or its name in CoNLL-U. Default: upos in CoNLL-U, else"
+              + " the last.")
   private String column;
 
   @Option(
       names = "--text-column",
       paramLabel = "NAME|N",
       description =
-          "Sentences: the text's field of JSON, or column by the first line's name, or by number,"
-              + " from 1, where there is no such line. Default: text.")
-  private String textColumn = "text";
+          "CSV, TSV, JSON: the text's column or field, by the first line's name, or by number, from 1,"
+              + " where no line names the columns. Tokens: an array of JSON, or with spaces between."
+              + " Default: text, for tokens: tokens.")
+  private String textColumn;
 
   @Option(
       names = "--label-column",
       paramLabel = "NAME|N",
-      description = "Sentences: the label's column, likewise. Default: label.")
-  private String labelColumn = "label";
+      description =
+          "CSV, TSV, JSON: where the label is, or those of tokens, likewise. Default: label, for"
+              + " tokens: labels.")
+  private String labelColumn;
 
   @Option(
       names = "--tokenized",
@@ -139,6 +138,14 @@ final class FitCommand implements Callable<Integer> {
           "linear, or crf: the labels of a sentence's tokens are found together, and spans (BIO,"
               + " IOB1, BIOES) are always well formed. Default: linear.")
   private HeadName head = HeadName.LINEAR;
+
+  @Option(
+      names = "--class-weights",
+      paramLabel = "WEIGHTS",
+      description =
+          "balanced, or LABEL=W,...: how much a label counts in training. balanced: n / (k * n_c),"
+              + " for n labels, k different ones, n_c of this one. Default: all the same.")
+  private String classWeights;
 
   @Option(
       names = "--hidden",
@@ -210,12 +217,19 @@ final class FitCommand implements Callable<Integer> {
     if (task == TaskName.SENTENCES && column != null) {
       throw usage("--column: expected with --task tokens, found with sentences");
     }
+    if (column != null && (textColumn != null || labelColumn != null)) {
+      throw usage("--column: expected with CoNLL, found with --text-column or --label-column");
+    }
     if (task == TaskName.TOKENS && tokenized) {
       throw usage("--tokenized: expected with --task sentences, found with tokens");
     }
     if (task == TaskName.SENTENCES && head == HeadName.CRF) {
       throw usage("--head crf: expected with --task tokens, found with sentences");
     }
+    if (classWeights != null && head == HeadName.CRF) {
+      throw usage("--class-weights: expected with --head linear, found with crf");
+    }
+    ClassWeights weights = classWeights == null ? null : ClassWeights.parse(classWeights);
     if (!(cacheLimit > 0 && cacheLimit < 1 << 20)) {
       throw usage("--cache-limit: expected GiB above 0, found " + cacheLimit);
     }
@@ -260,15 +274,17 @@ final class FitCommand implements Callable<Integer> {
       noteUnseen(trainData, testData);
       try (ElmoModel model = modelChoice.load()) {
         result =
-            settings(model)
-                .progress(new Printed(command.commandLine().getErr()))
+            settings(model, weights)
+                .progress(new FitReport.Epochs(command.commandLine().getErr()))
                 .stopWhen(stop::get)
                 .fit(trainData, devData, testData);
         result.classifier().save(output);
       }
       Evaluation evaluation = result.evaluation();
-      table(out, result.scores(), test != null, evaluation.ofSpans());
-      evaluation(out, evaluation, test != null ? "test" : "dev");
+      boolean weighted = weights != null && !evaluation.ofSpans();
+      FitReport.table(out, result.scores(), test != null, evaluation.ofSpans(), weighted);
+      FitReport.curve(out, result.classifier().epochs());
+      FitReport.evaluation(out, evaluation, test != null ? "test" : "dev");
       out.println("written: " + output);
       out.flush();
     } finally {
@@ -301,8 +317,12 @@ final class FitCommand implements Callable<Integer> {
     }
   }
 
-  private MixTrainer settings(ElmoModel model) {
-    return new MixTrainer(model)
+  private MixTrainer settings(ElmoModel model, ClassWeights weights) {
+    MixTrainer trainer = new MixTrainer(model);
+    if (weights != null) {
+      trainer.classWeights(weights);
+    }
+    return trainer
         .hidden(hidden)
         .crf(head == HeadName.CRF)
         .dropout(dropout)
@@ -319,138 +339,23 @@ final class FitCommand implements Callable<Integer> {
 
   private LabeledData read(Path file) {
     if (task == TaskName.TOKENS) {
-      return LabeledData.readTokens(file, column);
+      return textColumn == null && labelColumn == null
+          ? LabeledData.readTokens(file, column)
+          : LabeledData.readTokens(file, or(textColumn, "tokens"), or(labelColumn, "labels"));
     }
     Function<String, List<String>> tokenizer =
         tokenized
             ? TextSplitter::onSpaces
             : text -> TextSplitter.split(text).stream().flatMap(List::stream).toList();
-    return LabeledData.readSentences(file, textColumn, labelColumn, tokenizer);
+    return LabeledData.readSentences(
+        file, or(textColumn, "text"), or(labelColumn, "label"), tokenizer);
+  }
+
+  private static String or(String given, String usual) {
+    return given == null ? usual : given;
   }
 
   private ParameterException usage(String message) {
     return Main.usage(command, message);
-  }
-
-  static void table(PrintWriter out, List<Score> scores, boolean test, boolean spans) {
-    out.println();
-    out.printf(Locale.ROOT, "%-15s %6s %s %5s%n", "", "dev", test ? "  test" : "", "epoch");
-    for (Score score : scores) {
-      StringBuilder weights = new StringBuilder();
-      if (score.name().equals(MixTrainer.LEARNED)) {
-        ScalarMix mix = score.mix();
-        double[] shares = mix.shares();
-        for (int k = 0; k < shares.length; k++) {
-          weights.append(
-              String.format(Locale.ROOT, "  %s %.3f", k == 0 ? "word_emb" : "lstm" + k, shares[k]));
-        }
-        weights.append(String.format(Locale.ROOT, "  gamma %.3f", mix.gamma()));
-      }
-      out.println(
-          String.format(
-              Locale.ROOT,
-              "%-15s %6.2f %s %5d%s",
-              score.name(),
-              100 * score.development(),
-              test ? String.format(Locale.ROOT, "%6.2f", 100 * score.test()) : "",
-              score.epoch(),
-              weights));
-    }
-    out.println(
-        "("
-            + (spans ? "F1 of spans" : "per cent of labels that are right")
-            + "; development data chose the epoch)");
-  }
-
-  /** What the learned mix got right, by type of span or by label. */
-  static void evaluation(PrintWriter out, Evaluation evaluation, String data) {
-    List<Evaluation.Counts> rows = new ArrayList<>(evaluation.each());
-    boolean cut = rows.size() > SHOWN_LABELS;
-    if (cut) {
-      rows.sort(Comparator.comparingLong(counts -> -counts.wanted()));
-      rows = new ArrayList<>(rows.subList(0, SHOWN_LABELS));
-    }
-    if (evaluation.ofSpans()) {
-      rows.add(evaluation.all());
-    }
-    out.println();
-    out.printf(Locale.ROOT, "%-15s %9s %6s %6s %6s%n", data, "precision", "recall", "F1", "count");
-    for (Evaluation.Counts counts : rows) {
-      out.println(
-          String.format(
-              Locale.ROOT,
-              "%-15s %9.2f %6.2f %6.2f %6d",
-              counts.name(),
-              100 * counts.precision(),
-              100 * counts.recall(),
-              100 * counts.f1(),
-              counts.wanted()));
-    }
-    out.println(
-        String.format(
-            Locale.ROOT,
-            "%saccuracy of labels %.2f, macro F1 %.2f",
-            cut ? "(the " + SHOWN_LABELS + " most frequent) " : "",
-            100 * evaluation.accuracy(),
-            100 * evaluation.macroF1()));
-    if (!evaluation.ofSpans() && evaluation.each().size() <= SHOWN_LABELS) {
-      confusion(out, evaluation);
-    }
-  }
-
-  private static void confusion(PrintWriter out, Evaluation evaluation) {
-    List<String> names = evaluation.each().stream().map(Evaluation.Counts::name).toList();
-    int width = names.stream().mapToInt(String::length).max().orElse(0);
-    width = Math.max(6, Math.min(12, width)) + 1;
-    String column = "%" + width + "." + (width - 1) + "s";
-    out.println();
-    out.printf(Locale.ROOT, "%-15s", "is, found as");
-    names.forEach(name -> out.printf(Locale.ROOT, column, name));
-    out.println();
-    for (String wanted : names) {
-      out.printf(Locale.ROOT, "%-15s", wanted);
-      Map<String, Long> row = evaluation.confusion().getOrDefault(wanted, Map.of());
-      names.forEach(name -> out.printf(Locale.ROOT, column, row.getOrDefault(name, 0L)));
-      out.println();
-    }
-  }
-
-  /** A line an epoch on standard error. */
-  private static final class Printed implements org.elmo4j.train.Progress {
-    private final PrintWriter out;
-    private long last = System.nanoTime();
-    private int tenths;
-
-    Printed(PrintWriter out) {
-      this.out = out;
-    }
-
-    private String elapsed() {
-      long now = System.nanoTime();
-      String text = String.format(Locale.ROOT, "%.2f s", (now - last) / 1e9);
-      last = now;
-      return text;
-    }
-
-    @Override
-    public void layers(int done, int all) {
-      if (done == all || 10L * done / all > tenths) {
-        tenths = (int) (10L * done / all);
-        out.println("layers of " + done + " of " + all + " sentences  " + elapsed());
-      }
-    }
-
-    @Override
-    public void epoch(String run, int epoch, double loss, double score) {
-      out.println(
-          String.format(
-              Locale.ROOT,
-              "%-15s epoch %3d  loss %.4f  dev %6.2f  %s",
-              run,
-              epoch,
-              loss,
-              100 * score,
-              elapsed()));
-    }
   }
 }

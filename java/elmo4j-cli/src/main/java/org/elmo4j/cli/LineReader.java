@@ -5,6 +5,7 @@ package org.elmo4j.cli;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.Reader;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
@@ -160,6 +161,35 @@ final class LineReader implements Closeable {
     String text = decode(start, length - start);
     lines++;
     return text;
+  }
+
+  /** The lines as characters, a line feed behind each; closing it closes this. */
+  Reader reader() {
+    return new Reader() {
+      private String line = "";
+      private int at;
+
+      @Override
+      public int read(char[] to, int from, int count) throws IOException {
+        if (at == line.length()) {
+          String next = next();
+          if (next == null) {
+            return -1;
+          }
+          line = next + "\n";
+          at = 0;
+        }
+        int some = Math.min(count, line.length() - at);
+        line.getChars(at, at + some, to, from);
+        at += some;
+        return some;
+      }
+
+      @Override
+      public void close() throws IOException {
+        LineReader.this.close();
+      }
+    };
   }
 
   private boolean isMark(int length) {

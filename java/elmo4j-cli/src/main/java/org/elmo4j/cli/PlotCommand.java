@@ -6,8 +6,10 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
@@ -17,6 +19,8 @@ import org.elmo4j.ScalarMix;
 import org.elmo4j.ScalarMix.LayerNorm;
 import org.elmo4j.internal.files.AtomicFile;
 import org.elmo4j.internal.text.TextSplitter;
+import org.elmo4j.train.Classifier;
+import org.elmo4j.train.Epoch;
 import org.elmo4j.weights.WeightStores;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -30,13 +34,14 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "plot",
     description = {
-      "Draws one SVG or HTML file that needs nothing else, with up to three panels:",
-      "the weights of a mix (--mix), how alike a sentence's tokens are in each layer (--sentence),",
-      "and one word's vectors in several sentences (--word), in two dimensions by PCA.",
+      "Draws one SVG or HTML file that needs nothing else, with up to four panels:",
+      "the weights of a mix (--mix), learning curves (--curves), how alike a sentence's tokens are in",
+      "each layer (--sentence), and one word's vectors in several sentences (--word), in two dimensions"
+          + " by PCA.",
       ""
     },
     footer = {
-      "  elmo plot --mix pos/mix.json --output mix.svg",
+      "  elmo plot --mix pos/mix.json --curves pos --output mix.svg",
       "  elmo plot --word bank --input bank.txt --output bank.html"
     })
 final class PlotCommand implements Callable<Integer> {
@@ -58,6 +63,13 @@ final class PlotCommand implements Callable<Integer> {
       paramLabel = "FILE",
       description = "A mix as elmo fit writes it: mix.json. It is drawn, and used for layer elmo.")
   private Path mixFile;
+
+  @Option(
+      names = "--curves",
+      paramLabel = "FOLDER",
+      description =
+          "What elmo fit wrote: draw the losses and the score of its epochs, for each run.")
+  private Path curves;
 
   @Option(
       names = "--sentence",
@@ -102,8 +114,8 @@ final class PlotCommand implements Callable<Integer> {
     if (!html && !name.endsWith(".svg")) {
       throw usage("--output: expected a name that ends in .svg or .html, found " + output);
     }
-    if (mixFile == null && sentence == null && word == null) {
-      throw usage("expected --mix, --sentence or --word, found none of them");
+    if (mixFile == null && curves == null && sentence == null && word == null) {
+      throw usage("expected --mix, --curves, --sentence or --word, found none of them");
     }
     if ((word == null) != (texts.isEmpty() && input == null)) {
       throw usage(
@@ -119,6 +131,9 @@ final class PlotCommand implements Callable<Integer> {
     try (AtomicFile file = AtomicFile.create(output)) {
       if (mix != null) {
         drawMix(figure, mix);
+      }
+      if (curves != null) {
+        drawCurves(figure);
       }
       if (sentence != null || word != null) {
         try (ElmoModel model = modelChoice.load()) {
@@ -152,6 +167,19 @@ final class PlotCommand implements Callable<Integer> {
       below += ", layer norm " + mix.layerNorm();
     }
     figure.bars("Layer weights", below, names, mix.shares());
+  }
+
+  private void drawCurves(Figure figure) {
+    List<Epoch> epochs = Classifier.load(curves).epochs();
+    if (epochs.isEmpty()) {
+      throw new ElmoException(curves + ": expected learning curves in curves.csv, found none");
+    }
+    Map<String, List<Epoch>> runs = new LinkedHashMap<>();
+    epochs.forEach(each -> runs.computeIfAbsent(each.run(), run -> new ArrayList<>()).add(each));
+    String below = "an epoch each; a dot is the epoch that was kept";
+    figure.curves("Loss of the training data", below, runs, Epoch::trainLoss);
+    figure.curves("Loss of the development data", below, runs, Epoch::developmentLoss);
+    figure.curves("Score of the development data", below, runs, Epoch::developmentScore);
   }
 
   private void drawSentence(Figure figure, ElmoModel model, ScalarMix mix) {

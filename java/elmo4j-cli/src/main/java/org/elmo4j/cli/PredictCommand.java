@@ -11,11 +11,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.internal.files.AtomicFile;
+import org.elmo4j.internal.files.Records;
 import org.elmo4j.internal.text.TextSplitter;
 import org.elmo4j.train.Classifier;
+import org.elmo4j.train.DataForm;
 import org.elmo4j.train.LabeledData.Task;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -30,18 +33,23 @@ import picocli.CommandLine.Spec;
     description = {
       "Labels tokens or sentences with what elmo fit wrote.",
       "",
-      "Tokens: a token and its label a line, a blank line behind each sentence; CoNLL columns, found"
-          + " by the input's first lines, come back as they are with one more. Sentences: a line's"
-          + " label and its text. Columns are separated by tabs.",
+      "What comes in a form that elmo fit reads, found by the first lines, comes back in it with more"
+          + " behind: CoNLL with a column, CSV, TSV and JSON lines with predicted, score, label_1,"
+          + " score_1 ... Text comes back as a token and its label a line and a blank line behind each"
+          + " sentence, or as a line's label and its text, with tabs between.",
       ""
     },
     footer = {
       "  elmo predict pos \"He went to the bank.\"",
       "  elmo predict pos --top 3 \"He went to the bank.\"",
-      "  elmo predict pos --input book.txt --output tags.tsv"
+      "  elmo predict pos --input book.txt --output tags.tsv",
+      "  elmo predict reviews --scores --input reviews.tsv --output out.tsv"
     })
 final class PredictCommand implements Callable<Integer> {
   private static final int CHUNK_SENTENCES = 1024;
+
+  /** Among so many lines one is not blank, or nothing tells the form. */
+  private static final int HEAD_LINES = 20;
 
   @Spec private CommandSpec command;
   @Mixin private ModelChoice modelChoice;
@@ -60,6 +68,15 @@ final class PredictCommand implements Callable<Integer> {
               + " input.")
   private List<String> texts = List.of();
 
+  @Option(
+      names = "--text-column",
+      paramLabel = "NAME|N",
+      description =
+          "The input is CSV, TSV or JSON lines, and the text or tokens stand in this column or"
+              + " field; a number, from 1, where no line names the columns. Default: the one that"
+              + " elmo fit read, where the first line has it.")
+  private String textColumn;
+
   @Option(names = "--scores", description = "Add each label's probability, in a column behind it.")
   private boolean scores;
 
@@ -76,6 +93,12 @@ final class PredictCommand implements Callable<Integer> {
     textInput.check(texts);
     if (top < 0) {
       throw Main.usage(command, "--top: expected 1 or more, found " + top);
+    }
+    if (textColumn != null && !texts.isEmpty() && !texts.equals(List.of(Main.STANDARD))) {
+      throw Main.usage(command, "--text-column: expected with --input, found with sentences");
+    }
+    if (textColumn != null && textInput.formatGiven()) {
+      throw Main.usage(command, "--text-column: expected without --input-format, found with it");
     }
     Classifier classifier = Classifier.load(folder);
     try (LineReader lines = textInput.open(texts);
@@ -112,6 +135,12 @@ final class PredictCommand implements Callable<Integer> {
     }
 
     void all(LineReader lines) throws IOException {
+      String column = textColumn != null ? textColumn : LabelTable.textColumn(classifier);
+      Records.Form form = recordForm(lines, column);
+      if (form != null) {
+        records(lines, form, column);
+        return;
+      }
       if (textInput.tokenized() || (ofTokens && TokenReader.isConll(lines))) {
         TokenReader reader = textInput.tokens(lines);
         for (TokenReader.Sentence sentence; (sentence = reader.next()) != null; ) {
@@ -132,6 +161,53 @@ final class PredictCommand implements Callable<Integer> {
       label();
     }
 
+    /** Null for text and CoNLL, for sentences of the command line, and with --input-format. */
+    private Records.Form recordForm(LineReader lines, String column) throws IOException {
+      boolean typed = !texts.isEmpty() && !texts.equals(List.of(Main.STANDARD));
+      String first = "";
+      for (String line :
+          typed || textInput.formatGiven() ? List.<String>of() : lines.head(HEAD_LINES)) {
+        first = first.isBlank() ? line : first;
+      }
+      DataForm data = classifier.dataForm().orElse(null);
+      return first.isBlank()
+          ? null
+          : LabelTable.form(lines.source(), first, data, column, textColumn);
+    }
+
+    private void records(LineReader lines, Records.Form form, String column) throws IOException {
+      try (Records records = new Records(lines.reader(), lines.source(), form, column, null)) {
+        LabelTable table =
+            new LabelTable(records, form, lines.source(), classifier.task(), scores, most, out);
+        List<Records.Row> rows = new ArrayList<>();
+        Records.Row row;
+        do {
+          row = records.next();
+          if (row != null) {
+            rows.add(row);
+            waiting.add(sentence(tokens(row), ""));
+          }
+          if (rows.size() == CHUNK_SENTENCES || row == null) {
+            List<List<Classifier.Prediction>> found = predictions();
+            for (int i = 0; i < rows.size(); i++) {
+              table.write(rows.get(i), found.get(i));
+            }
+            rows.clear();
+            waiting.clear();
+          }
+        } while (row != null);
+      }
+    }
+
+    /** As in training. */
+    private List<String> tokens(Records.Row row) {
+      return ofTokens || row.text().isArray()
+          ? Records.words(row.text())
+          : textInput.tokenized()
+              ? TextSplitter.onSpaces(row.text().asText())
+              : TextSplitter.split(row.text().asText()).stream().flatMap(List::stream).toList();
+    }
+
     private TokenReader.Sentence sentence(List<String> tokens, String text) {
       return new TokenReader.Sentence(tokens, text, List.of(), List.of());
     }
@@ -143,13 +219,20 @@ final class PredictCommand implements Callable<Integer> {
       }
     }
 
+    /** Labels, with probabilities where they are asked for. */
+    private List<List<Classifier.Prediction>> predictions() {
+      List<List<String>> sentences = waiting.stream().map(TokenReader.Sentence::tokens).toList();
+      if (scores || top > 0) {
+        return classifier.predictWithScores(model, sentences);
+      }
+      return classifier.label(model, sentences).stream()
+          .map(all -> all.stream().map(each -> new Classifier.Prediction(each, Map.of())).toList())
+          .toList();
+    }
+
     /** What is written of each label: itself, and what was asked for beside. */
     private List<List<String>> labels() {
-      List<List<String>> sentences = waiting.stream().map(TokenReader.Sentence::tokens).toList();
-      if (!scores && top == 0) {
-        return classifier.label(model, sentences);
-      }
-      return classifier.predictWithScores(model, sentences).stream()
+      return predictions().stream()
           .map(found -> found.stream().map(this::columns).toList())
           .toList();
     }

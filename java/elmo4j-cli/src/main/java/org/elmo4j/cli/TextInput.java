@@ -52,6 +52,11 @@ final class TextInput {
     return tokenized || format != null;
   }
 
+  /** Whether the command line says how tokens lie there. */
+  boolean formatGiven() {
+    return format != null;
+  }
+
   /**
    * Fails on sentences of the command line beside a file, and on sentences that are more likely
    * files' names, as in AllenNLP's {@code elmo in.txt out.hdf5}.

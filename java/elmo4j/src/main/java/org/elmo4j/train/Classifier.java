@@ -10,6 +10,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.elmo4j.ElmoException;
@@ -26,10 +27,11 @@ import org.elmo4j.train.LabeledData.Task;
  * knows it again. Immutable; any thread may use it.
  *
  * <p>It is saved as a folder of {@code model.json} (task, labels, hidden units, the model it
- * belongs to), {@code mix.json} (a {@link ScalarMix}) and {@code weights.safetensors} ({@code
- * hidden.weight} [2P, hidden] and {@code hidden.bias} where there is a hidden layer, {@code weight}
- * [hidden or 2P, labels], {@code bias}, and with a CRF {@code transitions} [labels + 2, labels]:
- * from each label, from the sentence's start, and, the last row, from each label to its end).
+ * belongs to, the form of the data), {@code mix.json} (a {@link ScalarMix}), {@code curves.csv} (an
+ * {@link Epoch} a line) and {@code weights.safetensors} ({@code hidden.weight} [2P, hidden] and
+ * {@code hidden.bias} where there is a hidden layer, {@code weight} [hidden or 2P, labels], {@code
+ * bias}, and with a CRF {@code transitions} [labels + 2, labels]: from each label, from the
+ * sentence's start, and, the last row, from each label to its end).
  */
 public abstract sealed class Classifier permits TokenClassifier, SentenceClassifier {
   private static final int CHUNK_TOKENS = 1 << 14;
@@ -48,6 +50,8 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
   private final float[] parameters;
   private final String modelSource;
   private final float[] probe;
+  private final DataForm form; // null where it learned from memory
+  private final List<Epoch> epochs;
 
   /** What both kinds are made of. */
   record Parts(
@@ -57,7 +61,9 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
       SpanScheme scheme,
       float[] parameters,
       String modelSource,
-      float[] probe) {}
+      float[] probe,
+      DataForm form,
+      List<Epoch> epochs) {}
 
   Classifier(Parts parts) {
     labels = List.copyOf(parts.labels);
@@ -68,6 +74,8 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
     parameters = parts.parameters;
     modelSource = parts.modelSource;
     probe = parts.probe;
+    form = parts.form;
+    epochs = List.copyOf(parts.epochs);
   }
 
   static Classifier of(Task task, Parts parts) {
@@ -104,6 +112,16 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
   /** Whether labels of a sentence are found together, by a CRF. */
   public boolean crf() {
     return head.crf();
+  }
+
+  /** The form of the file that it learned from; none where the data came from memory. */
+  public Optional<DataForm> dataForm() {
+    return Optional.ofNullable(form);
+  }
+
+  /** The learning curves, a run behind the other; none of classifiers that early versions saved. */
+  public List<Epoch> epochs() {
+    return epochs;
   }
 
   /**
@@ -313,7 +331,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
   public void save(Path folder) {
     Arguments.require(folder, "folder");
     ClassifierFolder.write(
-        folder, task(), new Parts(labels, mix, head, scheme, parameters, modelSource, probe));
+        folder, task(), new Parts(labels, mix, head, scheme, parameters, modelSource, probe, form, epochs));
   }
 
   /**

@@ -67,6 +67,7 @@ final class ClassifierFolder {
       byte[] json = (toJson(task, parts).toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8);
       TensorFile.write(fresh.resolve(WEIGHTS), tensors(parts));
       MixJson.write(parts.mix(), fresh.resolve(MIX));
+      Curves.write(parts.epochs(), fresh.resolve(Curves.FILE));
       AtomicFile.write(
           fresh.resolve(MODEL), channel -> AtomicFile.writeAll(channel, ByteBuffer.wrap(json)));
       // Between the two moves the old folder is the only copy. It lies outside of the temporary
@@ -102,6 +103,13 @@ final class ClassifierFolder {
     json.put("head", parts.head().crf() ? "crf" : "linear");
     if (parts.scheme() != null) {
       json.put("scheme", parts.scheme().name().toLowerCase(Locale.ROOT));
+    }
+    DataForm form = parts.form();
+    if (form != null) {
+      json.putObject("data")
+          .put("form", form.kind().name().toLowerCase(Locale.ROOT))
+          .put("text", form.text())
+          .put("label", form.label());
     }
     ArrayNode numbers =
         json.putObject("model").put("source", parts.modelSource()).putArray("probe");
@@ -212,6 +220,17 @@ final class ClassifierFolder {
             scheme,
             parameters,
             json.path("model").path("source").asText(),
-            probe));
+            probe,
+            form(json.path("data")),
+            Curves.read(folder.resolve(Curves.FILE))));
+  }
+
+  /** The form of the data; null if the file does not state it or names one of a later version. */
+  private static DataForm form(JsonNode data) {
+    return Arrays.stream(DataForm.Kind.values())
+        .filter(kind -> kind.name().equalsIgnoreCase(data.path("form").asText()))
+        .map(kind -> new DataForm(kind, data.path("text").asText(), data.path("label").asText()))
+        .findFirst()
+        .orElse(null);
   }
 }

@@ -65,6 +65,7 @@ public final class Evaluation {
     Arguments.require(found, "found");
     Set<String> names = new HashSet<>();
     wanted.forEach(names::addAll);
+    found.forEach(names::addAll);
     return new Evaluation(wanted, found, SpanScheme.areSpans(List.copyOf(names)));
   }
 

@@ -2,14 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.train;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.io.BufferedInputStream;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PushbackReader;
-import java.io.Reader;
-import java.io.UncheckedIOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
@@ -17,21 +14,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
-import org.apache.commons.csv.CSVFormat;
-import org.apache.commons.csv.CSVParser;
-import org.apache.commons.csv.CSVRecord;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.files.Records;
 
 /**
  * Sentences with labels: what a classifier learns from and is measured on. Immutable; any thread
@@ -53,13 +48,22 @@ public final class LabeledData {
   private static final List<String> CONLLU =
       List.of("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc");
 
+  /** Where tokens and their labels stand in records that say nothing else. */
+  private static final String TOKENS = "tokens";
+
+  private static final String LABELS = "labels";
+
+  private static final DataForm CONLL = new DataForm(DataForm.Kind.CONLL, "", "");
+
   private final String source;
   private final Task task;
   private final List<LabeledSentence> sentences;
+  private final DataForm form; // null for data from memory
 
-  private LabeledData(String source, Task task, List<LabeledSentence> sentences) {
+  private LabeledData(String source, Task task, List<LabeledSentence> sentences, DataForm form) {
     this.source = source;
     this.task = task;
+    this.form = form;
     this.sentences = List.copyOf(sentences);
     if (sentences.isEmpty()) {
       throw new ElmoException(source + ": expected sentences with labels, found none");
@@ -85,7 +89,7 @@ public final class LabeledData {
             source + ", sentence " + i + ": expected " + wanted + " labels, found " + labels);
       }
     }
-    return new LabeledData(source, task, sentences);
+    return new LabeledData(source, task, sentences, null);
   }
 
   /**
@@ -95,6 +99,9 @@ public final class LabeledData {
    * stand for are kept. Lines {@code -DOCSTART-} are passed over. Tokens stand in the first column,
    * or in the second where the first counts them.
    *
+   * <p>A file whose first line is an object of JSON, or names the columns {@code tokens} and {@code
+   * labels}, is read as {@link #readTokens(Path, String, String)} does.
+   *
    * @param column the label's column, from 1, or its name in CoNLL-U; null for {@code upos} of
    *     CoNLL-U, else the last one
    * @throws ElmoException if the file cannot be read, has no sentences, or a line has another
@@ -103,6 +110,10 @@ public final class LabeledData {
   // OpenNLP's ConlluStream joins contracted words, and its failures name no line.
   public static LabeledData readTokens(Path file, String column) {
     Arguments.require(file, "file");
+    Records.Form records = column == null ? Records.named(firstLine(file), TOKENS, LABELS) : null;
+    if (records != null) {
+      return readRecords(file, Task.TOKENS, records, TOKENS, LABELS, null);
+    }
     List<LabeledSentence> sentences = new ArrayList<>();
     int number = 0;
     try (BufferedReader lines = open(file)) {
@@ -143,7 +154,26 @@ public final class LabeledData {
     } catch (IOException e) {
       throw unreadable(file, number + 1, e);
     }
-    return new LabeledData(file.toString(), Task.TOKENS, sentences);
+    return new LabeledData(file.toString(), Task.TOKENS, sentences, CONLL);
+  }
+
+  /**
+   * Reads labelled tokens, a sentence a record: objects of JSON, one a line, or columns, as {@link
+   * #readSentences} tells them. Tokens and labels are arrays of JSON, or texts with white space
+   * between.
+   *
+   * @param tokens the tokens' field of JSON or column: its name in the first line, or its number
+   *     from 1 where the file has no such line
+   * @param labels the labels' column, likewise
+   * @throws ElmoException if the file cannot be read, has no sentences or no such columns, a row
+   *     has another number of columns than the first, or a sentence another number of labels than
+   *     of tokens
+   */
+  public static LabeledData readTokens(Path file, String tokens, String labels) {
+    Arguments.require(file, "file");
+    Arguments.require(tokens, "tokens");
+    Arguments.require(labels, "labels");
+    return readRecords(file, Task.TOKENS, recordForm(file, firstLine(file)), tokens, labels, null);
   }
 
   /** The lines up to the end of the first sentence, which show what the columns are. */
@@ -173,7 +203,7 @@ public final class LabeledData {
       int label = conllu ? CONLLU.indexOf("upos") : -1;
       if (column != null) {
         int named = conllu ? CONLLU.indexOf(column.toLowerCase(Locale.ROOT)) : -1;
-        if (named < 0 && !isNumber(column)) {
+        if (named < 0 && !Records.isNumber(column)) {
           throw new ElmoException(
               "label column: expected a number from 1"
                   + (conllu ? " or one of " + String.join(", ", CONLLU) : "")
@@ -259,7 +289,7 @@ public final class LabeledData {
    * @param label the label's column, likewise
    * @param tokenizer splits a text into tokens
    * @throws ElmoException if the file cannot be read, has no sentences or no such columns, or a row
-   *     has another number of columns than the first
+   *     has another number of columns than the first; the message names the line
    */
   public static LabeledData readSentences(
       Path file, String text, String label, Function<String, List<String>> tokenizer) {
@@ -267,64 +297,57 @@ public final class LabeledData {
     Arguments.require(text, "text");
     Arguments.require(label, "label");
     Arguments.require(tokenizer, "tokenizer");
-    String first = firstLine(file);
-    if (first.startsWith("{")) {
-      return readJsonLines(file, text, label, tokenizer);
-    }
-    boolean csv =
-        file.toString().toLowerCase(Locale.ROOT).endsWith(".csv")
-            || (first.contains(",") && !first.contains("\t"));
-    CSVFormat format = csv ? CSVFormat.RFC4180 : CSVFormat.newFormat('\t');
-    boolean numbers = isNumber(text) && isNumber(label);
+    return readRecords(
+        file, Task.SENTENCES, recordForm(file, firstLine(file)), text, label, tokenizer);
+  }
+
+  private static Records.Form recordForm(Path file, String first) {
+    return first.startsWith("{") ? Records.Form.JSONL : Records.table(file.toString(), first);
+  }
+
+  /**
+   * Reads a sentence a record.
+   *
+   * @param tokenizer splits a text into tokens; null to split it at white space
+   */
+  private static LabeledData readRecords(
+      Path file,
+      Task task,
+      Records.Form form,
+      String text,
+      String label,
+      Function<String, List<String>> tokenizer) {
     List<LabeledSentence> sentences = new ArrayList<>();
-    long line = 1;
-    try (Reader reader = open(file);
-        CSVParser rows = format.builder().setIgnoreEmptyLines(true).build().parse(reader)) {
-      int textColumn = numbers ? Integer.parseInt(text) - 1 : -1;
-      int labelColumn = numbers ? Integer.parseInt(label) - 1 : -1;
-      int columns = -1;
-      for (CSVRecord record : rows) {
-        String[] row = record.values();
-        String where = file + ", row " + line++;
-        if (columns < 0) {
-          columns = row.length;
-          if (!numbers) {
-            textColumn = Arrays.asList(row).indexOf(text);
-            labelColumn = Arrays.asList(row).indexOf(label);
-          }
-          boolean found =
-              textColumn >= 0 && labelColumn >= 0 && Math.max(textColumn, labelColumn) < columns;
-          if (!found) {
-            throw new ElmoException(
-                where
-                    + ": expected columns "
-                    + Json.brief(text)
-                    + " and "
-                    + Json.brief(label)
-                    + ", found "
-                    + (numbers ? columns + " columns" : Json.brief(String.join(", ", row))));
-          }
-          if (!numbers) {
-            continue;
-          }
-        }
-        if (row.length != columns) {
+    long line = 0;
+    try (BufferedReader lines = open(file);
+        Records records = new Records(lines, file.toString(), form, text, label)) {
+      for (Records.Row row; (row = records.next()) != null; line = records.line()) {
+        boolean words = tokenizer == null || row.text().isArray();
+        List<String> tokens =
+            words ? Records.words(row.text()) : tokenizer.apply(row.text().asText());
+        List<String> labels =
+            task == Task.TOKENS ? Records.words(row.label()) : List.of(row.label().asText());
+        boolean one = task == Task.SENTENCES && row.label().isArray();
+        if (one || (task == Task.TOKENS && labels.size() != tokens.size())) {
           throw new ElmoException(
-              where + ": expected " + columns + " columns, found " + row.length);
+              file
+                  + ", line "
+                  + row.line()
+                  + (one
+                      ? ": expected a label, found " + Json.brief(row.label())
+                      : ": expected a label for each of "
+                          + tokens.size()
+                          + " tokens, found "
+                          + labels.size()
+                          + " labels"));
         }
-        sentences.add(
-            new LabeledSentence(tokenizer.apply(row[textColumn]), List.of(row[labelColumn])));
+        sentences.add(new LabeledSentence(tokens, labels));
       }
-    } catch (UncheckedIOException e) {
-      if (e.getCause() instanceof CharacterCodingException other) {
-        throw unreadable(file, line, other);
-      }
-      throw new ElmoException(
-          file + ", row " + line + ": expected columns, found " + Json.line(e.getCause()), e);
     } catch (IOException e) {
-      throw unreadable(file, line, e);
+      throw unreadable(file, line + 1, e);
     }
-    return new LabeledData(file.toString(), Task.SENTENCES, sentences);
+    DataForm.Kind kind = DataForm.Kind.valueOf(form.name());
+    return new LabeledData(file.toString(), task, sentences, new DataForm(kind, text, label));
   }
 
   /** The first line that is not blank; empty where there is none. */
@@ -338,41 +361,6 @@ public final class LabeledData {
     } catch (IOException e) {
       throw unreadable(file, 1, e);
     }
-  }
-
-  private static LabeledData readJsonLines(
-      Path file, String text, String label, Function<String, List<String>> tokenizer) {
-    List<LabeledSentence> sentences = new ArrayList<>();
-    long number = 0;
-    try (BufferedReader lines = open(file)) {
-      for (String line; (line = lines.readLine()) != null; ) {
-        String where = file + ", line " + ++number;
-        if (line.isBlank()) {
-          continue;
-        }
-        JsonNode json = Json.parse(line.getBytes(StandardCharsets.UTF_8), where);
-        JsonNode words = json.path(text);
-        JsonNode name = json.path(label);
-        if (!words.isTextual() || !name.isValueNode() || name.isNull()) {
-          throw new ElmoException(
-              where
-                  + ": expected fields "
-                  + Json.brief(text)
-                  + " and "
-                  + Json.brief(label)
-                  + ", found "
-                  + Json.brief(json));
-        }
-        sentences.add(new LabeledSentence(tokenizer.apply(words.asText()), List.of(name.asText())));
-      }
-    } catch (IOException e) {
-      throw unreadable(file, number + 1, e);
-    }
-    return new LabeledData(file.toString(), Task.SENTENCES, sentences);
-  }
-
-  private static boolean isNumber(String column) {
-    return column.matches("[1-9][0-9]{0,3}");
   }
 
   /** UTF-8, a byte order mark passed over; what is no UTF-8 is an error. */
@@ -415,6 +403,11 @@ public final class LabeledData {
     return source;
   }
 
+  /** The form of the file that the data come from; none for data from memory. */
+  public Optional<DataForm> form() {
+    return Optional.ofNullable(form);
+  }
+
   /** What has a label. */
   public Task task() {
     return task;
@@ -434,6 +427,6 @@ public final class LabeledData {
 
   /** Some of the sentences, under the same name. */
   LabeledData subset(List<LabeledSentence> some) {
-    return new LabeledData(source, task, some);
+    return new LabeledData(source, task, some, form);
   }
 }

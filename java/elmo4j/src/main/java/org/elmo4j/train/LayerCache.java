@@ -2,9 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.train;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.BooleanSupplier;
 import org.bytedeco.javacpp.FloatPointer;
 import org.elmo4j.ElmoException;
@@ -14,6 +17,7 @@ import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.backend.cpu.CpuMix;
+import org.elmo4j.internal.files.Json;
 
 /**
  * All layers of many sentences, boundaries included, computed once: in a file without a name that
@@ -22,6 +26,8 @@ import org.elmo4j.internal.backend.cpu.CpuMix;
 final class LayerCache implements AutoCloseable {
   /** Tokens that one call of the model takes. */
   private static final int CHUNK_TOKENS = 1 << 14;
+
+  private static final double GIB = 1L << 30;
 
   private final NativeMemory memory;
   private final List<CpuMix.Rows> layers = new ArrayList<>();
@@ -33,8 +39,9 @@ final class LayerCache implements AutoCloseable {
    *
    * @param folder where the file lies while it is used
    * @param limit bytes that it may take
-   * @param progress told how many sentences are done; whether to stop
-   * @throws ElmoException if the limit is too small or the folder has no room
+   * @param progress told the file's size before it is written, then how many sentences are done
+   * @throws ElmoException if the limit is too small or the folder's disk has no room, before any
+   *     work is done
    */
   LayerCache(
       ElmoModel model,
@@ -66,6 +73,7 @@ final class LayerCache implements AutoCloseable {
               + " bytes (the cache limit), found "
               + bytes);
     }
+    progress.cache(folder, bytes, checkRoom(folder, bytes));
     memory = NativeMemory.map(folder, Math.max(1, bytes));
     try {
       long at = 0;
@@ -79,6 +87,31 @@ final class LayerCache implements AutoCloseable {
       memory.close();
       throw e;
     }
+  }
+
+  /**
+   * The bytes that a folder's disk has left.
+   *
+   * @throws ElmoException if they are fewer than wanted, or the folder is missing
+   */
+  static long checkRoom(Path folder, long bytes) {
+    long free;
+    try {
+      free = Files.getFileStore(folder).getUsableSpace();
+    } catch (IOException e) {
+      throw new ElmoException(
+          folder + ": expected a folder for the layers, found " + Json.line(e), e);
+    }
+    if (free < bytes) {
+      throw new ElmoException(
+          String.format(
+              Locale.ROOT,
+              "%s: expected %.2f GiB free for the layers, found %.2f GiB",
+              folder,
+              bytes / GIB,
+              free / GIB));
+    }
+    return free;
   }
 
   private void fill(

@@ -4,7 +4,6 @@ package org.elmo4j.train;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
@@ -16,7 +15,6 @@ import org.elmo4j.ElmoModel;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.ScalarMix.LayerNorm;
 import org.elmo4j.internal.Arguments;
-import org.elmo4j.internal.backend.cpu.CpuMix;
 import org.elmo4j.train.LabeledData.Task;
 
 /**
@@ -30,22 +28,24 @@ public final class MixTrainer {
   /** The name of the run whose classifier is the result. */
   public static final String LEARNED = "learned mix";
 
-  private final ElmoModel model;
-  private int hidden;
-  private boolean crf;
-  private float dropout = 0.1f;
-  private LayerNorm layerNorm = LayerNorm.NONE;
-  private double l2;
-  private float learningRate = 0.005f;
-  private int batchSize = 32;
-  private int epochs = 50;
-  private int patience = 5;
-  private long seed = 1;
-  private boolean compare = true;
+  // Fit reads those that are not private.
+  final ElmoModel model;
+  int hidden;
+  boolean crf;
+  private ClassWeights classWeights;
+  float dropout = 0.1f;
+  LayerNorm layerNorm = LayerNorm.NONE;
+  double l2;
+  float learningRate = 0.005f;
+  int batchSize = 32;
+  int epochs = 50;
+  int patience = 5;
+  long seed = 1;
+  boolean compare = true;
   private Path cacheFolder = Path.of(System.getProperty("java.io.tmpdir"));
   private long cacheLimit = 8L << 30;
-  private Progress progress = new Progress() {};
-  private BooleanSupplier stop = () -> false;
+  Progress progress = new Progress() {};
+  BooleanSupplier stop = () -> false;
 
   /** With the defaults that each method names. */
   public MixTrainer(ElmoModel model) {
@@ -66,6 +66,16 @@ public final class MixTrainer {
    */
   public MixTrainer crf(boolean crf) {
     this.crf = crf;
+    return this;
+  }
+
+  /**
+   * How much each label counts in the loss, and in the share of right labels that decides when to
+   * stop: all the same by default. Not with a CRF.
+   */
+  public MixTrainer classWeights(ClassWeights weights) {
+    Arguments.require(weights, "weights");
+    classWeights = weights;
     return this;
   }
 
@@ -160,7 +170,8 @@ public final class MixTrainer {
    * One line of the comparison.
    *
    * @param name {@code word_emb}, {@code lstm_outputs1}..., {@code even mix} or {@link #LEARNED}
-   * @param development share of right labels in the development data, or F1 of spans, 0 to 1
+   * @param development share of right labels in the development data, weighted where there are
+   *     class weights, or F1 of spans, 0 to 1
    * @param test likewise in the test data; not a number where there is none
    * @param epoch the epoch that was kept, from 1
    * @param mix what the run ended with, of its own layers
@@ -195,8 +206,9 @@ public final class MixTrainer {
    *     sentence of {@code train}, in an order that the seed decides
    * @param test measured at the end; null for none (labels that {@code train} lacks are scored as
    *     wrong, as no classifier could find them)
-   * @throws ElmoException if the data are of different tasks, there is only one label, the cache
-   *     has no room, or the loss is no number
+   * @throws ElmoException if the data are of different tasks, there is only one label, class
+   *     weights name a label that is not there or meet a CRF, the cache has no room, or the loss is
+   *     no number
    */
   public Result fit(LabeledData train, LabeledData development, LabeledData test) {
     Arguments.require(train, "train");
@@ -225,6 +237,10 @@ public final class MixTrainer {
     if (crf && train.task() == Task.SENTENCES) {
       throw new ElmoException("crf: expected labels of tokens, found labels of sentences");
     }
+    if (crf && classWeights != null) {
+      // Its loss is of whole sentences, no sum over labels that could be weighted.
+      throw new ElmoException("class weights: expected a linear head, found a CRF");
+    }
     List<List<String>> sentences = new ArrayList<>();
     List<List<String>> wanted = new ArrayList<>();
     List<int[]> targets = new ArrayList<>();
@@ -245,206 +261,11 @@ public final class MixTrainer {
       }
       ends[i] = sentences.size();
     }
+    double[] weights =
+        classWeights == null ? null : classWeights.of(labels, targets.subList(0, ends[0]));
     try (LayerCache cache =
         new LayerCache(model, sentences, cacheFolder, cacheLimit, progress, stop)) {
-      return new Fit(train.task(), labels, cache, wanted, targets, ends).all();
-    }
-  }
-
-  /** One call of {@link #fit}: its runs share layers, sentences and settings. */
-  private final class Fit {
-    private final Task task;
-    private final List<String> labels;
-    private final LayerCache cache;
-    private final List<List<String>> wanted;
-    private final List<int[]> targets;
-    private final int[] ends;
-    private final int dim = model.options().projectionDim();
-    private final boolean spans;
-    private final SpanScheme scheme;
-
-    Fit(
-        Task task,
-        List<String> labels,
-        LayerCache cache,
-        List<List<String>> wanted,
-        List<int[]> targets,
-        int[] ends) {
-      this.wanted = wanted;
-      this.spans = task == Task.TOKENS && SpanScheme.areSpans(labels);
-      this.scheme = spans ? SpanScheme.of(wanted.subList(0, ends[0])) : null;
-      this.task = task;
-      this.labels = labels;
-      this.cache = cache;
-      this.targets = targets;
-      this.ends = ends;
-    }
-
-    private record Run(Score score, float[] values, Head head, Evaluation evaluation) {}
-
-    Result all() {
-      List<CpuMix.Rows> layers = cache.layers();
-      Run learned = run(LEARNED, layers, true);
-      List<Score> scores = new ArrayList<>();
-      for (int k = 0; compare && k <= layers.size() && !stop.getAsBoolean(); k++) {
-        boolean even = k == layers.size();
-        String name = even ? "even mix" : k == 0 ? "word_emb" : "lstm_outputs" + k;
-        Run run = run(name, even ? layers : layers.subList(k, k + 1), false);
-        if (run != null) {
-          scores.add(run.score);
-        }
-      }
-      scores.add(learned.score);
-      float[] head = Arrays.copyOfRange(learned.values, layers.size() + 1, learned.values.length);
-      Classifier classifier =
-          Classifier.of(
-              task,
-              new Classifier.Parts(
-                  labels,
-                  learned.score.mix,
-                  learned.head,
-                  scheme,
-                  head,
-                  model.source(),
-                  Classifier.probe(model)));
-      return new Result(classifier, Collections.unmodifiableList(scores), learned.evaluation);
-    }
-
-    /** Trains; null where it was stopped before the first epoch of a run that is not needed. */
-    private Run run(String name, List<CpuMix.Rows> layers, boolean learn) {
-      int halves = layers.get(layers.size() - 1).halves();
-      Random random = new Random(seed);
-      try (Network network =
-          new Network(
-              dim,
-              layers,
-              halves,
-              hidden,
-              labels.size(),
-              crf ? new Crf(labels, scheme) : null,
-              layerNorm,
-              learn,
-              random)) {
-        int[] order = range(0, ends[0]);
-        float[] best = network.values();
-        Measure bestMeasure = new Measure(null, -1, Double.POSITIVE_INFINITY);
-        int bestEpoch = 0;
-        long step = 0;
-        for (int epoch = 1; epoch <= epochs && epoch - bestEpoch <= patience; epoch++) {
-          shuffle(order, random);
-          double loss = 0;
-          long count = 0;
-          for (int at = 0; at < order.length && !stop.getAsBoolean(); at += batchSize) {
-            Network.Batch batch = batch(order, at);
-            double sum =
-                network.train(batch, l2, dropout, seed * 0x9e3779b9L + step++, learningRate);
-            if (!Double.isFinite(sum)) {
-              throw new ElmoException(
-                  "training of "
-                      + name
-                      + ": expected a finite loss, found "
-                      + sum
-                      + " in epoch "
-                      + epoch
-                      + "; a smaller learning rate may help");
-            }
-            loss += sum;
-            count += batch.outputs();
-          }
-          boolean stopped = stop.getAsBoolean();
-          if (stopped && (bestEpoch > 0 || !learn)) {
-            break;
-          }
-          Measure measure = measure(network, ends[0], ends[1]);
-          if (measure.score > bestMeasure.score
-              || (measure.score == bestMeasure.score && measure.loss < bestMeasure.loss)) {
-            best = network.values();
-            bestMeasure = measure;
-            bestEpoch = epoch;
-          }
-          progress.epoch(name, epoch, loss / Math.max(1, count), measure.score);
-          if (stopped) {
-            break;
-          }
-        }
-        if (bestEpoch == 0) {
-          return null;
-        }
-        network.values(best);
-        Measure test = ends.length < 3 ? null : measure(network, ends[1], ends[2]);
-        Score score =
-            new Score(
-                name,
-                bestMeasure.score,
-                test == null ? Double.NaN : test.score,
-                bestEpoch,
-                network.mix());
-        Measure last = test == null ? bestMeasure : test;
-        return new Run(score, best, network.head(), last.evaluation);
-      }
-    }
-
-    private record Measure(Evaluation evaluation, double score, double loss) {}
-
-    private Measure measure(Network network, int from, int to) {
-      double loss = 0;
-      long count = 0;
-      List<List<String>> found = new ArrayList<>();
-      int[] some = range(from, to);
-      for (int at = 0; at < some.length; at += batchSize) {
-        Network.Batch batch = batch(some, at);
-        Network.Measured measured = network.measure(batch);
-        loss += measured.loss();
-        count += batch.outputs();
-        int next = 0;
-        for (int s = at; s < Math.min(some.length, at + batchSize); s++) {
-          List<String> one = new ArrayList<>();
-          for (int i = 0; i < wanted.get(some[s]).size(); i++) {
-            one.add(labels.get(measured.found()[next++]));
-          }
-          found.add(one);
-        }
-      }
-      Evaluation evaluation = new Evaluation(wanted.subList(from, to), found, spans);
-      return new Measure(evaluation, evaluation.score(), loss / Math.max(1, count));
-    }
-
-    private Network.Batch batch(int[] order, int at) {
-      int[] chosen = Arrays.copyOfRange(order, at, Math.min(order.length, at + batchSize));
-      int[] lengths = new int[chosen.length];
-      int count = 0;
-      for (int i = 0; i < chosen.length; i++) {
-        lengths[i] = cache.tokens(chosen[i]);
-        count += targets.get(chosen[i]).length;
-      }
-      int[] wanted = new int[count];
-      int to = 0;
-      for (int s : chosen) {
-        int[] target = targets.get(s);
-        System.arraycopy(target, 0, wanted, to, target.length);
-        to += target.length;
-      }
-      int[] normRows =
-          layerNorm == LayerNorm.NONE ? null : cache.rows(chosen, layerNorm == LayerNorm.ALLENNLP);
-      return new Network.Batch(
-          cache.rows(chosen, false), lengths, normRows, wanted, task == Task.SENTENCES);
-    }
-  }
-
-  private static int[] range(int from, int to) {
-    int[] range = new int[to - from];
-    for (int i = 0; i < range.length; i++) {
-      range[i] = from + i;
-    }
-    return range;
-  }
-
-  private static void shuffle(int[] values, Random random) {
-    for (int i = values.length - 1; i > 0; i--) {
-      int j = random.nextInt(i + 1);
-      int swap = values[i];
-      values[i] = values[j];
-      values[j] = swap;
+      return new Fit(this, train, labels, weights, cache, wanted, targets, ends).all();
     }
   }
 }

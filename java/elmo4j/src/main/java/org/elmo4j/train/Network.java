@@ -39,6 +39,7 @@ final class Network implements AutoCloseable {
 
   private final Head head;
   private final Crf crf;
+  private final double[] classWeights; // null where all labels count the same
   private final CpuMix mix;
   private final int halves;
   private final int layers;
@@ -66,6 +67,7 @@ final class Network implements AutoCloseable {
    * @param sources the layers
    * @param halves 2, or 1 for the token representation alone
    * @param crf null where labels do not depend on each other
+   * @param classWeights how much each class counts in the loss; null for the same, as with a CRF
    * @param learnsMix whether the mix is learned; if not it stays even, with gamma 1
    */
   Network(
@@ -75,11 +77,13 @@ final class Network implements AutoCloseable {
       int hidden,
       int classes,
       Crf crf,
+      double[] classWeights,
       LayerNorm norm,
       boolean learnsMix,
       Random random) {
     this.head = new Head(halves * dim, hidden, classes, crf != null);
     this.crf = crf;
+    this.classWeights = classWeights;
     this.halves = halves;
     this.layers = sources.size();
     this.learnsMix = learnsMix;
@@ -146,7 +150,8 @@ final class Network implements AutoCloseable {
    * @param l2 times the sum of the mix weights' squares is added to the loss
    * @param dropout the share of the mix's numbers that are dropped
    * @param seed which ones
-   * @return the sum of the cross-entropies; no number where something overflowed
+   * @return the sum of the cross-entropies, weighted where classes are; no number where something
+   *     overflowed
    */
   double gradients(Batch batch, double l2, float dropout, long seed) {
     float[] scales = scales();
@@ -180,6 +185,9 @@ final class Network implements AutoCloseable {
   /** The loss of the logits, which become their gradients; those of transitions too if wanted. */
   private double loss(Batch batch, boolean learns) {
     int rows = batch.outputs();
+    if (crf == null && classWeights != null) {
+      return weightedLoss(batch);
+    }
     if (crf == null) {
       return CpuKernels.elmo4j_cpu_softmax_loss(rows, head.classes(), logits, labels);
     }
@@ -190,6 +198,30 @@ final class Network implements AutoCloseable {
     if (learns) {
       gradients.floatPointer(layers + 1L + head.linearSize()).put(toTransitions);
     }
+    return loss;
+  }
+
+  /** The kernel's softmax and cross-entropy, each row's times the weight of its class. */
+  private double weightedLoss(Batch batch) {
+    int classes = head.classes();
+    int rows = batch.outputs();
+    float[] scores = scores(batch);
+    double loss = 0;
+    for (int r = 0; r < rows; r++) {
+      int label = Math.max(batch.labels[r], 0);
+      double weight = classWeights[label];
+      double most = scores[r * classes + best(scores, r, classes)];
+      double sum = 0;
+      for (int c = 0; c < classes; c++) {
+        sum += Math.exp(scores[r * classes + c] - most);
+      }
+      loss += weight * (most + Math.log(sum) - scores[r * classes + label]);
+      for (int c = 0; c < classes; c++) {
+        double p = Math.exp(scores[r * classes + c] - most) / sum;
+        scores[r * classes + c] = (float) (weight * (p - (c == label ? 1 : 0)) / rows);
+      }
+    }
+    logits.put(scores);
     return loss;
   }
 

@@ -1,0 +1,283 @@
+// SPDX-FileCopyrightText: 2026 The elmo4j authors
+// SPDX-License-Identifier: Apache-2.0
+package org.elmo4j.internal.files;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.TextNode;
+import java.io.BufferedReader;
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.Reader;
+import java.io.UncheckedIOException;
+import java.nio.charset.CharacterCodingException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Locale;
+import org.apache.commons.csv.CSVFormat;
+import org.apache.commons.csv.CSVParser;
+import org.apache.commons.csv.CSVRecord;
+import org.elmo4j.ElmoException;
+
+/**
+ * Records with a text, and maybe a label, among other columns: rows of a table, or objects of JSON,
+ * one a line. For one thread.
+ */
+public final class Records implements Closeable {
+  /** How records lie in a file. */
+  public enum Form {
+    /** Columns with commas between and RFC 4180's quotes. */
+    CSV,
+    /** Columns with tabs between, without quotes. */
+    TSV,
+    /** An object of JSON a line. */
+    JSONL
+  }
+
+  /**
+   * A record.
+   *
+   * @param line the first of its lines, from 1
+   * @param cells all columns of a row; none of JSON
+   * @param json the object as it was written; empty for a row
+   * @param text of a row a text, of JSON what there is: a text, or an array of texts
+   * @param label likewise; of JSON also numbers, true and false; null where none was asked for
+   */
+  public record Row(long line, List<String> cells, String json, JsonNode text, JsonNode label) {}
+
+  private final BufferedReader reader;
+  private final String source;
+  private final Form form;
+  private final String text;
+  private final String label;
+  private final CSVParser table; // null for JSON
+  private final Iterator<CSVRecord> rows;
+  private int textColumn = -1;
+  private int labelColumn = -1;
+  private List<String> header; // null for JSON, and where columns are numbers
+  private int columns;
+  private long line;
+
+  /**
+   * Opens records; a table's header is read.
+   *
+   * @param reader closed with this
+   * @param source what messages call it
+   * @param text the name of the text's column or field, or the column's number, from 1, in a table
+   *     without a line of names
+   * @param label likewise the label's; null where no label is wanted
+   * @throws ElmoException if the columns are not there
+   */
+  public Records(Reader reader, String source, Form form, String text, String label)
+      throws IOException {
+    this.reader = new BufferedReader(reader);
+    this.source = source;
+    this.form = form;
+    this.text = text;
+    this.label = label;
+    table = form == Form.JSONL ? null : format(form).parse(this.reader);
+    rows = table == null ? null : table.iterator();
+    boolean numbers = isNumber(text) && (label == null || isNumber(label));
+    if (table != null && numbers) {
+      textColumn = Integer.parseInt(text) - 1;
+      labelColumn = label == null ? -1 : Integer.parseInt(label) - 1;
+    } else if (table != null) {
+      CSVRecord first = nextRow();
+      if (first != null) {
+        header = List.of(first.values());
+        textColumn = header.indexOf(text);
+        labelColumn = label == null ? -1 : header.indexOf(label);
+        check(header);
+      }
+    }
+  }
+
+  private static CSVFormat format(Form form) {
+    CSVFormat format = form == Form.CSV ? CSVFormat.RFC4180 : CSVFormat.newFormat('\t');
+    return format.builder().setIgnoreEmptyLines(true).build();
+  }
+
+  /** Whether a column is told by its number. */
+  public static boolean isNumber(String column) {
+    return column.matches("[1-9][0-9]{0,3}");
+  }
+
+  /** Whether a line is an object of JSON. */
+  public static boolean isObject(String line) {
+    return line.strip().matches("\\{\\s*(\".*)?\\}");
+  }
+
+  /** The form of a table by its name and first line. */
+  public static Form table(String name, String first) {
+    boolean csv =
+        name.toLowerCase(Locale.ROOT).endsWith(".csv")
+            || (first.contains(",") && !first.contains("\t"));
+    return csv ? Form.CSV : Form.TSV;
+  }
+
+  /**
+   * The form of a file whose first line is JSON, or names two or more columns, some of them given;
+   * or null.
+   */
+  public static Form named(String first, String... names) {
+    if (isObject(first)) {
+      return Form.JSONL;
+    }
+    for (Form form : new Form[] {Form.TSV, Form.CSV}) {
+      List<String> header = cells(form, first);
+      if (header.size() > 1 && header.containsAll(Arrays.asList(names))) {
+        return form;
+      }
+    }
+    return null;
+  }
+
+  /** A line's cells; none where it is no row. */
+  private static List<String> cells(Form form, String line) {
+    try (CSVParser parser = CSVParser.parse(line, format(form))) {
+      Iterator<CSVRecord> rows = parser.iterator();
+      return rows.hasNext() ? List.of(rows.next().values()) : List.of();
+    } catch (IOException | UncheckedIOException e) {
+      return List.of();
+    }
+  }
+
+  /** The names of a table's columns; null where there are none. */
+  public List<String> header() {
+    return header;
+  }
+
+  /** The last line that was read, from 1; 0 before the first. */
+  public long line() {
+    return line;
+  }
+
+  private CSVRecord nextRow() throws IOException {
+    try {
+      if (!rows.hasNext()) {
+        return null;
+      }
+      CSVRecord row = rows.next();
+      line = table.getCurrentLineNumber();
+      return row;
+    } catch (UncheckedIOException e) {
+      if (e.getCause() instanceof CharacterCodingException other) {
+        throw other;
+      }
+      throw new ElmoException(
+          where(line + 1) + ": expected columns, found " + Json.line(e.getCause()), e);
+    }
+  }
+
+  private String where(long at) {
+    return source + ", line " + at;
+  }
+
+  /** Learns the number of columns from the first row. */
+  private void check(List<String> first) {
+    columns = first.size();
+    boolean there =
+        textColumn >= 0
+            && (label == null || labelColumn >= 0)
+            && Math.max(textColumn, labelColumn) < columns;
+    if (!there) {
+      throw new ElmoException(
+          where(line)
+              + ": expected "
+              + wanted("column")
+              + ", found "
+              + (header == null ? columns + " columns" : Json.brief(String.join(", ", first))));
+    }
+  }
+
+  private String wanted(String what) {
+    return label == null
+        ? what + " " + Json.brief(text)
+        : what + "s " + Json.brief(text) + " and " + Json.brief(label);
+  }
+
+  /**
+   * The next record, or null where there is none.
+   *
+   * @throws ElmoException if a row has another number of columns than the first, a line is no JSON,
+   *     or text or label is not there
+   */
+  public Row next() throws IOException {
+    return form == Form.JSONL ? nextObject() : nextOfTable();
+  }
+
+  private Row nextOfTable() throws IOException {
+    CSVRecord row = nextRow();
+    if (row == null) {
+      return null;
+    }
+    List<String> cells = List.of(row.values());
+    // A cell in quotes may go over lines; the parser counts to the last of them.
+    long first = line - cells.stream().flatMapToInt(String::chars).filter(c -> c == '\n').count();
+    if (columns == 0) {
+      check(cells);
+    }
+    if (cells.size() != columns) {
+      throw new ElmoException(
+          where(first) + ": expected " + columns + " columns, found " + cells.size());
+    }
+    return new Row(
+        first,
+        cells,
+        "",
+        TextNode.valueOf(cells.get(textColumn)),
+        label == null ? null : TextNode.valueOf(cells.get(labelColumn)));
+  }
+
+  private Row nextObject() throws IOException {
+    for (String read; (read = reader.readLine()) != null; ) {
+      line++;
+      if (read.isBlank()) {
+        continue;
+      }
+      JsonNode json = Json.parse(read, where(line));
+      JsonNode words = json.path(text);
+      JsonNode name = label == null ? null : json.path(label);
+      boolean there = words.isTextual() || isArray(words, true);
+      there &= name == null || (name.isValueNode() && !name.isNull()) || isArray(name, false);
+      if (!there) {
+        throw new ElmoException(
+            where(line) + ": expected " + wanted("field") + ", found " + Json.brief(json));
+      }
+      return new Row(line, List.of(), read.strip(), words, name);
+    }
+    return null;
+  }
+
+  private static boolean isArray(JsonNode node, boolean texts) {
+    boolean values = node.isArray();
+    for (JsonNode value : node) {
+      values &= value.isValueNode() && !value.isNull() && (value.isTextual() || !texts);
+    }
+    return values;
+  }
+
+  /** What an array holds, or a text between its spaces. */
+  public static List<String> words(JsonNode node) {
+    List<String> words = new ArrayList<>();
+    if (node.isArray()) {
+      node.forEach(word -> words.add(word.asText()));
+    } else {
+      for (String word : node.asText().strip().split("\\s+")) {
+        if (!word.isEmpty()) {
+          words.add(word);
+        }
+      }
+    }
+    return words;
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (table != null) {
+      table.close();
+    }
+    reader.close();
+  }
+}
