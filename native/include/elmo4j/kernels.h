@@ -145,6 +145,12 @@ void elmo4j_free(void* memory);
 // its space on the disk is taken at once and is given back with the memory, or with the process.
 // NULL where that fails. Freed by elmo4j_unmap alone, with the same number of bytes, 1 or more.
 void* elmo4j_map(const char* folder, int64_t bytes);
+
+// The first `bytes` bytes of a file, 1 or more, mapped to be read alone. NULL where it cannot be
+// opened or mapped, or is shorter. Freed by elmo4j_unmap. Whoever shortens the file while it is read
+// ends the process, as with every mapping.
+void* elmo4j_map_file(const char* path, int64_t bytes);
+
 void elmo4j_unmap(void* memory, int64_t bytes);
 
 // ---------------------------------------------------------------------------------------------

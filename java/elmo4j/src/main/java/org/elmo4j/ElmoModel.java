@@ -45,6 +45,7 @@ import org.elmo4j.weights.WeightStores;
  */
 public final class ElmoModel implements AutoCloseable {
   private final LayerPlan plan;
+  private final String fingerprint;
   private final ReplicaPool replicas;
   private final RequestBatcher<List<Layer>, Embeddings> requestBatcher;
   private final long batchPositions; // of one run
@@ -56,8 +57,14 @@ public final class ElmoModel implements AutoCloseable {
   /**
    * @param batchTokens that begin together where requests are batched; 0 for the default
    */
-  ElmoModel(LayerPlan plan, ReplicaPool replicas, Duration batchDelay, int batchTokens) {
+  ElmoModel(
+      LayerPlan plan,
+      String fingerprint,
+      ReplicaPool replicas,
+      Duration batchDelay,
+      int batchTokens) {
     this.plan = plan;
+    this.fingerprint = fingerprint;
     this.replicas = replicas;
     int devices = replicas.all().size();
     Backend first = first();
@@ -444,6 +451,16 @@ public final class ElmoModel implements AutoCloseable {
   /** The file or folder that the weights came from. */
   public String source() {
     return plan.source();
+  }
+
+  /**
+   * What tells this model from others: SHA-256, in 64 hexadecimal digits, of its structure, the mix
+   * behind {@link Layer#ELMO}, and the tensors of at most 2^17 numbers, among them all biases. The
+   * same weights give the same in every form of file that keeps their bits, on every device and
+   * with every {@link Precision}.
+   */
+  public String fingerprint() {
+    return fingerprint;
   }
 
   private Backend first() {
