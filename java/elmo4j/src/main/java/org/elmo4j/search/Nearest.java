@@ -162,15 +162,16 @@ final class Nearest {
         0,
         room.floatPointer(0));
     room.floatPointer(0).get(scores, 0, here * count);
+    float[] least = new float[count];
     for (int v = 0; v < count; v++) {
-      Top top = best.get(v);
-      float least = top.least;
-      for (int r = 0; r < here; r++) {
+      least[v] = best.get(v).least;
+    }
+    for (int r = 0, i = 0; r < here; r++) {
+      for (int v = 0; v < count; v++, i++) {
         // Of equal ones the first stays; a number that is none is no product of ours.
-        float score = scores[r * count + v];
-        if (score > least) {
-          top.add(new Candidate(score, first + r));
-          least = top.least;
+        if (scores[i] > least[v]) {
+          best.get(v).add(new Candidate(scores[i], first + r));
+          least[v] = best.get(v).least;
         }
       }
     }

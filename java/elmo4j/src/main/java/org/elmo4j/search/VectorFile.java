@@ -279,7 +279,7 @@ public final class VectorFile implements AutoCloseable {
 
   /**
    * As {@link #nearest(float[], int)} for each of several vectors, which share the reading of the
-   * file: 30 cost little more than one.
+   * file: 30 cost less than twice what one does.
    */
   public List<List<Hit>> nearest(List<float[]> vectors, int k) {
     List<float[]> units = new ArrayList<>();
