@@ -146,9 +146,9 @@ void elmo4j_free(void* memory);
 // NULL where that fails. Freed by elmo4j_unmap alone, with the same number of bytes, 1 or more.
 void* elmo4j_map(const char* folder, int64_t bytes);
 
-// The first `bytes` bytes of a file, 1 or more, mapped to be read alone. NULL where it cannot be
-// opened or mapped, or is shorter. Freed by elmo4j_unmap. Whoever shortens the file while it is read
-// ends the process, as with every mapping.
+// Maps the first `bytes` bytes of a file, 1 or more, read-only. Returns NULL if the file cannot be
+// opened or mapped, or is shorter. elmo4j_unmap frees the memory. If another program shortens the
+// file, reading behind its new end ends the process.
 void* elmo4j_map_file(const char* path, int64_t bytes);
 
 void elmo4j_unmap(void* memory, int64_t bytes);

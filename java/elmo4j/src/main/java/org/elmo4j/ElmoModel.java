@@ -454,10 +454,10 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * What tells this model from others: SHA-256, in 64 hexadecimal digits, of its structure, the mix
-   * behind {@link Layer#ELMO}, and the tensors of at most 2^17 numbers, among them all biases. The
-   * same weights give the same in every form of file that keeps their bits, on every device and
-   * with every {@link Precision}.
+   * Returns a text that tells this model from others: the SHA-256, in 64 hexadecimal digits, of its
+   * structure, of the mix behind {@link Layer#ELMO}, and of the tensors that have at most 2^17
+   * numbers. All biases are among these. The same weights give the same text on every device, with
+   * every {@link Precision}, and from every file format that keeps their bits.
    */
   public String fingerprint() {
     return fingerprint;

@@ -482,7 +482,8 @@ class EmbedCommandTest extends ToolTest {
       dim = shape(layers, i)[1];
       for (int t = 0; t < tokens.size(); t++) {
         uses.merge(tokens.get(t), 1, Integer::sum);
-        double[] sum = sums.computeIfAbsent(tokens.get(t), key -> new double[values.length / tokens.size()]);
+        double[] sum =
+            sums.computeIfAbsent(tokens.get(t), key -> new double[values.length / tokens.size()]);
         for (int n = 0; n < dim; n++) {
           sum[n] += values[t * dim + n];
         }
@@ -515,17 +516,32 @@ class EmbedCommandTest extends ToolTest {
       text.append("w").append(i).append(i % 10 == 9 ? "\n" : " ");
     }
     String[] more = {"--format", "word2vec", "--layers", "word_emb", "--output", file("out.vec")};
-    done(embed(GOLDEN, Stream.concat(Stream.of("--input", text(text + "W7 w7 w4999\n")), Stream.of(more)).toArray(String[]::new)));
+    done(
+        embed(
+            GOLDEN,
+            Stream.concat(Stream.of("--input", text(text + "W7 w7 w4999\n")), Stream.of(more))
+                .toArray(String[]::new)));
     List<String> lines = Files.readAllLines(folder.resolve("out.vec"));
     assertEquals("5001 " + shape("word_emb", 0)[1], lines.get(0));
     assertEquals(
         List.of("w7", "w4999", "w0", "w1"),
         lines.subList(1, 5).stream().map(line -> line.split(" ")[0]).toList());
     assertTrue(lines.get(5001).startsWith("W7 "));
-    done(embed(GOLDEN, Stream.concat(Stream.of("--input", text("")), Stream.of(more)).toArray(String[]::new)));
+    done(
+        embed(
+            GOLDEN,
+            Stream.concat(Stream.of("--input", text("")), Stream.of(more)).toArray(String[]::new)));
     assertEquals("0 0\n", Files.readString(folder.resolve("out.vec")));
     text("a b\tc\n");
-    String wrong = failed(1, embed(GOLDEN, Stream.concat(Stream.of("--input", file("in.txt"), "--input-format", "tabs"), Stream.of(more)).toArray(String[]::new)));
+    String wrong =
+        failed(
+            1,
+            embed(
+                GOLDEN,
+                Stream.concat(
+                        Stream.of("--input", file("in.txt"), "--input-format", "tabs"),
+                        Stream.of(more))
+                    .toArray(String[]::new)));
     assertTrue(wrong.contains("sentence 0: expected tokens without white space"), wrong);
     for (String layers : List.of("all", "default")) {
       failed(2, embed(GOLDEN, "--format", "word2vec", "--output", "-", "--layers", layers, "a"));

@@ -116,7 +116,8 @@ class Hdf5WriterTest {
   @Test
   void forgottenSentencesLeaveNoIndex() throws IOException {
     Path file = folder.resolve("forget.hdf5");
-    try (Hdf5Writer writer = new Hdf5Writer(AtomicFile.create(file), Hdf5Writer.Keys.NUMBERS_ALONE)) {
+    try (Hdf5Writer writer =
+        new Hdf5Writer(AtomicFile.create(file), Hdf5Writer.Keys.NUMBERS_ALONE)) {
       writer.write(sentence(0, "line", 3));
       writer.finish();
     }
@@ -145,10 +146,10 @@ class Hdf5WriterTest {
     Path file = folder.resolve("keys.hdf5");
     List<String> texts =
         IntStream.range(0, count)
-            .mapToObj(i -> i == 3 ? "Zürich 😀 : \"a\"" : i == 4 ? "x".repeat(5000) : "line " + i * 7)
+            .mapToObj(
+                i -> i == 3 ? "Zürich 😀 : \"a\"" : i == 4 ? "x".repeat(5000) : "line " + i * 7)
             .toList();
-    try (Hdf5Writer writer =
-        new Hdf5Writer(AtomicFile.create(file), Hdf5Writer.Keys.SENTENCES)) {
+    try (Hdf5Writer writer = new Hdf5Writer(AtomicFile.create(file), Hdf5Writer.Keys.SENTENCES)) {
       for (int i = 0; i < count; i++) {
         writer.write(sentence(i, texts.get(i), 1 + i % 3));
       }
@@ -168,12 +169,10 @@ class Hdf5WriterTest {
   void textsThatCannotBeKeysAreRefused() throws IOException {
     for (String bad : List.of("", ".", "and/or", "a\0b", "line")) {
       Path file = folder.resolve("keys.hdf5");
-      try (Hdf5Writer writer =
-          new Hdf5Writer(AtomicFile.create(file), Hdf5Writer.Keys.SENTENCES)) {
+      try (Hdf5Writer writer = new Hdf5Writer(AtomicFile.create(file), Hdf5Writer.Keys.SENTENCES)) {
         writer.write(sentence(0, "line", 1));
         String message =
-            assertThrows(ElmoException.class, () -> writer.write(sentence(1, bad, 1)))
-                .getMessage();
+            assertThrows(ElmoException.class, () -> writer.write(sentence(1, bad, 1))).getMessage();
         assertTrue(message.startsWith("sentence 1: expected "), message);
         assertTrue(message.contains("found \"" + bad + "\""), message);
       }

@@ -162,7 +162,9 @@ class SimilarTest extends ToolTest {
     String first = done(vectors("--input", in, "--query", query)).out();
     byte[] made = Files.readAllBytes(folder.resolve("v"));
     FileTime time = Files.getLastModifiedTime(folder.resolve("v"));
-    assertEquals(first, done("similar", "--tokenized", "--format", "jsonl", "--input", in, "--query", query).out());
+    assertEquals(
+        first,
+        done("similar", "--tokenized", "--format", "jsonl", "--input", in, "--query", query).out());
     assertEquals(first, done(vectors("--input", in, "--query", query)).out());
     Files.delete(Path.of(in));
     assertEquals(first, done(vectors("--query", query)).out());
@@ -179,8 +181,7 @@ class SimilarTest extends ToolTest {
     done(vectors("--input", in, "--query", "a fish swam"));
     String v = file("v");
     String wrong = failed(1, vectors("--query", "a", "--layer", "lstm_outputs1"));
-    assertEquals(
-        "elmo: " + v + ": expected vectors of the layer lstm_outputs1, found elmo", wrong);
+    assertEquals("elmo: " + v + ": expected vectors of the layer lstm_outputs1, found elmo", wrong);
     wrong = failed(1, vectors("--query", "a", "--pool", "max"));
     assertEquals(
         "elmo: " + v + ": expected vectors of sentences by max, found sentences by mean", wrong);

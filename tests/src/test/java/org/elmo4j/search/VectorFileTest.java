@@ -92,7 +92,8 @@ class VectorFileTest {
     return aa == 0 || bb == 0 ? 0 : ab / Math.sqrt(aa * bb);
   }
 
-  // One row, few rows, several blocks and a part of one; one query, a panel of them, several passes.
+  // One row, few rows, several blocks and a part of one; one query, a panel of them, several
+  // passes.
   @ParameterizedTest
   @CsvSource({"1, 3, 1, 5", "7, 8, 3, 2", "20000, 17, 2, 25", "9000, 33, 40, 1", "300, 5, 600, 4"})
   void theNearestAreThoseOfTheDoubles(int count, int dim, int queries, int k) throws IOException {
@@ -246,8 +247,10 @@ class VectorFileTest {
     byte[] text = new byte[15];
     vectors.position(texts).get(text);
     assertEquals("row 0row 1row 2", new String(text, StandardCharsets.UTF_8));
-    assertEquals(15, vectors.getLong(header.get("text_ends").get("data_offsets").get(1).intValue() - 8));
-    assertEquals(4, vectors.getLong(header.get("sentences").get("data_offsets").get(1).intValue() - 8));
+    assertEquals(
+        15, vectors.getLong(header.get("text_ends").get("data_offsets").get(1).intValue() - 8));
+    assertEquals(
+        4, vectors.getLong(header.get("sentences").get("data_offsets").get(1).intValue() - 8));
   }
 
   @Test
@@ -385,8 +388,7 @@ class VectorFileTest {
   void aFileCutShortWhileItIsOpenIsAnErrorAndNoCrash() throws IOException {
     Random random = new Random(1);
     int dim = 64;
-    Path path =
-        file("v", Stream.generate(() -> vector(random, dim)).limit(20_000).toList(), dim);
+    Path path = file("v", Stream.generate(() -> vector(random, dim)).limit(20_000).toList(), dim);
     try (VectorFile file = VectorFile.open(path, 2)) {
       assertEquals(3, file.nearest(new float[dim], 3).size());
       try (FileChannel channel = FileChannel.open(path, StandardOpenOption.WRITE)) {
@@ -423,8 +425,7 @@ class VectorFileTest {
   void closingWhileOthersSearchWaitsForThem() throws Exception {
     int dim = 32;
     Random random = new Random(2);
-    Path path =
-        file("v", Stream.generate(() -> vector(random, dim)).limit(30_000).toList(), dim);
+    Path path = file("v", Stream.generate(() -> vector(random, dim)).limit(30_000).toList(), dim);
     ExecutorService threads = Executors.newFixedThreadPool(4);
     try {
       for (int round = 0; round < 5; round++) {

@@ -138,8 +138,8 @@ final class EmbedCommand implements Callable<Integer> {
   @Option(
       names = "--use-sentence-keys",
       description =
-          "Name an HDF5 file's datasets by the sentences' texts, as AllenNLP does, not by numbers: no"
-              + " two may be alike, and none may have a slash.")
+          "Name the datasets of an HDF5 file by the sentences' texts, as AllenNLP does. All texts"
+              + " must be different, and none may contain a slash.")
   private boolean sentenceKeys;
 
   @Override
@@ -246,7 +246,11 @@ final class EmbedCommand implements Callable<Integer> {
 
   private LineReader openInput() throws IOException {
     Path file = textInput.file();
-    if (format == Format.HDF5 && !forgetSentences && !sentenceKeys && file != null && Files.isRegularFile(file)) {
+    if (format == Format.HDF5
+        && !forgetSentences
+        && !sentenceKeys
+        && file != null
+        && Files.isRegularFile(file)) {
       long size = Files.size(file);
       if (size >= Hdf5Writer.MAX_INDEX_BYTES) {
         throw new ElmoException(

@@ -22,27 +22,26 @@ import org.elmo4j.internal.files.AtomicFile;
  * JSON see its last number, as there.
  *
  * <p>Sentences go straight to the disk; what stays in memory is eight bytes for each, or with texts
- * as names these. That is why
- * this is no library: jHDF holds all data until the file is closed and writes a group as an
- * unordered list, which readers search from one end to the other for each name. The form here is
- * the oldest one, which every reader knows: superblock version 0, contiguous datasets, the root
- * group a B-tree of names (HDF5 File Format Specification 3.0, sections II.A, III.A to III.E,
- * IV.A). All addresses are from the file's start; numbers are little-endian.
+ * as names these. That is why this is no library: jHDF holds all data until the file is closed and
+ * writes a group as an unordered list, which readers search from one end to the other for each
+ * name. The form here is the oldest one, which every reader knows: superblock version 0, contiguous
+ * datasets, the root group a B-tree of names (HDF5 File Format Specification 3.0, sections II.A,
+ * III.A to III.E, IV.A). All addresses are from the file's start; numbers are little-endian.
  */
 final class Hdf5Writer implements SentenceWriter {
-  /** What names the datasets. */
+  /** How the datasets are named. */
   enum Keys {
-    /** The sentences' numbers; {@code sentence_to_index} tells what they are of. */
+    /** By the sentences' numbers, with {@code sentence_to_index}. */
     NUMBERS,
-    /** The same without {@code sentence_to_index}. */
+    /** By the sentences' numbers, without {@code sentence_to_index}. */
     NUMBERS_ALONE,
-    /** The sentences' texts, no two of which may be alike. */
+    /** By the sentences' texts, all of which must be different. */
     SENTENCES
   }
 
-  /** A dataset's name and the address of its header. */
+  /** The name of a dataset and the address of its header. */
   private record Name(byte[] bytes, long header) {
-    /** Bytes in the heap of names: a zero ends each, and they lie at multiples of eight. */
+    /** Returns its bytes in the heap of names, with the zero at its end and padding to eight. */
     long slot() {
       return (bytes.length + 1 + 7) & -8;
     }
@@ -63,7 +62,7 @@ final class Hdf5Writer implements SentenceWriter {
   private static final int LEAF_K = 32;
   private static final int INNER_K = 64;
 
-  /** The first name in the heap; before it is the empty one. */
+  /** The offset of the first name in the heap. The empty name comes before it. */
   private static final int FIRST_NAME = 8;
 
   // Datatype messages, version 1 (section IV.A.2.d).
@@ -81,7 +80,7 @@ final class Hdf5Writer implements SentenceWriter {
 
   private final AtomicFile file;
   private final ChannelWriter out;
-  private final NavigableMap<byte[], Long> texts; // and headers; null where numbers are the names
+  private final NavigableMap<byte[], Long> texts; // with their headers; null if numbers are the names
   private final FileChannel indexChannel;
   private final ChannelWriter index;
   private long[] headers = new long[1024];
@@ -138,7 +137,7 @@ final class Hdf5Writer implements SentenceWriter {
     }
   }
 
-  /** A text as the name of a dataset: a slash in it would stand for a group. */
+  /** Returns a text as the name of a dataset. A slash in it would stand for a group. */
   private static byte[] key(Sentence sentence) {
     String text = sentence.text();
     if (text.isEmpty() || text.equals(".") || text.contains("/") || text.indexOf('\0') >= 0) {
@@ -287,9 +286,9 @@ final class Hdf5Writer implements SentenceWriter {
   }
 
   /**
-   * All names in the order of their bytes: of numbers 0, 1, 10, 100, 101, ..., 11.
+   * Returns all names in the order of their bytes. For numbers that is 0, 1, 10, 100, 101, ..., 11.
    *
-   * @param indexHeader of {@code sentence_to_index}, which comes after all digits
+   * @param indexHeader the header of {@code sentence_to_index}, which comes after all digits
    */
   private Iterator<Name> names(long indexHeader) {
     if (texts != null) {
@@ -313,8 +312,7 @@ final class Hdf5Writer implements SentenceWriter {
         }
         long now = number;
         number = nextName(now, count);
-        return new Name(
-            Long.toString(now).getBytes(StandardCharsets.US_ASCII), headers[(int) now]);
+        return new Name(Long.toString(now).getBytes(StandardCharsets.US_ASCII), headers[(int) now]);
       }
     };
   }

@@ -34,9 +34,9 @@ import picocli.CommandLine.Spec;
     description = {
       "Finds the sentences of a text that are nearest to a query, or the uses of a word in it.",
       "",
-      "Every vector is compared, by the cosine, so what is found is exact. With --vectors the"
-          + " vectors of the text are kept in a file, which is made where it is not there: later"
-          + " queries embed nothing but themselves. Several queries share one reading of it.",
+      "It compares the vectors of all of them by the cosine, so the result is exact. With --vectors"
+          + " the vectors are kept in a file, and only the first call embeds the text. Several"
+          + " queries share one reading of the file.",
       ""
     },
     footer = {
@@ -79,9 +79,9 @@ final class SimilarCommand implements Callable<Integer> {
       names = "--vectors",
       paramLabel = "FILE",
       description =
-          "Where the vectors of the text are kept. Made from --input where it is not there; where it"
-              + " is, it must be of the same model, --layer, --pool and --word, and of the same"
-              + " --input if that is named. Default: a temporary file.")
+          "The file where the vectors of the text are kept. If it does not exist, it is made from"
+              + " --input. If it exists, it must come from the same model, --layer, --pool and"
+              + " --word, and from the same --input if that is given. Default: a temporary file.")
   private Path vectors;
 
   @Option(
@@ -126,8 +126,7 @@ final class SimilarCommand implements Callable<Integer> {
       VectorRows rows =
           word != null
               ? VectorRows.uses(model, layer, word)
-              : VectorRows.sentences(
-                  model, layer, pool == null ? VectorRows.Pool.MEAN : pool);
+              : VectorRows.sentences(model, layer, pool == null ? VectorRows.Pool.MEAN : pool);
       if (vectors != null && textInput.file() != null) {
         rows = rows.ofCorpus(textInput.fingerprint());
       }
@@ -150,7 +149,7 @@ final class SimilarCommand implements Callable<Integer> {
     return 0;
   }
 
-  /** The queries' vectors. */
+  /** Returns the vectors of the queries. */
   private List<float[]> wanted(ElmoModel model, Layer layer, VectorRows rows) {
     List<List<String>> sentences = new ArrayList<>();
     for (String query : queries) {

@@ -114,7 +114,7 @@ final class TextInput {
     return new TokenReader(lines, format);
   }
 
-  /** All sentences of what {@link #open} gave, read as they are asked for. */
+  /** Returns all sentences of what {@link #open} returned. Each is read when it is asked for. */
   Iterator<List<String>> sentences(LineReader lines) throws IOException {
     TokenReader reader = tokenized() ? tokens(lines) : null;
     return new Iterator<>() {
@@ -155,9 +155,10 @@ final class TextInput {
   }
 
   /**
-   * What tells the file's sentences from others: SHA-256 of its bytes, and how they are read.
+   * Returns a text that tells the sentences of the file from others: the SHA-256 of its bytes, and how
+   * they are read.
    *
-   * @throws ElmoException if it is no regular file, which could not be read again
+   * @throws ElmoException if it is not a regular file, because others cannot be read twice
    */
   String fingerprint() throws IOException {
     if (Files.exists(file) && !Files.isRegularFile(file)) {

@@ -20,15 +20,17 @@ import org.elmo4j.internal.files.AtomicFile;
 import org.elmo4j.internal.files.TemporaryFolder;
 
 /**
- * word2vec's text form: a line with how many words and numbers there are, then a line a distinct
- * word: the word and the mean of its vectors, with single spaces between. Words are told apart by
- * the case of their letters and come by falling number of uses, of equal ones the first used first.
+ * Writes the text format of word2vec: a line with the number of words and of numbers in a vector,
+ * then a line for each distinct word with the word and the mean of its vectors, separated by single
+ * spaces. Upper and lower case make different words. The words with the most uses come first; of
+ * equally frequent ones, the word that was used first.
  *
- * <p>Words stay in memory. Sums of their vectors, in double precision, lie in files that are mapped
- * ({@code java.io.tmpdir}), so that they may be larger than memory.
+ * <p>The words are kept in memory. The sums of their vectors, in double precision, are kept in
+ * mapped temporary files ({@code java.io.tmpdir}), so they may be larger than memory. Not
+ * thread-safe.
  */
 final class Word2VecWriter implements SentenceWriter {
-  /** Words whose sums are in one file. */
+  /** How many words have their sums in one file. */
   private static final int CHUNK = 1 << 12;
 
   /** A distinct word. */
@@ -49,7 +51,7 @@ final class Word2VecWriter implements SentenceWriter {
   private int dim;
 
   /**
-   * @param file where it goes; closed with this
+   * @param file the output; closing this closes it
    */
   Word2VecWriter(AtomicFile file) throws IOException {
     this.file = file;
@@ -79,7 +81,7 @@ final class Word2VecWriter implements SentenceWriter {
             });
   }
 
-  /** The sum of a word's vectors, {@code dim} numbers; its uses are one more. */
+  /** Counts a use of a word and returns the sum of its vectors, {@code dim} numbers. */
   private DoubleBuffer use(String token, long sentence) {
     if (token.isEmpty() || token.chars().anyMatch(Character::isWhitespace)) {
       throw new ElmoException(

@@ -12,12 +12,13 @@ import org.elmo4j.internal.backend.cpu.Workers;
 import org.elmo4j.internal.kernels.CpuKernels;
 
 /**
- * The rows of a matrix that have the largest products with some vectors: all rows are compared, by
- * the kernels' matrix product, a block of rows at a time. A row's product does not depend on the
- * block that it is in, so the same call gives the same on any number of threads.
+ * Finds the rows of a matrix that have the largest products with some vectors. It computes the
+ * products of all rows by the kernels' matrix product, a block of rows at a time. The product of a
+ * row does not depend on its block, so the result does not depend on the number of threads. Any
+ * number of threads may use it.
  */
 final class Nearest {
-  /** Numbers of a block of rows: it stays in a core's own cache while it is used. */
+  /** The most numbers in a block of rows, so that it fits a core's own cache. */
   private static final int BLOCK_FLOATS = 1 << 17;
 
   private static final int MAX_BLOCK_ROWS = 1 << 13;
@@ -25,16 +26,16 @@ final class Nearest {
   /**
    * A row and its product.
    *
-   * @param row its number, from 0
+   * @param row the number of the row, from 0
    */
   record Candidate(float score, long row) {}
 
-  /** The worst first: the least product, of equal ones the later row. */
+  /** The worst candidate comes first: the smallest product, and of equal products the later row. */
   private static final Comparator<Candidate> WORST =
       Comparator.comparingDouble(Candidate::score)
           .thenComparing(Comparator.comparingLong(Candidate::row).reversed());
 
-  /** The best so far. */
+  /** The best candidates so far. */
   private static final class Top {
     private final PriorityQueue<Candidate> queue = new PriorityQueue<>(WORST);
     private final int k;
@@ -69,8 +70,8 @@ final class Nearest {
   private final Runnable check;
 
   /**
-   * @param matrix holds [rows, dim] from float {@code offset} on; stays the caller's
-   * @param check called before each block is read; what it throws ends the search
+   * @param matrix contains [rows, dim] from float {@code offset} on; the caller closes it
+   * @param check is called before each block is read; an exception from it ends the search
    */
   Nearest(NativeMemory matrix, long offset, long rows, int dim, int threads, Runnable check) {
     this.matrix = matrix;
@@ -82,9 +83,10 @@ final class Nearest {
   }
 
   /**
-   * The best rows for each vector, the best first; of equal ones the first in the matrix.
+   * Returns the best rows for each vector. The best comes first, and of equal ones the first in the
+   * matrix.
    *
-   * @param vectors each {@code dim} numbers
+   * @param vectors each has {@code dim} numbers
    */
   List<List<Candidate>> find(List<float[]> vectors, int k) {
     int count = vectors.size();
@@ -130,7 +132,7 @@ final class Nearest {
     return tops;
   }
 
-  /** As the product wants them: [dim, vectors], and behind them a bias of zeros. */
+  /** Writes the vectors as the product expects them: [dim, vectors], then a bias of zeros. */
   private void put(List<float[]> vectors, NativeMemory query) {
     int count = vectors.size();
     float[] columns = new float[(dim + 1) * count];
@@ -168,7 +170,7 @@ final class Nearest {
     }
     for (int r = 0, i = 0; r < here; r++) {
       for (int v = 0; v < count; v++, i++) {
-        // Of equal ones the first stays; a number that is none is no product of ours.
+        // Of equal products the first row stays. NaN, which only a damaged file has, is never kept.
         if (scores[i] > least[v]) {
           best.get(v).add(new Candidate(scores[i], first + r));
           least[v] = best.get(v).least;

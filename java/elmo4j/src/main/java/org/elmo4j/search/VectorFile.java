@@ -22,30 +22,32 @@ import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.weights.SafetensorsHeader;
 
 /**
- * Vectors of many sentences, or of many uses of a word, in a file that is made once ({@link
- * #write}), and the nearest of them. The search is exact: it compares all of them, by the product
- * that the model itself computes with. The file is mapped, so that it may be larger than memory: it
- * takes what the system has to spare, and none of the Java heap. What it holds, {@code FORMAT.md}
- * says; any safetensors library reads it.
+ * A file with vectors of many sentences, or of many uses of a word. {@link #write} makes it once,
+ * and {@link #nearest(float[], int)} finds the vectors that are nearest to another. The search is
+ * exact: it compares all vectors, by the matrix product that the model itself computes with. The
+ * file is mapped to memory, so it may be larger than memory and takes none of the Java heap. {@code
+ * FORMAT.md} describes its format, which any safetensors library reads.
  *
- * <p>Any number of threads may search at once. {@link #close} waits for searches under way and ends
- * the mapping; calls after it throw {@link IllegalStateException}. The file must not be made shorter
- * while it is open; to replace it, move another over it, as {@link #write} does.
+ * <p>Any number of threads may search at the same time. {@link #close} waits for running searches
+ * and ends the mapping; searches after it throw {@link IllegalStateException}. No program may
+ * shorten the file while it is open. To replace it, move another file over it, as {@link #write}
+ * does.
  */
 public final class VectorFile implements AutoCloseable {
   private static final int MAX_DIM = 1 << 20;
 
-  /** Vectors that are compared with one reading of the file. */
+  /** How many queries share one reading of the file. */
   private static final int PASS = 256;
 
   /**
-   * What was found.
+   * A vector that was found.
    *
-   * @param cosine of the angle between it and what was looked for, -1 to 1; 0 where one of them is
-   *     all zeros
-   * @param sentence the number of its sentence in the text, from 0
-   * @param token the place in its sentence of the token that it is of, from 0; -1 for the sentence
-   * @param text its sentence's tokens with spaces between
+   * @param cosine the cosine of the angle between it and the query, from -1 to 1; 0 if one of them
+   *     is all zeros
+   * @param sentence the number of the sentence in the text, from 0
+   * @param token the position in the sentence of the token that the vector stands for, from 0; -1
+   *     if it stands for the sentence
+   * @param text the tokens of the sentence with spaces between them
    */
   public record Hit(double cosine, long sentence, int token, String text) {}
 
@@ -85,8 +87,9 @@ public final class VectorFile implements AutoCloseable {
     if ((header.dataStart() + tensor(VectorFileWriter.VECTORS).begin()) % Float.BYTES != 0) {
       throw damaged("vectors at a multiple of 4 bytes", "them elsewhere");
     }
-    length = header.dataStart() + header.entries().values().stream().mapToLong(e -> e.end()).max()
-        .orElseThrow();
+    length =
+        header.dataStart()
+            + header.entries().values().stream().mapToLong(e -> e.end()).max().orElseThrow();
     open = new RandomAccessFile(path.toFile(), "r");
     try {
       memory = NativeMemory.mapFile(path, length);
@@ -137,7 +140,7 @@ public final class VectorFile implements AutoCloseable {
     return new ElmoException(path + ": expected " + expected + ", found " + found);
   }
 
-  /** Reading behind the end of a file that was made shorter would end the process. */
+  /** Reading a mapped page behind the end of the file would end the process. */
   private void checkLength() {
     long found;
     try {
@@ -151,15 +154,15 @@ public final class VectorFile implements AutoCloseable {
   }
 
   /**
-   * Makes a file: of each sentence what {@code rows} says. It appears whole or not at all; one that
-   * was there is replaced. Sentences are numbered as they come. Memory does not grow with them.
+   * Writes a file with the vectors that {@code rows} describes. The file appears complete or not at
+   * all, and replaces one that exists. Sentences are numbered in the order in which they come.
+   * Memory does not grow with their number.
    *
-   * @param embeddings with the layer of {@code rows}, such as {@link
-   *     org.elmo4j.ElmoModel#embedAll(Iterator, org.elmo4j.Layer...)} gives them; each is closed,
-   *     and the stream is
-   * @return how many vectors there are
-   * @throws ElmoException if the file cannot be written, or the layer is not there or of another
-   *     size; what the stream throws comes through
+   * @param embeddings results that contain the layer, such as those of {@link
+   *     org.elmo4j.ElmoModel#embedAll(Iterator, org.elmo4j.Layer...)}. This method closes each of
+   *     them and the stream. Exceptions of the stream are passed on.
+   * @return how many vectors the file has
+   * @throws ElmoException if the file cannot be written, or the embeddings do not have the layer
    */
   public static long write(Path file, VectorRows rows, Stream<Embeddings> embeddings) {
     Arguments.require(file, "file");
@@ -186,8 +189,7 @@ public final class VectorFile implements AutoCloseable {
 
   private void checkVector(float[] vector) {
     if (vector.length != dim) {
-      throw new ElmoException(
-          "vector: expected " + dim + " numbers, found " + vector.length);
+      throw new ElmoException("vector: expected " + dim + " numbers, found " + vector.length);
     }
     for (float value : vector) {
       if (!Float.isFinite(value)) {
@@ -196,7 +198,7 @@ public final class VectorFile implements AutoCloseable {
     }
   }
 
-  /** A vector of the same direction and length 1; zeros where it is all zeros. */
+  /** Returns the vector scaled to length 1; zeros if all numbers are zero. */
   static float[] unit(float[] vector) {
     double squares = 0;
     for (float value : vector) {
@@ -210,9 +212,9 @@ public final class VectorFile implements AutoCloseable {
   }
 
   /**
-   * Opens a file, to be searched on all processors.
+   * Opens a file. Searches in it use all processors.
    *
-   * @throws ElmoException if it cannot be read or is no such file
+   * @throws ElmoException if it cannot be read or is not a file of vectors
    */
   public static VectorFile open(Path file) {
     return open(file, Runtime.getRuntime().availableProcessors());
@@ -221,8 +223,9 @@ public final class VectorFile implements AutoCloseable {
   /**
    * Opens a file.
    *
-   * @param threads that a search runs on, 1 or more
-   * @throws ElmoException if it cannot be read or is no such file, or there are no threads
+   * @param threads the number of threads that a search uses, 1 or more
+   * @throws ElmoException if it cannot be read, is not a file of vectors, or {@code threads} is
+   *     less than 1
    */
   public static VectorFile open(Path file, int threads) {
     Arguments.require(file, "file");
@@ -236,26 +239,26 @@ public final class VectorFile implements AutoCloseable {
     }
   }
 
-  /** How many vectors there are. */
+  /** Returns how many vectors there are. */
   public long size() {
     return size;
   }
 
-  /** Numbers of a vector. */
+  /** Returns how many numbers a vector has. */
   public int dim() {
     return dim;
   }
 
-  /** What the vectors are of. */
+  /** Returns what the vectors stand for. */
   public VectorRows rows() {
     return rows;
   }
 
   /**
-   * Makes sure that the vectors are of the same model, layer and kind, and of the same text where
-   * both name one: others cannot be compared.
+   * Checks that the vectors come from the same model and layer and stand for the same as others, so
+   * that they can be compared. If both name a text, it must be the same too.
    *
-   * @throws ElmoException if they are not
+   * @throws ElmoException if they do not
    */
   public void require(VectorRows wanted) {
     String difference = Arguments.require(wanted, "rows").difference(rows);
@@ -265,12 +268,13 @@ public final class VectorFile implements AutoCloseable {
   }
 
   /**
-   * The nearest to a vector, by the cosine, the nearest first; of equally near ones the first of the
-   * text.
+   * Returns the vectors that have the largest cosine with another one. The nearest comes first, and
+   * of equally near ones the first in the text.
    *
-   * @param vector {@link #dim} numbers, of any length
-   * @param k how many, 1 or more; all where there are fewer
-   * @throws ElmoException if the vector has other numbers, or the file was damaged
+   * @param vector has {@link #dim} finite numbers; its length does not matter
+   * @param k how many to return, 1 or more; if there are fewer, all are returned
+   * @throws ElmoException if an argument is not as described, or the file is damaged or was cut
+   *     short
    * @throws IllegalStateException after {@link #close}
    */
   public List<Hit> nearest(float[] vector, int k) {
@@ -278,8 +282,8 @@ public final class VectorFile implements AutoCloseable {
   }
 
   /**
-   * As {@link #nearest(float[], int)} for each of several vectors, which share the reading of the
-   * file: 30 cost less than twice what one does.
+   * Does the same as {@link #nearest(float[], int)} for several vectors. They share the reading of
+   * the file: 30 take less than twice as long as one.
    */
   public List<List<Hit>> nearest(List<float[]> vectors, int k) {
     List<float[]> units = new ArrayList<>();
@@ -329,14 +333,10 @@ public final class VectorFile implements AutoCloseable {
   }
 
   private ByteBuffer bytes(long offset, int count) {
-    return memory
-        .bytePointer(offset)
-        .capacity(count)
-        .asByteBuffer()
-        .order(ByteOrder.LITTLE_ENDIAN);
+    return memory.bytePointer(offset).capacity(count).asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
   }
 
-  /** Waits for searches under way, then ends the mapping. Harmless when repeated. */
+  /** Waits for running searches, then ends the mapping. Further calls do nothing. */
   @Override
   public void close() {
     lock.writeLock().lock();

@@ -15,9 +15,9 @@ import org.elmo4j.internal.files.AtomicFile;
 import org.elmo4j.internal.weights.SafetensorsHeader;
 
 /**
- * Writes what {@link VectorFile} reads, row after row: memory does not grow with their number. The
- * vectors go to their place at once; what stands behind them waits in files of its own. For one
- * thread.
+ * Writes the files that {@link VectorFile} reads, row by row. Memory does not grow with the number
+ * of rows: vectors are written to their place at once, and what follows them in the file waits in
+ * temporary files. Not thread-safe.
  */
 final class VectorFileWriter implements Closeable {
   static final String FORMAT = "elmo4j-vectors";
@@ -28,7 +28,7 @@ final class VectorFileWriter implements Closeable {
   static final String TOKENS = "tokens";
   static final String TEXTS = "texts";
 
-  /** No file has so many rows: a header for them has room for any number. */
+  /** More rows than any file has. The space for the header is that of a header with this number. */
   private static final long MOST = 1L << 40;
 
   private final AtomicFile file;
@@ -41,7 +41,7 @@ final class VectorFileWriter implements Closeable {
   private final Column texts;
   private long count;
 
-  /** Numbers on their way to a file. */
+  /** A buffer in front of a file. */
   private static final class Column {
     private final FileChannel channel;
     private final ByteBuffer buffer =
@@ -125,9 +125,9 @@ final class VectorFileWriter implements Closeable {
   /**
    * Adds a row.
    *
-   * @param vector as many numbers as a row has, brought to length 1; one of zeros stays so
-   * @param sentence the number of its sentence in the text
-   * @param token its token's place there; -1 for the sentence
+   * @param vector the numbers; the row gets them scaled to length 1, or zeros if all are zero
+   * @param sentence the number of the sentence in the text
+   * @param token the position of the token in the sentence; -1 for the sentence
    */
   void add(float[] vector, long sentence, int token, String text) throws IOException {
     for (float value : VectorFile.unit(vector)) {
@@ -140,7 +140,7 @@ final class VectorFileWriter implements Closeable {
     count++;
   }
 
-  /** Completes the file and puts it in its place; returns how many rows it has. */
+  /** Completes the file, moves it to its place, and returns how many rows it has. */
   long finish() throws IOException {
     FileChannel channel = file.channel();
     vectors.flush();
@@ -153,7 +153,7 @@ final class VectorFileWriter implements Closeable {
     return count;
   }
 
-  /** Lets go of everything; a file that was not finished leaves no trace. */
+  /** Releases everything. A file that was not finished is deleted. */
   @Override
   public void close() throws IOException {
     file.close();

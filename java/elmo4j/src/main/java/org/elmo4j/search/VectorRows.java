@@ -14,12 +14,12 @@ import org.elmo4j.Layer;
 import org.elmo4j.internal.Arguments;
 
 /**
- * What the vectors of a {@link VectorFile} are of: which model and layer, and whether each is a
- * sentence or a use of a word. It makes such vectors from {@link Embeddings}, of the text that is
- * searched and of queries alike. Immutable; any thread may use it.
+ * Describes the vectors of a {@link VectorFile}: which model and layer they come from, and whether
+ * each stands for a sentence or for a use of a word. It also makes such vectors from {@link
+ * Embeddings}, both of the text that is searched and of queries. Immutable; any thread may use it.
  */
 public final class VectorRows {
-  /** How the vectors of a sentence's tokens become one. */
+  /** How the vectors of a sentence's tokens are combined into one. */
   public enum Pool {
     /** Their mean. */
     MEAN,
@@ -28,7 +28,7 @@ public final class VectorRows {
     /** That of the first token. */
     FIRST;
 
-    /** The name in small letters. */
+    /** Returns the name in lower case. */
     @Override
     public String toString() {
       return name().toLowerCase(Locale.ROOT);
@@ -38,7 +38,8 @@ public final class VectorRows {
   /**
    * A vector.
    *
-   * @param token the place in its sentence of the token that it is of, from 0; -1 for the sentence
+   * @param token the position in the sentence of the token that it stands for, from 0; -1 if it
+   *     stands for the sentence
    */
   record Row(int token, float[] vector) {}
 
@@ -49,7 +50,7 @@ public final class VectorRows {
   private final String corpus;
   private final int dim;
 
-  /** As a file names them: what does not apply is empty. */
+  /** Takes the strings of a file's metadata. Those that do not apply are empty. */
   VectorRows(String model, String layer, int dim, String pool, String word, String corpus) {
     this.model = model;
     this.layer = layer;
@@ -60,9 +61,9 @@ public final class VectorRows {
   }
 
   /**
-   * A row a sentence.
+   * Describes vectors of sentences.
    *
-   * @param layer one with a vector a token
+   * @param layer a layer that has a vector for each token
    * @throws ElmoException if it is a mean
    */
   public static VectorRows sentences(ElmoModel model, Layer layer, Pool pool) {
@@ -76,9 +77,10 @@ public final class VectorRows {
   }
 
   /**
-   * A row a use of a word: a token that is this word, whatever the case of its letters.
+   * Describes vectors of the uses of a word: of each token that is this word, in upper or lower
+   * case.
    *
-   * @param layer one with a vector a token
+   * @param layer a layer that has a vector for each token
    * @throws ElmoException if it is a mean, or the word is empty
    */
   public static VectorRows uses(ElmoModel model, Layer layer, String word) {
@@ -86,8 +88,7 @@ public final class VectorRows {
     if (Arguments.require(word, "word").isEmpty()) {
       throw new ElmoException("word: expected a word, found an empty one");
     }
-    return new VectorRows(
-        model.fingerprint(), perToken(layer), model.dim(layer), "", word, "");
+    return new VectorRows(model.fingerprint(), perToken(layer), model.dim(layer), "", word, "");
   }
 
   private static String perToken(Layer layer) {
@@ -98,51 +99,54 @@ public final class VectorRows {
   }
 
   /**
-   * The same of a certain text.
+   * Returns the same description for a certain text.
    *
-   * @param name what tells it from others, such as its checksum
+   * @param name a text that tells it from others, such as its checksum
    */
   public VectorRows ofCorpus(String name) {
     return new VectorRows(model, layer, dim, pool, word, Arguments.require(name, "corpus"));
   }
 
-  /** {@link ElmoModel#fingerprint} of the model. */
+  /** Returns the model's {@link ElmoModel#fingerprint}. */
   public String model() {
     return model;
   }
 
-  /** The layer's name, as {@link Layer#toString} gives it. */
+  /** Returns the layer's name, as {@link Layer#toString} gives it. */
   public String layer() {
     return layer;
   }
 
-  /** Numbers of a vector. */
+  /** Returns how many numbers a vector has. */
   public int dim() {
     return dim;
   }
 
-  /** How a sentence's vectors become one, as {@link Pool#toString} gives it; empty for uses. */
+  /**
+   * Returns how a sentence's vectors are combined, as {@link Pool#toString} gives it; empty for
+   * uses of a word.
+   */
   public String pool() {
     return pool;
   }
 
-  /** The word whose uses they are; empty for sentences. */
+  /** Returns the word whose uses they stand for; empty for sentences. */
   public String word() {
     return word;
   }
 
-  /** What tells the text from others; empty where nobody said. */
+  /** Returns the name that {@link #ofCorpus} gave the text; empty if it was not called. */
   public String corpus() {
     return corpus;
   }
 
   /**
-   * The vectors of one sentence, each {@code dim} numbers: one, or one a use of the word. None where
-   * the sentence has no tokens, or the word is not there.
+   * Returns the vectors of one sentence, each of {@link #dim} numbers: one for the sentence, or one
+   * for each use of the word. The list is empty if the sentence has no tokens, or not the word.
    *
-   * @param embeddings with the layer
-   * @param sentence its number there
-   * @throws ElmoException if the layer is not there, or has vectors of another size
+   * @param embeddings results that contain the layer
+   * @param sentence the number of the sentence in the batch
+   * @throws ElmoException if the embeddings do not have the layer, or its vectors another size
    * @throws IndexOutOfBoundsException if there is no such sentence
    */
   public List<float[]> vectors(Embeddings embeddings, int sentence) {
@@ -201,8 +205,8 @@ public final class VectorRows {
   }
 
   /**
-   * Where these differ from others, as {@code layer elmo, found lstm_outputs1}; null where nowhere.
-   * Texts are compared where both are named.
+   * Returns how this description differs from another one, as {@code the layer elmo, found
+   * lstm_outputs1}; null if it does not. Texts are compared if both have a name.
    */
   String difference(VectorRows found) {
     if (!model.equals(found.model)) {
@@ -224,12 +228,12 @@ public final class VectorRows {
     return word.isEmpty() ? "sentences by " + pool : "uses of \"" + word + "\"";
   }
 
-  /** Enough of a checksum to tell it from another. */
+  /** Returns enough of a checksum to tell it from another. */
   private static String brief(String name) {
     return name.length() <= 12 ? name : name.substring(0, 12) + "...";
   }
 
-  /** What they are of, on one line. */
+  /** Returns the description on one line. */
   @Override
   public String toString() {
     return what() + ", layer " + layer + ", model " + brief(model);

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /**
- * Nearest sentences, and nearest uses of a word: vectors in a file that is made once, and exact
- * search in it.
+ * Finds the sentences of a text that are nearest to a query, or the nearest uses of a word. The
+ * vectors are kept in a file that is written once; the search compares all of them.
  */
 package org.elmo4j.search;

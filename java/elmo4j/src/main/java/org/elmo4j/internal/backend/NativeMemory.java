@@ -128,10 +128,10 @@ public final class NativeMemory extends Memory {
   }
 
   /**
-   * Maps the first bytes of a file, read-only. The operating system keeps or drops the pages, so the
-   * file may be larger than memory, and it does not count towards the limit of {@link #allocate}.
-   * The process ends if it reads a mapped page after the file was cut before it. Callers check the
-   * file's size before each use.
+   * Maps the first bytes of a file, read-only. The operating system keeps or drops the pages, so
+   * the file may be larger than memory, and it does not count towards the limit of {@link
+   * #allocate}. The process ends if it reads a mapped page after the file was cut before it.
+   * Callers check the file's size before each use.
    *
    * @param bytes 1 or more
    * @throws ElmoException if the file cannot be mapped or is shorter

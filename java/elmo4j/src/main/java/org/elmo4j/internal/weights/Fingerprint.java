@@ -12,20 +12,22 @@ import org.elmo4j.ScalarMix;
 import org.elmo4j.internal.model.TensorShapes;
 import org.elmo4j.weights.WeightStore;
 
-/** What tells a model from others. */
+/** Computes a text that tells a model from others. */
 public final class Fingerprint {
   /**
-   * Numbers of a tensor that counts: the characters' embeddings, the convolution, all biases. No
-   * two trained models share these, and a load that reads them twice takes no longer.
+   * Larger tensors do not count. The embeddings of characters, the convolution and all biases are
+   * smaller; two models that were trained differ in them, and reading them twice takes no time that
+   * is noticed when a model is loaded.
    */
   private static final int MAX_NUMBERS = 1 << 17;
 
   private Fingerprint() {}
 
   /**
-   * SHA-256 of the structure, the mix and all smaller tensors, in 64 hexadecimal digits.
+   * Computes the SHA-256 of the structure, the mix and all smaller tensors, in 64 hexadecimal
+   * digits.
    *
-   * @param mix the one behind the layer {@code elmo}
+   * @param mix the mix behind the layer {@code elmo}
    */
   public static String of(WeightStore store, ScalarMix mix) {
     MessageDigest digest = SafetensorsReader.sha256();

@@ -21,9 +21,8 @@ import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.model.TensorShapes;
 
 /**
- * What stands in front of the tensors of a safetensors file: 8 bytes with the header's length,
- * little-endian, and the header in JSON, which names the tensors and holds strings, the metadata.
- * Immutable.
+ * The header of a safetensors file: 8 bytes with its length, little-endian, then JSON that
+ * describes the tensors and holds the metadata, which are strings. Immutable.
  */
 public final class SafetensorsHeader {
   /** The limit of the safetensors library. */
@@ -31,14 +30,15 @@ public final class SafetensorsHeader {
 
   private static final int MAX_DIMS = 8;
 
-  /** The tensors begin at a multiple of this many bytes. */
+  /** The position of the first tensor is a multiple of this. */
   private static final int ALIGNMENT = 64;
 
   /**
    * A tensor.
    *
    * @param dtype as the format names it: {@code F32}, {@code I64} ...
-   * @param begin of its bytes, counted from the first tensor's
+   * @param begin the offset of its first byte from {@link #dataStart}
+   * @param end the offset behind its last byte
    */
   public record Entry(String name, String dtype, long[] shape, long begin, long end) {}
 
@@ -71,7 +71,7 @@ public final class SafetensorsHeader {
   }
 
   /**
-   * Reads it and checks that the tensors follow each other and fill the file.
+   * Reads the header and checks that the tensors fill the file without gaps or overlaps.
    *
    * @param source the file's name, for messages
    */
@@ -80,7 +80,7 @@ public final class SafetensorsHeader {
   }
 
   /**
-   * Reads that of a file and checks that the tensors follow each other and fill the file.
+   * Reads the header of a file and checks that the tensors fill the file without gaps or overlaps.
    *
    * @throws ElmoException if it cannot be read or is no safetensors file
    */
@@ -97,7 +97,7 @@ public final class SafetensorsHeader {
         source + ": expected a readable safetensors file, found " + Json.line(e), e);
   }
 
-  /** The length of the header if these are the bytes of a safetensors file, or -1. */
+  /** Returns the length of the header, or -1 if these are not the bytes of a safetensors file. */
   static long length(DataFile data) throws IOException {
     if (data.size() < Long.BYTES + 2) {
       return -1;
@@ -109,7 +109,7 @@ public final class SafetensorsHeader {
     return fits && head.get() == '{' ? length : -1;
   }
 
-  /** Parsed as it is read: it may be long, but must not hold much. */
+  /** Parses the header while it is read. It may be long, but the number of values is limited. */
   static JsonNode json(DataFile data, long length, String source) {
     return Json.parse(data.stream(Long.BYTES, Long.BYTES + length), source + ": header");
   }
@@ -153,7 +153,7 @@ public final class SafetensorsHeader {
     return new Entry(name, dtype.textValue(), shape, offsets[0], offsets[1]);
   }
 
-  /** A short list of whole numbers from 0 on; null if it is none. */
+  /** Reads a short list of whole numbers that are not negative; null if it is not one. */
   private static long[] longs(JsonNode node) {
     if (!node.isArray() || node.size() > MAX_DIMS) {
       return null;
@@ -169,9 +169,7 @@ public final class SafetensorsHeader {
     return values;
   }
 
-  /**
-   * Tensors must follow each other and fill the file: no holes, no overlaps, nothing after them.
-   */
+  /** Checks that the tensors fill the file without gaps or overlaps. */
   private void checkOffsets(long size) {
     long at = 0;
     for (Entry entry :
@@ -202,25 +200,25 @@ public final class SafetensorsHeader {
     }
   }
 
-  /** Where the first tensor's bytes begin in the file. */
+  /** Returns the position in the file of the first tensor's first byte. */
   public long dataStart() {
     return dataStart;
   }
 
-  /** All of {@code __metadata__}. */
+  /** Returns all of {@code __metadata__}. */
   public Map<String, String> metadata() {
     return metadata;
   }
 
-  /** The tensors, by name. */
+  /** Returns the tensors by name. */
   public Map<String, Entry> entries() {
     return Collections.unmodifiableMap(entries);
   }
 
   /**
-   * A string of the metadata.
+   * Returns a string of the metadata.
    *
-   * @throws ElmoException if there is none
+   * @throws ElmoException if there is none of that name
    */
   public String required(String key) {
     String value = metadata.get(key);
@@ -248,12 +246,16 @@ public final class SafetensorsHeader {
     }
   }
 
-  /** Tensors one behind the other: collects what {@link #write} wants. */
+  /** The tensors of a file that is to be written, in the order in which they will follow. */
   public static final class Plan {
     private final List<Entry> entries = new ArrayList<>();
     private long at;
 
-    /** Adds the next tensor, whose numbers take so many bytes each. */
+    /**
+     * Adds the next tensor.
+     *
+     * @param each bytes of a number
+     */
     public Plan add(String name, String dtype, int each, long... shape) {
       long end = at + TensorShapes.count(shape) * each;
       entries.add(new Entry(name, dtype, shape, at, end));
@@ -263,9 +265,9 @@ public final class SafetensorsHeader {
   }
 
   /**
-   * The bytes in front of the tensors, ended by spaces so that these are aligned.
+   * Returns the bytes before the tensors, padded with spaces so that the tensors are aligned.
    *
-   * @param atLeast as many bytes, with more spaces
+   * @param atLeast the smallest number of bytes to return; more spaces fill it
    */
   public static ByteBuffer write(Map<String, String> metadata, Plan plan, int atLeast) {
     ObjectNode root = JsonNodeFactory.instance.objectNode();
@@ -282,7 +284,7 @@ public final class SafetensorsHeader {
     return padded(root, atLeast);
   }
 
-  /** A header's length and the header, ended by spaces so that what follows is aligned. */
+  /** The length of the header and the header, padded with spaces as {@link #write} says. */
   static ByteBuffer padded(ObjectNode root, int atLeast) {
     byte[] json = root.toString().getBytes(StandardCharsets.UTF_8);
     int bytes = Math.max(Long.BYTES + json.length, atLeast);

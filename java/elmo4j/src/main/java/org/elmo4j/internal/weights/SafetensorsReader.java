@@ -254,7 +254,8 @@ public final class SafetensorsReader extends ModelStore {
     if (weights == null && gamma == null) {
       return null;
     }
-    JsonNode list = Json.parse(header.required("mix_weights"), source + ": __metadata__.mix_weights");
+    JsonNode list =
+        Json.parse(header.required("mix_weights"), source + ": __metadata__.mix_weights");
     JsonNode factor = Json.parse(header.required("mix_gamma"), source + ": __metadata__.mix_gamma");
     float[] values = new float[options.lstmLayers() + 1];
     boolean good = list.isArray() && list.size() == values.length && factor.isNumber();
