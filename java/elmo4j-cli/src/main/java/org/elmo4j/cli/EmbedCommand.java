@@ -76,7 +76,8 @@ final class EmbedCommand implements Callable<Integer> {
       names = "--format",
       paramLabel = "FORMAT",
       description =
-          "hdf5, jsonl, npz, or word2vec: text with a line a distinct word, the mean over its uses."
+          "hdf5, jsonl, npz, or word2vec: a text with a line for each distinct word, the mean of its"
+              + " uses."
               + " Default: what the output's name ends in. jsonl needs no --output.")
   private Format format;
 

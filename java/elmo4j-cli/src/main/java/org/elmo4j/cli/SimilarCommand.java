@@ -60,13 +60,13 @@ final class SimilarCommand implements Callable<Integer> {
       names = "--query",
       required = true,
       paramLabel = "SENTENCE",
-      description = "What is looked for; may be given several times.")
+      description = "The sentence to look for. The option may be given several times.")
   private List<String> queries;
 
   @Option(
       names = "--word",
       paramLabel = "WORD",
-      description = "Compare the uses of this word, which each query must have, not sentences.")
+      description = "Compare the uses of this word, not sentences. Each query must contain it.")
   private String word;
 
   @Option(
@@ -88,7 +88,7 @@ final class SimilarCommand implements Callable<Integer> {
       names = "--pool",
       paramLabel = "POOL",
       description =
-          "mean, max or first: what of its tokens' vectors is a sentence's. Default: mean.")
+          "mean, max or first: how the vectors of a sentence's tokens are combined. Default: mean.")
   private VectorRows.Pool pool;
 
   @Option(names = "--top", paramLabel = "K", description = "How many. Default: 10.")
