@@ -80,7 +80,8 @@ final class Hdf5Writer implements SentenceWriter {
 
   private final AtomicFile file;
   private final ChannelWriter out;
-  private final NavigableMap<byte[], Long> texts; // with their headers; null if numbers are the names
+  private final NavigableMap<byte[], Long>
+      texts; // with their headers; null if numbers are the names
   private final FileChannel indexChannel;
   private final ChannelWriter index;
   private long[] headers = new long[1024];

@@ -155,8 +155,8 @@ final class TextInput {
   }
 
   /**
-   * Returns a text that tells the sentences of the file from others: the SHA-256 of its bytes, and how
-   * they are read.
+   * Returns a text that tells the sentences of the file from others: the SHA-256 of its bytes, and
+   * how they are read.
    *
    * @throws ElmoException if it is not a regular file, because others cannot be read twice
    */

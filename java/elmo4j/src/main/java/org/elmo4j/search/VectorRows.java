@@ -175,9 +175,10 @@ public final class VectorRows {
     for (Layer each : Arguments.require(embeddings, "embeddings").layers()) {
       if (each.toString().equals(layer)) {
         long[] shape = embeddings.get(each).shape();
-        if (shape[2] != dim) {
+        long found = shape[shape.length - 1];
+        if (found != dim) {
           throw new ElmoException(
-              "embeddings: expected vectors of " + dim + " numbers, found " + shape[2]);
+              "embeddings: expected vectors of " + dim + " numbers, found " + found);
         }
         return each;
       }
