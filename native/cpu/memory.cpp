@@ -93,6 +93,26 @@ void* elmo4j_map(const char* folder, int64_t bytes) {
   return memory;
 }
 
+void* elmo4j_map_file(const char* path, int64_t bytes) {
+  const HANDLE file = CreateFileW(wide(path).c_str(), GENERIC_READ,
+                                  FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
+                                  OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
+  if (file == INVALID_HANDLE_VALUE) {
+    return nullptr;
+  }
+  void* memory = nullptr;
+  LARGE_INTEGER size;
+  if (GetFileSizeEx(file, &size) && size.QuadPart >= bytes) {
+    const HANDLE mapping = CreateFileMappingW(file, nullptr, PAGE_READONLY, 0, 0, nullptr);
+    if (mapping != nullptr) {
+      memory = MapViewOfFile(mapping, FILE_MAP_READ, 0, 0, bytes);
+      CloseHandle(mapping);
+    }
+  }
+  CloseHandle(file);
+  return memory;
+}
+
 void elmo4j_unmap(void* memory, int64_t) { UnmapViewOfFile(memory); }
 
 #else
@@ -123,6 +143,19 @@ void* elmo4j_map(const char* folder, int64_t bytes) {
   void* memory = MAP_FAILED;
   if (extend(file, bytes)) {
     memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  }
+  close(file);
+  return memory == MAP_FAILED ? nullptr : memory;
+}
+
+void* elmo4j_map_file(const char* path, int64_t bytes) {
+  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) {
+    return nullptr;
+  }
+  void* memory = MAP_FAILED;
+  if (lseek(file, 0, SEEK_END) >= bytes) {
+    memory = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file, 0);
   }
   close(file);
   return memory == MAP_FAILED ? nullptr : memory;

@@ -58,6 +58,8 @@ export default defineConfig({
           { text: 'Coming from another ELMo', link: '/docs/migration' },
           { text: 'Tagging, names, sentiment, senses', link: '/docs/tasks' },
           { text: 'Performance and memory', link: '/docs/performance' },
+          { text: 'Nearest sentences and words', link: '/docs/similarity' },
+          { text: 'Files that embed writes', link: '/docs/outputs' },
           { text: 'GPUs', link: '/docs/gpu' },
           { text: 'Spark', link: '/java/elmo4j-spark/' },
           { text: 'Troubleshooting', link: '/docs/troubleshooting' },
@@ -67,7 +69,7 @@ export default defineConfig({
         text: 'Look up',
         items: [
           { text: 'Java API', link: '/api/index.html', target: '_self' },
-          { text: 'Files of weights', link: '/java/elmo4j/FORMAT' },
+          { text: 'Files of weights and vectors', link: '/java/elmo4j/FORMAT' },
           { text: 'The model in the box', link: '/java/elmo4j-model-mini-en/' },
           { text: 'Benchmarks', link: '/java/elmo4j-benchmarks/' },
           { text: 'Changelog', link: '/CHANGELOG' },

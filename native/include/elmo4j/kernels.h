@@ -153,6 +153,12 @@ void elmo4j_free(void* memory);
 // its space on the disk is taken at once and is given back with the memory, or with the process.
 // NULL where that fails. Freed by elmo4j_unmap alone, with the same number of bytes, 1 or more.
 void* elmo4j_map(const char* folder, int64_t bytes);
+
+// Maps the first `bytes` bytes of a file, 1 or more, read-only. Returns NULL if the file cannot be
+// opened or mapped, or is shorter. elmo4j_unmap frees the memory. If another program shortens the
+// file, reading behind its new end ends the process.
+void* elmo4j_map_file(const char* path, int64_t bytes);
+
 void elmo4j_unmap(void* memory, int64_t bytes);
 
 // ---------------------------------------------------------------------------------------------

@@ -90,6 +90,16 @@ class ArchitectureTest {
                   "internal.batch",
                   "internal.devices")),
           Map.entry(
+              "search",
+              Set.of(
+                  "values",
+                  "face",
+                  "internal.files",
+                  "internal.weights",
+                  "internal.kernels",
+                  "internal.backend",
+                  "internal.backend.cpu")),
+          Map.entry(
               "train",
               Set.of(
                   "values",

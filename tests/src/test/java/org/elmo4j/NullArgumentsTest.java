@@ -32,6 +32,8 @@ import java.util.stream.Stream;
 import org.elmo4j.hub.ModelEntry;
 import org.elmo4j.hub.ModelHub;
 import org.elmo4j.train.ClassWeights;
+import org.elmo4j.search.VectorFile;
+import org.elmo4j.search.VectorRows;
 import org.elmo4j.train.Classifier;
 import org.elmo4j.train.DataForm;
 import org.elmo4j.train.LabeledData;
@@ -47,7 +49,12 @@ import org.junit.jupiter.api.io.TempDir;
 /** A null for each argument of each public method in turn: one rule for all of them. */
 class NullArgumentsTest {
   private static final List<String> PACKAGES =
-      List.of("org/elmo4j", "org/elmo4j/train", "org/elmo4j/hub", "org/elmo4j/weights");
+      List.of(
+          "org/elmo4j",
+          "org/elmo4j/train",
+          "org/elmo4j/search",
+          "org/elmo4j/hub",
+          "org/elmo4j/weights");
 
   /** What the library makes and hands out; users call no constructor of it. */
   private static final Set<Class<?>> RESULTS =
@@ -57,6 +64,7 @@ class NullArgumentsTest {
           ModelOptions.InvalidException.class,
           Classifier.Prediction.class,
           org.elmo4j.train.Evaluation.Counts.class,
+          VectorFile.Hit.class,
           ModelEntry.class,
           ModelEntry.RemoteFile.class,
           org.elmo4j.train.Epoch.class,
@@ -98,7 +106,8 @@ class NullArgumentsTest {
                 List.of(List.of("a")),
                 EmbedOptions.layers(Layer.WORD_EMB, Layer.lstm(1), Layer.lstm(2))
                     .withBoundaries(true));
-        MixFunction function = new MixFunction(layers)) {
+        MixFunction function = new MixFunction(layers);
+        VectorFile vectors = vectors(model)) {
       MixTrainer trainer = new MixTrainer(model).epochs(1);
       Classifier classifier = trainer.compare(false).fit(data, data).classifier();
       ModelHub hub = ModelHub.builder().home(folder).build();
@@ -111,6 +120,9 @@ class NullArgumentsTest {
               trainer,
               classifier,
               data,
+              vectors,
+              vectors.rows(),
+              VectorRows.Pool.MEAN,
               hub,
               sentence,
               Layer.ELMO,
@@ -163,6 +175,13 @@ class NullArgumentsTest {
     }
     assertEquals("", String.join("\n", wrong), wrong.size() + " of " + tried + " arguments");
     assertTrue(tried > 80, "tried " + tried);
+  }
+
+  private VectorFile vectors(ElmoModel model) {
+    Path file = folder.resolve("vectors");
+    VectorRows rows = VectorRows.sentences(model, Layer.ELMO, VectorRows.Pool.MEAN);
+    VectorFile.write(file, rows, model.embedAll(Stream.of(List.of("a")), Layer.ELMO));
+    return VectorFile.open(file);
   }
 
   private static List<Class<?>> publicTypes() throws Exception {

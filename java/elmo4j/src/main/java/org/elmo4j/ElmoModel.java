@@ -41,6 +41,7 @@ import org.elmo4j.weights.WeightStores;
  */
 public final class ElmoModel implements AutoCloseable {
   private final LayerPlan plan;
+  private final String fingerprint;
   private final ReplicaPool replicas;
   private final RequestBatcher<List<Layer>, Embeddings> requestBatcher;
   private final long batchPositions; // of one run
@@ -52,8 +53,14 @@ public final class ElmoModel implements AutoCloseable {
   /**
    * @param batchTokens that begin together where requests are batched; 0 for the default
    */
-  ElmoModel(LayerPlan plan, ReplicaPool replicas, Duration batchDelay, int batchTokens) {
+  ElmoModel(
+      LayerPlan plan,
+      String fingerprint,
+      ReplicaPool replicas,
+      Duration batchDelay,
+      int batchTokens) {
     this.plan = plan;
+    this.fingerprint = fingerprint;
     this.replicas = replicas;
     int devices = replicas.all().size();
     Backend first = first();
@@ -389,6 +396,16 @@ public final class ElmoModel implements AutoCloseable {
   /** The file or folder that the weights came from. */
   public String source() {
     return plan.source();
+  }
+
+  /**
+   * Returns a text that tells this model from others: the SHA-256, in 64 hexadecimal digits, of its
+   * structure, of the mix behind {@link Layer#ELMO}, and of the tensors that have at most 2^17
+   * numbers. All biases are among these. The same weights give the same text on every device, with
+   * every {@link Precision}, and from every file format that keeps their bits.
+   */
+  public String fingerprint() {
+    return fingerprint;
   }
 
   private Backend first() {

@@ -17,6 +17,7 @@ import org.elmo4j.internal.backend.Backend;
 import org.elmo4j.internal.batch.Embedder;
 import org.elmo4j.internal.batch.ReplicaPool;
 import org.elmo4j.internal.devices.Devices;
+import org.elmo4j.internal.weights.Fingerprint;
 import org.elmo4j.internal.weights.StoredWeights;
 import org.elmo4j.internal.weights.Tensors;
 import org.elmo4j.weights.WeightStore;
@@ -328,9 +329,11 @@ public final class ElmoModelBuilder {
           Objects.requireNonNullElseGet(
               store.mix(), () -> ScalarMix.even(store.options().lstmLayers() + 1));
       StoredWeights weights = new StoredWeights(store);
+      ScalarMix used = mix == null ? own : mix;
+      LayerPlan plan = new LayerPlan(store.source(), store.options(), used);
+      String fingerprint = Fingerprint.of(store, used);
       ReplicaPool replicas = new ReplicaPool(resolved, device -> embedder(weights, device));
-      LayerPlan plan = new LayerPlan(store.source(), store.options(), mix == null ? own : mix);
-      ElmoModel model = new ElmoModel(plan, replicas, batchDelay, batchTokens);
+      ElmoModel model = new ElmoModel(plan, fingerprint, replicas, batchDelay, batchTokens);
       try {
         if (tokens != null) {
           model.put(tokens, tokenRows);

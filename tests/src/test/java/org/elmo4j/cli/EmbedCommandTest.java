@@ -70,7 +70,7 @@ class EmbedCommandTest extends ToolTest {
   }
 
   /** What a choice of layers must give for a golden sentence, row after row. */
-  private static float[] wanted(String layers, int sentence) {
+  static float[] wanted(String layers, int sentence) {
     float[][][] all = GOLDEN.layers()[sentence];
     int dim = all[0][0].length;
     switch (layers) {
@@ -108,7 +108,7 @@ class EmbedCommandTest extends ToolTest {
     }
   }
 
-  private static int[] shape(String layers, int sentence) {
+  static int[] shape(String layers, int sentence) {
     float[][][] all = GOLDEN.layers()[sentence];
     int dim = all[0][0].length;
     return switch (layers) {

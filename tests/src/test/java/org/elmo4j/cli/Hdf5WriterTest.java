@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -16,8 +18,10 @@ import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
+import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.AtomicFile;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -38,7 +42,7 @@ class Hdf5WriterTest {
 
   private Path write(int count) throws IOException {
     Path file = folder.resolve("out.hdf5");
-    try (Hdf5Writer writer = new Hdf5Writer(AtomicFile.create(file), false)) {
+    try (Hdf5Writer writer = new Hdf5Writer(AtomicFile.create(file), Hdf5Writer.Keys.NUMBERS)) {
       for (int i = 0; i < count; i++) {
         writer.write(sentence(i, "line " + i, i % 4));
       }
@@ -91,7 +95,7 @@ class Hdf5WriterTest {
   void textIsEscapedAndTheLastOfTwoAlikeCounts() throws IOException {
     Path file = folder.resolve("text.hdf5");
     List<String> texts = List.of("a \"b\" \\ \t", "", "Zürich 😀", "", "x".repeat(40_000));
-    try (Hdf5Writer writer = new Hdf5Writer(AtomicFile.create(file), false)) {
+    try (Hdf5Writer writer = new Hdf5Writer(AtomicFile.create(file), Hdf5Writer.Keys.NUMBERS)) {
       for (int i = 0; i < texts.size(); i++) {
         writer.write(sentence(i, texts.get(i), 1));
       }
@@ -112,7 +116,8 @@ class Hdf5WriterTest {
   @Test
   void forgottenSentencesLeaveNoIndex() throws IOException {
     Path file = folder.resolve("forget.hdf5");
-    try (Hdf5Writer writer = new Hdf5Writer(AtomicFile.create(file), true)) {
+    try (Hdf5Writer writer =
+        new Hdf5Writer(AtomicFile.create(file), Hdf5Writer.Keys.NUMBERS_ALONE)) {
       writer.write(sentence(0, "line", 3));
       writer.finish();
     }
@@ -125,12 +130,53 @@ class Hdf5WriterTest {
   @Test
   void anUnfinishedFileLeavesNothing() throws IOException {
     Path file = folder.resolve("out.hdf5");
-    try (Hdf5Writer writer = new Hdf5Writer(AtomicFile.create(file), false)) {
+    try (Hdf5Writer writer = new Hdf5Writer(AtomicFile.create(file), Hdf5Writer.Keys.NUMBERS)) {
       writer.write(sentence(0, "line", 3));
     }
     assertFalse(Files.exists(file));
     try (var left = Files.list(folder)) {
       assertEquals(List.of(), left.toList());
+    }
+  }
+
+  // 64 names fill a symbol node, 64 * 128 an inner node of the B-tree.
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 64, 65, 8193})
+  void everySentenceIsFoundByItsText(int count) throws IOException {
+    Path file = folder.resolve("keys.hdf5");
+    List<String> texts =
+        IntStream.range(0, count)
+            .mapToObj(
+                i -> i == 3 ? "Zürich 😀 : \"a\"" : i == 4 ? "x".repeat(5000) : "line " + i * 7)
+            .toList();
+    try (Hdf5Writer writer = new Hdf5Writer(AtomicFile.create(file), Hdf5Writer.Keys.SENTENCES)) {
+      for (int i = 0; i < count; i++) {
+        writer.write(sentence(i, texts.get(i), 1 + i % 3));
+      }
+      writer.finish();
+    }
+    try (HdfFile hdf = new HdfFile(file)) {
+      assertEquals(Set.copyOf(texts), hdf.getChildren().keySet());
+      for (int i = 0; i < count; i++) {
+        float[] flat = (float[]) ((Dataset) hdf.getChild(texts.get(i))).getDataFlat();
+        assertEquals(2 * (1 + i % 3), flat.length);
+        assertEquals(i + 1 / 8f, flat[1]);
+      }
+    }
+  }
+
+  @Test
+  void textsThatCannotBeKeysAreRefused() throws IOException {
+    for (String bad : List.of("", ".", "and/or", "a\0b", "line")) {
+      Path file = folder.resolve("keys.hdf5");
+      try (Hdf5Writer writer = new Hdf5Writer(AtomicFile.create(file), Hdf5Writer.Keys.SENTENCES)) {
+        writer.write(sentence(0, "line", 1));
+        String message =
+            assertThrows(ElmoException.class, () -> writer.write(sentence(1, bad, 1))).getMessage();
+        assertTrue(message.startsWith("sentence 1: expected "), message);
+        assertTrue(message.contains("found \"" + bad + "\""), message);
+      }
+      assertFalse(Files.exists(file));
     }
   }
 }

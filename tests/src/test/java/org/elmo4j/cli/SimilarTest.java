@@ -2,12 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -141,5 +145,82 @@ class SimilarTest extends ToolTest {
     failed(2, "similar", "--input", in);
     failed(2, "similar", "--input", in, "--query", "x", "--layer", "default");
     failed(2, "similar", "--input", in, "--query", "x", "--top", "0");
+  }
+
+  private String[] vectors(String... more) {
+    List<String> args =
+        new ArrayList<>(
+            List.of("similar", "--tokenized", "--format", "jsonl", "--vectors", file("v")));
+    args.addAll(List.of(more));
+    return args.toArray(new String[0]);
+  }
+
+  @Test
+  void vectorsAreMadeOnceAndGiveTheSameWithoutTheText() throws IOException {
+    String in = text(CORPUS);
+    String query = "the queen wore a crown";
+    String first = done(vectors("--input", in, "--query", query)).out();
+    byte[] made = Files.readAllBytes(folder.resolve("v"));
+    FileTime time = Files.getLastModifiedTime(folder.resolve("v"));
+    assertEquals(
+        first,
+        done("similar", "--tokenized", "--format", "jsonl", "--input", in, "--query", query).out());
+    assertEquals(first, done(vectors("--input", in, "--query", query)).out());
+    Files.delete(Path.of(in));
+    assertEquals(first, done(vectors("--query", query)).out());
+    assertEquals(first, done(vectors("--query", query, "--threads", "1")).out());
+    assertArrayEquals(made, Files.readAllBytes(folder.resolve("v")));
+    assertEquals(time, Files.getLastModifiedTime(folder.resolve("v")));
+    assertEquals(List.of("v"), left());
+  }
+
+  @Test
+  void vectorsOfSomethingElseAreRefusedInOneSentence() throws IOException {
+    String in = text(CORPUS);
+    String model = GOLDEN.folder().toString();
+    done(vectors("--input", in, "--query", "a fish swam"));
+    String v = file("v");
+    String wrong = failed(1, vectors("--query", "a", "--layer", "lstm_outputs1"));
+    assertEquals("elmo: " + v + ": expected vectors of the layer lstm_outputs1, found elmo", wrong);
+    wrong = failed(1, vectors("--query", "a", "--pool", "max"));
+    assertEquals(
+        "elmo: " + v + ": expected vectors of sentences by max, found sentences by mean", wrong);
+    wrong = failed(1, vectors("--query", "a", "--word", "a"));
+    assertTrue(wrong.endsWith("expected vectors of uses of \"a\", found sentences by mean"), wrong);
+    wrong = failed(1, vectors("--query", "a", "--model", model));
+    assertTrue(wrong.matches(".*of the model \\w{12}\\.\\.\\., found \\w{12}\\.\\.\\."), wrong);
+    text(CORPUS + "One more .\n");
+    wrong = failed(1, vectors("--input", in, "--query", "a"));
+    assertTrue(wrong.contains("expected vectors of the text "), wrong);
+    text(CORPUS);
+    wrong = failed(1, "similar", "--vectors", v, "--input", in, "--query", "a");
+    assertTrue(wrong.contains("the text"), wrong); // read another way
+    Files.writeString(folder.resolve("v"), "no vectors");
+    assertTrue(failed(1, vectors("--query", "a")).contains(v + ": expected a safetensors file"));
+    Files.delete(folder.resolve("v"));
+    wrong = failed(2, vectors("--query", "a"));
+    assertTrue(wrong.contains("--vectors: expected a file, or --input to make it from"), wrong);
+    failed(2, vectors("--input", in, "--query", "a", "--word", "a", "--pool", "max"));
+    assertTrue(
+        failed(1, vectors("--input", folder.toString(), "--query", "a")).contains("regular file"));
+    String nowhere = folder.resolve("no/v").toString();
+    wrong = failed(1, "similar", "--vectors", nowhere, "--input", in, "--query", "a b");
+    assertTrue(wrong.contains(nowhere + ": expected an existing folder"), wrong);
+    assertEquals(List.of("in.txt"), left());
+  }
+
+  @Test
+  void runningTextAndStandardInputAreReadSentenceBySentence() throws IOException {
+    String text = "She sat by the river. He went home!\n\nThe bank paid him.\n";
+    String[] args = {"similar", "--format", "jsonl", "--query", "The bank paid him."};
+    Result piped = piped(text, args);
+    assertEquals(0, piped.code(), piped.err());
+    List<JsonNode> hits = hits(piped);
+    assertEquals(3, hits.size());
+    assertEquals(2, hits.get(0).get("sentence").asInt());
+    assertEquals("The bank paid him .", hits.get(0).get("text").asText());
+    List<String> more = new ArrayList<>(List.of(args));
+    more.addAll(List.of("--input", text(text), "--vectors", file("v")));
+    assertEquals(piped.out(), done(more.toArray(new String[0])).out());
   }
 }

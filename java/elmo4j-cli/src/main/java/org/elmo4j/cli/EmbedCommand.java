@@ -45,14 +45,16 @@ import picocli.CommandLine.Spec;
     footer = {
       "  elmo embed \"I love NLP\" \"So do I\"",
       "  elmo embed --text book.txt --output book.npz --layers top",
-      "  elmo embed --tokenized --input IN.txt --output OUT.hdf5 --layers all"
+      "  elmo embed --tokenized --input IN.txt --output OUT.hdf5 --layers all",
+      "  elmo embed --text book.txt --output words.vec --format word2vec"
     })
 final class EmbedCommand implements Callable<Integer> {
   /** The forms of a file of embeddings. */
   enum Format {
     HDF5,
     JSONL,
-    NPZ
+    NPZ,
+    WORD2VEC
   }
 
   /** As AllenNLP's command. */
@@ -75,7 +77,9 @@ final class EmbedCommand implements Callable<Integer> {
       names = "--format",
       paramLabel = "FORMAT",
       description =
-          "hdf5, jsonl or npz. Default: what the output's name ends in. jsonl needs no --output.")
+          "hdf5, jsonl, npz, or word2vec: a text with a line for each distinct word, the mean of its"
+              + " uses."
+              + " Default: what the output's name ends in. jsonl needs no --output.")
   private Format format;
 
   @Option(
@@ -132,6 +136,13 @@ final class EmbedCommand implements Callable<Integer> {
       names = "--forget-sentences",
       description = "Leave sentence_to_index out of an HDF5 file.")
   private boolean forgetSentences;
+
+  @Option(
+      names = "--use-sentence-keys",
+      description =
+          "Name the datasets of an HDF5 file by the sentences' texts, as AllenNLP does. All texts"
+              + " must be different, and none may contain a slash.")
+  private boolean sentenceKeys;
 
   @Override
   public Integer call() throws IOException {
@@ -208,8 +219,19 @@ final class EmbedCommand implements Callable<Integer> {
               + format.name().toLowerCase(Locale.ROOT)
               + ": expected with --output, found without");
     }
-    if (forgetSentences && format != Format.HDF5) {
-      throw usage("--forget-sentences: expected with an HDF5 output, found without");
+    if ((forgetSentences || sentenceKeys) && format != Format.HDF5) {
+      throw usage(
+          (sentenceKeys ? "--use-sentence-keys" : "--forget-sentences")
+              + ": expected with an HDF5 output, found without");
+    }
+    boolean perToken =
+        outputLayer != null
+            ? outputLayer != -2
+            : !layers.equals("all") && !layers.equals("default");
+    if (format == Format.WORD2VEC && !perToken) {
+      throw usage(
+          "--format word2vec: expected --layers with one vector a token, found "
+              + (outputLayer != null ? "--output-layer " + outputLayer : layers));
     }
   }
 
@@ -226,7 +248,11 @@ final class EmbedCommand implements Callable<Integer> {
 
   private LineReader openInput() throws IOException {
     Path file = textInput.file();
-    if (format == Format.HDF5 && !forgetSentences && file != null && Files.isRegularFile(file)) {
+    if (format == Format.HDF5
+        && !forgetSentences
+        && !sentenceKeys
+        && file != null
+        && Files.isRegularFile(file)) {
       long size = Files.size(file);
       if (size >= Hdf5Writer.MAX_INDEX_BYTES) {
         throw new ElmoException(
@@ -248,9 +274,15 @@ final class EmbedCommand implements Callable<Integer> {
       return null;
     }
     return switch (format) {
-      case HDF5 -> new Hdf5Writer(output.create(), forgetSentences);
+      case HDF5 ->
+          new Hdf5Writer(
+              output.create(),
+              sentenceKeys
+                  ? Hdf5Writer.Keys.SENTENCES
+                  : forgetSentences ? Hdf5Writer.Keys.NUMBERS_ALONE : Hdf5Writer.Keys.NUMBERS);
       case NPZ -> new NpzWriter(output.create());
       case JSONL -> new JsonLinesWriter(output.create());
+      case WORD2VEC -> new Word2VecWriter(output.create());
     };
   }
 

@@ -9,23 +9,44 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Iterator;
+import java.util.NavigableMap;
+import java.util.TreeMap;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.AtomicFile;
 
 /**
- * HDF5 as AllenNLP's {@code elmo} command wrote it: one float32 dataset a sentence named by its
- * number, and {@code sentence_to_index}, one variable-length string with a JSON object from a
- * sentence's text to its number. Where a text comes more than once, readers of JSON see its last
- * number, as there.
+ * HDF5 as AllenNLP's {@code elmo} command wrote it: one float32 dataset a sentence, named by its
+ * number or its text. With numbers comes {@code sentence_to_index}, one variable-length string with
+ * a JSON object from a sentence's text to its number; where a text comes more than once, readers of
+ * JSON see its last number, as there.
  *
- * <p>Sentences go straight to the disk; what stays in memory is eight bytes for each. That is why
- * this is no library: jHDF holds all data until the file is closed and writes a group as an
- * unordered list, which readers search from one end to the other for each name. The form here is
- * the oldest one, which every reader knows: superblock version 0, contiguous datasets, the root
- * group a B-tree of names (HDF5 File Format Specification 3.0, sections II.A, III.A to III.E,
- * IV.A). All addresses are from the file's start; numbers are little-endian.
+ * <p>Sentences go straight to the disk; what stays in memory is eight bytes for each, or with texts
+ * as names these. That is why this is no library: jHDF holds all data until the file is closed and
+ * writes a group as an unordered list, which readers search from one end to the other for each
+ * name. The form here is the oldest one, which every reader knows: superblock version 0, contiguous
+ * datasets, the root group a B-tree of names (HDF5 File Format Specification 3.0, sections II.A,
+ * III.A to III.E, IV.A). All addresses are from the file's start; numbers are little-endian.
  */
 final class Hdf5Writer implements SentenceWriter {
+  /** How the datasets are named. */
+  enum Keys {
+    /** By the sentences' numbers, with {@code sentence_to_index}. */
+    NUMBERS,
+    /** By the sentences' numbers, without {@code sentence_to_index}. */
+    NUMBERS_ALONE,
+    /** By the sentences' texts, all of which must be different. */
+    SENTENCES
+  }
+
+  /** The name of a dataset and the address of its header. */
+  private record Name(byte[] bytes, long header) {
+    /** Returns its bytes in the heap of names, with the zero at its end and padding to eight. */
+    long slot() {
+      return (bytes.length + 1 + 7) & -8;
+    }
+  }
+
   private static final long UNDEFINED = -1;
   private static final int SUPERBLOCK_BYTES = 96;
   private static final String INDEX_NAME = "sentence_to_index";
@@ -41,8 +62,8 @@ final class Hdf5Writer implements SentenceWriter {
   private static final int LEAF_K = 32;
   private static final int INNER_K = 64;
 
-  // A name's place in the heap: 15 digits or INDEX_NAME, and a zero.
-  private static final int NAME_SLOT = 24;
+  /** The offset of the first name in the heap. The empty name comes before it. */
+  private static final int FIRST_NAME = 8;
 
   // Datatype messages, version 1 (section IV.A.2.d).
   private static final byte[] FLOAT32 = {
@@ -59,6 +80,8 @@ final class Hdf5Writer implements SentenceWriter {
 
   private final AtomicFile file;
   private final ChannelWriter out;
+  private final NavigableMap<byte[], Long>
+      texts; // with their headers; null if numbers are the names
   private final FileChannel indexChannel;
   private final ChannelWriter index;
   private long[] headers = new long[1024];
@@ -66,14 +89,14 @@ final class Hdf5Writer implements SentenceWriter {
 
   /**
    * @param file where it goes; closed with this
-   * @param forgetSentences whether to leave {@code sentence_to_index} out
    */
-  Hdf5Writer(AtomicFile file, boolean forgetSentences) throws IOException {
+  Hdf5Writer(AtomicFile file, Keys keys) throws IOException {
     this.file = file;
     out = new ChannelWriter(file.channel());
     out.zeros(SUPERBLOCK_BYTES); // Its numbers are known at the end.
-    indexChannel = forgetSentences ? null : file.spool();
-    index = forgetSentences ? null : new ChannelWriter(indexChannel);
+    texts = keys == Keys.SENTENCES ? new TreeMap<>(Arrays::compareUnsigned) : null;
+    indexChannel = keys == Keys.NUMBERS ? file.spool() : null;
+    index = keys == Keys.NUMBERS ? new ChannelWriter(indexChannel) : null;
   }
 
   @Override
@@ -88,6 +111,14 @@ final class Hdf5Writer implements SentenceWriter {
     }
     if (count == headers.length) {
       headers = Arrays.copyOf(headers, (int) Math.min(MAX_SENTENCES, 2L * count));
+    }
+    if (texts != null && texts.putIfAbsent(key(sentence), out.position()) != null) {
+      throw new ElmoException(
+          "sentence "
+              + sentence.index()
+              + ": expected another text than all before it as its key, found \""
+              + brief(sentence.text())
+              + "\" again; without --use-sentence-keys numbers are the keys");
     }
     long bytes = sentence.size() * Float.BYTES;
     headers[count++] = dataset(FLOAT32, sentence.shape(), bytes);
@@ -105,6 +136,25 @@ final class Hdf5Writer implements SentenceWriter {
                 + "; --forget-sentences leaves it out");
       }
     }
+  }
+
+  /** Returns a text as the name of a dataset. A slash in it would stand for a group. */
+  private static byte[] key(Sentence sentence) {
+    String text = sentence.text();
+    if (text.isEmpty() || text.equals(".") || text.contains("/") || text.indexOf('\0') >= 0) {
+      throw new ElmoException(
+          "sentence "
+              + sentence.index()
+              + ": expected a text that can be a key of HDF5, not empty nor \".\" and without \"/\","
+              + " found \""
+              + brief(text)
+              + "\"; without --use-sentence-keys numbers are the keys");
+    }
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static String brief(String text) {
+    return text.length() <= 80 ? text : text.substring(0, 80) + "...";
   }
 
   /**
@@ -164,39 +214,39 @@ final class Hdf5Writer implements SentenceWriter {
 
   /**
    * The root group (sections III.A.1, III.B, III.C, III.D): names in a local heap, symbol nodes
-   * that hold names in their order with their datasets, a B-tree over these. The order of names is
-   * that of strings: 0, 1, 10, 100, 101, ..., 11.
+   * that hold names in their order with their datasets, a B-tree over these.
    */
   private void rootGroup(long indexHeader) throws IOException {
     long names = count + (indexHeader == UNDEFINED ? 0 : 1);
     long heap = out.position();
-    out.write(new byte[] {'H', 'E', 'A', 'P', 0, 0, 0, 0});
-    out.longs(8 + names * NAME_SLOT, 1, heap + 32)
-        .zeros(8); // 1: no free list. The name at 0 is the empty one.
-    long number = 0;
-    for (int i = 0; i < count; i++) {
-      name(Long.toString(number));
-      number = nextName(number, count);
+    long size = FIRST_NAME;
+    for (Iterator<Name> each = names(indexHeader); each.hasNext(); ) {
+      size += each.next().slot();
     }
-    if (indexHeader != UNDEFINED) {
-      name(INDEX_NAME);
+    out.write(new byte[] {'H', 'E', 'A', 'P', 0, 0, 0, 0});
+    out.longs(size, 1, heap + 32).zeros(FIRST_NAME); // 1: no free list.
+    for (Iterator<Name> each = names(indexHeader); each.hasNext(); ) {
+      Name name = each.next();
+      out.write(name.bytes);
+      out.zeros(name.slot() - name.bytes.length);
     }
 
     int leaves = (int) Math.max(1, (names + 2 * LEAF_K - 1) / (2 * LEAF_K));
     long[] children = new long[leaves];
-    long[] last = new long[leaves]; // A child's last name, as its place in the order.
-    number = 0;
+    long[] last = new long[leaves]; // A child's last name, as its offset in the heap.
+    Iterator<Name> next = names(indexHeader);
+    long offset = FIRST_NAME;
     for (int leaf = 0; leaf < leaves; leaf++) {
       long first = leaf * 2L * LEAF_K;
       int used = (int) Math.min(2 * LEAF_K, names - first);
       children[leaf] = out.position();
-      last[leaf] = first + used - 1;
       out.write(new byte[] {'S', 'N', 'O', 'D', 1, 0});
       out.shorts(used);
       for (int i = 0; i < used; i++) {
-        out.longs(nameOffset(first + i), first + i < count ? headers[(int) number] : indexHeader);
-        out.longs(0, 0, 0);
-        number = nextName(number, count);
+        Name name = next.next();
+        out.longs(offset, name.header, 0, 0, 0);
+        last[leaf] = offset;
+        offset += name.slot();
       }
       out.zeros(40L * (2 * LEAF_K - used));
     }
@@ -218,9 +268,9 @@ final class Hdf5Writer implements SentenceWriter {
         out.longs(
             node == 0 ? UNDEFINED : parents[node] - nodeBytes,
             node == nodes - 1 ? UNDEFINED : parents[node] + nodeBytes);
-        out.longs(first == 0 ? 0 : nameOffset(last[first - 1]));
+        out.longs(first == 0 ? 0 : last[first - 1]);
         for (int i = first; i < first + used; i++) {
-          out.longs(children[i], names == 0 ? 0 : nameOffset(last[i]));
+          out.longs(children[i], last[i]);
         }
         out.zeros(16L * (2 * INNER_K - used));
       }
@@ -236,14 +286,36 @@ final class Hdf5Writer implements SentenceWriter {
     superblock(root, children[0], heap);
   }
 
-  private void name(String name) throws IOException {
-    byte[] bytes = name.getBytes(StandardCharsets.US_ASCII);
-    out.write(bytes);
-    out.zeros(NAME_SLOT - bytes.length);
-  }
+  /**
+   * Returns all names in the order of their bytes. For numbers that is 0, 1, 10, 100, 101, ..., 11.
+   *
+   * @param indexHeader the header of {@code sentence_to_index}, which comes after all digits
+   */
+  private Iterator<Name> names(long indexHeader) {
+    if (texts != null) {
+      return texts.entrySet().stream()
+          .map(entry -> new Name(entry.getKey(), entry.getValue()))
+          .iterator();
+    }
+    return new Iterator<>() {
+      private long number;
+      private int done;
 
-  private static long nameOffset(long place) {
-    return 8 + place * NAME_SLOT;
+      @Override
+      public boolean hasNext() {
+        return done < count + (indexHeader == UNDEFINED ? 0 : 1);
+      }
+
+      @Override
+      public Name next() {
+        if (done++ == count) {
+          return new Name(INDEX_NAME.getBytes(StandardCharsets.US_ASCII), indexHeader);
+        }
+        long now = number;
+        number = nextName(now, count);
+        return new Name(Long.toString(now).getBytes(StandardCharsets.US_ASCII), headers[(int) now]);
+      }
+    };
   }
 
   /**

@@ -5,20 +5,23 @@ package org.elmo4j.cli;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.PriorityQueue;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
+import org.elmo4j.internal.files.TemporaryFolder;
 import org.elmo4j.internal.text.TextSplitter;
+import org.elmo4j.search.VectorFile;
+import org.elmo4j.search.VectorRows;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -31,29 +34,23 @@ import picocli.CommandLine.Spec;
     description = {
       "Finds the sentences of a text that are nearest to a query, or the uses of a word in it.",
       "",
-      "Every vector is compared, by the cosine. The text is embedded as it is read, so that its"
-          + " length does not matter; several queries share one reading.",
+      "It compares the vectors of all of them by the cosine, so the result is exact. With --vectors"
+          + " the vectors are kept in a file, and only the first call embeds the text. Several"
+          + " queries share one reading of the file.",
       ""
     },
     footer = {
       "  elmo similar --input corpus.txt --query \"She sat by the river.\"",
       "  elmo similar --input corpus.txt --word bank --query \"A river bank.\"",
+      "  elmo similar --input corpus.txt --vectors corpus.vectors --query \"He swam.\"",
+      "  elmo similar --vectors corpus.vectors --query \"He ran.\" --query \"He sat.\"",
     })
 final class SimilarCommand implements Callable<Integer> {
-  /** How a sentence's vectors become one. */
-  enum Pool {
-    MEAN,
-    MAX,
-    FIRST
-  }
-
   /** How results are written. */
   enum Format {
     TABLE,
     JSONL
   }
-
-  private static final int CHUNK_TOKENS = 1 << 13;
 
   @Spec private CommandSpec command;
   @Mixin private ModelChoice modelChoice;
@@ -63,13 +60,13 @@ final class SimilarCommand implements Callable<Integer> {
       names = "--query",
       required = true,
       paramLabel = "SENTENCE",
-      description = "What is looked for; may be given several times.")
+      description = "The sentence to look for. The option may be given several times.")
   private List<String> queries;
 
   @Option(
       names = "--word",
       paramLabel = "WORD",
-      description = "Compare the uses of this word, which each query must have, not sentences.")
+      description = "Compare the uses of this word, not sentences. Each query must contain it.")
   private String word;
 
   @Option(
@@ -79,11 +76,20 @@ final class SimilarCommand implements Callable<Integer> {
   private String layerName = "elmo";
 
   @Option(
+      names = "--vectors",
+      paramLabel = "FILE",
+      description =
+          "The file where the vectors of the text are kept. If it does not exist, it is made from"
+              + " --input. If it exists, it must come from the same model, --layer, --pool and"
+              + " --word, and from the same --input if that is given. Default: a temporary file.")
+  private Path vectors;
+
+  @Option(
       names = "--pool",
       paramLabel = "POOL",
       description =
-          "mean, max or first: what of its tokens' vectors is a sentence's. Default: mean.")
-  private Pool pool = Pool.MEAN;
+          "mean, max or first: how the vectors of a sentence's tokens are combined. Default: mean.")
+  private VectorRows.Pool pool;
 
   @Option(names = "--top", paramLabel = "K", description = "How many. Default: 10.")
   private int top = 10;
@@ -93,20 +99,6 @@ final class SimilarCommand implements Callable<Integer> {
       paramLabel = "FORMAT",
       description = "table or jsonl. Default: table.")
   private Format format = Format.TABLE;
-
-  /**
-   * A sentence or use that is compared.
-   *
-   * @param sentence its number in the text, from 0
-   * @param token the word's place in it; -1 for the sentence
-   */
-  private record Hit(double score, long sentence, int token, String text) {}
-
-  /** The worst first; of equal ones the later in the text. */
-  private static final Comparator<Hit> WORST =
-      Comparator.comparingDouble(Hit::score)
-          .thenComparing(Comparator.comparingLong(Hit::sentence).reversed())
-          .thenComparing(Comparator.comparingInt(Hit::token).reversed());
 
   @Override
   public Integer call() throws IOException {
@@ -118,168 +110,121 @@ final class SimilarCommand implements Callable<Integer> {
     if (top < 1) {
       throw Main.usage(command, "--top: expected 1 or more, found " + top);
     }
-    try (LineReader lines = textInput.open(List.of());
-        ElmoModel model = modelChoice.load()) {
-      Search search = new Search(model, layer);
-      if (textInput.tokenized()) {
-        TokenReader reader = textInput.tokens(lines);
-        for (TokenReader.Sentence each; (each = reader.next()) != null; ) {
-          search.add(each.tokens());
-        }
-      } else {
-        for (String text; (text = lines.nextText()) != null; ) {
-          for (List<String> sentence : TextSplitter.split(text)) {
-            search.add(sentence);
-          }
-        }
+    if (word != null && (word.isEmpty() || pool != null)) {
+      throw Main.usage(
+          command,
+          "--word: expected a word, without --pool, found "
+              + (pool != null ? "both" : "an empty one"));
+    }
+    boolean made = vectors != null && Files.exists(vectors);
+    if (vectors != null && textInput.file() == null && !made) {
+      throw Main.usage(
+          command, "--vectors: expected a file, or --input to make it from, found neither");
+    }
+    try (ElmoModel model = modelChoice.load();
+        TemporaryFolder folder = vectors == null ? TemporaryFolder.create() : null) {
+      VectorRows rows =
+          word != null
+              ? VectorRows.uses(model, layer, word)
+              : VectorRows.sentences(model, layer, pool == null ? VectorRows.Pool.MEAN : pool);
+      if (vectors != null && textInput.file() != null) {
+        rows = rows.ofCorpus(textInput.fingerprint());
       }
-      search.compare();
-      print(search.best);
+      List<float[]> wanted = wanted(model, layer, rows);
+      Path file = vectors != null ? vectors : folder.path().resolve("vectors");
+      if (!made) {
+        make(file, model, layer, rows);
+      }
+      try (VectorFile corpus = VectorFile.open(file, modelChoice.threads())) {
+        corpus.require(rows);
+        if (corpus.size() == 0) {
+          throw new ElmoException(
+              word == null
+                  ? "text: expected sentences, found none"
+                  : "--word: expected \"" + word + "\" in the text, found it nowhere");
+        }
+        print(corpus.nearest(wanted, top));
+      }
     }
     return 0;
   }
 
-  private void print(List<PriorityQueue<Hit>> best) throws IOException {
-    PrintWriter out = command.commandLine().getOut();
-    ObjectMapper json = new ObjectMapper();
-    for (int q = 0; q < best.size(); q++) {
-      List<Hit> hits = new ArrayList<>(best.get(q));
-      hits.sort(WORST.reversed());
-      if (hits.isEmpty()) {
-        throw new ElmoException(
-            word == null
-                ? "text: expected sentences, found none"
-                : "--word: expected \"" + word + "\" in the text, found it nowhere");
-      }
-      if (format == Format.TABLE) {
-        out.println((q == 0 ? "" : "\n") + "cosine  sentence  nearest to: " + queries.get(q));
-      }
-      for (Hit hit : hits) {
-        if (format == Format.TABLE) {
-          out.println(
-              String.format(Locale.ROOT, "%6.4f  %8d  %s", hit.score, hit.sentence + 1, hit.text));
-          continue;
-        }
-        Map<String, Object> object = new LinkedHashMap<>();
-        object.put("query", queries.get(q));
-        object.put("cosine", hit.score);
-        object.put("sentence", hit.sentence);
-        if (hit.token >= 0) {
-          object.put("token", hit.token);
-        }
-        object.put("text", hit.text);
-        out.println(json.writeValueAsString(object));
-      }
+  /** Returns the vectors of the queries. */
+  private List<float[]> wanted(ElmoModel model, Layer layer, VectorRows rows) {
+    List<List<String>> sentences = new ArrayList<>();
+    for (String query : queries) {
+      sentences.add(
+          textInput.tokenized()
+              ? TextSplitter.onSpaces(query)
+              : TextSplitter.split(query).stream().flatMap(List::stream).toList());
     }
-  }
-
-  /** The queries' vectors, and the nearest of what was read so far. */
-  private final class Search {
-    private final ElmoModel model;
-    private final Layer layer;
-    private final int dim;
-    private final List<float[]> wanted = new ArrayList<>();
-    private final List<PriorityQueue<Hit>> best = new ArrayList<>();
-    private final List<List<String>> waiting = new ArrayList<>();
-    private int tokens;
-    private long sentences;
-
-    Search(ElmoModel model, Layer layer) {
-      this.model = model;
-      this.layer = layer;
-      this.dim = model.dim(layer);
-      for (String text : queries) {
-        List<String> query =
-            textInput.tokenized()
-                ? TextSplitter.onSpaces(text)
-                : TextSplitter.split(text).stream().flatMap(List::stream).toList();
-        List<float[]> vectors = new ArrayList<>();
-        embed(List.of(query), vectors, new ArrayList<>());
-        if (vectors.isEmpty()) {
+    List<float[]> wanted = new ArrayList<>();
+    try (Embeddings embeddings = model.embed(sentences, layer)) {
+      for (int q = 0; q < queries.size(); q++) {
+        List<float[]> found = rows.vectors(embeddings, q);
+        if (found.isEmpty()) {
           throw new ElmoException(
               "--query: expected "
                   + (word == null ? "a sentence" : "one with \"" + word + "\"")
                   + ", found \""
-                  + text
+                  + queries.get(q)
                   + "\"");
         }
-        wanted.add(vectors.get(0));
-        best.add(new PriorityQueue<>(WORST));
-      }
-      sentences = 0;
-    }
-
-    // In double, so that equal vectors are equally near; next to embedding this costs nothing.
-    private static double cosine(float[] a, float[] b) {
-      double ab = 0;
-      double aa = 0;
-      double bb = 0;
-      for (int i = 0; i < a.length; i++) {
-        ab += (double) a[i] * b[i];
-        aa += (double) a[i] * a[i];
-        bb += (double) b[i] * b[i];
-      }
-      return aa == 0 || bb == 0 ? 0 : ab / Math.sqrt(aa * bb);
-    }
-
-    void add(List<String> sentence) {
-      waiting.add(sentence);
-      tokens += sentence.size() + 2;
-      if (tokens >= CHUNK_TOKENS) {
-        compare();
+        wanted.add(found.get(0));
       }
     }
+    return wanted;
+  }
 
-    /** Vectors of sentences or of uses, and what they are of. */
-    private void embed(List<List<String>> some, List<float[]> vectors, List<Hit> places) {
-      try (Embeddings embeddings = model.embed(some, layer)) {
-        for (int s = 0; s < some.size(); s++, sentences++) {
-          List<String> sentence = some.get(s);
-          if (sentence.isEmpty()) {
-            continue;
-          }
-          float[] rows = embeddings.get(layer, s).toArray();
-          String text = String.join(" ", sentence);
-          if (word == null) {
-            vectors.add(pooled(rows));
-            places.add(new Hit(0, sentences, -1, text));
-            continue;
-          }
-          for (int t = 0; t < sentence.size(); t++) {
-            if (sentence.get(t).equalsIgnoreCase(word)) {
-              vectors.add(Arrays.copyOfRange(rows, t * dim, (t + 1) * dim));
-              places.add(new Hit(0, sentences, t, text));
-            }
-          }
+  /** Makes the file of vectors from the text. */
+  private void make(Path file, ElmoModel model, Layer layer, VectorRows rows) throws IOException {
+    long bytes = textInput.file() == null ? 0 : Files.size(textInput.file());
+    long[] done = new long[2]; // sentences, tokens
+    try (LineReader lines = textInput.open(List.of());
+        Progress progress = new Progress(Main.status(command))) {
+      Stream<Embeddings> embeddings =
+          model
+              .embedAll(textInput.sentences(lines), layer)
+              .peek(
+                  each -> {
+                    done[0]++;
+                    done[1] += each.length(0);
+                    progress.show(
+                        bytes == 0 ? 0 : lines.bytes() / (double) bytes,
+                        seconds ->
+                            String.format(
+                                Locale.ROOT,
+                                "%,d sentences, %,.0f tokens/s",
+                                done[0],
+                                done[1] / seconds));
+                  });
+      VectorFile.write(file, rows, embeddings);
+    }
+  }
+
+  private void print(List<List<VectorFile.Hit>> found) throws IOException {
+    PrintWriter out = command.commandLine().getOut();
+    ObjectMapper json = new ObjectMapper();
+    for (int q = 0; q < found.size(); q++) {
+      if (format == Format.TABLE) {
+        out.println((q == 0 ? "" : "\n") + "cosine  sentence  nearest to: " + queries.get(q));
+      }
+      for (VectorFile.Hit hit : found.get(q)) {
+        if (format == Format.TABLE) {
+          out.println(
+              String.format(
+                  Locale.ROOT, "%6.4f  %8d  %s", hit.cosine(), hit.sentence() + 1, hit.text()));
+          continue;
         }
-      }
-    }
-
-    private float[] pooled(float[] rows) {
-      float[] vector = Arrays.copyOf(rows, dim);
-      for (int i = dim; pool != Pool.FIRST && i < rows.length; i++) {
-        float before = vector[i % dim];
-        vector[i % dim] = pool == Pool.MAX ? Math.max(before, rows[i]) : before + rows[i];
-      }
-      return vector; // A sum points where the mean does.
-    }
-
-    /** Compares what waits with all queries. */
-    void compare() {
-      List<float[]> vectors = new ArrayList<>();
-      List<Hit> places = new ArrayList<>();
-      embed(waiting, vectors, places);
-      waiting.clear();
-      tokens = 0;
-      for (int r = 0; r < vectors.size(); r++) {
-        Hit place = places.get(r);
-        for (int q = 0; q < best.size(); q++) {
-          double score = cosine(vectors.get(r), wanted.get(q));
-          best.get(q).add(new Hit(score, place.sentence, place.token, place.text));
-          if (best.get(q).size() > top) {
-            best.get(q).poll();
-          }
+        Map<String, Object> object = new LinkedHashMap<>();
+        object.put("query", queries.get(q));
+        object.put("cosine", hit.cosine());
+        object.put("sentence", hit.sentence());
+        if (hit.token() >= 0) {
+          object.put("token", hit.token());
         }
+        object.put("text", hit.text());
+        out.println(json.writeValueAsString(object));
       }
     }
   }

@@ -3,11 +3,24 @@
 package org.elmo4j.cli;
 
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.HexFormat;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
+import java.util.NoSuchElementException;
+import org.elmo4j.ElmoException;
+import org.elmo4j.internal.text.TextSplitter;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -104,5 +117,68 @@ final class TextInput {
   /** The sentences of tokens in what {@link #open} gave. */
   TokenReader tokens(LineReader lines) throws IOException {
     return new TokenReader(lines, format);
+  }
+
+  /** Returns all sentences of what {@link #open} returned. Each is read when it is asked for. */
+  Iterator<List<String>> sentences(LineReader lines) throws IOException {
+    TokenReader reader = tokenized() ? tokens(lines) : null;
+    return new Iterator<>() {
+      private final Deque<List<String>> ready = new ArrayDeque<>();
+
+      @Override
+      public boolean hasNext() {
+        try {
+          while (ready.isEmpty()) {
+            if (reader != null) {
+              TokenReader.Sentence next = reader.next();
+              if (next == null) {
+                return false;
+              }
+              ready.add(next.tokens());
+            } else {
+              String text = lines.nextText();
+              if (text == null) {
+                return false;
+              }
+              ready.addAll(TextSplitter.split(text));
+            }
+          }
+          return true;
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
+      }
+
+      @Override
+      public List<String> next() {
+        if (!hasNext()) {
+          throw new NoSuchElementException();
+        }
+        return ready.remove();
+      }
+    };
+  }
+
+  /**
+   * Returns a text that tells the sentences of the file from others: the SHA-256 of its bytes, and
+   * how they are read.
+   *
+   * @throws ElmoException if it is not a regular file, because others cannot be read twice
+   */
+  String fingerprint() throws IOException {
+    if (Files.exists(file) && !Files.isRegularFile(file)) {
+      throw new ElmoException(file + ": expected a regular file, found another kind");
+    }
+    MessageDigest digest;
+    try {
+      digest = MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    }
+    try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
+      in.transferTo(OutputStream.nullOutputStream());
+    }
+    String form = format != null ? format.name() : tokenized ? "tokenized" : "text";
+    return HexFormat.of().formatHex(digest.digest()) + " " + form.toLowerCase(Locale.ROOT);
   }
 }

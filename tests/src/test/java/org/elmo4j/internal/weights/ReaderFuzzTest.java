@@ -308,7 +308,7 @@ class ReaderFuzzTest {
 
   /** With the checksum that fits the bytes, where there is still a header. */
   private static byte[] signed(byte[] bytes) throws IOException {
-    long length = SafetensorsReader.headerLength(DataFile.of(ByteBuffer.wrap(bytes)));
+    long length = SafetensorsHeader.length(DataFile.of(ByteBuffer.wrap(bytes)));
     if (length > 0) {
       int start = (int) length + 8;
       var digest = SafetensorsReader.sha256();

@@ -128,6 +128,24 @@ public final class NativeMemory extends Memory {
   }
 
   /**
+   * Maps the first bytes of a file, read-only. The operating system keeps or drops the pages, so
+   * the file may be larger than memory, and it does not count towards the limit of {@link
+   * #allocate}. The process ends if it reads a mapped page after the file was cut before it.
+   * Callers check the file's size before each use.
+   *
+   * @param bytes 1 or more
+   * @throws ElmoException if the file cannot be mapped or is shorter
+   */
+  public static NativeMemory mapFile(Path file, long bytes) {
+    NativeLibrary.CPU.require();
+    Pointer pointer = CpuKernels.elmo4j_map_file(file.toString(), bytes);
+    if (pointer == null || pointer.isNull()) {
+      throw new ElmoException(file + ": expected " + bytes + " bytes to map, found less or none");
+    }
+    return of(pointer, bytes, () -> CpuKernels.elmo4j_unmap(pointer, bytes));
+  }
+
+  /**
    * Wraps memory that other code allocated.
    *
    * @param giveBack is called once to free it

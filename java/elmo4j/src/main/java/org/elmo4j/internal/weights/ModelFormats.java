@@ -178,7 +178,7 @@ public final class ModelFormats {
       return Kind.POINTER;
     }
     try (DataFile data = DataFile.open(file)) {
-      if (SafetensorsReader.headerLength(data) > 0) {
+      if (SafetensorsHeader.length(data) > 0) {
         return Kind.SAFETENSORS;
       }
       if (Hdf5File.signatureAt(data) >= 0) {

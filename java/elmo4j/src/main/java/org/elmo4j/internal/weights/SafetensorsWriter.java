@@ -2,20 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.internal.weights;
 
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.elmo4j.ScalarMix;
@@ -26,13 +21,7 @@ import org.elmo4j.weights.WeightStore;
 
 /** Writes the format that {@link SafetensorsReader} describes. */
 public final class SafetensorsWriter {
-  /** The position of the first tensor is a multiple of this. */
-  private static final int ALIGNMENT = 64;
-
   private static final int PIECE = 1 << 20;
-
-  /** A tensor of the file. */
-  private record Part(String name, String dtype, long[] shape, long bytes) {}
 
   private final WeightStore store;
   private final Dtype dtype;
@@ -143,52 +132,19 @@ public final class SafetensorsWriter {
     return int8 ? Int8.blocks(store.options(), name) : 0;
   }
 
-  private List<Part> parts() {
-    List<Part> parts = new ArrayList<>();
-    for (String name : store.names()) {
-      long[] shape = store.shape(name);
-      long count = TensorShapes.count(shape);
-      long blocks = blocks(name);
-      if (blocks == 0) {
-        parts.add(new Part(name, dtype.name(), shape, count * dtype.bytes()));
-      } else {
-        long[] scales = {blocks, shape[1]};
-        parts.add(new Part(name, "I8", shape, count));
-        parts.add(new Part(name + Int8.SCALE, "F32", scales, blocks * shape[1] * Float.BYTES));
-      }
-    }
-    return parts;
-  }
-
   /** The bytes before the tensors. */
   private ByteBuffer header(Map<String, String> metadata) {
-    ObjectNode root = JsonNodeFactory.instance.objectNode();
-    ObjectNode strings = root.putObject("__metadata__");
-    metadata.forEach(strings::put);
-    long at = 0;
-    for (Part part : parts()) {
-      ObjectNode entry = root.putObject(part.name).put("dtype", part.dtype);
-      for (long n : part.shape) {
-        entry.withArray("shape").add(n);
+    SafetensorsHeader.Plan plan = new SafetensorsHeader.Plan();
+    for (String name : store.names()) {
+      long[] shape = store.shape(name);
+      int blocks = blocks(name);
+      if (blocks == 0) {
+        plan.add(name, dtype.name(), dtype.bytes(), shape);
+      } else {
+        plan.add(name, "I8", 1, shape);
+        plan.add(name + Int8.SCALE, "F32", Float.BYTES, blocks, shape[1]);
       }
-      long end = at + part.bytes;
-      entry.putArray("data_offsets").add(at).add(end);
-      at = end;
     }
-    return ByteBuffer.wrap(padded(root));
-  }
-
-  /**
-   * The length of the header and the header, padded with spaces so that the tensors are aligned.
-   */
-  static byte[] padded(ObjectNode root) {
-    byte[] json = root.toString().getBytes(StandardCharsets.UTF_8);
-    int size = (Long.BYTES + json.length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    ByteBuffer header = ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
-    header.putLong(size - Long.BYTES).put(json);
-    while (header.hasRemaining()) {
-      header.put((byte) ' ');
-    }
-    return header.array();
+    return SafetensorsHeader.write(metadata, plan, 0);
   }
 }

@@ -53,8 +53,8 @@ public final class TensorFile {
       entry.putArray("data_offsets").add(at).add(end);
       at = end;
     }
-    byte[] json = SafetensorsWriter.padded(header);
-    ByteBuffer file = ByteBuffer.allocate(json.length + at).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer json = SafetensorsHeader.padded(header, 0);
+    ByteBuffer file = ByteBuffer.allocate(json.limit() + at).order(ByteOrder.LITTLE_ENDIAN);
     file.put(json);
     for (Tensor tensor : tensors.values()) {
       file.asFloatBuffer().put(tensor.values);
@@ -72,13 +72,13 @@ public final class TensorFile {
    */
   public static Map<String, Tensor> read(Path path) {
     try (DataFile data = DataFile.open(path)) {
-      long length = SafetensorsReader.headerLength(data);
+      long length = SafetensorsHeader.length(data);
       if (length < 0 || data.size() > MAX_BYTES) {
         throw new ElmoException(
             path + ": expected a small safetensors file, found " + data.size() + " bytes of none");
       }
       long start = Long.BYTES + length;
-      JsonNode header = SafetensorsReader.header(data, length, path.toString());
+      JsonNode header = SafetensorsHeader.json(data, length, path.toString());
       Map<String, Tensor> tensors = new LinkedHashMap<>();
       long at = 0; // Tensors follow each other without gaps or overlaps.
       for (Map.Entry<String, JsonNode> entry : Json.fields(header).entrySet()) {

@@ -16,7 +16,7 @@ import java.util.function.IntConsumer;
  * A fixed number of threads that native calls run on, whoever makes them: so at most that many
  * cores and workspaces are in use. Any number of threads may call.
  */
-final class Workers implements AutoCloseable {
+public final class Workers implements AutoCloseable {
   /** How long a worker without work looks for some before it sleeps, in nanoseconds. */
   private static final long AWAKE = 1_000_000;
 
@@ -26,7 +26,10 @@ final class Workers implements AutoCloseable {
   private final EagerQueue<Runnable> waiting = new EagerQueue<>();
   private final ExecutorService executor;
 
-  Workers(int threads) {
+  /**
+   * @param threads 1 or more
+   */
+  public Workers(int threads) {
     this.threads = threads;
     int pool = POOLS.incrementAndGet();
     AtomicInteger number = new AtomicInteger();
@@ -76,7 +79,7 @@ final class Workers implements AutoCloseable {
    * interrupted: native code uses the caller's memory. Once one has failed, those that have not
    * begun are skipped; the first failure is thrown.
    */
-  void run(int count, IntConsumer task) {
+  public void run(int count, IntConsumer task) {
     if (count == 0) {
       return;
     }
