@@ -14,7 +14,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -81,8 +80,12 @@ BENCHMARK(yardstick_sgemm)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 // The instruction sets of this processor.
 std::vector<int64_t> isas() {
-  std::vector<int64_t> all(elmo4j_cpu_best_isa() + 1);
-  std::iota(all.begin(), all.end(), 0);
+  std::vector<int64_t> all;
+  for (int isa = 0; isa <= elmo4j_cpu_best_isa(); isa++) {
+    if (elmo4j_cpu_has_isa(isa)) {
+      all.push_back(isa);
+    }
+  }
   return all;
 }
 

@@ -49,6 +49,7 @@ const struct {
     {"portable", ELMO4J_TABLE(portable)},
 #if defined(__x86_64__)
     {"avx2", ELMO4J_TABLE(avx2)},
+    {"avxvnni", ELMO4J_TABLE(avxvnni)},
     {"avx512", ELMO4J_TABLE(avx512)},
     {"avx512vnni", ELMO4J_TABLE(avx512vnni)},
     {"avx512bf16", ELMO4J_TABLE(avx512bf16)},
@@ -114,18 +115,21 @@ bool has_avx(bool avx512) {
   return kept512 && (b & kBits) == kBits;
 }
 
+// AVX-VNNI in the processor (CPUID 7.1, EAX bit 4).
+bool has_avxvnni() { return cpuid(7, 1).a & 1u << 4; }
+
 // AVX512-VNNI in the processor (CPUID 7.0, ECX bit 11).
 bool has_avx512vnni() { return cpuid(7, 0).c & 1u << 11; }
 
-// AVX512-BF16 in the processor (CPUID 7.1, EAX bit 5). All that have it have AVX512-VNNI.
+// AVX512-BF16 in the processor (CPUID 7.1, EAX bit 5).
 bool has_avx512bf16() { return cpuid(7, 1).a & 1u << 5; }
 
-// AMX-TILE and AMX-BF16 in the processor (CPUID 7.0, EDX bits 24 and 22), and Linux's leave for
-// this process to use the tiles (Documentation/arch/x86/xstate.rst).
+// AMX-INT8, AMX-TILE and AMX-BF16 in the processor (CPUID 7.0, EDX bits 25, 24 and 22), and Linux's
+// leave for this process to use the tiles (Documentation/arch/x86/xstate.rst).
 bool has_amx() {
 #ifdef __linux__
-  const unsigned d = cpuid(7, 0).d;
-  if (!(d & 1u << 24) || !(d & 1u << 22)) {
+  constexpr unsigned kBits = 1u << 25 | 1u << 24 | 1u << 22;
+  if ((cpuid(7, 0).d & kBits) != kBits) {
     return false;
   }
   constexpr long kRequestPermission = 0x1023, kTileData = 18;
@@ -159,20 +163,43 @@ bool has_bf16() {
 }  // namespace
 #endif
 
-int elmo4j_cpu_best_isa(void) {
+int elmo4j_cpu_has_isa(int isa) {
+  switch (isa) {
+    case ELMO4J_PORTABLE:
+      return true;
 #if defined(__x86_64__)
-  static const int best = !has_avx(true)      ? has_avx(false) ? ELMO4J_AVX2 : ELMO4J_PORTABLE
-                          : !has_avx512vnni() ? ELMO4J_AVX512
-                          : !has_avx512bf16() ? ELMO4J_AVX512VNNI
-                          : has_amx()         ? ELMO4J_AMX
-                                              : ELMO4J_AVX512BF16;
-  return best;
+    case ELMO4J_AVX2:
+      return has_avx(false);
+    case ELMO4J_AVXVNNI:
+      return has_avx(false) && has_avxvnni();
+    case ELMO4J_AVX512:
+      return has_avx(true);
+    case ELMO4J_AVX512VNNI:
+      return has_avx(true) && has_avx512vnni();
+    case ELMO4J_AVX512BF16:
+      return has_avx(true) && has_avx512vnni() && has_avx512bf16();
+    case ELMO4J_AMX:
+      return has_avx(true) && has_avx512vnni() && has_avx512bf16() && has_amx();
 #elif defined(__aarch64__)
-  static const int best = has_bf16() ? ELMO4J_NEONBF16 : ELMO4J_NEON;
-  return best;
-#else
-  return ELMO4J_PORTABLE;
+    case ELMO4J_NEON:
+      return true;
+    case ELMO4J_NEONBF16:
+      return has_bf16();
 #endif
+    default:
+      return false;
+  }
+}
+
+int elmo4j_cpu_best_isa(void) {
+  static const int best = [] {
+    int isa = static_cast<int>(std::size(kIsas)) - 1;
+    while (!elmo4j_cpu_has_isa(isa)) {
+      isa--;
+    }
+    return isa;
+  }();
+  return best;
 }
 
 const char* elmo4j_cpu_isa_name(int isa) {
@@ -203,16 +230,6 @@ void elmo4j_cpu_char_cnn_table(const float* embedding, int64_t ids, int64_t embe
       }
     }
   }
-}
-
-int elmo4j_cpu_can_share(int isa, int type) {
-#if defined(__x86_64__)
-  return isa != ELMO4J_AMX || type != ELMO4J_BF16;
-#else
-  (void)isa;
-  (void)type;
-  return 1;
-#endif
 }
 
 int64_t elmo4j_cpu_sharing_size(void) { return sizeof(elmo4j::WorkSharing); }

@@ -57,8 +57,8 @@ struct Int8 {
   return call
 
 // The packing of a weight type: the strips of a panel one after the other, each [depth / kPair,
-// kLanes, kPair]. For Bf16, two numbers of a column lie side by side, as AMX requires, and the
-// depth is padded with zeros to whole AMX tiles.
+// kLanes, kPair]. Numbers of a column that are multiplied at once lie side by side. For AMX the
+// depth is padded with zeros to whole tiles.
 
 template <class W>
 struct Packing;
@@ -89,7 +89,11 @@ struct Packing<Int8> {
 #else
   static constexpr int64_t kPair = 2;
 #endif
+#if defined(__AMX_INT8__)
+  static int64_t depth(int64_t depth) { return round_up(depth, 64); }
+#else
   static int64_t depth(int64_t depth) { return round_up(depth, 4); }
+#endif
 };
 
 // A part of the left-hand side, and the weights that it is multiplied by. The left-hand side may

@@ -61,20 +61,11 @@ int64_t run(int64_t rounds, const float*) {
   });
 }
 
-int64_t run(int64_t rounds, const Int8*) {
-  Weights8 x = spread(0x01010101), w = spread(0x01010101);
-  return repeat<IntVec>(rounds, 2 * kPair8 * kLanes, [&](IntVec* sums) ELMO4J_INLINE_LAMBDA {
-#pragma GCC unroll 12
-    for (int i = 0; i < kSums; i++) {
-      forget(x);
-      sums[i] = dot(sums[i], x, w);
-    }
-  });
-}
-
 #if defined(__AMX_BF16__)
 
-int64_t run(int64_t rounds, const Bf16*) {
+// Four sums of tiles: as many as the products have.
+template <class Step>
+int64_t repeat_tiles(int64_t rounds, int64_t depth, Step step) {
   const TileConfig config;
   _tile_loadconfig(&config);
   _tile_zero(0);
@@ -86,16 +77,44 @@ int64_t run(int64_t rounds, const Bf16*) {
   _tile_zero(6);
   _tile_zero(7);
   for (int64_t n = 0; n < rounds; n++) {
+    step();
+  }
+  _tile_release();
+  return rounds * 4 * 2 * kTileRows * kLanes * depth;
+}
+
+int64_t run(int64_t rounds, const Int8*) {
+  return repeat_tiles(rounds, 64, []() ELMO4J_INLINE_LAMBDA {
+    _tile_dpbusd(0, 4, 6);
+    _tile_dpbusd(1, 4, 7);
+    _tile_dpbusd(2, 5, 6);
+    _tile_dpbusd(3, 5, 7);
+  });
+}
+
+int64_t run(int64_t rounds, const Bf16*) {
+  return repeat_tiles(rounds, 32, []() ELMO4J_INLINE_LAMBDA {
     _tile_dpbf16ps(0, 4, 6);
     _tile_dpbf16ps(1, 4, 7);
     _tile_dpbf16ps(2, 5, 6);
     _tile_dpbf16ps(3, 5, 7);
-  }
-  _tile_release();
-  return rounds * 4 * 2 * kTileRows * kLanes * kTileDepth;
+  });
 }
 
-#elif defined(ELMO4J_BF16_PAIRS)
+#else
+
+int64_t run(int64_t rounds, const Int8*) {
+  Weights8 x = spread(0x01010101), w = spread(0x01010101);
+  return repeat<IntVec>(rounds, 2 * kPair8 * kLanes, [&](IntVec* sums) ELMO4J_INLINE_LAMBDA {
+#pragma GCC unroll 12
+    for (int i = 0; i < kSums; i++) {
+      forget(x);
+      sums[i] = dot(sums[i], x, w);
+    }
+  });
+}
+
+#if defined(ELMO4J_BF16_PAIRS)
 
 int64_t run(int64_t rounds, const Bf16*) {
   const Bf16 zeros[2] = {};
@@ -116,6 +135,7 @@ int64_t run(int64_t rounds, const Bf16*) {
 int64_t run(int64_t rounds, const Bf16*) { return run(rounds, static_cast<const float*>(nullptr)); }
 
 #endif
+#endif  // AMX
 
 }  // namespace
 

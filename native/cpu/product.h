@@ -18,7 +18,8 @@
 // - bfloat16: the same two ways, with weights widened when they are loaded, two of a column from
 //   one word. With AVX512-BF16 or Armv8.6's bfdot each multiply-add takes two of a column.
 // - 8 bits: the same two ways with sums of integers (product_int8.h).
-// - AMX, bfloat16: 32 rows by 32 columns in four tiles, with 4 tile products for 4 tile loads.
+// - AMX, bfloat16 and 8 bits: 32 rows by 32 columns in four tiles, with 4 tile products for 4 tile
+//   loads. For kRows rows of 8 bits or fewer, where memory is the limit, vectors are used.
 //
 // In all of them a number is accumulated in one place and in the order of depth, whatever the
 // number of rows and the position of a row. The result of a row has the same bits in any batch.
@@ -45,7 +46,7 @@ int64_t product_scratch(int64_t rows, int64_t depth, int64_t panel_count) {
 #if defined(ELMO4J_BF16_PAIRS)
   if (sizeof(W) == sizeof(Bf16)) {
 #if defined(__AMX_BF16__)
-    return rounded_scratch(rows, depth) + kTileResult;
+    return rounded_scratch(rows, depth);
 #else
     return rounded_scratch(rows, depth) + strips_scratch(rows, depth);
 #endif
@@ -76,8 +77,8 @@ void product(int64_t rows, const Operand<W>* operands, int operand_count, int64_
     RoundedOperand rounded[2];
     float* room = round_operands(rows, operands, operand_count, scratch, rounded);
 #if defined(__AMX_BF16__)
-    (void)sharing;
-    product_on_amx(rows, rounded, operand_count, panel_count, room, before, after);
+    (void)room;
+    product_on_amx(rows, rounded, operand_count, panel_count, before, after, sharing);
 #else
     product_in_vectors(rows, rounded, operand_count, panel_count, room, before, after, sharing);
 #endif
@@ -93,6 +94,12 @@ void product(int64_t rows, const Operand<Int8>* operands, int operand_count, int
              float* scratch, Before before, After after, WorkSharing* sharing = nullptr) {
   QuantisedOperand quantised[2];
   float* room = quantise_operands(rows, operands, operand_count, panel_count, scratch, quantised);
+#if defined(__AMX_INT8__)
+  if (rows > kRows) {
+    product_on_amx(rows, quantised, operand_count, panel_count, before, after, sharing);
+    return;
+  }
+#endif
   product_in_vectors(rows, quantised, operand_count, panel_count, room, before, after, sharing);
 }
 

@@ -1,12 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The product of product.h on AMX: bfloat16 operands, 32-bit accumulators.
+// The product of product.h on AMX: rows of bfloat16 numbers into 32-bit floats, or of 8-bit
+// integers into 32-bit integers.
 //
-// 32 rows by half a panel (32 columns) take four accumulator tiles; each step of 32 in depth loads
-// two tiles of either side, 4 KB, for four tile products of 16 cycles: the weights come from L2 at
-// 32 bytes a cycle. The last 16 rows or fewer take a whole panel at once, so that its weights are
-// read once.
+// 32 rows by half a panel (32 columns) take four accumulator tiles; each step of 64 bytes in depth
+// loads two tiles of either side, 4 KB, for four tile products of 16 cycles: the weights come from
+// L2 at 32 bytes a cycle. The last 16 rows or fewer take a whole panel at once, so that its weights
+// are read once.
 
 #ifndef ELMO4J_CPU_PRODUCT_AMX_H_
 #define ELMO4J_CPU_PRODUCT_AMX_H_
@@ -14,9 +15,8 @@
 namespace elmo4j {
 namespace ELMO4J_ISA {
 
-constexpr int64_t kTileDepth = 32;           // bfloat16 numbers in a tile's row
-constexpr int64_t kPairStride = kLanes * 4;  // bytes from one pair of a strip's rows to the next
-// Floats of the accumulators' place in memory.
+constexpr int64_t kTileBytes = 64;  // of a tile's row; of a strip's row too
+// Of the accumulators' place in memory, in numbers of 32 bits.
 constexpr int64_t kTileResult = 2 * kTileRows * kPanel;
 
 struct TileConfig {
@@ -33,8 +33,7 @@ static_assert(sizeof(TileConfig) == 64, "as the processor reads it");
 class Ahead {
  public:
   Ahead() = default;
-  Ahead(const Bf16* from, int64_t count)
-      : at_(reinterpret_cast<const char*>(from)), end_(at_ + count * sizeof(Bf16)) {}
+  Ahead(const char* from, int64_t bytes) : at_(from), end_(from + bytes) {}
 
   void fetch() {
     for (int i = 0; i < kLines && at_ < end_; i++, at_ += 64) {
@@ -48,88 +47,146 @@ class Ahead {
   const char* end_ = nullptr;
 };
 
-// `result` has kTileResult floats.
-template <class Before, class After>
-void product_on_amx(int64_t rows, const RoundedOperand* operands, int operand_count,
-                    int64_t panel_count, float* result, Before& before, After& after) {
-  const TileConfig config;
-  _tile_loadconfig(&config);
-  for (int64_t p = 0; p < panel_count; p++) {
-    Ahead ahead[2];
-    if (p + 1 < panel_count) {
-      for (int i = 0; i < operand_count; i++) {
-        const int64_t size = operands[i].depth * kPanel;
-        ahead[i] = Ahead(operands[i].packed + (p + 1) * size, size);
+// sum += a times b. The numbers of tiles are part of the instruction, so this is no function.
+#define ELMO4J_TILES(sum, a, b)                              \
+  if constexpr (std::is_same_v<typename Left::Weight, Bf16>) \
+    _tile_dpbf16ps(sum, a, b);                               \
+  else                                                       \
+    _tile_dpbusd(sum, a, b)
+
+// sums [32, kPanel] += 32 rows times a panel, or where they are 16 or fewer, [16, kPanel] of it.
+template <class Left>
+void add_tiles(const Left* operands, int operand_count, int64_t row, bool both, int64_t panel,
+               Ahead* ahead, void* sums) {
+  constexpr int64_t kStride = 4 * kPanel;  // bytes from one row of sums to the next
+  const auto rows_of = [&](const Left& operand) {
+    return reinterpret_cast<const char*>(operand.row(row));
+  };
+  const auto stride_of = [](const Left& operand) {
+    return reinterpret_cast<const char*>(operand.row(1)) -
+           reinterpret_cast<const char*>(operand.row(0));
+  };
+  const auto strip_size = [](const Left& operand) {
+    return operand.depth * kLanes * int64_t{sizeof(typename Left::Weight)};
+  };
+  const auto strip_of = [&](const Left& operand, int64_t strip) {
+    return reinterpret_cast<const char*>(operand.packed) + strip * strip_size(operand);
+  };
+  char* at = static_cast<char*>(sums);
+  if (!both) {
+    _tile_loadd(0, at, kStride);
+    _tile_loadd(1, at + kTileBytes, kStride);
+    _tile_loadd(2, at + 2 * kTileBytes, kStride);
+    _tile_loadd(3, at + 3 * kTileBytes, kStride);
+    for (int i = 0; i < operand_count; i++) {
+      const int64_t size = strip_size(operands[i]), stride = stride_of(operands[i]);
+      const char* a = rows_of(operands[i]);
+      const char* b = strip_of(operands[i], 4 * panel);
+      for (int64_t done = 0; done < size; done += kTileRows * kTileBytes) {
+        _tile_loadd(4, a, stride);
+        _tile_loadd(5, b, kTileBytes);
+        _tile_loadd(6, b + size, kTileBytes);
+        ELMO4J_TILES(0, 4, 5);
+        ELMO4J_TILES(1, 4, 6);
+        _tile_loadd(5, b + 2 * size, kTileBytes);
+        _tile_loadd(6, b + 3 * size, kTileBytes);
+        ELMO4J_TILES(2, 4, 5);
+        ELMO4J_TILES(3, 4, 6);
+        a += kTileBytes;
+        b += kTileRows * kTileBytes;
       }
     }
-    for (int64_t row = 0; row < rows; row += 2 * kTileRows) {
-      const int64_t count = std::min(rows - row, 2 * kTileRows);
-      put_before(row, count, p, before, result);
-      if (count > kTileRows) {
-        for (int half = 0; half < 2; half++) {
-          float* at = result + half * 2 * kLanes;
-          _tile_loadd(0, at, kPanel * sizeof(float));
-          _tile_loadd(1, at + kLanes, kPanel * sizeof(float));
-          _tile_loadd(2, at + kTileRows * kPanel, kPanel * sizeof(float));
-          _tile_loadd(3, at + kTileRows * kPanel + kLanes, kPanel * sizeof(float));
-          for (int i = 0; i < operand_count; i++) {
-            const int64_t depth = operands[i].depth;
-            const Bf16* a = operands[i].row(row);
-            const int64_t strip = depth * kLanes;
-            const Bf16* b = operands[i].packed + (4 * p + 2 * half) * strip;
-            for (int64_t k = 0; k < depth; k += kTileDepth) {
-              _tile_loadd(4, a, depth * sizeof(Bf16));
-              _tile_loadd(5, a + kTileRows * depth, depth * sizeof(Bf16));
-              _tile_loadd(6, b, kPairStride);
-              _tile_loadd(7, b + strip, kPairStride);
-              _tile_dpbf16ps(0, 4, 6);
-              _tile_dpbf16ps(1, 4, 7);
-              _tile_dpbf16ps(2, 5, 6);
-              _tile_dpbf16ps(3, 5, 7);
-              ahead[i].fetch();
-              a += kTileDepth;
-              b += kTileDepth * kLanes;
-            }
-          }
-          _tile_stored(0, at, kPanel * sizeof(float));
-          _tile_stored(1, at + kLanes, kPanel * sizeof(float));
-          _tile_stored(2, at + kTileRows * kPanel, kPanel * sizeof(float));
-          _tile_stored(3, at + kTileRows * kPanel + kLanes, kPanel * sizeof(float));
-        }
-      } else {
-        _tile_loadd(0, result, kPanel * sizeof(float));
-        _tile_loadd(1, result + kLanes, kPanel * sizeof(float));
-        _tile_loadd(2, result + 2 * kLanes, kPanel * sizeof(float));
-        _tile_loadd(3, result + 3 * kLanes, kPanel * sizeof(float));
-        for (int i = 0; i < operand_count; i++) {
-          const int64_t depth = operands[i].depth;
-          const Bf16* a = operands[i].row(row);
-          const int64_t strip = depth * kLanes;
-          const Bf16* b = operands[i].packed + 4 * p * strip;
-          for (int64_t k = 0; k < depth; k += kTileDepth) {
-            _tile_loadd(4, a, depth * sizeof(Bf16));
-            _tile_loadd(5, b, kPairStride);
-            _tile_loadd(6, b + strip, kPairStride);
-            _tile_dpbf16ps(0, 4, 5);
-            _tile_dpbf16ps(1, 4, 6);
-            _tile_loadd(5, b + 2 * strip, kPairStride);
-            _tile_loadd(6, b + 3 * strip, kPairStride);
-            _tile_dpbf16ps(2, 4, 5);
-            _tile_dpbf16ps(3, 4, 6);
-            a += kTileDepth;
-            b += kTileDepth * kLanes;
-          }
-        }
-        _tile_stored(0, result, kPanel * sizeof(float));
-        _tile_stored(1, result + kLanes, kPanel * sizeof(float));
-        _tile_stored(2, result + 2 * kLanes, kPanel * sizeof(float));
-        _tile_stored(3, result + 3 * kLanes, kPanel * sizeof(float));
+    _tile_stored(0, at, kStride);
+    _tile_stored(1, at + kTileBytes, kStride);
+    _tile_stored(2, at + 2 * kTileBytes, kStride);
+    _tile_stored(3, at + 3 * kTileBytes, kStride);
+    return;
+  }
+  for (int half = 0; half < 2; half++, at += 2 * kTileBytes) {
+    _tile_loadd(0, at, kStride);
+    _tile_loadd(1, at + kTileBytes, kStride);
+    _tile_loadd(2, at + kTileRows * kStride, kStride);
+    _tile_loadd(3, at + kTileRows * kStride + kTileBytes, kStride);
+    for (int i = 0; i < operand_count; i++) {
+      const int64_t size = strip_size(operands[i]), stride = stride_of(operands[i]);
+      const char* a = rows_of(operands[i]);
+      const char* b = strip_of(operands[i], 4 * panel + 2 * half);
+      for (int64_t done = 0; done < size; done += kTileRows * kTileBytes) {
+        _tile_loadd(4, a, stride);
+        _tile_loadd(5, a + kTileRows * stride, stride);
+        _tile_loadd(6, b, kTileBytes);
+        _tile_loadd(7, b + size, kTileBytes);
+        ELMO4J_TILES(0, 4, 6);
+        ELMO4J_TILES(1, 4, 7);
+        ELMO4J_TILES(2, 5, 6);
+        ELMO4J_TILES(3, 5, 7);
+        ahead[i].fetch();
+        a += kTileBytes;
+        b += kTileRows * kTileBytes;
       }
-      give_after(row, count, p, result, after);
+    }
+    _tile_stored(0, at, kStride);
+    _tile_stored(1, at + kTileBytes, kStride);
+    _tile_stored(2, at + kTileRows * kStride, kStride);
+    _tile_stored(3, at + kTileRows * kStride + kTileBytes, kStride);
+  }
+}
+
+// sums [rows, kPanel] += rows times a panel, of all operands; `integers` has kTileResult.
+inline void add_operands(const RoundedOperand* operands, int operand_count, int64_t row,
+                         int64_t rows, int64_t panel, Ahead* ahead, int32_t* integers,
+                         float* sums) {
+  (void)integers;
+  add_tiles(operands, operand_count, row, rows > kTileRows, panel, ahead, sums);
+}
+
+inline void add_operands(const QuantisedOperand* operands, int operand_count, int64_t row,
+                         int64_t rows, int64_t panel, Ahead* ahead, int32_t* integers,
+                         float* sums) {
+  for (int i = 0; i < operand_count; i++) {
+    const QuantisedOperand& operand = operands[i];
+    for (int64_t r = 0; r < round_up(rows, kTileRows); r++) {
+      std::memcpy(integers + r * kPanel, operand.begins + panel * kPanel,
+                  kPanel * sizeof(int32_t));
+    }
+    add_tiles(&operand, 1, row, rows > kTileRows, panel, ahead + i, integers);
+    for (int64_t r = 0; r < rows; r++) {
+      for (int64_t c = 0; c < kPanel; c += kLanes) {
+        float* sum = sums + r * kPanel + c;
+        store(sum, scaled(load(integers + r * kPanel + c), operand.row_scales[row + r],
+                          load(operand.scales + panel * kPanel + c), load(sum)));
+      }
     }
   }
-  _tile_release();
 }
+
+// Each thread that takes panels sets up its own tiles.
+template <class Left, class Before, class After>
+void product_on_amx(int64_t rows, const Left* operands, int operand_count, int64_t panel_count,
+                    Before& before, After& after, WorkSharing* sharing) {
+  for_panels(sharing, panel_count, [&](int64_t first, int64_t last) ELMO4J_ONCE {
+    alignas(64) float sums[kTileResult];
+    alignas(64) int32_t integers[kTileResult];
+    const TileConfig config;
+    _tile_loadconfig(&config);
+    for (int64_t p = first; p < last; p++) {
+      Ahead ahead[2];
+      for (int i = 0; p + 1 < panel_count && i < operand_count; i++) {
+        const int64_t size = operands[i].depth * kPanel * int64_t{sizeof(typename Left::Weight)};
+        ahead[i] = {reinterpret_cast<const char*>(operands[i].packed) + (p + 1) * size, size};
+      }
+      for (int64_t row = 0; row < rows; row += 2 * kTileRows) {
+        const int64_t count = std::min(rows - row, 2 * kTileRows);
+        put_before(row, count, p, before, sums);
+        add_operands(operands, operand_count, row, count, p, ahead, integers, sums);
+        give_after(row, count, p, sums, after);
+      }
+    }
+    _tile_release();
+  });
+}
+
+#undef ELMO4J_TILES
 
 }  // namespace ELMO4J_ISA
 }  // namespace elmo4j

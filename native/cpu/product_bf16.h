@@ -17,8 +17,6 @@
 namespace elmo4j {
 namespace ELMO4J_ISA {
 
-constexpr int64_t kTileRows = 16;
-
 // A vector of pairs, two neighbours in depth in every lane, and all that is done with it:
 // - round: a vector of floats to bfloat16, to nearest even, half as many bytes, to memory
 // - splat: one pair to every lane

@@ -10,8 +10,8 @@
 // sets.
 //
 // With VNNI four neighbours in depth are multiplied at once, those of rows as numbers from 0 to
-// 255, which is 128 too much: each column's sum begins with what that adds. Arm's dot products take
-// four, signed. Elsewhere both sides are widened to 16 bits, and two are multiplied at once.
+// 255, which is 128 too much: each column's sum begins with what that adds. AMX tiles take the same
+// numbers. Arm's dot products take four, signed. Elsewhere both sides are widened to 16 bits, and two are multiplied at once.
 
 #ifndef ELMO4J_CPU_PRODUCT_INT8_H_
 #define ELMO4J_CPU_PRODUCT_INT8_H_
@@ -117,6 +117,7 @@ constexpr int64_t kPair8 = Packing<Int8>::kPair;
 static_assert(kPair8 * sizeof(Quantised) == 4, "a pair is spread as 32 bits");
 constexpr int32_t kOffset = std::is_same_v<Quantised, uint8_t> ? 128 : 0;  // of rows' numbers
 constexpr int64_t kDepth8 = 4;  // depth is padded to a multiple
+constexpr int64_t kTileRows = 16;
 
 // Behind the panels of a packed matrix: every column's scale and what its sum begins with.
 inline int64_t panel_bytes(int64_t depth, int64_t panel_count) {
@@ -187,7 +188,8 @@ inline int64_t quantised_stride(int64_t depth) { return round_up(depth, 64); }
 
 // Floats of scratch for quantised rows of at most two operands with that depth together.
 inline int64_t quantised_scratch(int64_t rows, int64_t depth) {
-  return rows * (quantised_stride(depth) + 64) * int64_t{sizeof(Quantised)} / 4 +
+  return round_up(rows, kTileRows) * (quantised_stride(depth) + 64) * int64_t{sizeof(Quantised)} /
+             4 +
          2 * round_up(rows, 16);
 }
 
@@ -211,7 +213,8 @@ inline float* quantise_operands(int64_t rows, const Operand<Int8>* operands, int
                     from.packed,
                     scales,
                     reinterpret_cast<const int32_t*>(scales + panel_count * kPanel)};
-    scratch += round_up(rows, 16) + rows * stride * int64_t{sizeof(Quantised)} / 4;
+    scratch += round_up(rows, 16) +
+               round_up(rows, kTileRows) * stride * int64_t{sizeof(Quantised)} / 4;
   }
   return scratch;
 }

@@ -1,8 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the kernel tests share: every instruction set this processor has, random numbers,
-// comparison.
+// What the kernel tests share: instruction sets, random numbers, comparison.
 
 #ifndef ELMO4J_TESTS_NATIVE_KERNEL_TEST_H_
 #define ELMO4J_TESTS_NATIVE_KERNEL_TEST_H_
@@ -21,7 +20,7 @@
 
 namespace elmo4j {
 
-// A test that runs once for each instruction set up to this processor's best.
+// A test that runs once for each instruction set of isas().
 class KernelTest : public testing::TestWithParam<int> {
  protected:
   int isa() const { return GetParam(); }
@@ -112,13 +111,9 @@ class KernelTest : public testing::TestWithParam<int> {
   std::mt19937 engine_{20180610};
 };
 
-inline std::vector<int> isas() {
-  std::vector<int> all;
-  for (int isa = ELMO4J_PORTABLE; isa <= elmo4j_cpu_best_isa(); isa++) {
-    all.push_back(isa);
-  }
-  return all;
-}
+// Those that this processor has (isas.cpp); or the ones whose instructions have twins
+// (twins/isas.cpp).
+std::vector<int> isas();
 
 #define ELMO4J_FOR_EACH_ISA(suite)                                             \
   INSTANTIATE_TEST_SUITE_P(Isa, suite, testing::ValuesIn(isas()),              \

@@ -8,7 +8,7 @@
 // thread.
 //
 // Structs describe weights, batches and sums, on the processor and on CUDA. Their field `isa`
-// chooses the instructions: on the processor from 0 to elmo4j_cpu_best_isa(), on CUDA one of
+// chooses the instructions: on the processor one that elmo4j_cpu_has_isa knows, on CUDA one of
 // elmo4j_products.
 
 #ifndef ELMO4J_KERNELS_H_
@@ -25,10 +25,11 @@ enum elmo4j_isa {
   ELMO4J_PORTABLE = 0,  // any processor of the architecture
   // x86-64
   ELMO4J_AVX2 = 1,        // AVX2 and FMA
-  ELMO4J_AVX512 = 2,      // AVX-512 F, BW, DQ, VL
-  ELMO4J_AVX512VNNI = 3,  // the same and AVX512-VNNI: 8-bit products of fours
-  ELMO4J_AVX512BF16 = 4,  // the same and AVX512-BF16: bfloat16 products of pairs
-  ELMO4J_AMX = 5,         // the same and AMX-BF16: bfloat16 products in tiles; Linux alone
+  ELMO4J_AVXVNNI = 2,     // the same and AVX-VNNI: 8-bit products of fours
+  ELMO4J_AVX512 = 3,      // AVX2, FMA and AVX-512 F, BW, DQ, VL
+  ELMO4J_AVX512VNNI = 4,  // the same and AVX512-VNNI: 8-bit products of fours
+  ELMO4J_AVX512BF16 = 5,  // the same and AVX512-BF16: bfloat16 products of pairs
+  ELMO4J_AMX = 6,         // the same and AMX-BF16, AMX-INT8: products in tiles; Linux alone
   // arm64
   ELMO4J_NEON = 1,
   ELMO4J_NEONBF16 = 2  // the same and Armv8.6's bfloat16 products of pairs
@@ -132,6 +133,10 @@ typedef struct elmo4j_sum {
 // the use of AMX where the processor has it.
 int elmo4j_cpu_best_isa(void);
 
+// Whether this processor and operating system have an instruction set; no for numbers that
+// elmo4j_cpu_isa_name does not know.
+int elmo4j_cpu_has_isa(int isa);
+
 // The name of an instruction set that this build has kernels for: "avx2". NULL for any other
 // number.
 const char* elmo4j_cpu_isa_name(int isa);
@@ -233,10 +238,6 @@ void elmo4j_cpu_lstm_steps(const elmo4j_lstm* lstm, int64_t sentences, int64_t s
 
 // Work sharing: while a thread, the owner, computes, other threads that have nothing else to do
 // compute parts of its products. Results are the same bits with and without helpers.
-
-// Whether kernels with this instruction set and type of weights share work: 1 or 0.
-int elmo4j_cpu_can_share(int isa, int type);
-
 //   sharing  elmo4j_cpu_sharing_size bytes on a 64-byte boundary
 int64_t elmo4j_cpu_sharing_size(void);
 

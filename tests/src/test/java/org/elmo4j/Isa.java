@@ -15,6 +15,7 @@ final class Isa {
   /** Those of this build and processor, weakest first. */
   static Stream<String> all() {
     return IntStream.rangeClosed(0, CpuKernels.elmo4j_cpu_best_isa())
+        .filter(isa -> CpuKernels.elmo4j_cpu_has_isa(isa) != 0)
         .mapToObj(isa -> CpuKernels.elmo4j_cpu_isa_name(isa).getString());
   }
 

@@ -22,8 +22,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
+import org.elmo4j.ElmoModel;
 import org.elmo4j.oracle.GoldenCase;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -284,6 +288,34 @@ class EmbedCommandTest extends ToolTest {
       assertEquals(0, npz.size());
     }
     assertEquals(0, Files.size(folder.resolve("out.jsonl")));
+  }
+
+  /** Padded to the longest of them, these sentences would take 1 GB. */
+  @Test
+  void oneLongSentenceDoesNotMakeTheOthersLong() throws Exception {
+    String input = file("in.txt");
+    Files.writeString(Path.of(input), "word\n".repeat(1000) + "word ".repeat(999) + "word\n");
+    AtomicBoolean running = new AtomicBoolean(true);
+    AtomicLong most = new AtomicLong();
+    Thread watch =
+        new Thread(
+            () -> {
+              while (running.get()) {
+                most.accumulateAndGet(ElmoModel.liveBytes(), Math::max);
+                LockSupport.parkNanos(1_000_000);
+              }
+            });
+    watch.start();
+    try {
+      done("embed", "--tokenized", "--input", input, "--output", file("out.npz"));
+    } finally {
+      running.set(false);
+      watch.join();
+    }
+    assertTrue(most.get() < 400 << 20, () -> most + " bytes");
+    try (ZipFile npz = new ZipFile(file("out.npz"))) {
+      assertEquals(1001, npz.size());
+    }
   }
 
   @Test

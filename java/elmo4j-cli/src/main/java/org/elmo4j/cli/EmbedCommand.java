@@ -4,19 +4,26 @@ package org.elmo4j.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
+import java.util.NoSuchElementException;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.ElmoSession;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.ScalarMix;
+import org.elmo4j.internal.text.TextSplitter;
 import org.elmo4j.weights.WeightStores;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -47,12 +54,6 @@ final class EmbedCommand implements Callable<Integer> {
     JSONL,
     NPZ
   }
-
-  /**
-   * Tokens and sentences that one call of the model takes, so that memory does not grow with the
-   * input.
-   */
-  private static final int CHUNK_TOKENS = 1 << 14;
 
   /** As AllenNLP's command. */
   private static final int STATEFUL_BATCH = 64;
@@ -124,7 +125,7 @@ final class EmbedCommand implements Callable<Integer> {
   @Option(
       names = "--batch-size",
       paramLabel = "N",
-      description = "Lines in a batch. Default: 64 with --stateful, else as many as fit.")
+      description = "Lines in a batch. Default: 64 with --stateful, else none: a sentence at a time.")
   private Integer batchSize;
 
   @Option(
@@ -274,7 +275,13 @@ final class EmbedCommand implements Callable<Integer> {
     return output.isStandard() ? null : Main.status(command);
   }
 
-  /** The way from lines to vectors, batch by batch in the order of the input. */
+  /** Sentences, one after the other, in the order of the input. */
+  private interface Source {
+    /** The next sentence and what names it, or null. */
+    TokenReader.Sentence next() throws IOException;
+  }
+
+  /** The way from lines to vectors, in the order of the input. */
   private final class Run {
     private final LineReader lines;
     private final SentenceWriter writer;
@@ -302,53 +309,94 @@ final class EmbedCommand implements Callable<Integer> {
 
     void all() throws IOException {
       if (!textInput.tokenized()) {
-        text();
+        singly(text());
       } else if (stateful) {
         try (ElmoSession session = model.session()) {
-          tokenized(batch -> session.embed(batch, choice.layers()));
+          inBatches(batch -> session.embed(batch, choice.layers()));
         }
+      } else if (batchSize != null) {
+        inBatches(batch -> model.embed(batch, choice.layers()));
       } else {
-        tokenized(batch -> model.embed(batch, choice.layers()));
+        singly(textInput.tokens(lines)::next);
       }
     }
 
-    private void tokenized(Function<List<List<String>>, Embeddings> embed) throws IOException {
-      int maxLines = batchSize != null ? batchSize : stateful ? STATEFUL_BATCH : Integer.MAX_VALUE;
-      boolean budget = batchSize == null && !stateful;
+    private void inBatches(Function<List<List<String>>, Embeddings> embed) throws IOException {
+      int maxLines = batchSize != null ? batchSize : STATEFUL_BATCH;
       TokenReader reader = textInput.tokens(lines);
-      List<String> keys = new ArrayList<>();
+      List<String> texts = new ArrayList<>();
       List<List<String>> batch = new ArrayList<>();
-      long tokens = 0;
       for (TokenReader.Sentence sentence; (sentence = reader.next()) != null; ) {
-        keys.add(sentence.text());
+        texts.add(sentence.text());
         batch.add(sentence.tokens());
-        tokens += sentence.tokens().size() + 2; // Boundaries cost what tokens cost.
-        if (batch.size() == maxLines || (budget && tokens >= CHUNK_TOKENS)) {
-          write(embed.apply(batch), keys);
-          keys.clear();
+        if (batch.size() == maxLines) {
+          write(embed.apply(batch), texts);
+          texts.clear();
           batch.clear();
-          tokens = 0;
         }
       }
       if (!batch.isEmpty()) {
-        write(embed.apply(batch), keys);
+        write(embed.apply(batch), texts);
       }
     }
 
-    private void text() throws IOException {
-      for (String text; (text = lines.nextText()) != null; ) {
-        write(model.embedText(text, choice.layers()), null);
+    /** Results that are not padded to a batch's longest sentence: memory stays small. */
+    private void singly(Source source) throws IOException {
+      Deque<String> texts = new ArrayDeque<>(); // of the sentences under way
+      Iterator<List<String>> tokens =
+          new Iterator<>() {
+            private TokenReader.Sentence next;
+
+            @Override
+            public boolean hasNext() {
+              try {
+                next = next == null ? source.next() : next;
+              } catch (IOException e) {
+                throw new UncheckedIOException(e);
+              }
+              return next != null;
+            }
+
+            @Override
+            public List<String> next() {
+              if (!hasNext()) {
+                throw new NoSuchElementException();
+              }
+              List<String> sentence = next.tokens();
+              texts.add(next.text());
+              next = null;
+              return sentence;
+            }
+          };
+      try (Stream<Embeddings> results = model.embedAll(tokens, choice.layers())) {
+        for (Iterator<Embeddings> i = results.iterator(); i.hasNext(); ) {
+          write(i.next(), List.of(texts.remove()));
+        }
+      } catch (UncheckedIOException e) {
+        throw e.getCause();
       }
     }
 
-    /**
-     * Writes a batch and closes it; {@code keys} null stands for the tokens with spaces between.
-     */
-    private void write(Embeddings embeddings, List<String> keys) throws IOException {
+    /** The sentences of running text. */
+    private Source text() {
+      Deque<List<String>> found = new ArrayDeque<>();
+      return () -> {
+        for (String text; found.isEmpty() && (text = lines.nextText()) != null; ) {
+          found.addAll(TextSplitter.split(text));
+        }
+        List<String> tokens = found.poll();
+        return tokens == null
+            ? null
+            : new TokenReader.Sentence(tokens, String.join(" ", tokens), List.of(), List.of());
+      };
+    }
+
+    /** Writes a batch, whose sentences have these texts, and closes it. */
+    private void write(Embeddings embeddings, List<String> texts) throws IOException {
       try (embeddings) {
         for (int row = 0; row < embeddings.batchSize(); row++) {
-          String text = keys != null ? keys.get(row) : String.join(" ", embeddings.tokens(row));
-          SentenceWriter.Sentence sentence = choice.sentence(embeddings, row, sentences++, text);
+          SentenceWriter.Sentence sentence =
+              choice.sentence(embeddings, row, sentences++, texts.get(row));
           put(() -> writer.write(sentence));
           tokens += embeddings.tokens(row).size();
         }

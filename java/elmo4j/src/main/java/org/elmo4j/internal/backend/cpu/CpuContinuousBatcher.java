@@ -50,7 +50,6 @@ final class CpuContinuousBatcher implements ContinuousBatcher, AutoCloseable {
 
   private final CpuWeights weights;
   private final Workers workers;
-  private final boolean shared; // whether directions can help each other
   private final int layers;
   private final int projection;
   private final int cells;
@@ -60,7 +59,6 @@ final class CpuContinuousBatcher implements ContinuousBatcher, AutoCloseable {
   CpuContinuousBatcher(CpuWeights weights, ModelOptions options, Workers workers) {
     this.weights = weights;
     this.workers = workers;
-    shared = weights.canShare();
     layers = options.lstmLayers();
     projection = options.projectionDim();
     cells = options.lstmDim();
@@ -308,7 +306,7 @@ final class CpuContinuousBatcher implements ContinuousBatcher, AutoCloseable {
     private void direction(int direction) {
       try {
         buffers[direction].run(direction, rows, steps, top);
-        if (shared && !workers.haveWaiting()) {
+        if (!workers.haveWaiting()) {
           buffers[1 - direction].help();
         }
       } catch (Throwable e) {

@@ -204,11 +204,6 @@ final class CpuWeights implements AutoCloseable {
     return memories.stream().mapToLong(NativeMemory::bytes).sum();
   }
 
-  /** Whether other threads can take part in the products of these weights. */
-  boolean canShare() {
-    return CpuKernels.elmo4j_cpu_can_share(isa, type) != 0;
-  }
-
   /** Floats of scratch that the LSTM takes for so many sentences. */
   long lstmScratch(int sentences) {
     return lstm.length == 0 ? 0 : CpuKernels.elmo4j_cpu_lstm_scratch(lstm[0][0], sentences);

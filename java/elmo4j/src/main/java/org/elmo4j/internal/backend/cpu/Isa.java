@@ -18,16 +18,17 @@ final class Isa {
   /** The best one of this processor, or the one that the property {@code elmo4j.cpu.isa} names. */
   static int choose() {
     NativeLibrary.CPU.require();
-    int best = CpuKernels.elmo4j_cpu_best_isa();
     String wanted = System.getProperty(PROPERTY);
     if (wanted == null) {
-      return best;
+      return CpuKernels.elmo4j_cpu_best_isa();
     }
     List<String> names = new ArrayList<>();
-    for (int isa = 0; isa <= best; isa++) {
-      names.add(name(isa));
-      if (name(isa).equals(wanted.toLowerCase(Locale.ROOT))) {
-        return isa;
+    for (int isa = 0; isa <= CpuKernels.elmo4j_cpu_best_isa(); isa++) {
+      if (CpuKernels.elmo4j_cpu_has_isa(isa) != 0) {
+        names.add(name(isa));
+        if (name(isa).equals(wanted.toLowerCase(Locale.ROOT))) {
+          return isa;
+        }
       }
     }
     throw new ElmoException(
