@@ -4,18 +4,13 @@ package org.elmo4j.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
-import java.util.NoSuchElementException;
 import java.util.concurrent.Callable;
-import java.util.function.Function;
 import java.util.stream.Stream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
@@ -54,6 +49,12 @@ final class EmbedCommand implements Callable<Integer> {
     JSONL,
     NPZ
   }
+
+  /**
+   * Tokens and sentences that are read before they are embedded, so that memory does not grow with
+   * the input.
+   */
+  private static final int CHUNK_TOKENS = 1 << 14;
 
   /** As AllenNLP's command. */
   private static final int STATEFUL_BATCH = 64;
@@ -125,7 +126,7 @@ final class EmbedCommand implements Callable<Integer> {
   @Option(
       names = "--batch-size",
       paramLabel = "N",
-      description = "Lines in a batch. Default: 64 with --stateful, else none: a sentence at a time.")
+      description = "Lines in a batch. Default: 64 with --stateful, else as many as fit.")
   private Integer batchSize;
 
   @Option(
@@ -275,10 +276,9 @@ final class EmbedCommand implements Callable<Integer> {
     return output.isStandard() ? null : Main.status(command);
   }
 
-  /** Sentences, one after the other, in the order of the input. */
-  private interface Source {
-    /** The next sentence and what names it, or null. */
-    TokenReader.Sentence next() throws IOException;
+  /** Embeds sentences, which have these texts, and writes them. */
+  private interface Embedder {
+    void embed(List<List<String>> sentences, List<String> texts) throws IOException;
   }
 
   /** The way from lines to vectors, in the order of the input. */
@@ -309,86 +309,54 @@ final class EmbedCommand implements Callable<Integer> {
 
     void all() throws IOException {
       if (!textInput.tokenized()) {
-        singly(text());
+        text();
       } else if (stateful) {
         try (ElmoSession session = model.session()) {
-          inBatches(batch -> session.embed(batch, choice.layers()));
+          tokenized((batch, texts) -> write(session.embed(batch, choice.layers()), texts));
         }
-      } else if (batchSize != null) {
-        inBatches(batch -> model.embed(batch, choice.layers()));
       } else {
-        singly(textInput.tokens(lines)::next);
+        tokenized(this::singly);
       }
     }
 
-    private void inBatches(Function<List<List<String>>, Embeddings> embed) throws IOException {
-      int maxLines = batchSize != null ? batchSize : STATEFUL_BATCH;
+    private void tokenized(Embedder embedder) throws IOException {
+      int maxLines = batchSize != null ? batchSize : stateful ? STATEFUL_BATCH : Integer.MAX_VALUE;
+      boolean budget = batchSize == null && !stateful;
       TokenReader reader = textInput.tokens(lines);
       List<String> texts = new ArrayList<>();
       List<List<String>> batch = new ArrayList<>();
+      long tokens = 0;
       for (TokenReader.Sentence sentence; (sentence = reader.next()) != null; ) {
         texts.add(sentence.text());
         batch.add(sentence.tokens());
-        if (batch.size() == maxLines) {
-          write(embed.apply(batch), texts);
+        tokens += sentence.tokens().size() + 2; // Boundaries cost what tokens cost.
+        if (batch.size() == maxLines || (budget && tokens >= CHUNK_TOKENS)) {
+          embedder.embed(batch, texts);
           texts.clear();
           batch.clear();
+          tokens = 0;
         }
       }
       if (!batch.isEmpty()) {
-        write(embed.apply(batch), texts);
+        embedder.embed(batch, texts);
       }
     }
 
-    /** Results that are not padded to a batch's longest sentence: memory stays small. */
-    private void singly(Source source) throws IOException {
-      Deque<String> texts = new ArrayDeque<>(); // of the sentences under way
-      Iterator<List<String>> tokens =
-          new Iterator<>() {
-            private TokenReader.Sentence next;
-
-            @Override
-            public boolean hasNext() {
-              try {
-                next = next == null ? source.next() : next;
-              } catch (IOException e) {
-                throw new UncheckedIOException(e);
-              }
-              return next != null;
-            }
-
-            @Override
-            public List<String> next() {
-              if (!hasNext()) {
-                throw new NoSuchElementException();
-              }
-              List<String> sentence = next.tokens();
-              texts.add(next.text());
-              next = null;
-              return sentence;
-            }
-          };
-      try (Stream<Embeddings> results = model.embedAll(tokens, choice.layers())) {
-        for (Iterator<Embeddings> i = results.iterator(); i.hasNext(); ) {
-          write(i.next(), List.of(texts.remove()));
-        }
-      } catch (UncheckedIOException e) {
-        throw e.getCause();
+    private void text() throws IOException {
+      for (String text; (text = lines.nextText()) != null; ) {
+        List<List<String>> found = TextSplitter.split(text);
+        singly(found, found.stream().map(tokens -> String.join(" ", tokens)).toList());
       }
     }
 
-    /** The sentences of running text. */
-    private Source text() {
-      Deque<List<String>> found = new ArrayDeque<>();
-      return () -> {
-        for (String text; found.isEmpty() && (text = lines.nextText()) != null; ) {
-          found.addAll(TextSplitter.split(text));
+    /** One result a sentence: a batch's would be padded to its longest sentence. */
+    private void singly(List<List<String>> found, List<String> texts) throws IOException {
+      try (Stream<Embeddings> results = model.embedAll(found.iterator(), choice.layers())) {
+        Iterator<Embeddings> result = results.iterator();
+        for (String text : texts) {
+          write(result.next(), List.of(text));
         }
-        List<String> tokens = found.poll();
-        return tokens == null
-            ? null
-            : new TokenReader.Sentence(tokens, String.join(" ", tokens), List.of(), List.of());
-      };
+      }
     }
 
     /** Writes a batch, whose sentences have these texts, and closes it. */
