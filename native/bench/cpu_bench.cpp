@@ -9,13 +9,9 @@
 
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <string>
-#include <thread>
 #include <vector>
 
 #include "elmo4j/kernels.h"
@@ -194,71 +190,6 @@ BENCHMARK(lstm_steps)
         {isas(), {1, 4, 8, 16, 24, 32, 128}, {1, 2, 4}, {ELMO4J_F32, ELMO4J_BF16, ELMO4J_INT8}})
     ->Threads(1)
     ->Threads(2)
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
-
-// One sentence of 10 tokens through two layers on two threads, in turn in two ways: a direction
-// each, or both threads on the panels of one direction, then on the other's.
-void sentence(benchmark::State& state) {
-  const int isa = static_cast<int>(state.range(0));
-  const int type = static_cast<int>(state.range(1));
-  constexpr int64_t kSteps = 12;
-  std::vector<std::unique_ptr<Layer>> layers;  // of direction 0, then of 1
-  std::vector<const float*> input;
-  std::vector<float*> output;
-  for (int i = 0; i < 4; i++) {
-    layers.push_back(std::make_unique<Layer>(isa, type, 1, kSteps));
-  }
-  for (int64_t t = 0; t < kSteps; t++) {
-    input.push_back(layers[0]->input.get() + t * kProjection);
-    output.push_back(layers[0]->output.get() + t * kProjection);
-  }
-  const Floats memory((elmo4j_cpu_sharing_size() + 3) / 4);
-  const auto run = [&](int i, void* sharing) {
-    const Layer& l = *layers[i];
-    elmo4j_cpu_lstm_steps(&l.lstm, 1, kSteps, input.data(), l.h.get(), l.c.get(), output.data(),
-                          l.scratch.get(), sharing);
-  };
-  const auto apart = [&] {
-    std::thread other([&] {
-      run(2, nullptr);
-      run(3, nullptr);
-    });
-    run(0, nullptr);
-    run(1, nullptr);
-    other.join();
-  };
-  const auto shared = [&] {
-    elmo4j_cpu_sharing_begin(memory.get());
-    std::thread helper([&] { elmo4j_cpu_sharing_help(memory.get()); });
-    for (int i : {0, 2, 1, 3}) {
-      run(i, memory.get());
-    }
-    elmo4j_cpu_sharing_end(memory.get());
-    helper.join();
-  };
-  std::vector<double> milliseconds[2];
-  for (auto _ : state) {
-    for (int way = 0; way < 2; way++) {
-      const auto before = std::chrono::steady_clock::now();
-      way == 0 ? apart() : shared();
-      const std::chrono::duration<double, std::milli> took =
-          std::chrono::steady_clock::now() - before;
-      milliseconds[way].push_back(took.count());
-    }
-  }
-  for (int way = 0; way < 2; way++) {
-    std::vector<double>& all = milliseconds[way];
-    std::sort(all.begin(), all.end());
-    const std::string name = way == 0 ? "apart" : "shared";
-    state.counters[name + "_p10"] = all[all.size() / 10];
-    state.counters[name + "_p50"] = all[all.size() / 2];
-  }
-}
-BENCHMARK(sentence)
-    ->ArgNames({"isa", "type"})
-    ->ArgsProduct({isas(), {ELMO4J_F32, ELMO4J_BF16, ELMO4J_INT8}})
-    ->Iterations(100)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 

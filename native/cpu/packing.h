@@ -57,7 +57,7 @@ struct Int8 {
   return call
 
 // The packing of a weight type: the strips of a panel one after the other, each [depth / kPair,
-// kLanes, kPair]. For AMX tiles, 32 bits of numbers of a column lie side by side, and the
+// kLanes, kPair]. Numbers of a column that are multiplied at once lie side by side. For AMX the
 // depth is padded with zeros to whole tiles.
 
 template <class W>

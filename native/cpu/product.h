@@ -19,7 +19,7 @@
 //   one word. With AVX512-BF16 or Armv8.6's bfdot each multiply-add takes two of a column.
 // - 8 bits: the same two ways with sums of integers (product_int8.h).
 // - AMX, bfloat16 and 8 bits: 32 rows by 32 columns in four tiles, with 4 tile products for 4 tile
-//   loads. 8-bit rows that fit one tile of vectors use vectors, since memory is the bound there.
+//   loads. For kRows rows of 8 bits or fewer, where memory is the limit, vectors are used.
 //
 // In all of them a number is accumulated in one place and in the order of depth, whatever the
 // number of rows and the position of a row. The result of a row has the same bits in any batch.

@@ -146,8 +146,7 @@ inline void add_operands(const QuantisedOperand* operands, int operand_count, in
   for (int i = 0; i < operand_count; i++) {
     const QuantisedOperand& operand = operands[i];
     for (int64_t r = 0; r < round_up(rows, kTileRows); r++) {
-      std::memcpy(integers + r * kPanel, operand.begins + panel * kPanel,
-                  kPanel * sizeof(int32_t));
+      std::memcpy(integers + r * kPanel, operand.begins + panel * kPanel, kPanel * sizeof(int32_t));
     }
     add_tiles(&operand, 1, row, rows > kTileRows, panel, ahead + i, integers);
     for (int64_t r = 0; r < rows; r++) {

@@ -11,7 +11,8 @@
 //
 // With VNNI four neighbours in depth are multiplied at once, those of rows as numbers from 0 to
 // 255, which is 128 too much: each column's sum begins with what that adds. AMX tiles take the same
-// numbers. Arm's dot products take four, signed. Elsewhere both sides are widened to 16 bits, and two are multiplied at once.
+// numbers. Arm's dot products take four, signed. Elsewhere both sides are widened to 16 bits, and
+// two are multiplied at once.
 
 #ifndef ELMO4J_CPU_PRODUCT_INT8_H_
 #define ELMO4J_CPU_PRODUCT_INT8_H_
@@ -213,8 +214,8 @@ inline float* quantise_operands(int64_t rows, const Operand<Int8>* operands, int
                     from.packed,
                     scales,
                     reinterpret_cast<const int32_t*>(scales + panel_count * kPanel)};
-    scratch += round_up(rows, 16) +
-               round_up(rows, kTileRows) * stride * int64_t{sizeof(Quantised)} / 4;
+    scratch +=
+        round_up(rows, 16) + round_up(rows, kTileRows) * stride * int64_t{sizeof(Quantised)} / 4;
   }
   return scratch;
 }

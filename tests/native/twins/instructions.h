@@ -183,29 +183,29 @@ class Tiles {
   }
 
   void dpbusd(int sum, int a, int b) {
-    multiply<uint32_t>(
-        sum, a, b, [](uint32_t s, int depth, const unsigned char* x, const unsigned char* y) {
-          for (int k = 0; k < depth; k++) {
-            s = dot_bytes(s, x + 4 * k, reinterpret_cast<const int8_t*>(y + 64 * k));
-          }
-          return s;
-        });
+    multiply<uint32_t>(sum, a, b,
+                       [](uint32_t s, int depth, const unsigned char* x, const unsigned char* y) {
+                         for (int k = 0; k < depth; k++) {
+                           s = dot_bytes(s, x + 4 * k, reinterpret_cast<const int8_t*>(y + 64 * k));
+                         }
+                         return s;
+                       });
   }
 
   // The even and the odd numbers of pairs have a sum each; both together are added at last.
   void dpbf16ps(int sum, int a, int b) {
-    multiply<float>(
-        sum, a, b, [](float s, int depth, const unsigned char* x, const unsigned char* y) {
-          float even = 0, odd = 0;
-          for (int k = 0; k < depth; k++) {
-            uint16_t left[2], right[2];
-            std::memcpy(left, x + 4 * k, sizeof left);
-            std::memcpy(right, y + 64 * k, sizeof right);
-            even = fused(of_bf16(left[0]), of_bf16(right[0]), even);
-            odd = fused(of_bf16(left[1]), of_bf16(right[1]), odd);
-          }
-          return flushed(flushed(s) + flushed(even + odd));
-        });
+    multiply<float>(sum, a, b,
+                    [](float s, int depth, const unsigned char* x, const unsigned char* y) {
+                      float even = 0, odd = 0;
+                      for (int k = 0; k < depth; k++) {
+                        uint16_t left[2], right[2];
+                        std::memcpy(left, x + 4 * k, sizeof left);
+                        std::memcpy(right, y + 64 * k, sizeof right);
+                        even = fused(of_bf16(left[0]), of_bf16(right[0]), even);
+                        odd = fused(of_bf16(left[1]), of_bf16(right[1]), odd);
+                      }
+                      return flushed(flushed(s) + flushed(even + odd));
+                    });
   }
 
  private:
