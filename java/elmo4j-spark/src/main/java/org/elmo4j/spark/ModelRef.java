@@ -31,7 +31,7 @@ import org.elmo4j.hub.ModelHub;
  * @param kind how to read {@code place}
  * @param place a path or address
  * @param sha256 of the file; null where the node has to look for itself
- * @param configuration for addresses of Hadoop, else null
+ * @param configuration for addresses of Hadoop; null for others, and in the driver's process
  */
 record ModelRef(
     Kind kind, String place, String sha256, Broadcast<SerializableConfiguration> configuration)
@@ -98,7 +98,7 @@ record ModelRef(
   }
 
   private Configuration hadoop() {
-    return configuration.value().value();
+    return configuration == null ? Hadoop.configuration() : configuration.value().value();
   }
 
   /**
