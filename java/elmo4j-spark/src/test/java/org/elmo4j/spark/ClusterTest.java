@@ -16,7 +16,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.apache.spark.SparkEnv;
-import org.apache.spark.SparkFiles;
 import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.ml.param.ParamMap;
@@ -143,7 +142,7 @@ class ClusterTest {
         onExecutors(
             longs -> {
               longs.forEachRemaining(i -> {});
-              Path file = Path.of(SparkFiles.getRootDirectory(), name);
+              Path file = NodeFiles.folder().resolve(name);
               assertTrue(Files.deleteIfExists(file));
               Files.write(file, new byte[] {1});
               return List.of(SparkEnv.get().executorId()).iterator();
@@ -152,7 +151,7 @@ class ClusterTest {
     Exception e = assertThrows(Exception.class, embedded::collectAsList);
     assertTrue(
         e.getMessage()
-            .matches("(?s).*executor [01]: \\S*" + name + ": expected a file of sha256 .*"),
+            .matches("(?s).*executor [01]: \\S*" + name + ": expected content of sha256 .*"),
         e.getMessage());
   }
 

@@ -20,6 +20,7 @@ import org.apache.spark.ml.linalg.SQLDataTypes;
 import org.apache.spark.ml.linalg.Vector;
 import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.ParamMap;
+import org.apache.spark.sql.AnalysisException;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
@@ -412,20 +413,24 @@ class PlainColumnsTest {
     for (int i = 0; i < 4; i++) {
       Files.writeString(folder.resolve("file" + i), ("in file " + i + "\n").repeat(i + 1));
     }
+    ElmoEmbeddings stage =
+        Spark.stage().setInputCols("value").setOutputCol("vectors").setBatchTokens(7);
+    Dataset<Row> files = session.read().text(folder.toString()).coalesce(1);
     List<Row> rows =
-        Spark.stage()
-            .setInputCols("value")
-            .setOutputCol("vectors")
-            .setBatchTokens(7)
-            .transform(session.read().text(folder.toString()).coalesce(1))
+        stage
+            .transform(files.select("value", "_metadata"))
             .withColumn("file", functions.input_file_name())
-            .select("value", "file")
+            .select("value", "file", "_metadata.file_name")
             .collectAsList();
     assertEquals(10, rows.size());
     for (Row row : rows) {
       String number = row.getString(0).substring("in file ".length());
       assertTrue(row.getString(1).endsWith("/file" + number), row.toString());
+      assertEquals("file" + number, row.getString(2));
     }
+    // A column that is there only for plans that read files: it has to be selected before.
+    assertThrows(
+        AnalysisException.class, () -> stage.transform(files).select("_metadata").collect());
   }
 
   @Test
