@@ -246,8 +246,7 @@ class ElmoAnnotatorTest {
     }
     ElmoAnnotator reference =
         new ElmoAnnotator(stage(ElmoEmbeddings.loadByReference(model.toString())));
-    assertThrows(
-        ElmoException.class, () -> reference.write().overwrite().save(folder.toString()));
+    assertThrows(ElmoException.class, () -> reference.write().overwrite().save(folder.toString()));
     assertTrue(Files.exists(model));
     PipelineModel pipeline = pipeline(reference);
     assertSame(

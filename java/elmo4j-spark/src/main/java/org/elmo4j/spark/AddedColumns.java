@@ -65,15 +65,20 @@ final class AddedColumns {
   private Object value(Layer layer, InputColumns.Item item, Window window, int sentence) {
     boolean mean = layer.kind() == Layer.Kind.MEAN;
     if (plan.input().kind() == InputColumns.Kind.ANNOTATIONS) {
-      return mean ? sentences(layer, item, window, sentence) : tokens(layer, item, window, sentence);
+      return mean
+          ? sentences(layer, item, window, sentence)
+          : tokens(layer, item, window, sentence);
     }
     if (item.isNull()) {
       return null;
     }
-    return mean ? VECTOR.serialize(Vectors.dense(mean(layer, item, window, sentence))) : vectors(layer, item, window, sentence);
+    return mean
+        ? VECTOR.serialize(Vectors.dense(mean(layer, item, window, sentence)))
+        : vectors(layer, item, window, sentence);
   }
 
-  private static GenericArrayData tokens(Layer layer, InputColumns.Item item, Window window, int sentence) {
+  private static GenericArrayData tokens(
+      Layer layer, InputColumns.Item item, Window window, int sentence) {
     List<Object> annotations = new ArrayList<>();
     int dim = window.dim(layer);
     for (int s = 0; s < item.sentences().size(); s++) {
@@ -95,7 +100,8 @@ final class AddedColumns {
     return new GenericArrayData(annotations.toArray());
   }
 
-  private static GenericArrayData sentences(Layer layer, InputColumns.Item item, Window window, int sentence) {
+  private static GenericArrayData sentences(
+      Layer layer, InputColumns.Item item, Window window, int sentence) {
     Object[] annotations = new Object[item.sentences().size()];
     for (int s = 0; s < annotations.length; s++) {
       InputColumns.Span span = item.sentenceSpans().get(s);
@@ -111,7 +117,8 @@ final class AddedColumns {
     return new GenericArrayData(annotations);
   }
 
-  private static GenericArrayData vectors(Layer layer, InputColumns.Item item, Window window, int sentence) {
+  private static GenericArrayData vectors(
+      Layer layer, InputColumns.Item item, Window window, int sentence) {
     List<Object> rows = new ArrayList<>();
     int dim = window.dim(layer);
     for (int s = 0; s < item.sentences().size(); s++) {

@@ -451,8 +451,8 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
    * threads may call.
    *
    * @param annotations of types {@code document} and {@code token}; others are passed over
-   * @return of type {@code word_embeddings}, or {@code sentence_embeddings} for a mean, of the first
-   *     layer
+   * @return of type {@code word_embeddings}, or {@code sentence_embeddings} for a mean, of the
+   *     first layer
    * @throws IllegalArgumentException naming this stage and the param that does not fit
    * @throws ElmoException if the model cannot be read, or a token is null
    */

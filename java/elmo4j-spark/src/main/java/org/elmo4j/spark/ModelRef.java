@@ -125,9 +125,9 @@ record ModelRef(
   }
 
   /**
-   * The file, fetched from the driver unless a process of this node did. Spark's own fetching is not
-   * used: in Spark 4 the jobs of a session do not see the files of {@code SparkContext.addFile}. The
-   * server is the same.
+   * The file, fetched from the driver unless a process of this node did. Spark's own fetching is
+   * not used: in Spark 4 the jobs of a session do not see the files of {@code
+   * SparkContext.addFile}. The server is the same.
    */
   private Path received() {
     return NodeFiles.once(
