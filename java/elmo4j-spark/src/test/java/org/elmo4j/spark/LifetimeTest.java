@@ -227,10 +227,10 @@ class LifetimeTest {
       session.sparkContext().cancelJobGroup("killed");
       assertThrows(Exception.class, killed::get);
 
-      List<float[][]> expected = Spark.expected(sentences.subList(0, 500), Layer.DEFAULT);
+      List<float[][]> expected = Spark.expected(sentences.subList(0, 100), Layer.DEFAULT);
       assertEquals(5_000, other.get().size());
       for (Row row : other.get()) {
-        if (row.getInt(0) < 500) {
+        if (row.getInt(0) < 100) {
           double[] mean = row.<Vector>getAs("mean").toArray();
           for (int i = 0; i < mean.length; i++) {
             assertEquals(expected.get(row.getInt(0))[0][i], mean[i]);
