@@ -2,11 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.spark;
 
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
 import org.apache.spark.sql.catalyst.util.ArrayBasedMapData;
+import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.sql.catalyst.util.GenericArrayData;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
@@ -47,6 +51,29 @@ final class Annotations {
 
   private static StructField field(String name, DataType type, boolean nullable) {
     return DataTypes.createStructField(name, type, nullable);
+  }
+
+  /** A column's value, as {@link #of} made its annotations. */
+  static List<Annotation> read(ArrayData column) {
+    List<Annotation> annotations = new ArrayList<>(column.numElements());
+    for (int i = 0; i < column.numElements(); i++) {
+      InternalRow row = column.getStruct(i, 6);
+      ArrayData keys = row.getMap(4).keyArray();
+      ArrayData values = row.getMap(4).valueArray();
+      Map<String, String> metadata = new LinkedHashMap<>();
+      for (int k = 0; k < keys.numElements(); k++) {
+        metadata.put(keys.getUTF8String(k).toString(), values.getUTF8String(k).toString());
+      }
+      annotations.add(
+          new Annotation(
+              row.getUTF8String(0).toString(),
+              row.getInt(1),
+              row.getInt(2),
+              row.getUTF8String(3).toString(),
+              metadata,
+              row.getArray(5).toFloatArray()));
+    }
+    return annotations;
   }
 
   private static GenericArrayData strings(String... values) {

@@ -6,6 +6,9 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.ObjectInputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.SparkContext;
 import org.apache.spark.ml.param.ParamMap;
@@ -383,6 +386,11 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
     return StageColumns.dimension(OutputColumn.parse(getPoolingLayers()[0]), known());
   }
 
+  /** Spark NLP's name of what the first column holds where annotations are read. */
+  public String outputAnnotatorType() {
+    return OutputColumn.annotatorType(OutputColumn.parse(getPoolingLayers()[0]));
+  }
+
   /**
    * What this stage and its copies have done in the current application.
    *
@@ -407,7 +415,7 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   @Override
   public StructType transformSchema(StructType schema) {
     StructType result = schema;
-    for (StructField field : StageColumns.of(this, schema).added()) {
+    for (StructField field : StageColumns.of(this, known(), schema).added()) {
       result = result.add(field);
     }
     return result;
@@ -422,24 +430,65 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
    */
   @Override
   public Dataset<Row> transform(Dataset<?> dataset) {
-    StageColumns columns = StageColumns.of(this, dataset.schema());
+    ModelFiles.Known model = known();
+    StageColumns columns = StageColumns.of(this, model, dataset.schema());
     SparkContext context = dataset.sparkSession().sparkContext();
     Plan plan =
-        new Plan(
-            uid(),
-            known().send(context),
-            TaskResources.checkDevice(getDevice()),
-            Precision.parse(getPrecision()),
-            getThreads(),
+        plan(
+            model.send(context),
             TaskResources.executorCores(context),
-            getKeepAlive(),
-            getBatchTokens(),
-            getBatchSize(),
             columns.inputs(),
             columns.outputs(),
-            isDefined(tokensCol()),
             metrics.get(context, uid()));
     return RowsThrough.partitions(
         dataset, columns.inputs(), columns.added(), new EmbedPartition(plan));
+  }
+
+  /**
+   * What {@link #transform} gives for one row of Spark NLP's annotations, computed in this process,
+   * without a job: for single texts, which elmo4j-spark-nlp's annotator brings. The model stays
+   * loaded for the seconds of {@code keepAlive}, {@link #metrics} counts nothing, and any number of
+   * threads may call.
+   *
+   * @param annotations of types {@code document} and {@code token}; others are passed over
+   * @return of type {@code word_embeddings}, or {@code sentence_embeddings} for a mean, of the
+   *     first layer
+   * @throws IllegalArgumentException naming this stage and the param that does not fit
+   * @throws ElmoException if the model cannot be read, or a token is null
+   */
+  public List<Annotation> annotate(List<Annotation> annotations) {
+    ModelFiles.Known model = known();
+    InputColumns inputs = InputColumns.annotations(uid(), getInputCols(), !getCaseSensitive());
+    List<OutputColumn> outputs =
+        StageColumns.outputs(this, model, new ArrayList<>(Arrays.asList(getInputCols())));
+    Plan plan = plan(model.local(), 0, inputs, outputs, null);
+    AddedColumns columns = new AddedColumns(plan);
+    InputColumns.Item item = inputs.read(annotations);
+    try (SharedModels.Lease lease = plan.lease(List.of(), 1);
+        Window window = new Window(lease.model(), item.sentences(), columns.layers(), plan)) {
+      return Annotations.read(columns.of(item, window, 0).getArray(0));
+    }
+  }
+
+  private Plan plan(
+      ModelRef model,
+      int cores,
+      InputColumns inputs,
+      List<OutputColumn> outputs,
+      ElmoMetrics counted) {
+    return new Plan(
+        uid(),
+        model,
+        TaskResources.checkDevice(getDevice()),
+        Precision.parse(getPrecision()),
+        getThreads(),
+        cores,
+        getKeepAlive(),
+        getBatchTokens(),
+        getBatchSize(),
+        inputs,
+        outputs,
+        isDefined(tokensCol()),
+        counted);
   }
 }

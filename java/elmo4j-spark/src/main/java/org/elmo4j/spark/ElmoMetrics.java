@@ -39,8 +39,8 @@ public final class ElmoMetrics implements Serializable {
     rows.add(count);
   }
 
-  void addBatch(long sentenceCount, long tokenCount, long duration) {
-    batches.add(1);
+  void addBatches(long batchCount, long sentenceCount, long tokenCount, long duration) {
+    batches.add(batchCount);
     sentences.add(sentenceCount);
     tokens.add(tokenCount);
     nanos.add(duration);

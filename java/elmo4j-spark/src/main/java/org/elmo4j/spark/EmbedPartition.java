@@ -4,31 +4,17 @@ package org.elmo4j.spark;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
-import org.apache.spark.ml.linalg.SQLDataTypes;
-import org.apache.spark.ml.linalg.Vector;
-import org.apache.spark.ml.linalg.Vectors;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.sql.catalyst.expressions.JoinedRow;
-import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
-import org.apache.spark.sql.catalyst.util.GenericArrayData;
-import org.apache.spark.sql.types.UserDefinedType;
-import org.apache.spark.unsafe.types.UTF8String;
 import org.apache.spark.util.TaskCompletionListener;
-import org.elmo4j.Device;
-import org.elmo4j.ElmoException;
-import org.elmo4j.ElmoModel;
-import org.elmo4j.Layer;
-import org.elmo4j.internal.devices.Devices;
 
 /** Adds the output columns to the rows of a partition, in order. */
 final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
@@ -50,20 +36,12 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
    * thread than the task's (Python's writer), hence the locks.
    */
   private static final class Rows implements Iterator<Row> {
-    @SuppressWarnings("unchecked")
-    private static final UserDefinedType<Vector> VECTOR =
-        (UserDefinedType<Vector>) SQLDataTypes.VectorType();
-
-    private static final UTF8String WORDS = UTF8String.fromString(Annotations.WORD_EMBEDDINGS);
-    private static final UTF8String SENTENCES =
-        UTF8String.fromString(Annotations.SENTENCE_EMBEDDINGS);
-
     /** A row that was read ahead: what passes through, what the stage reads, and its file. */
     private record Pending(InternalRow row, InputColumns.Item item, InputFile file) {}
 
     private final Plan plan;
     private final Iterator<Row> rows;
-    private final Layer[] layers;
+    private final AddedColumns columns;
     private final List<String> gpus;
     private final int taskCpus;
     private final ArrayDeque<Pending> items = new ArrayDeque<>();
@@ -77,7 +55,7 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
     Rows(Plan plan, Iterator<Row> rows, TaskContext context) {
       this.plan = plan;
       this.rows = rows;
-      layers = plan.outputs().stream().map(OutputColumn::toLayer).toArray(Layer[]::new);
+      columns = new AddedColumns(plan);
       gpus = TaskResources.gpus(context);
       taskCpus = context.cpus();
       context.addTaskCompletionListener((TaskCompletionListener) ended -> close());
@@ -109,7 +87,7 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
       }
       Pending pending = items.remove();
       pending.file().restore();
-      InternalRow added = added(pending.item());
+      InternalRow added = columns.of(pending.item(), window, sentence);
       sentence += pending.item().sentences().size();
       return RowFactory.create(new RowUdt.Cell(new JoinedRow(pending.row(), added)));
     }
@@ -135,27 +113,12 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
         return;
       }
       plan.metrics().addRows(items.size());
-      window = new Window(model(), sentences, layers, plan);
-      lease.countWords(plan.metrics());
-    }
-
-    private ElmoModel model() {
       if (lease == null) {
-        try {
-          boolean cuda = plan.device().equals("auto") && Devices.resolve(Device.auto()).isCuda();
-          String device = TaskResources.device(plan.device(), gpus, cuda);
-          lease =
-              SharedModels.acquire(
-                  plan.model(),
-                  Device.parse(device),
-                  plan.precision(),
-                  TaskResources.threads(plan.threads(), plan.executorCores(), taskCpus),
-                  plan.keepAlive());
-        } catch (ElmoException e) {
-          throw new ElmoException(plan.uid() + ": " + e.getMessage(), e);
-        }
+        lease = plan.lease(gpus, taskCpus);
       }
-      return lease.model();
+      window = new Window(lease.model(), sentences, columns.layers(), plan);
+      window.count(plan.metrics());
+      lease.countWords(plan.metrics());
     }
 
     private synchronized void close() {
@@ -169,102 +132,6 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
         lease.close();
         lease = null;
       }
-    }
-
-    private InternalRow added(InputColumns.Item item) {
-      Object[] values = new Object[layers.length + (plan.tokensColumn() ? 1 : 0)];
-      for (int k = 0; k < layers.length; k++) {
-        values[k] = value(item, layers[k]);
-      }
-      if (plan.tokensColumn() && !item.isNull()) {
-        values[layers.length] =
-            new GenericArrayData(
-                item.sentences().stream()
-                    .flatMap(List::stream)
-                    .map(UTF8String::fromString)
-                    .toArray());
-      }
-      return new GenericInternalRow(values);
-    }
-
-    private Object value(InputColumns.Item item, Layer layer) {
-      boolean mean = layer.kind() == Layer.Kind.MEAN;
-      if (plan.input().kind() == InputColumns.Kind.ANNOTATIONS) {
-        return mean ? sentenceAnnotations(item, layer) : tokenAnnotations(item, layer);
-      }
-      if (item.isNull()) {
-        return null;
-      }
-      return mean ? VECTOR.serialize(Vectors.dense(mean(item, layer))) : vectors(item, layer);
-    }
-
-    private int dim(Layer layer) {
-      return model().dim(layer);
-    }
-
-    private GenericArrayData tokenAnnotations(InputColumns.Item item, Layer layer) {
-      List<Object> annotations = new ArrayList<>();
-      int dim = dim(layer);
-      for (int s = 0; s < item.sentences().size(); s++) {
-        float[] vectors = window.vectors(layer, sentence + s, dim);
-        UTF8String id = UTF8String.fromString(item.numbers().get(s));
-        int at = 0;
-        for (InputColumns.Span token : item.tokenSpans().get(s)) {
-          annotations.add(
-              Annotations.of(
-                  WORDS,
-                  token.begin(),
-                  token.end(),
-                  token.text(),
-                  id,
-                  Arrays.copyOfRange(vectors, at, at + dim)));
-          at += dim;
-        }
-      }
-      return new GenericArrayData(annotations.toArray());
-    }
-
-    private GenericArrayData sentenceAnnotations(InputColumns.Item item, Layer layer) {
-      Object[] annotations = new Object[item.sentences().size()];
-      int dim = dim(layer);
-      for (int s = 0; s < annotations.length; s++) {
-        InputColumns.Span span = item.sentenceSpans().get(s);
-        annotations[s] =
-            Annotations.of(
-                SENTENCES,
-                span.begin(),
-                span.end(),
-                span.text(),
-                UTF8String.fromString(item.numbers().get(s)),
-                window.vectors(layer, sentence + s, dim));
-      }
-      return new GenericArrayData(annotations);
-    }
-
-    private GenericArrayData vectors(InputColumns.Item item, Layer layer) {
-      List<Object> rows = new ArrayList<>();
-      int dim = dim(layer);
-      for (int s = 0; s < item.sentences().size(); s++) {
-        float[] vectors = window.vectors(layer, sentence + s, dim);
-        for (int at = 0; at < vectors.length; at += dim) {
-          rows.add(UnsafeArrayData.fromPrimitiveArray(Arrays.copyOfRange(vectors, at, at + dim)));
-        }
-      }
-      return new GenericArrayData(rows.toArray());
-    }
-
-    /** Over all tokens of the row; zeros if it has none. */
-    private double[] mean(InputColumns.Item item, Layer layer) {
-      double[] sum = new double[dim(layer)];
-      int tokens = item.tokens();
-      for (int s = 0; s < item.sentences().size(); s++) {
-        int length = item.sentences().get(s).size();
-        float[] mean = window.vectors(layer, sentence + s, sum.length);
-        for (int i = 0; i < sum.length && length > 0; i++) {
-          sum[i] += mean[i] * ((double) length / tokens);
-        }
-      }
-      return sum;
     }
   }
 }

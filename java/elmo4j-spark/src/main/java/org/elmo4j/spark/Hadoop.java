@@ -2,18 +2,20 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.spark;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import java.io.FileNotFoundException;
 import java.io.IOException;
-import java.util.HashMap;
+import java.nio.file.Files;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.SparkSession;
 import org.elmo4j.ElmoException;
-import org.elmo4j.internal.files.TemporaryFolder;
 
 /**
  * Paths as Spark reads them: one without a scheme is on the default file system, which may be a
@@ -22,15 +24,6 @@ import org.elmo4j.internal.files.TemporaryFolder;
 final class Hadoop {
   /** No form of model lies deeper. */
   private static final int DEPTH = 4;
-
-  private record Source(String address, String stamp) {}
-
-  private static final Map<Source, Fetched> FETCHED = new HashMap<>();
-
-  /** Written under its own lock, so that other models do not wait for a fetch. */
-  private static final class Fetched {
-    java.nio.file.Path path;
-  }
 
   private Hadoop() {}
 
@@ -95,35 +88,26 @@ final class Hadoop {
 
   /**
    * The file or folder of an address on this machine: fetched once for each content, however many
-   * threads ask. It goes when the JVM ends.
+   * threads and processes of the node ask.
    *
    * @param stamp of the content, as {@link #stamp} gave it
    * @throws ElmoException if it cannot be fetched
    */
   static java.nio.file.Path fetchOnce(String address, String stamp, Configuration configuration) {
-    Fetched fetched;
-    synchronized (FETCHED) {
-      fetched = FETCHED.computeIfAbsent(new Source(address, stamp), s -> new Fetched());
-    }
-    synchronized (fetched) {
-      if (fetched.path == null) {
-        TemporaryFolder folder = TemporaryFolder.create();
-        try {
-          fetched.path = fetch(address, folder.path(), configuration);
-        } catch (Throwable e) {
-          folder.close();
-          throw e;
-        }
-      }
-      return fetched.path;
-    }
+    String name = UUID.nameUUIDFromBytes((address + " " + stamp).getBytes(UTF_8)).toString();
+    return NodeFiles.once(
+            NodeFiles.folder(),
+            ModelRef.fileName(name),
+            null,
+            target -> fetch(address, Files.createDirectory(target), configuration))
+        .resolve(fetchedName(address));
   }
 
   /** Copies a file or folder into a folder, under its own name. */
   static java.nio.file.Path fetch(
       String address, java.nio.file.Path folder, Configuration configuration) {
     Path source = new Path(address);
-    java.nio.file.Path target = folder.resolve("fetched-" + source.getName());
+    java.nio.file.Path target = folder.resolve(fetchedName(address));
     try {
       source
           .getFileSystem(configuration)
@@ -132,6 +116,10 @@ final class Hadoop {
     } catch (IOException e) {
       throw unreadable(address, e);
     }
+  }
+
+  private static String fetchedName(String address) {
+    return "fetched-" + new Path(address).getName();
   }
 
   /** How messages name a path: as people write it. */

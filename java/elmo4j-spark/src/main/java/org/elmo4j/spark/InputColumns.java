@@ -112,6 +112,18 @@ record InputColumns(
         lowerCase);
   }
 
+  /** Those of annotations that lie in no table: {@link #read(List)} takes them. */
+  static InputColumns annotations(String uid, String[] names, boolean lowerCase) {
+    if (names.length != 2) {
+      throw wrong(
+          uid,
+          "expected two columns of annotations: document or sentence, and token",
+          Arrays.toString(names));
+    }
+    String[] types = {Annotations.DOCUMENT, Annotations.TOKEN};
+    return new InputColumns(uid, Kind.ANNOTATIONS, types, new int[2], true, lowerCase);
+  }
+
   private static String annotatorType(String uid, StructField field) {
     if (!field.metadata().contains("annotatorType")) {
       throw wrong(
@@ -242,12 +254,42 @@ record InputColumns(
     };
   }
 
+  /** As {@link #read(Row)}, of annotations. */
+  Item read(List<Annotation> annotations) {
+    List<Span> sentences = new ArrayList<>();
+    List<Span> tokens = new ArrayList<>();
+    List<String> told = new ArrayList<>();
+    for (Annotation annotation : annotations) {
+      boolean sentence = annotation.annotatorType().equals(Annotations.DOCUMENT);
+      if (sentence || annotation.annotatorType().equals(Annotations.TOKEN)) {
+        List<Span> spans = sentence ? sentences : tokens;
+        if (annotation.result() == null) {
+          throw nullToken(names[sentence ? 0 : 1], spans.size());
+        }
+        spans.add(new Span(annotation.begin(), annotation.end(), annotation.result()));
+        if (sentence) {
+          told.add(annotation.metadata().get("sentence"));
+        }
+      }
+    }
+    return item(sentences, tokens, told);
+  }
+
   private Item readAnnotations(Row row, int first) {
-    List<Span> sentences = spans(row, first, names[0]);
-    List<Span> tokens = spans(row, first + FIELDS.size(), names[1]);
+    return item(
+        spans(row, first, names[0]),
+        spans(row, first + FIELDS.size(), names[1]),
+        numbered ? row.getList(first + 2 * FIELDS.size()) : null);
+  }
+
+  /**
+   * Distributes tokens over sentences.
+   *
+   * @param told the sentences' numbers, null where one says none; null if none does
+   */
+  private Item item(List<Span> sentences, List<Span> tokens, List<String> told) {
     // Their place in the row where they do not say: but a row may hold some of a text's sentences.
     List<String> numbers = new ArrayList<>(sentences.size());
-    List<String> told = numbered ? row.getList(first + 2 * FIELDS.size()) : null;
     for (int i = 0; i < sentences.size(); i++) {
       String number = told == null ? null : told.get(i);
       numbers.add(number == null ? Integer.toString(i) : number);

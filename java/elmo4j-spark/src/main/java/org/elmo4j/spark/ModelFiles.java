@@ -65,6 +65,16 @@ final class ModelFiles {
           && (!reference || stamp.equals(Hadoop.stamp(qualified, Hadoop.configuration())));
     }
 
+    /** For this process, which holds the copy. */
+    ModelRef local() {
+      if (qualified == null) {
+        return ModelRef.box();
+      }
+      return isReference()
+          ? new ModelRef(ModelRef.Kind.REFERENCE, qualified, null, null)
+          : new ModelRef(ModelRef.Kind.HELD, file.toString(), sha256, null);
+    }
+
     /** Makes it reachable for executors. */
     ModelRef send(SparkContext context) {
       if (qualified == null) {

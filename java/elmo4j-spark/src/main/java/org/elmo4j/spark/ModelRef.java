@@ -8,13 +8,9 @@ import java.nio.channels.Channels;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Map;
-import java.util.UUID;
-import java.util.concurrent.ConcurrentHashMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkContext;
 import org.apache.spark.SparkEnv;
-import org.apache.spark.SparkFiles;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.util.SerializableConfiguration;
@@ -23,7 +19,6 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.ElmoModelBuilder;
 import org.elmo4j.Precision;
-import org.elmo4j.hub.ModelHub;
 
 /**
  * Where an executor finds its model. Small: it goes out with each task; weights never do.
@@ -31,7 +26,7 @@ import org.elmo4j.hub.ModelHub;
  * @param kind how to read {@code place}
  * @param place a path or address
  * @param sha256 of the file; null where the node has to look for itself
- * @param configuration for addresses of Hadoop, else null
+ * @param configuration for addresses of Hadoop; null for others, and in the driver's process
  */
 record ModelRef(
     Kind kind, String place, String sha256, Broadcast<SerializableConfiguration> configuration)
@@ -48,7 +43,6 @@ record ModelRef(
   }
 
   private static final String PREFIX = "elmo4j-";
-  private static final Map<String, Object> FETCHING = new ConcurrentHashMap<>();
 
   /** The model in the box. */
   static ModelRef box() {
@@ -98,7 +92,7 @@ record ModelRef(
   }
 
   private Configuration hadoop() {
-    return configuration.value().value();
+    return configuration == null ? Hadoop.configuration() : configuration.value().value();
   }
 
   /**
@@ -131,34 +125,21 @@ record ModelRef(
   }
 
   /**
-   * The file, fetched from the driver unless an earlier load did: once, though tasks load it on
-   * several devices or in several precisions at the same time. Spark's own fetching is not used: in
-   * Spark 4 the jobs of a session do not see the files of {@code SparkContext.addFile}. The server
-   * is the same.
+   * The file, fetched from the driver unless a process of this node did. Spark's own fetching is
+   * not used: in Spark 4 the jobs of a session do not see the files of {@code
+   * SparkContext.addFile}. The server is the same.
    */
   private Path received() {
-    String name = fileName(sha256);
-    Path file = Path.of(SparkFiles.getRootDirectory(), name).toAbsolutePath();
-    synchronized (FETCHING.computeIfAbsent(name, n -> new Object())) {
-      try {
-        if (!Files.exists(file)) {
-          Path partial = file.resolveSibling(name + "." + UUID.randomUUID() + ".part");
+    return NodeFiles.once(
+        NodeFiles.folder(),
+        fileName(sha256),
+        sha256,
+        target -> {
           try (ReadableByteChannel in = SparkEnv.get().rpcEnv().openChannel(place)) {
-            Files.copy(Channels.newInputStream(in), partial);
-            Files.move(partial, file);
-          } finally {
-            Files.deleteIfExists(partial);
+            Files.copy(Channels.newInputStream(in), target);
+          } catch (IOException e) {
+            throw new IOException("no answer from " + place + ": " + e, e);
           }
-        }
-        String found = ModelHub.sha256(file);
-        if (!found.equals(sha256)) {
-          throw new ElmoException(
-              file + ": expected a file of sha256 " + sha256 + ", found " + found + " (damaged)");
-        }
-        return file;
-      } catch (IOException e) {
-        throw new ElmoException(file + ": expected to fetch it from " + place + ", found " + e, e);
-      }
-    }
+        });
   }
 }

@@ -47,6 +47,13 @@ record OutputColumn(String name, String layer, float[] mixWeights, float mixGamm
     return new OutputColumn("", layer, null, 1).toLayer();
   }
 
+  /** Spark NLP's name of a layer's annotations. */
+  static String annotatorType(Layer layer) {
+    return layer.kind() == Layer.Kind.MEAN
+        ? Annotations.SENTENCE_EMBEDDINGS
+        : Annotations.WORD_EMBEDDINGS;
+  }
+
   boolean isMean() {
     return toLayer().kind() == Layer.Kind.MEAN;
   }

@@ -4,7 +4,10 @@ package org.elmo4j.spark;
 
 import java.io.Serializable;
 import java.util.List;
+import org.elmo4j.Device;
+import org.elmo4j.ElmoException;
 import org.elmo4j.Precision;
+import org.elmo4j.internal.devices.Devices;
 
 /**
  * What a task needs to know.
@@ -21,7 +24,7 @@ import org.elmo4j.Precision;
  * @param input the columns to read
  * @param outputs the columns to add, after all others
  * @param tokensColumn whether a column of the tokens follows them
- * @param metrics to count in
+ * @param metrics to count in; null where nobody counts
  */
 record Plan(
     String uid,
@@ -37,4 +40,25 @@ record Plan(
     List<OutputColumn> outputs,
     boolean tokensColumn,
     ElmoMetrics metrics)
-    implements Serializable {}
+    implements Serializable {
+  /**
+   * Loads the model in this process, or shares the one that is there.
+   *
+   * @param gpus addresses of the task's GPUs
+   * @param taskCpus CPUs of a task
+   * @throws ElmoException naming the stage
+   */
+  SharedModels.Lease lease(List<String> gpus, int taskCpus) {
+    try {
+      boolean cuda = device.equals("auto") && Devices.resolve(Device.auto()).isCuda();
+      return SharedModels.acquire(
+          model,
+          Device.parse(TaskResources.device(device, gpus, cuda)),
+          precision,
+          TaskResources.threads(threads, executorCores, taskCpus),
+          keepAlive);
+    } catch (ElmoException e) {
+      throw new ElmoException(uid + ": " + e.getMessage(), e);
+    }
+  }
+}

@@ -29,9 +29,10 @@ record StageColumns(InputColumns inputs, List<OutputColumn> outputs, List<Struct
   /**
    * Finds and checks them.
    *
+   * @param model of the stage, asked for once, since one by reference is looked at each time
    * @throws IllegalArgumentException naming the stage and the column that does not fit
    */
-  static StageColumns of(ElmoEmbeddings stage, StructType schema) {
+  static StageColumns of(ElmoEmbeddings stage, ModelFiles.Known model, StructType schema) {
     String uid = stage.uid();
     InputColumns inputs =
         InputColumns.of(uid, schema, stage.getInputCols(), !stage.getCaseSensitive());
@@ -43,13 +44,13 @@ record StageColumns(InputColumns inputs, List<OutputColumn> outputs, List<Struct
               + String.join(", ", stage.getInputCols()));
     }
     List<String> taken = new ArrayList<>(Arrays.asList(schema.fieldNames()));
-    List<OutputColumn> outputs = outputs(stage, taken);
+    List<OutputColumn> outputs = outputs(stage, model, taken);
     List<StructField> added = new ArrayList<>();
     boolean annotations = inputs.kind() == InputColumns.Kind.ANNOTATIONS;
     for (OutputColumn output : outputs) {
       DataType type =
           annotations ? Annotations.TYPE : output.isMean() ? SQLDataTypes.VectorType() : VECTORS;
-      Metadata metadata = annotations ? metadata(stage, output) : Metadata.empty();
+      Metadata metadata = annotations ? metadata(stage, model, output) : Metadata.empty();
       added.add(new StructField(output.name(), type, true, metadata));
     }
     if (tokens) {
@@ -71,7 +72,13 @@ record StageColumns(InputColumns inputs, List<OutputColumn> outputs, List<Struct
         .toArray();
   }
 
-  private static List<OutputColumn> outputs(ElmoEmbeddings stage, List<String> taken) {
+  /**
+   * The columns to add but for that of the tokens.
+   *
+   * @param taken names of columns that are there; the new ones are added
+   */
+  static List<OutputColumn> outputs(
+      ElmoEmbeddings stage, ModelFiles.Known model, List<String> taken) {
     String[] columns = stage.getOutputCols();
     String[] layers = stage.getPoolingLayers();
     if (columns.length != layers.length || columns.length == 0) {
@@ -82,7 +89,7 @@ record StageColumns(InputColumns inputs, List<OutputColumn> outputs, List<Struct
               + ", found "
               + Arrays.toString(columns));
     }
-    int known = stage.known().layers();
+    int known = model.layers();
     float[] weights = null;
     if (stage.isDefined(stage.scalarMixWeights())) {
       double[] wide = stage.getOrDefault(stage.scalarMixWeights());
@@ -127,12 +134,11 @@ record StageColumns(InputColumns inputs, List<OutputColumn> outputs, List<Struct
     taken.add(column);
   }
 
-  private static Metadata metadata(ElmoEmbeddings stage, OutputColumn output) {
+  private static Metadata metadata(
+      ElmoEmbeddings stage, ModelFiles.Known model, OutputColumn output) {
     return new MetadataBuilder()
-        .putString(
-            "annotatorType",
-            output.isMean() ? Annotations.SENTENCE_EMBEDDINGS : Annotations.WORD_EMBEDDINGS)
-        .putLong("dimension", dimension(output.toLayer(), stage.known()))
+        .putString("annotatorType", OutputColumn.annotatorType(output.toLayer()))
+        .putLong("dimension", dimension(output.toLayer(), model))
         .putString("ref", stage.getStorageRef())
         .build();
   }

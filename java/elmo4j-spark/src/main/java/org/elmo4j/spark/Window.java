@@ -23,14 +23,19 @@ final class Window implements AutoCloseable {
   /** Fewer tokens than this share of the budget are not worth a call of their own. */
   private static final int MIN_CALLS = 4;
 
+  private final ElmoModel model;
   private final List<List<String>> sentences;
   private final List<Embeddings> calls = new ArrayList<>();
   // Where a sentence's result is; those without tokens have none.
   private final int[] call;
   private final int[] row;
+  private long sentencesRun;
+  private long tokensRun;
+  private long nanos;
 
   /** Runs the model; on failure nothing stays open. */
   Window(ElmoModel model, List<List<String>> sentences, Layer[] layers, Plan plan) {
+    this.model = model;
     this.sentences = sentences;
     call = new int[sentences.size()];
     row = new int[sentences.size()];
@@ -45,7 +50,7 @@ final class Window implements AutoCloseable {
       int first = 0;
       while (first < order.length) {
         int end = end(order, first, plan);
-        run(model, order, first, end, layers, plan);
+        run(order, first, end, layers);
         first = end;
       }
     } catch (Throwable e) {
@@ -71,25 +76,35 @@ final class Window implements AutoCloseable {
     return end;
   }
 
-  private void run(ElmoModel model, int[] order, int first, int end, Layer[] layers, Plan plan) {
+  private void run(int[] order, int first, int end, Layer[] layers) {
     List<List<String>> batch = new ArrayList<>(end - first);
-    long tokens = 0;
     for (int i = first; i < end; i++) {
       List<String> sentence = sentences.get(order[i]);
       call[order[i]] = calls.size();
       row[order[i]] = i - first;
       batch.add(sentence);
-      tokens += sentence.size();
+      tokensRun += sentence.size();
     }
     long start = System.nanoTime();
     calls.add(model.embed(batch, layers));
-    plan.metrics().addBatch(batch.size(), tokens, System.nanoTime() - start);
+    nanos += System.nanoTime() - start;
+    sentencesRun += batch.size();
+  }
+
+  /** Adds what was run. */
+  void count(ElmoMetrics metrics) {
+    metrics.addBatches(calls.size(), sentencesRun, tokensRun, nanos);
+  }
+
+  /** Numbers in a vector. */
+  int dim(Layer layer) {
+    return model.dim(layer);
   }
 
   /** A sentence's vectors, a copy: [length, dim] row-major, [dim] for means. */
-  float[] vectors(Layer layer, int sentence, int dim) {
+  float[] vectors(Layer layer, int sentence) {
     if (sentences.get(sentence).isEmpty()) {
-      return new float[layer.kind() == Layer.Kind.MEAN ? dim : 0];
+      return new float[layer.kind() == Layer.Kind.MEAN ? dim(layer) : 0];
     }
     return calls.get(call[sentence]).get(layer, row[sentence]).toArray();
   }

@@ -10,13 +10,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.apache.spark.SparkEnv;
-import org.apache.spark.SparkFiles;
 import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.ml.param.ParamMap;
@@ -27,10 +25,6 @@ import org.apache.spark.sql.SparkSession;
 import org.elmo4j.Layer;
 import org.elmo4j.hub.ModelHub;
 import org.elmo4j.internal.backend.NativeMemory;
-import org.elmo4j.internal.weights.Dtype;
-import org.elmo4j.internal.weights.SafetensorsWriter;
-import org.elmo4j.weights.WeightStore;
-import org.elmo4j.weights.WeightStores;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
@@ -59,11 +53,7 @@ class ClusterTest {
 
   /** The model in the box, as a file of a content that executors do not have. */
   private static Path model(Path folder, String content) {
-    Path file = folder.resolve(content);
-    try (WeightStore store = WeightStores.miniEnglish()) {
-      SafetensorsWriter.write(store, file, Dtype.F32, Map.of("test", content));
-    }
-    return file;
+    return Spark.box(folder.resolve(content), Map.of("test", content));
   }
 
   private static ElmoEmbeddings stage(String model) {
@@ -102,22 +92,13 @@ class ClusterTest {
   @Test
   void theModelIsSentAndVectorsAreTheLibrarysOwn() throws Exception {
     List<List<String>> sentences = Spark.sentences(200);
-    List<float[][]> expected = Spark.expected(sentences, Layer.ELMO);
     Dataset<Row> data = Spark.tokens(session, 4, sentences);
-    List<Row> rows =
-        stage(model(folder, "sent").toString()).transform(data).sort("id").collectAsList();
-    assertEquals(200, rows.size());
-    for (int i = 0; i < 200; i++) {
-      assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
-    }
+    Spark.assertVectors(sentences, stage(model(folder, "sent").toString()).transform(data));
 
     // The same model from another path, of which executors have the file already.
     Path copy = Files.copy(folder.resolve("sent"), folder.resolve("copy"));
-    assertArrayEquals(
-        expected.get(0),
-        Spark.vectors(
-            stage(copy.toString()).transform(data.filter("id = 0")).collectAsList().get(0),
-            "vectors"));
+    Spark.assertVectors(
+        sentences.subList(0, 1), stage(copy.toString()).transform(data.filter("id = 0")));
     assertEquals(Set.of("0 0", "1 0"), liveBytes());
   }
 
@@ -143,7 +124,7 @@ class ClusterTest {
         onExecutors(
             longs -> {
               longs.forEachRemaining(i -> {});
-              Path file = Path.of(SparkFiles.getRootDirectory(), name);
+              Path file = NodeFiles.folder().resolve(name);
               assertTrue(Files.deleteIfExists(file));
               Files.write(file, new byte[] {1});
               return List.of(SparkEnv.get().executorId()).iterator();
@@ -152,7 +133,7 @@ class ClusterTest {
     Exception e = assertThrows(Exception.class, embedded::collectAsList);
     assertTrue(
         e.getMessage()
-            .matches("(?s).*executor [01]: \\S*" + name + ": expected a file of sha256 .*"),
+            .matches("(?s).*executor [01]: \\S*" + name + ": expected content of sha256 .*"),
         e.getMessage());
   }
 
@@ -177,7 +158,6 @@ class ClusterTest {
   void everyNodeFetchesARemoteModelByReference() {
     model(Path.of(Spark.remoteFolder()), "referred");
     List<List<String>> sentences = Spark.sentences(20);
-    List<float[][]> expected = Spark.expected(sentences, Layer.ELMO);
     ElmoEmbeddings stage =
         ElmoEmbeddings.loadByReference("viewfs://elmo4j/data/referred")
             .setKeepAlive(0)
@@ -185,18 +165,13 @@ class ClusterTest {
             .setOutputCol("vectors");
     ModelRef sent = stage.known().send(session.sparkContext());
     assertEquals("viewfs://elmo4j/data/referred", sent.place());
-    List<Row> rows =
-        stage.transform(Spark.tokens(session, 4, sentences)).sort("id").collectAsList();
-    for (int i = 0; i < 20; i++) {
-      assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
-    }
+    Spark.assertVectors(sentences, stage.transform(Spark.tokens(session, 4, sentences)));
   }
 
   @Test
   @Order(Integer.MAX_VALUE)
   void anExecutorThatDiesIsReplacedAndRowsAreRight() {
     List<List<String>> sentences = Spark.sentences(200);
-    List<float[][]> expected = Spark.expected(sentences, Layer.ELMO);
     Dataset<Row> embedded =
         stage(model(folder, "dies").toString())
             .setBatchTokens(100)
@@ -213,12 +188,7 @@ class ClusterTest {
                   return row;
                 },
             Encoders.row(embedded.schema()));
-    List<Row> rows = new ArrayList<>(dying.collectAsList());
-    rows.sort((a, b) -> Integer.compare(a.getInt(0), b.getInt(0)));
-    assertEquals(200, rows.size());
-    for (int i = 0; i < 200; i++) {
-      assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
-    }
+    Spark.assertVectors(sentences, dying);
     assertTrue(Files.exists(Path.of(marker)));
   }
 }

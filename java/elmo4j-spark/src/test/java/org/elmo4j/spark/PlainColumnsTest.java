@@ -18,33 +18,26 @@ import java.util.List;
 import org.apache.spark.ml.classification.LogisticRegression;
 import org.apache.spark.ml.linalg.SQLDataTypes;
 import org.apache.spark.ml.linalg.Vector;
-import org.apache.spark.ml.param.Param;
-import org.apache.spark.ml.param.ParamMap;
-import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.functions;
 import org.apache.spark.sql.streaming.Trigger;
-import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.MetadataBuilder;
 import org.apache.spark.sql.types.StructType;
-import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.Precision;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.internal.text.TextSplitter;
-import org.elmo4j.weights.WeightStores;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+/** Vectors of columns of tokens and text: the library's own, whatever the row and the partition. */
 class PlainColumnsTest {
   private static SparkSession session;
 
@@ -153,41 +146,6 @@ class PlainColumnsTest {
       doubles[i] = floats[i];
     }
     return doubles;
-  }
-
-  @Test
-  void mixIsReadFromItsFile(@TempDir Path folder) throws Exception {
-    Path file = folder.resolve("mix.json");
-    List<List<String>> sentences = Spark.sentences(3);
-    ScalarMix mix = new ScalarMix(new float[] {0.5f, -1, 2}, 0.7f);
-    WeightStores.write(mix, file);
-    List<float[][]> expected = Spark.expected(sentences, Layer.elmo(mix));
-    ElmoEmbeddings stage = stage().setScalarMix(file.toString());
-    List<Row> rows = byId(stage.transform(Spark.tokens(session, 1, sentences)));
-    for (int i = 0; i < 3; i++) {
-      assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"));
-    }
-
-    Files.writeString(file, "{\"weights\": [0.5, -1, 2], \"gamma\": 0.7}");
-    refusedMix(file, "expected format elmo4j-mix");
-    WeightStores.write(new ScalarMix(new float[3], 1, ScalarMix.LayerNorm.ALLENNLP), file);
-    refusedMix(file, "expected a mix without layer norm, found layer norm allennlp");
-    refusedMix(folder.resolve("none.json"), "expected a readable mix, found ");
-    Exception two =
-        assertThrows(
-            IllegalArgumentException.class,
-            () ->
-                stage()
-                    .setScalarMix(new ScalarMix(new float[2], 1))
-                    .transform(Spark.tokens(session, 1, sentences)));
-    assertTrue(
-        two.getMessage().contains("scalarMixWeights: expected one a layer, 3, found 2"),
-        two.getMessage());
-  }
-
-  private static void refusedMix(Path file, String message) {
-    Exception e = assertThrows(ElmoException.class, () -> stage().setScalarMix(file.toString()));
-    assertTrue(e.getMessage().startsWith(file + ": " + message), e.getMessage());
   }
 
   @Test
@@ -342,93 +300,6 @@ class PlainColumnsTest {
   }
 
   @Test
-  void otherColumnsComeThroughUnharmed() {
-    StructType schema =
-        (StructType)
-            DataType.fromJson(
-                """
-                {"type": "struct", "fields": [
-                  {"name": "tokens", "nullable": true, "metadata": {},
-                    "type": {"type": "array", "elementType": "string", "containsNull": true}},
-                  {"name": "point", "nullable": true, "metadata": {"of": "interest"},
-                    "type": {"type": "udt", "pyClass": "shapes.Point", "serializedClass": "none",
-                      "sqlType": {"type": "array", "elementType": "double", "containsNull": false}}}]}
-                """);
-    Dataset<Row> data =
-        session
-            .read()
-            .schema(schema)
-            .json(
-                session.createDataset(
-                    List.of(
-                        "{\"tokens\": [\"a\", \"b\"], \"point\": [1.5, 2.5]}",
-                        "{\"tokens\": [\"c\"], \"point\": null}"),
-                    Encoders.STRING()))
-            .withColumn("a.b", functions.lit("dotted"))
-            .withColumn("map", functions.map(functions.lit("k"), functions.lit(1.5)))
-            .withColumn("bytes", functions.expr("cast('xyz' as binary)"))
-            .withColumn("time", functions.expr("timestamp'1582-10-10 03:04:05'"))
-            .withColumn("day", functions.expr("date'1582-10-10'"))
-            .withColumn("years", functions.expr("interval '1-2' year to month"))
-            .withColumn("days", functions.expr("interval '1 2:03:04.000005' day to second"))
-            .withColumn("both", functions.expr("make_interval(1, 2, 3, 4, 5, 6, 7)"))
-            .withColumn("nothing", functions.lit(null));
-    if (isSpark4()) {
-      data = data.withColumn("collated", functions.expr("collate('Name', 'UTF8_LCASE')"));
-    }
-    Column[] twice = {functions.col("*"), functions.lit(1).as("map"), functions.lit(2).as("map")};
-    data = data.select(twice);
-    Dataset<Row> embedded = stage().transform(data);
-    StructType after = embedded.schema();
-    assertEquals(data.schema(), new StructType(Arrays.copyOf(after.fields(), after.length() - 1)));
-    String[] names =
-        java.util.stream.IntStream.range(0, after.length())
-            .mapToObj(i -> "x" + i)
-            .toArray(String[]::new);
-    assertEquals(
-        json(data.toDF(Arrays.copyOf(names, names.length - 1))),
-        json(embedded.toDF(names).drop(names[names.length - 1])));
-    Row first =
-        embedded.select("day", "vectors").selectExpr("cast(day as string)", "vectors").head();
-    assertEquals("1582-10-10", first.getString(0));
-    assertArrayEquals(
-        Spark.expected(List.of(List.of("a", "b")), Layer.ELMO).get(0),
-        Spark.vectors(first, "vectors"));
-  }
-
-  /** Not Dataset.toJSON, which decodes the rows. */
-  private static List<String> json(Dataset<Row> data) {
-    return data.select(functions.to_json(functions.struct("*")))
-        .as(Encoders.STRING())
-        .collectAsList();
-  }
-
-  private static boolean isSpark4() {
-    return org.apache.spark.package$.MODULE$.SPARK_VERSION().startsWith("4");
-  }
-
-  @Test
-  void rowsKnowTheirFiles(@TempDir Path folder) throws Exception {
-    for (int i = 0; i < 4; i++) {
-      Files.writeString(folder.resolve("file" + i), ("in file " + i + "\n").repeat(i + 1));
-    }
-    List<Row> rows =
-        Spark.stage()
-            .setInputCols("value")
-            .setOutputCol("vectors")
-            .setBatchTokens(7)
-            .transform(session.read().text(folder.toString()).coalesce(1))
-            .withColumn("file", functions.input_file_name())
-            .select("value", "file")
-            .collectAsList();
-    assertEquals(10, rows.size());
-    for (Row row : rows) {
-      String number = row.getString(0).substring("in file ".length());
-      assertTrue(row.getString(1).endsWith("/file" + number), row.toString());
-    }
-  }
-
-  @Test
   void streamsAreEmbedded(@TempDir Path folder) throws Exception {
     Path in = Files.createDirectory(folder.resolve("in"));
     Files.writeString(in.resolve("a.json"), "{\"tokens\": [\"I\", \"love\", \"NLP\"]}\n");
@@ -450,132 +321,10 @@ class PlainColumnsTest {
   }
 
   @Test
-  void columnsAreFoundAsSparkFindsThem() {
-    Dataset<Row> data = Spark.tokens(session, 1, Spark.sentences(1));
-    float[][] expected = Spark.expected(Spark.sentences(1), Layer.ELMO).get(0);
-    ElmoEmbeddings stage = stage().setInputCols("ToKens");
-    assertArrayEquals(
-        expected, Spark.vectors(stage.transform(data).collectAsList().get(0), "vectors"));
-    fails(stage().setOutputCol("Id"), data, "outputCols: expected a new column, found Id there");
-    Dataset<Row> twice = data.withColumn("Tokens ", data.col("tokens")).toDF("id", "a", "A");
-    fails(
-        stage().setInputCols("a"),
-        twice,
-        "inputCols: expected a column a, found 2 of it in [id, a, A]");
-    session.conf().set("spark.sql.caseSensitive", "true");
-    try {
-      fails(stage, data, "inputCols: expected a column ToKens, found only [id, tokens]");
-      assertArrayEquals(
-          expected,
-          Spark.vectors(
-              stage().setInputCols("A").setOutputCol("Id").transform(twice).head(), "Id"));
-    } finally {
-      session.conf().unset("spark.sql.caseSensitive");
-    }
-    if (isSpark4()) {
-      Dataset<Row> collated =
-          data.withColumn(
-              "tokens", functions.expr("cast(tokens as array<string collate unicode>)"));
-      assertArrayEquals(expected, Spark.vectors(stage().transform(collated).head(), "vectors"));
-    }
-  }
-
-  @Test
-  void aGridMayVaryTheLayer() {
-    Dataset<Row> data = Spark.tokens(session, 1, Spark.sentences(1));
-    ElmoEmbeddings stage = stage().setPoolingLayer("elmo");
-    ParamMap words = new ParamMap().put(stage.poolingLayer(), "word_emb");
-    Row row = stage.transform(data, words).head();
-    assertArrayEquals(
-        Spark.expected(Spark.sentences(1), Layer.WORD_EMB).get(0), Spark.vectors(row, "vectors"));
-    assertArrayEquals(new String[] {"elmo"}, stage.getPoolingLayers());
-    stage.setPoolingLayers("lstm_outputs1");
-    assertEquals("lstm_outputs1", stage.getPoolingLayer());
-    Exception e = assertThrows(IllegalArgumentException.class, () -> stage.transform(data, words));
-    assertEquals(
-        stage.uid() + ": poolingLayer: expected it or poolingLayers to be set, found both",
-        e.getMessage());
-    assertEquals("word_emb", stage.setPoolingLayer("word_emb").getPoolingLayer());
-  }
-
-  @Test
-  void badValuesAreRefusedWithTheStagesUidHoweverTheyAreSet() {
-    ElmoEmbeddings stage = stage();
-    refused(
-        stage, stage.device(), "abacus", "expected auto, cpu, cuda or cuda:N, found \"abacus\"");
-    refused(stage, stage.precision(), "fp64", "expected fp32, bf16, int8 or fp16, found \"fp64\"");
-    refused(stage, stage.poolingLayer(), "elmo2", "expected ");
-    refused(stage, stage.poolingLayers(), new String[] {"elmo", "elmo2"}, "expected ");
-    refused(stage, stage.batchTokens(), 0, "expected 1 or more, found 0");
-    refused(stage, stage.keepAlive(), -1, "expected 0 or more, found -1");
-  }
-
-  private static <T> void refused(ElmoEmbeddings stage, Param<T> param, T value, String message) {
-    Exception e =
-        assertThrows(IllegalArgumentException.class, () -> new ParamMap().put(param, value));
-    String expected = stage.uid() + ": " + param.name() + ": " + message;
-    assertTrue(e.getMessage().startsWith(expected), e.getMessage());
-  }
-
-  @Test
-  void settersOfSparkNlpAreThere() {
-    ElmoEmbeddings stage =
-        stage().setDimension(512).setLazyAnnotator(true).setConfigProtoBytes(16, 1);
-    assertEquals(256, stage.getDimension());
-    assertEquals("mini-en", ElmoEmbeddings.pretrained("mini-en", "en", "public/models").getModel());
-  }
-
-  @Test
   void aQueryThatStopsEarlyFreesAll() {
     Dataset<Row> data = stage().transform(Spark.tokens(session, 1, Spark.sentences(100)));
     assertEquals(1, data.limit(1).collectAsList().size());
     assertEquals(1, data.takeAsList(1).size());
     assertEquals(0, Spark.settle());
-  }
-
-  @Test
-  void wrongColumnsAreNamed() {
-    Dataset<Row> data = Spark.tokens(session, 1, Spark.sentences(1));
-    ElmoEmbeddings fresh = Spark.stage();
-    fails(fresh, data, "inputCols: expected columns, found none set");
-    fresh.setInputCols("nothing");
-    fails(fresh, data, "inputCols: expected a column nothing, found only [id, tokens]");
-    fresh.setInputCols("id");
-    fails(fresh, data, "expected column id to be a string (text) or array<string> (tokens)");
-    fresh.setInputCols("id", "tokens");
-    fails(fresh, data, "expected column id to be an output of a Spark NLP stage");
-    fresh.setInputCols("id", "tokens", "id");
-    fails(fresh, data, "expected one column of text or tokens, or two of annotations");
-    fresh.setInputCols("tokens");
-    fails(fresh, data, "outputCols: expected columns, found none set");
-    fresh.setOutputCol("tokens");
-    fails(fresh, data, "outputCols: expected a new column, found tokens there already");
-    fresh.setOutputCols("a", "b");
-    fails(fresh, data, "outputCols: expected one a pooling layer, [elmo], found [a, b]");
-    fresh.setOutputCol("a").setPoolingLayer("lstm_outputs3");
-    fails(fresh, data, "poolingLayers: expected at most lstm_outputs2 in mini-en");
-    fresh.setPoolingLayer("elmo").setTokensCol("b");
-    fails(fresh, data, "tokensCol: expected a column of text to read, found tokens");
-  }
-
-  private static void fails(ElmoEmbeddings stage, Dataset<Row> data, String message) {
-    Exception e = assertThrows(IllegalArgumentException.class, () -> stage.transform(data));
-    assertTrue(e.getMessage().startsWith(stage.uid() + ": "), e.getMessage());
-    assertTrue(e.getMessage().contains(message), e.getMessage());
-  }
-
-  @Test
-  void settingsOutOfRangeAreRefused() {
-    ElmoEmbeddings stage = stage();
-    assertThrows(IllegalArgumentException.class, () -> stage.setBatchTokens(0));
-    assertThrows(IllegalArgumentException.class, () -> stage.setBatchSize(0));
-    assertThrows(IllegalArgumentException.class, () -> stage.setThreads(-1));
-    assertThrows(IllegalArgumentException.class, () -> stage.setKeepAlive(-1));
-    assertThrows(IllegalArgumentException.class, () -> stage.setDevice("abacus"));
-    assertThrows(IllegalArgumentException.class, () -> stage.setPrecision("fp64"));
-    assertThrows(IllegalArgumentException.class, () -> stage.setPoolingLayer("elmo2"));
-    assertThrows(IllegalArgumentException.class, () -> stage.setPoolingLayer("mean(default)"));
-    assertThrows(ElmoException.class, () -> ElmoEmbeddings.pretrained("none", "xx"));
-    assertThrows(ElmoException.class, () -> ElmoEmbeddings.load("no/such/model"));
   }
 }

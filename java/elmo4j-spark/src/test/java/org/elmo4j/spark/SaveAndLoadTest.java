@@ -34,10 +34,6 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructType;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
-import org.elmo4j.internal.weights.Dtype;
-import org.elmo4j.internal.weights.SafetensorsWriter;
-import org.elmo4j.weights.WeightStore;
-import org.elmo4j.weights.WeightStores;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -335,14 +331,8 @@ class SaveAndLoadTest {
   }
 
   /** The model in the box with another factor of its mix. */
-  private static void box(Path file, float gamma) throws IOException {
-    try (WeightStore store = WeightStores.miniEnglish()) {
-      SafetensorsWriter.write(
-          store,
-          file,
-          Dtype.F32,
-          Map.of("mix_weights", "[0.0, 0.0, 0.0]", "mix_gamma", Float.toString(gamma)));
-    }
+  private static void box(Path file, float gamma) {
+    Spark.box(file, Map.of("mix_weights", "[0.0, 0.0, 0.0]", "mix_gamma", Float.toString(gamma)));
   }
 
   @Test

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.spark;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -13,8 +14,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.spark.SparkStatusTracker;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -27,6 +30,10 @@ import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.internal.backend.NativeMemory;
+import org.elmo4j.internal.weights.Dtype;
+import org.elmo4j.internal.weights.SafetensorsWriter;
+import org.elmo4j.weights.WeightStore;
+import org.elmo4j.weights.WeightStores;
 
 /** Sessions, data and expectations of the tests. */
 public final class Spark {
@@ -167,6 +174,30 @@ public final class Spark {
     return session
         .createDataFrame(rows, new StructType().add("text", DataTypes.StringType))
         .coalesce(1);
+  }
+
+  /** Writes the model in the box; metadata make it another file, or another model. */
+  public static Path box(Path file, Map<String, String> metadata) {
+    try (WeightStore store = WeightStores.miniEnglish()) {
+      SafetensorsWriter.write(store, file, Dtype.F32, metadata);
+    }
+    return file;
+  }
+
+  /**
+   * That each sentence has the vectors of the library, in any order of rows.
+   *
+   * @param rows as {@link #tokens} made them, with a column {@code vectors} of the layer elmo
+   */
+  static void assertVectors(List<List<String>> sentences, Dataset<Row> rows) {
+    List<float[][]> expected = expected(sentences, Layer.ELMO);
+    Set<Integer> ids = new HashSet<>();
+    for (Row row : rows.collectAsList()) {
+      int id = row.getInt(0);
+      assertTrue(ids.add(id), "row " + id + " twice");
+      assertArrayEquals(expected.get(id), vectors(row, "vectors"), "row " + id);
+    }
+    assertEquals(sentences.size(), ids.size());
   }
 
   /** Sentences of prose-like lengths, some words rare. */

@@ -35,12 +35,8 @@ import org.apache.spark.sql.types.Metadata;
 import org.apache.spark.sql.types.MetadataBuilder;
 import org.apache.spark.sql.types.StructType;
 import org.elmo4j.Layer;
-import org.elmo4j.internal.weights.Dtype;
-import org.elmo4j.internal.weights.SafetensorsWriter;
 import org.elmo4j.spark.ElmoEmbeddings;
 import org.elmo4j.spark.Spark;
-import org.elmo4j.weights.WeightStore;
-import org.elmo4j.weights.WeightStores;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Order;
@@ -155,10 +151,7 @@ class SparkNlpTest {
   /** The published pipeline, a sentence a row, saved over itself and loaded again. */
   @Test
   void explodedSentencesKeepTheirNumbers(@TempDir Path folder) throws Exception {
-    Path model = folder.resolve("model");
-    try (WeightStore store = WeightStores.miniEnglish()) {
-      SafetensorsWriter.write(store, model, Dtype.F32, Map.of());
-    }
+    Path model = Spark.box(folder.resolve("model"), Map.of());
     List<PipelineStage> stages = stages(embeddings(ElmoEmbeddings.load(model.toString())));
     ((SentenceDetector) stages.get(1)).setExplodeSentences(true);
     SentenceEmbeddings mean = new SentenceEmbeddings();
