@@ -41,6 +41,7 @@ abstract class BatchPeer<T> implements Peer {
 
   @Override
   public final Times pass(List<List<String>> sentences, int batchSize, Sink sink) {
+    double processor = Peer.processorSeconds();
     long start = System.nanoTime();
     Words words = Words.of(sentences, options, GROUP);
     T table = callAll(List.<Callable<T>>of(() -> words(words))).get(0);
@@ -56,7 +57,8 @@ abstract class BatchPeer<T> implements Peer {
       }
       callAll(tasks);
       long end = System.nanoTime();
-      return new Times((end - start) * 1e-9, (end - known) * 1e-9);
+      return new Times(
+          (end - start) * 1e-9, (end - known) * 1e-9, Peer.processorSeconds() - processor);
     } finally {
       release(table);
     }

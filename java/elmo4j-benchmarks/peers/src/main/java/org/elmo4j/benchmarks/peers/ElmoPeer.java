@@ -52,9 +52,11 @@ final class ElmoPeer implements Peer {
             .precision(precision)
             .threads(threads)
             .load()) {
+      double before = Peer.processorSeconds();
       double cold = embedAll(model, sentences, sink);
+      double processor = Peer.processorSeconds() - before;
       double warm = sink == null ? embedAll(model, sentences, null) : cold;
-      return new Times(cold, warm);
+      return new Times(cold, warm, processor);
     }
   }
 

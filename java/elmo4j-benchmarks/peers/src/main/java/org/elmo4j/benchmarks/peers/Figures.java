@@ -20,6 +20,7 @@ final class Figures {
   private final List<Double> sgemm = new ArrayList<>();
   private final Map<Peer, List<Double>> cold = new LinkedHashMap<>();
   private final Map<Peer, List<Double>> warm = new LinkedHashMap<>();
+  private final Map<Peer, List<Double>> processor = new LinkedHashMap<>();
 
   Figures(int threads) {
     this.threads = threads;
@@ -38,6 +39,7 @@ final class Figures {
   void add(Peer peer, Peer.Times times) {
     cold.computeIfAbsent(peer, p -> new ArrayList<>()).add(times.cold());
     warm.computeIfAbsent(peer, p -> new ArrayList<>()).add(times.warm());
+    processor.computeIfAbsent(peer, p -> new ArrayList<>()).add(times.processor());
   }
 
   /** Prints a table in Markdown; rows are the peers. */
@@ -62,20 +64,23 @@ final class Figures {
         median(peaks.get(Precision.FP32)) * 1e-9,
         median(peaks.get(Precision.BF16)) * 1e-9,
         median(peaks.get(Precision.INT8)) * 1e-9,
-        sgemm.isEmpty() ? "not measured" : String.format(Locale.ROOT, "%.0f", median(sgemm) * 1e-9));
+        sgemm.isEmpty()
+            ? "not measured"
+            : String.format(Locale.ROOT, "%.0f", median(sgemm) * 1e-9));
     out.println(
         "| | sentences together | tokens/s, words new: median (lowest to highest) | words known"
-            + " | LSTM, G operations/s | worst cosine | mean cosine | largest difference |");
-    out.println("|---|---|---|---|---|---|---|---|");
+            + " | tokens a second of processor time, words new | LSTM, G operations/s | worst cosine | mean cosine | largest difference |");
+    out.println("|---|---|---|---|---|---|---|---|---|");
     for (Peer peer : cold.keySet()) {
       Vectors.Agreement agreement = agreements.get(peer);
       out.printf(
           Locale.ROOT,
-          "| %s | %s | %s | %s | %.0f | %.6f | %.6f | %.1e |%n",
+          "| %s | %s | %s | %s | %s | %.0f | %.6f | %.6f | %.1e |%n",
           peer.name(),
           peer.takesBatchSize() ? batch.get(peer).toString() : "its own choice",
           rates(tokens, cold.get(peer)),
           rates(tokens, warm.get(peer)),
+          rates(tokens, processor.get(peer)),
           operations * positions / median(warm.get(peer)) * 1e-9,
           agreement.worstCosine(),
           agreement.meanCosine(),

@@ -137,9 +137,9 @@ final class OnnxExporter {
     float[] gates = store.read(TensorNames.gates(direction, layer));
     String bias = graph.floats(store.gatesBias(direction, layer), 4L * cells);
     String ofInput =
-        graph.node("Add", product(graph, x, Matrices.rows(gates, 0, p, 4 * cells), 4 * cells), bias);
-    String sentences =
-        graph.node("Shape", new Attributes().number("start", 1).number("end", 2), x);
+        graph.node(
+            "Add", product(graph, x, Matrices.rows(gates, 0, p, 4 * cells), 4 * cells), bias);
+    String sentences = graph.node("Shape", new Attributes().number("start", 1).number("end", 2), x);
 
     OnnxGraph step = new OnnxGraph("step" + direction + layer);
     String h = step.input("h" + direction + layer, Type.FLOAT);
@@ -157,13 +157,14 @@ final class OnnxExporter {
     step.output(c, Type.FLOAT, -1, cells);
     step.named("out" + direction + layer, h, Type.FLOAT, -1, p);
 
-    return graph.nodes(
-        "Scan",
-        3,
-        new Attributes().graph("body", step).number("num_scan_inputs", 1),
-        zeros(graph, sentences, p),
-        zeros(graph, sentences, cells),
-        ofInput)[2];
+    return graph
+        .nodes(
+            "Scan",
+            3,
+            new Attributes().graph("body", step).number("num_scan_inputs", 1),
+            zeros(graph, sentences, p),
+            zeros(graph, sentences, cells),
+            ofInput)[2];
   }
 
   private static String zeros(OnnxGraph graph, String rows, long columns) {
@@ -200,8 +201,7 @@ final class OnnxExporter {
             quantised[0],
             graph.int8(integers, inputs, columns),
             quantised[2]); // the matrix has no zero point
-    String floats =
-        graph.node("Cast", new Attributes().number("to", Type.FLOAT.number), sums);
+    String floats = graph.node("Cast", new Attributes().number("to", Type.FLOAT.number), sums);
     return graph.node(
         "Mul", floats, graph.node("Mul", quantised[1], graph.floats(scales, columns)));
   }

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.benchmarks.peers;
 
+import com.sun.management.OperatingSystemMXBean;
+import java.lang.management.ManagementFactory;
 import java.nio.FloatBuffer;
 import java.util.List;
 import org.elmo4j.Precision;
@@ -25,8 +27,9 @@ interface Peer extends AutoCloseable {
    *
    * @param cold with every distinct word computed, once
    * @param warm with the words' representations there
+   * @param processor of {@code cold}, the processor time that the whole process took
    */
-  record Times(double cold, double warm) {}
+  record Times(double cold, double warm, double processor) {}
 
   String name();
 
@@ -43,4 +46,11 @@ interface Peer extends AutoCloseable {
 
   @Override
   void close();
+
+  /** Processor time of all of the process's threads so far, in seconds. */
+  static double processorSeconds() {
+    return ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
+            .getProcessCpuTime()
+        * 1e-9;
+  }
 }

@@ -54,11 +54,14 @@ public final class Peers implements Callable<Integer> {
   private static final double WORST_COSINE_BF16 = 0.99;
   private static final double WORST_COSINE_INT8 = 0.95;
 
+  /** Sentences, or up to twice as many, by which batch sizes are chosen. */
+  private static final int TRIED = 256;
+
   /** The published sizes. */
   enum Size {
-    small(ModelOptions.small()),
-    medium(ModelOptions.medium()),
-    original(ModelOptions.original());
+    SMALL(ModelOptions.small()),
+    MEDIUM(ModelOptions.medium()),
+    ORIGINAL(ModelOptions.original());
 
     final ModelOptions options;
 
@@ -77,7 +80,7 @@ public final class Peers implements Callable<Integer> {
       names = "--size",
       paramLabel = "SIZE",
       description = "Size of the random weights: small, medium or original. Default: original.")
-  private Size size = Size.original;
+  private Size size = Size.ORIGINAL;
 
   @Option(
       names = "--text",
@@ -122,6 +125,9 @@ public final class Peers implements Callable<Integer> {
       description = "Ways whose names have this in them; elmo4j in fp32 is always there.")
   private String only = "";
 
+  @Option(names = "--help", usageHelp = true, description = "Show this.")
+  private boolean help;
+
   @Option(
       names = "--torch-bf16",
       description = "libtorch in bf16 too: slow where the processor has no such instructions.")
@@ -131,8 +137,8 @@ public final class Peers implements Callable<Integer> {
       names = "--onnx-bits",
       paramLabel = "N",
       description =
-          "Bits of ONNX Runtime's integer weights: 8 where the processor has VNNI, else 7, since its"
-              + " sums of 16 bits would not hold more. Default: 7.")
+          "Bits of ONNX Runtime's integer weights. 8 is for processors with VNNI; on others its sums"
+              + " of 16 bits overflow, and its numbers are wrong. Default: 7.")
   private int onnxBits = 7;
 
   @Option(
@@ -149,11 +155,28 @@ public final class Peers implements Callable<Integer> {
 
   /** Runs the command line. */
   public static void main(String[] arguments) {
-    System.exit(new CommandLine(new Peers()).execute(arguments));
+    CommandLine line =
+        new CommandLine(new Peers())
+            .setCaseInsensitiveEnumValuesAllowed(true)
+            .setExecutionExceptionHandler(
+                (e, command, result) -> {
+                  if (!(e instanceof ElmoException || e instanceof IOException)) {
+                    throw e;
+                  }
+                  say(e.getMessage());
+                  return 1;
+                });
+    System.exit(line.execute(arguments));
   }
 
   @Override
   public Integer call() throws IOException {
+    expect("--runs", 1, Integer.MAX_VALUE, runs);
+    expect("--sentences", 1, Integer.MAX_VALUE, sentences);
+    expect("--threads", 1, 1024, threads);
+    expect("--callers", 1, threads, callers);
+    expect("--onnx-bits", 7, 8, onnxBits);
+    batches.forEach(size -> expect("--batches", 1, Integer.MAX_VALUE, size));
     // DJL unpacks libtorch here, and asks the network for nothing.
     try (TemporaryFolder folder = TemporaryFolder.create()) {
       System.setProperty("ENGINE_CACHE_DIR", folder.path().toString());
@@ -161,6 +184,13 @@ public final class Peers implements Callable<Integer> {
       System.setProperty("ai.djl.offline", "true");
       System.setProperty("OPT_OUT_TRACKING", "true");
       return (check == null ? measure() : checkAll()) ? 0 : 1;
+    }
+  }
+
+  private static void expect(String option, int lowest, int highest, int found) {
+    if (found < lowest || found > highest) {
+      String range = highest == Integer.MAX_VALUE ? "or more" : "to " + highest;
+      throw new ElmoException(option + ": expected " + lowest + " " + range + ", found " + found);
     }
   }
 
@@ -205,7 +235,9 @@ public final class Peers implements Callable<Integer> {
     Supplier<WeightStore> weights =
         model == null
             ? () -> new RandomWeights(size.options, 0)
-            : model.equals("mini-en") ? WeightStores::miniEnglish : () -> WeightStores.open(Path.of(model));
+            : model.equals("mini-en")
+                ? WeightStores::miniEnglish
+                : () -> WeightStores.open(Path.of(model));
     List<Peer> peers = open(weights);
     try {
       ModelOptions options;
@@ -234,7 +266,7 @@ public final class Peers implements Callable<Integer> {
         agreements.put(peer, agreement);
       }
       String name =
-          model == null ? "random weights, size " + size : model;
+          model == null ? "random weights, size " + size.name().toLowerCase(Locale.ROOT) : model;
       out.println("model: " + name + "; cpu: " + CpuBackend.describe() + ", threads: " + threads);
       figures.print(out, text, options, batch, agreements);
       boolean agree = true;
@@ -247,10 +279,13 @@ public final class Peers implements Callable<Integer> {
     }
   }
 
-  /** Tries the batch sizes on every fourth sentence. */
+  /** Tries the batch sizes on some of the sentences, taken all over the text. */
   private int fastest(Peer peer, List<List<String>> text) {
+    if (batches.size() == 1) {
+      return batches.get(0);
+    }
     List<List<String>> some = new ArrayList<>();
-    for (int s = 0; s < text.size(); s += 4) {
+    for (int s = 0; s < text.size(); s += Math.max(1, text.size() / TRIED)) {
       some.add(text.get(s));
     }
     peer.pass(some, batches.get(0), null); // warms up

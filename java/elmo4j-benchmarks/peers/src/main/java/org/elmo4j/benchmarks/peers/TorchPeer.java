@@ -81,8 +81,7 @@ final class TorchPeer extends BatchPeer<NDArray> {
     carries = new Affine[options.highwayLayers()];
     transforms = new Affine[options.highwayLayers()];
     for (int i = 0; i < carries.length; i++) {
-      carries[i] =
-          affine(matrices, TensorNames.carry(i), TensorNames.carryBias(i), size, size);
+      carries[i] = affine(matrices, TensorNames.carry(i), TensorNames.carryBias(i), size, size);
       transforms[i] =
           affine(matrices, TensorNames.transform(i), TensorNames.transformBias(i), size, size);
     }
@@ -93,8 +92,7 @@ final class TorchPeer extends BatchPeer<NDArray> {
             : null;
     try {
       script =
-          JniUtils.loadModule(
-              manager, new ByteArrayInputStream(TorchScript.write()), false, false);
+          JniUtils.loadModule(manager, new ByteArrayInputStream(TorchScript.write()), false, false);
     } catch (IOException e) {
       throw new UncheckedIOException(e); // not from a stream in memory
     }
@@ -254,8 +252,7 @@ final class TorchPeer extends BatchPeer<NDArray> {
       }
       if (sink != null) {
         for (int layer = 0; layer < results.length; layer++) {
-          sink.accept(
-              batch.sentences(), layer, results[layer].toByteBuffer().asFloatBuffer());
+          sink.accept(batch.sentences(), layer, results[layer].toByteBuffer().asFloatBuffer());
         }
       }
     }

@@ -89,8 +89,7 @@ final class TorchScript {
     StringBuilder code = new StringBuilder(METHODS.replace("PACKED", packed));
     // libtorch's numbers of element types: 6 is float, 15 bfloat16.
     lstm(code, "fp32", "Tensor", "torch.linear($1, $2, $3)");
-    lstm(
-        code, "bf16", "Tensor", "torch.to(torch.linear(torch.to($1, 15), $2, $3), 6)");
+    lstm(code, "bf16", "Tensor", "torch.to(torch.linear(torch.to($1, 15), $2, $3), 6)");
     // True: 7 bits of x, so that sums of two products fit into 16 bits.
     lstm(code, "int8", packed, "ops.quantized.linear_dynamic($1, $2, True)");
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();

@@ -65,7 +65,8 @@ record Words(List<Group> groups, int[][] sentences) {
 
   private static List<Group> groups(List<Word> words, ModelOptions options, int groupSize) {
     // Windows in the padding are all equal: one of the widest filter's must be there.
-    int widest = options.filters().stream().mapToInt(ModelOptions.Filter::width).max().orElseThrow();
+    int widest =
+        options.filters().stream().mapToInt(ModelOptions.Filter::width).max().orElseThrow();
     List<Group> groups = new ArrayList<>();
     for (int from = 0; from < words.size(); from += groupSize) {
       List<Word> some = words.subList(from, Math.min(from + groupSize, words.size()));
