@@ -30,6 +30,7 @@ import org.apache.commons.csv.CSVRecord;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.files.Library;
 
 /**
  * Sentences with labels: what a classifier learns from and is measured on. Immutable; any thread
@@ -272,6 +273,7 @@ public final class LabeledData {
     boolean csv =
         file.toString().toLowerCase(Locale.ROOT).endsWith(".csv")
             || (first.contains(",") && !first.contains("\t"));
+    Library.require(file + ": a table", Library.COMMONS_CSV);
     CSVFormat format = csv ? CSVFormat.RFC4180 : CSVFormat.newFormat('\t');
     boolean numbers = isNumber(text) && isNumber(label);
     List<LabeledSentence> sentences = new ArrayList<>();

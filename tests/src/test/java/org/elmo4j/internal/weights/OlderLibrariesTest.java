@@ -30,19 +30,8 @@ class OlderLibrariesTest {
   @ValueSource(strings = {"spark-3.5", "spring-boot-3.0", "flink-1.18"})
   void allReadersWorkWithTheVersionsOf(String platform) throws Exception {
     Path jars = Path.of(System.getProperty("elmo4j.root"), "tests", "target", "older", platform);
-    Map<String, byte[]> files =
-        ArchiveReaderTest.tree(
-            TinyModel.folder(dir.resolve("plain"), 2, TinyModel.resource("float32.hdf5")), "m/");
-    Map<String, ArchiveReaderTest.Kind> kinds =
-        Map.of(
-            "model.tar", ArchiveReaderTest.Kind.TAR,
-            "model.tgz", ArchiveReaderTest.Kind.TAR_GZ,
-            "model.zip", ArchiveReaderTest.Kind.ZIP);
-    for (Map.Entry<String, ArchiveReaderTest.Kind> kind : kinds.entrySet()) {
-      Files.write(dir.resolve(kind.getKey()), kind.getValue().of(files));
-    }
-    List<String> lines = run(first(jars) + System.getProperty("java.class.path"));
-    assertEquals(10, lines.size(), lines.toString());
+    List<String> lines = run(dir, first(jars) + System.getProperty("java.class.path"));
+    assertEquals(11, lines.size(), lines.toString());
     for (String line : lines) {
       assertTrue(line.endsWith("\tok"), line);
     }
@@ -54,7 +43,19 @@ class OlderLibrariesTest {
     }
   }
 
-  private List<String> run(String classPath) throws IOException, InterruptedException {
+  /** The lines of {@link OlderLibraries}, which uses each dependency, on a class path. */
+  static List<String> run(Path dir, String classPath) throws IOException, InterruptedException {
+    Map<String, byte[]> files =
+        ArchiveReaderTest.tree(
+            TinyModel.folder(dir.resolve("plain"), 2, TinyModel.resource("float32.hdf5")), "m/");
+    Map<String, ArchiveReaderTest.Kind> kinds =
+        Map.of(
+            "model.tar", ArchiveReaderTest.Kind.TAR,
+            "model.tgz", ArchiveReaderTest.Kind.TAR_GZ,
+            "model.zip", ArchiveReaderTest.Kind.ZIP);
+    for (Map.Entry<String, ArchiveReaderTest.Kind> kind : kinds.entrySet()) {
+      Files.write(dir.resolve(kind.getKey()), kind.getValue().of(files));
+    }
     File out = dir.resolve("out").toFile();
     Process child =
         new ProcessBuilder(

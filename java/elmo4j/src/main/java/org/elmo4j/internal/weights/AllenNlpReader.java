@@ -70,7 +70,7 @@ public final class AllenNlpReader extends ModelStore {
    */
   public static AllenNlpReader open(Path options, Path weights) {
     ModelOptions parsed = OptionsJson.parse(options);
-    Hdf5File file = Hdf5File.open(weights);
+    Hdf5File file = Hdf5.open(weights);
     try {
       return new AllenNlpReader(options, parsed, file);
     } catch (Throwable e) {
@@ -81,7 +81,7 @@ public final class AllenNlpReader extends ModelStore {
 
   /** Whether a file is HDF5 and has character embeddings at its root, as a model's weights do. */
   static boolean holdsModel(Path path) {
-    try (Hdf5File file = Hdf5File.open(path)) {
+    try (Hdf5File file = Hdf5.open(path)) {
       return file.find("an HDF5 file", TensorNames.CHAR_EMBED) != null;
     } catch (ElmoException e) {
       return false;

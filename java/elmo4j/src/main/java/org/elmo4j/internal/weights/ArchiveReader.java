@@ -26,6 +26,7 @@ import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.files.Library;
 import org.elmo4j.internal.files.TemporaryFolder;
 import org.elmo4j.internal.text.TokenEncoder;
 import org.elmo4j.weights.WeightStore;
@@ -135,7 +136,12 @@ final class ArchiveReader extends ModelStore {
     } else {
       try (InputStream file = Files.newInputStream(archive);
           Bounded in = new Bounded(gzip ? new GZIPInputStream(file, 1 << 16) : file)) {
-        unpackTar(in);
+        Library.require(
+            archive + ": a tar file",
+            Library.COMMONS_COMPRESS,
+            Library.COMMONS_IO,
+            Library.COMMONS_LANG);
+        new Tar().unpack(in);
       }
     }
   }
@@ -162,38 +168,41 @@ final class ArchiveReader extends ModelStore {
     }
   }
 
-  private void unpackTar(Bounded in) throws IOException {
-    // Not closed: the caller closes what it reads.
-    TarArchiveInputStream tar = new TarArchiveInputStream(in, StandardCharsets.UTF_8.name());
-    while (true) {
-      in.startHeads();
-      TarArchiveEntry entry = next(tar);
-      in.endHeads();
-      if (entry == null) {
-        break;
+  /** Apart, for a class that links to commons-compress fails to load where that was left out. */
+  private final class Tar {
+    void unpack(Bounded in) throws IOException {
+      // Not closed: the caller closes what it reads.
+      TarArchiveInputStream tar = new TarArchiveInputStream(in, StandardCharsets.UTF_8.name());
+      while (true) {
+        in.startHeads();
+        TarArchiveEntry entry = next(tar);
+        in.endHeads();
+        if (entry == null) {
+          break;
+        }
+        if (entry.isDirectory()) {
+          count(entry.getName());
+        } else if (entry.isLink()
+            || entry.isSymbolicLink()
+            || entry.isFIFO()
+            || entry.isBlockDevice()
+            || entry.isCharacterDevice()
+            || entry.isSparse()) {
+          throw bad(entry.getName(), "a file or folder", "a link or device");
+        } else {
+          write(entry.getName(), tar);
+        }
       }
-      if (entry.isDirectory()) {
-        count(entry.getName());
-      } else if (entry.isLink()
-          || entry.isSymbolicLink()
-          || entry.isFIFO()
-          || entry.isBlockDevice()
-          || entry.isCharacterDevice()
-          || entry.isSparse()) {
-        throw bad(entry.getName(), "a file or folder", "a link or device");
-      } else {
-        write(entry.getName(), tar);
+      if (entries == 0) {
+        throw new ElmoException(archive + ": expected an archive with files, found none in it");
       }
+      in.transferTo(OutputStream.nullOutputStream()); // gzip's checksum comes last.
     }
-    if (entries == 0) {
-      throw new ElmoException(archive + ": expected an archive with files, found none in it");
-    }
-    in.transferTo(OutputStream.nullOutputStream()); // gzip's checksum comes last.
-  }
 
-  /** By the method that every version of commons-compress has: Spark brings an old one. */
-  private static TarArchiveEntry next(ArchiveInputStream<?> tar) throws IOException {
-    return (TarArchiveEntry) tar.getNextEntry();
+    /** By the method that every version of commons-compress has: Spark brings an old one. */
+    private TarArchiveEntry next(ArchiveInputStream<?> tar) throws IOException {
+      return (TarArchiveEntry) tar.getNextEntry();
+    }
   }
 
   private void count(String name) {
