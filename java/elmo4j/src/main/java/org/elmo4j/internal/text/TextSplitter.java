@@ -45,13 +45,25 @@ public final class TextSplitter {
    * the models are shared by all, and loaded when first needed.
    */
   private static final class OpenNlp {
-    private static final SentenceModel SENTENCE =
-        load(SENTENCES, "opennlp-models-sentdetect-en", SentenceModel::new);
-    private static final TokenizerModel TOKEN =
-        load(TOKENS, "opennlp-models-tokenizer-en", TokenizerModel::new);
+    private static SentenceModel sentenceModel;
+    private static TokenizerModel tokenizerModel;
 
-    final SentenceDetector detector = new SentenceDetectorME(SENTENCE);
-    final Tokenizer tokenizer = new TokenizerME(TOKEN);
+    final SentenceDetector detector;
+    final Tokenizer tokenizer;
+
+    /** Not in a static initialiser, whose failures would be errors, and others the second time. */
+    OpenNlp() {
+      synchronized (OpenNlp.class) {
+        if (sentenceModel == null) {
+          sentenceModel = load(SENTENCES, "opennlp-models-sentdetect-en", SentenceModel::new);
+        }
+        if (tokenizerModel == null) {
+          tokenizerModel = load(TOKENS, "opennlp-models-tokenizer-en", TokenizerModel::new);
+        }
+        detector = new SentenceDetectorME(sentenceModel);
+        tokenizer = new TokenizerME(tokenizerModel);
+      }
+    }
 
     private interface Reader<T> {
       T read(InputStream in) throws IOException;
