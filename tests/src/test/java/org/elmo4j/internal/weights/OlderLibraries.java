@@ -34,7 +34,8 @@ final class OlderLibraries {
     use(
         "HDF5 by LZF",
         () ->
-            check(TinyModel.folder(dir.resolve("lzf"), 2, TinyModel.resource("lzf-fletcher.hdf5"))));
+            check(
+                TinyModel.folder(dir.resolve("lzf"), 2, TinyModel.resource("lzf-fletcher.hdf5"))));
     for (boolean snappy : new boolean[] {false, true}) {
       CheckpointWriter writer = CheckpointWriter.hub(1, "");
       writer.snappy = snappy;

@@ -127,8 +127,7 @@ public final class TextSplitter {
     return sentences;
   }
 
-  private static void addSentences(
-      String text, OpenNlp nlp, List<List<String>> sentences) {
+  private static void addSentences(String text, OpenNlp nlp, List<List<String>> sentences) {
     if (text.isBlank()) {
       return;
     }

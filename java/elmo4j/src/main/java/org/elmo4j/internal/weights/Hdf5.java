@@ -33,8 +33,7 @@ final class Hdf5 {
    * @throws ElmoException if it cannot be read or is no HDF5 file, or jHDF was left out
    */
   static Hdf5File open(Path path) {
-    Library.require(
-        path + ": an HDF5 file", Library.JHDF, Library.SLF4J, Library.COMMONS_LANG);
+    Library.require(path + ": an HDF5 file", Library.JHDF, Library.SLF4J, Library.COMMONS_LANG);
     return Hdf5File.open(path);
   }
 }

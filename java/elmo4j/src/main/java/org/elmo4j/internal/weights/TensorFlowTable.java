@@ -159,8 +159,7 @@ final class TensorFlowTable {
       throw damage(
           "uncompressed blocks of at most " + MAX_BLOCK + " bytes, " + MAX_BYTES + " in all", size);
     }
-    Library.require(
-        "a block compressed with Snappy", Library.COMMONS_COMPRESS, Library.COMMONS_IO);
+    Library.require("a block compressed with Snappy", Library.COMMONS_COMPRESS, Library.COMMONS_IO);
     // The second argument bounds how far back a copy may reach: anywhere in the block.
     try (SnappyCompressorInputStream in =
         new SnappyCompressorInputStream(
