@@ -24,6 +24,7 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.internal.files.AtomicFile;
 import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.files.Library;
 import org.elmo4j.internal.files.TemporaryFolder;
 import org.elmo4j.internal.weights.MixJson;
 import org.elmo4j.internal.weights.TensorFile;
@@ -40,6 +41,7 @@ final class ClassifierFolder {
 
   /** Fails where {@link #write} would. */
   static void check(Path folder) {
+    Library.require(folder + ": the learning curves of a classifier", Library.COMMONS_CSV);
     Path full = folder.toAbsolutePath().normalize();
     if (full.getParent() == null || !Files.isDirectory(full.getParent())) {
       throw new ElmoException(folder + ": expected a place in a folder that exists, found none");
@@ -222,7 +224,15 @@ final class ClassifierFolder {
             json.path("model").path("source").asText(),
             probe,
             form(json.path("data")),
-            Curves.read(folder.resolve(Curves.FILE))));
+            curves(folder.resolve(Curves.FILE))));
+  }
+
+  private static List<Epoch> curves(Path file) {
+    if (Files.notExists(file)) { // An early version saved the classifier.
+      return List.of();
+    }
+    Library.require(file + ": learning curves", Library.COMMONS_CSV);
+    return Curves.read(file);
   }
 
   /** The form of the data; null if the file does not state it or names one of a later version. */

@@ -48,14 +48,11 @@ final class Curves {
   }
 
   /**
-   * The epochs in a file; none where there is no file, as behind early versions.
+   * Reads the epochs from a file.
    *
-   * @throws ElmoException if the file is another one
+   * @throws ElmoException if the file does not hold learning curves
    */
   static List<Epoch> read(Path file) {
-    if (!Files.exists(file)) {
-      return List.of();
-    }
     List<Epoch> epochs = new ArrayList<>();
     long line = 1;
     try (Reader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8);

@@ -31,6 +31,11 @@ final class OlderLibraries {
     use(
         "HDF5",
         () -> check(TinyModel.folder(dir.resolve("hdf5"), 2, TinyModel.resource("float32.hdf5"))));
+    use(
+        "HDF5 by LZF",
+        () ->
+            check(
+                TinyModel.folder(dir.resolve("lzf"), 2, TinyModel.resource("lzf-fletcher.hdf5"))));
     for (boolean snappy : new boolean[] {false, true}) {
       CheckpointWriter writer = CheckpointWriter.hub(1, "");
       writer.snappy = snappy;

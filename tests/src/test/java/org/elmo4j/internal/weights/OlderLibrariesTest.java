@@ -37,25 +37,8 @@ class OlderLibrariesTest {
       })
   void allReadersWorkWithTheVersionsOf(String older) throws Exception {
     Path jars = Path.of(System.getProperty("elmo4j.root"), "tests", "target", "older", older);
-    Map<String, byte[]> files =
-        ArchiveReaderTest.tree(
-            TinyModel.folder(dir.resolve("plain"), 2, TinyModel.resource("float32.hdf5")), "m/");
-    Map<String, ArchiveReaderTest.Kind> kinds =
-        Map.of(
-            "model.tar", ArchiveReaderTest.Kind.TAR,
-            "model.tgz", ArchiveReaderTest.Kind.TAR_GZ,
-            "model.zip", ArchiveReaderTest.Kind.ZIP);
-    for (Map.Entry<String, ArchiveReaderTest.Kind> kind : kinds.entrySet()) {
-      Files.write(dir.resolve(kind.getKey()), kind.getValue().of(files));
-    }
-    List<String> lines =
-        new ChildJvm(OlderLibraries.class, dir.toString())
-            .options("-Xmx512m")
-            .sharedCache()
-            .classPath(first(jars) + System.getProperty("java.class.path"))
-            .run()
-            .out();
-    assertEquals(10, lines.size(), lines.toString());
+    List<String> lines = run(dir, first(jars) + System.getProperty("java.class.path"));
+    assertEquals(11, lines.size(), lines.toString());
     for (String line : lines) {
       assertTrue(line.endsWith("\tok"), line);
     }
@@ -69,5 +52,26 @@ class OlderLibrariesTest {
           .sorted()
           .collect(Collectors.joining());
     }
+  }
+
+  /** The lines of {@link OlderLibraries}, which uses each dependency, on a class path. */
+  static List<String> run(Path dir, String classPath) throws Exception {
+    Map<String, byte[]> files =
+        ArchiveReaderTest.tree(
+            TinyModel.folder(dir.resolve("plain"), 2, TinyModel.resource("float32.hdf5")), "m/");
+    Map<String, ArchiveReaderTest.Kind> kinds =
+        Map.of(
+            "model.tar", ArchiveReaderTest.Kind.TAR,
+            "model.tgz", ArchiveReaderTest.Kind.TAR_GZ,
+            "model.zip", ArchiveReaderTest.Kind.ZIP);
+    for (Map.Entry<String, ArchiveReaderTest.Kind> kind : kinds.entrySet()) {
+      Files.write(dir.resolve(kind.getKey()), kind.getValue().of(files));
+    }
+    return new ChildJvm(OlderLibraries.class, dir.toString())
+        .options("-Xmx512m")
+        .sharedCache()
+        .classPath(classPath)
+        .run()
+        .out();
   }
 }

@@ -76,6 +76,9 @@ public final class Records implements Closeable {
     this.form = form;
     this.text = text;
     this.label = label;
+    if (form != Form.JSONL) {
+      Library.require(source + ": a table", Library.COMMONS_CSV);
+    }
     table = form == Form.JSONL ? null : format(form).parse(this.reader);
     rows = table == null ? null : table.iterator();
     boolean numbers = isNumber(text) && (label == null || isNumber(label));
@@ -123,6 +126,9 @@ public final class Records implements Closeable {
   public static Form named(String first, String... names) {
     if (isObject(first)) {
       return Form.JSONL;
+    }
+    if (!Library.COMMONS_CSV.isPresent()) {
+      return null;
     }
     for (Form form : new Form[] {Form.TSV, Form.CSV}) {
       List<String> header = cells(form, first);

@@ -16,6 +16,7 @@ import opennlp.tools.tokenize.Tokenizer;
 import opennlp.tools.tokenize.TokenizerME;
 import opennlp.tools.tokenize.TokenizerModel;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.Library;
 import org.elmo4j.internal.files.Resources;
 
 /**
@@ -23,6 +24,7 @@ import org.elmo4j.internal.files.Resources;
  * trained on UD English EWT. Thread-safe.
  */
 public final class TextSplitter {
+  private static final String RUNNING_TEXT = "running text";
   private static final String SENTENCES = "opennlp-en-ud-ewt-sentence-1.3-2.5.4.bin";
   private static final String TOKENS = "opennlp-en-ud-ewt-tokens-1.3-2.5.4.bin";
 
@@ -41,27 +43,49 @@ public final class TextSplitter {
 
   private TextSplitter() {}
 
-  /** The models are loaded at first use. Threads can share them. */
-  private static final class Models {
-    static final SentenceModel SENTENCE = load(SENTENCES, SentenceModel::new);
-    static final TokenizerModel TOKEN = load(TOKENS, TokenizerModel::new);
+  /**
+   * The code that links to OpenNLP. It is a class of its own, since it cannot be loaded if a program
+   * leaves OpenNLP out. Not thread-safe. The models are loaded at first use, and threads share them.
+   */
+  private static final class OpenNlp {
+    private static SentenceModel sentenceModel;
+    private static TokenizerModel tokenizerModel;
+
+    final SentenceDetector detector;
+    final Tokenizer tokenizer;
+
+    /** The models are not loaded in a static initialiser, where a failure would be an Error. */
+    OpenNlp() {
+      synchronized (OpenNlp.class) {
+        if (sentenceModel == null) {
+          sentenceModel = load(SENTENCES, "opennlp-models-sentdetect-en", SentenceModel::new);
+        }
+        if (tokenizerModel == null) {
+          tokenizerModel = load(TOKENS, "opennlp-models-tokenizer-en", TokenizerModel::new);
+        }
+        detector = new SentenceDetectorME(sentenceModel);
+        tokenizer = new TokenizerME(tokenizerModel);
+      }
+    }
 
     private interface Reader<T> {
       T read(InputStream in) throws IOException;
     }
 
-    private static <T> T load(String resource, Reader<T> reader) {
+    private static <T> T load(String resource, String artifact, Reader<T> reader) {
       try (InputStream in = Resources.open(resource)) {
         if (in == null) {
           throw new ElmoException(
-              "text splitter: expected OpenNLP's English models on the class path, found no"
-                  + " resource "
+              RUNNING_TEXT
+                  + ": expected the artifact org.apache.opennlp:"
+                  + artifact
+                  + " on the class path, found no resource "
                   + resource);
         }
         return reader.read(in);
       } catch (IOException e) {
         throw new ElmoException(
-            "text splitter: expected an OpenNLP model in " + resource + ", found damage", e);
+            RUNNING_TEXT + ": expected an OpenNLP model in " + resource + ", found damage", e);
       }
     }
   }
@@ -72,12 +96,12 @@ public final class TextSplitter {
    * becomes one token in a sentence of its own. No sentence and no token is empty.
    *
    * @param text any text; may be empty
+   * @throws ElmoException if OpenNLP or one of its models was left out of the class path
    */
   public static List<List<String>> split(String text) {
     List<List<String>> sentences = new ArrayList<>();
-    // These are cheap to make and not thread-safe. They share the models.
-    SentenceDetector detector = new SentenceDetectorME(Models.SENTENCE);
-    Tokenizer tokenizer = new TokenizerME(Models.TOKEN);
+    Library.require(RUNNING_TEXT, Library.OPENNLP, Library.SLF4J);
+    OpenNlp nlp = new OpenNlp();
     int start = 0;
     int lineEnds = 0;
     int runStart = 0;
@@ -85,14 +109,14 @@ public final class TextSplitter {
       boolean end = i == text.length();
       if (!end && !isSpace(text.charAt(i))) {
         if (lineEnds > 1) {
-          addSentences(text.substring(start, i), detector, tokenizer, sentences);
+          addSentences(text.substring(start, i), nlp, sentences);
           start = i;
         }
         lineEnds = 0;
         continue;
       }
       if (i - runStart > MAX_RUN) {
-        addSentences(text.substring(start, runStart), detector, tokenizer, sentences);
+        addSentences(text.substring(start, runStart), nlp, sentences);
         sentences.add(List.of(text.substring(runStart, i)));
         start = i;
       }
@@ -102,18 +126,17 @@ public final class TextSplitter {
         lineEnds++;
       }
     }
-    addSentences(text.substring(start), detector, tokenizer, sentences);
+    addSentences(text.substring(start), nlp, sentences);
     return sentences;
   }
 
-  private static void addSentences(
-      String text, SentenceDetector detector, Tokenizer tokenizer, List<List<String>> sentences) {
+  private static void addSentences(String text, OpenNlp nlp, List<List<String>> sentences) {
     if (text.isBlank()) {
       return;
     }
-    for (String sentence : detector.sentDetect(text)) {
+    for (String sentence : nlp.detector.sentDetect(text)) {
       List<String> tokens = new ArrayList<>();
-      for (String token : tokenizer.tokenize(sentence)) {
+      for (String token : nlp.tokenizer.tokenize(sentence)) {
         addWithoutClitics(token, tokens);
       }
       if (!tokens.isEmpty()) {

@@ -73,7 +73,7 @@ public final class AllenNlpReader extends ModelStore {
    */
   public static AllenNlpReader open(Path options, Path weights) {
     ModelOptions parsed = OptionsJson.parse(options);
-    Hdf5File file = Hdf5File.open(weights);
+    Hdf5File file = Hdf5.open(weights);
     try {
       return new AllenNlpReader(options, parsed, file);
     } catch (Throwable e) {
@@ -84,7 +84,7 @@ public final class AllenNlpReader extends ModelStore {
 
   /** Whether a file is HDF5 with character embeddings at its root, like the weights of a model. */
   static boolean holdsModel(Path path) {
-    try (Hdf5File file = Hdf5File.open(path)) {
+    try (Hdf5File file = Hdf5.open(path)) {
       return file.find("an HDF5 file", TensorNames.CHAR_EMBED) != null;
     } catch (ElmoException e) {
       return false;

@@ -26,6 +26,7 @@ import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.files.Library;
 import org.elmo4j.internal.files.TemporaryFolder;
 import org.elmo4j.internal.text.TokenEncoder;
 import org.elmo4j.weights.WeightStore;
@@ -139,7 +140,12 @@ final class ArchiveReader extends ModelStore {
     } else {
       try (InputStream file = Files.newInputStream(archive);
           Bounded in = new Bounded(gzip ? new GZIPInputStream(file, 1 << 16) : file)) {
-        unpackTar(in);
+        Library.require(
+            archive + ": a tar file",
+            Library.COMMONS_COMPRESS,
+            Library.COMMONS_IO,
+            Library.COMMONS_LANG);
+        new Tar().unpack(in);
       }
     }
   }
@@ -166,38 +172,42 @@ final class ArchiveReader extends ModelStore {
     }
   }
 
-  private void unpackTar(Bounded in) throws IOException {
-    // This stream stays open, since the caller closes the archive.
-    TarArchiveInputStream tar = new TarArchiveInputStream(in, StandardCharsets.UTF_8.name());
-    while (true) {
-      in.startHeads();
-      TarArchiveEntry entry = next(tar);
-      in.endHeads();
-      if (entry == null) {
-        break;
+  /** The code that links to commons-compress, which a program may leave out. */
+  private final class Tar {
+    void unpack(Bounded in) throws IOException {
+      // This stream stays open, since the caller closes the archive.
+      TarArchiveInputStream tar = new TarArchiveInputStream(in, StandardCharsets.UTF_8.name());
+      while (true) {
+        in.startHeads();
+        TarArchiveEntry entry = next(tar);
+        in.endHeads();
+        if (entry == null) {
+          break;
+        }
+        if (entry.isDirectory()) {
+          count(entry.getName());
+        } else if (entry.isLink()
+            || entry.isSymbolicLink()
+            || entry.isFIFO()
+            || entry.isBlockDevice()
+            || entry.isCharacterDevice()
+            || entry.isSparse()) {
+          throw bad(entry.getName(), "a file or folder", "a link or device");
+        } else {
+          write(entry.getName(), tar);
+        }
       }
-      if (entry.isDirectory()) {
-        count(entry.getName());
-      } else if (entry.isLink()
-          || entry.isSymbolicLink()
-          || entry.isFIFO()
-          || entry.isBlockDevice()
-          || entry.isCharacterDevice()
-          || entry.isSparse()) {
-        throw bad(entry.getName(), "a file or folder", "a link or device");
-      } else {
-        write(entry.getName(), tar);
+      if (entries == 0) {
+        throw new ElmoException(archive + ": expected an archive with files, found none in it");
       }
+      // Reads to the end, where gzip's checksum is.
+      in.transferTo(OutputStream.nullOutputStream());
     }
-    if (entries == 0) {
-      throw new ElmoException(archive + ": expected an archive with files, found none in it");
-    }
-    in.transferTo(OutputStream.nullOutputStream()); // Reads to the end, where gzip's checksum is.
-  }
 
-  /** Uses the method that every version of commons-compress has, since Spark uses an old one. */
-  private static TarArchiveEntry next(ArchiveInputStream<?> tar) throws IOException {
-    return (TarArchiveEntry) tar.getNextEntry();
+    /** Uses the method that every version of commons-compress has, since Spark uses an old one. */
+    private TarArchiveEntry next(ArchiveInputStream<?> tar) throws IOException {
+      return (TarArchiveEntry) tar.getNextEntry();
+    }
   }
 
   private void count(String name) {

@@ -37,6 +37,7 @@ import java.util.List;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.Library;
 import org.elmo4j.internal.model.TensorShapes;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
@@ -374,6 +375,7 @@ final class Hdf5Dataset {
               if (values[2] > chunkBytes + Integer.BYTES) {
                 throw new HdfException("a chunk of " + values[2] + " bytes, not " + chunkBytes);
               }
+              Library.require("a chunk compressed by LZF", Library.LZF);
               yield new LzfFilter().decode(decoded, values);
             }
           };

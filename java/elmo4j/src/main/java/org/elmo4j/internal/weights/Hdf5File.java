@@ -27,7 +27,6 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -45,8 +44,6 @@ import org.elmo4j.internal.files.Json;
  * other. No other file is opened. Not thread-safe.
  */
 final class Hdf5File implements AutoCloseable {
-  private static final byte[] SIGNATURE = {(byte) 0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'};
-
   /**
    * The most bytes of structures, which are everything but values. The largest model in chunks of 2
    * KB has far fewer, and the objects that are made of this many fit a small heap.
@@ -69,7 +66,7 @@ final class Hdf5File implements AutoCloseable {
   private Hdf5File(String source, DataFile data) throws IOException {
     this.source = source;
     this.data = data;
-    long base = signatureAt(data);
+    long base = Hdf5.signatureAt(data);
     if (base < 0) {
       throw new HdfException("no signature");
     }
@@ -86,7 +83,7 @@ final class Hdf5File implements AutoCloseable {
   }
 
   /**
-   * Opens a file; the caller closes it.
+   * Implements {@link Hdf5#open}. The caller has checked that jHDF is on the class path.
    *
    * @throws ElmoException if it cannot be read or is not an HDF5 file
    */
@@ -103,21 +100,6 @@ final class Hdf5File implements AutoCloseable {
       data.close();
       throw e;
     }
-  }
-
-  /**
-   * The position of the format's signature, before which a user block may lie, or -1 if there is
-   * none.
-   */
-  static long signatureAt(DataFile data) throws IOException {
-    for (long at = 0; at <= data.size() - SIGNATURE.length; at = at == 0 ? 512 : 2 * at) {
-      byte[] found = new byte[SIGNATURE.length];
-      data.read(at, ByteBuffer.wrap(found));
-      if (Arrays.equals(found, SIGNATURE)) {
-        return at;
-      }
-    }
-    return -1;
   }
 
   /**

@@ -20,6 +20,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.files.Library;
 import org.elmo4j.internal.files.Resources;
 import org.elmo4j.weights.WeightStore;
 
@@ -104,6 +105,7 @@ public final class ModelFormats {
                 + ": expected a model, found an HDF5 file alone: name its options file as well,"
                 + " or the folder of both");
       case TENSORFLOW:
+        Library.require(file + ": a TensorFlow checkpoint", Library.PROTOBUF);
         return TensorFlowReader.open(file, options);
       case ARCHIVE:
         if (nesting == MAX_NESTING) {
@@ -181,7 +183,7 @@ public final class ModelFormats {
       if (SafetensorsHeader.length(data) > 0) {
         return Kind.SAFETENSORS;
       }
-      if (Hdf5File.signatureAt(data) >= 0) {
+      if (Hdf5.signatureAt(data) >= 0) {
         return Kind.HDF5;
       }
       if (TensorFlowTable.is(data)) {

@@ -14,6 +14,7 @@ import java.util.zip.CRC32C;
 import org.apache.commons.compress.compressors.snappy.SnappyCompressorInputStream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.files.Library;
 
 /**
  * Reads the sorted table of a checkpoint's index: LevelDB's file format (github.com/google/leveldb,
@@ -161,6 +162,7 @@ final class TensorFlowTable {
       throw damage(
           "uncompressed blocks of at most " + MAX_BLOCK + " bytes, " + MAX_BYTES + " in all", size);
     }
+    Library.require("a block compressed with Snappy", Library.COMMONS_COMPRESS, Library.COMMONS_IO);
     // The second argument limits how far back a copy may reach: anywhere in the block.
     try (SnappyCompressorInputStream in =
         new SnappyCompressorInputStream(

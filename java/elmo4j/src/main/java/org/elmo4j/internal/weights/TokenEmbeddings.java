@@ -82,7 +82,7 @@ public final class TokenEmbeddings implements AutoCloseable {
    * @throws ElmoException if a file cannot be read, is damaged, or does not fit
    */
   public static TokenEmbeddings open(Path vocabulary, Path embeddings, ModelOptions options) {
-    Hdf5File file = Hdf5File.open(embeddings);
+    Hdf5File file = Hdf5.open(embeddings);
     try {
       return new TokenEmbeddings(vocabulary, file, options);
     } catch (Throwable e) {
