@@ -129,7 +129,8 @@ final class EmbedCommand implements Callable<Integer> {
   @Option(
       names = "--batch-size",
       paramLabel = "N",
-      description = "Lines in a batch. Default: 64 with --stateful, else none: a sentence at a time.")
+      description =
+          "Lines in a batch. Default: 64 with --stateful, else none: a sentence at a time.")
   private Integer batchSize;
 
   @Option(

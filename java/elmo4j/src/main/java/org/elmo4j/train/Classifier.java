@@ -331,7 +331,9 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
   public void save(Path folder) {
     Arguments.require(folder, "folder");
     ClassifierFolder.write(
-        folder, task(), new Parts(labels, mix, head, scheme, parameters, modelSource, probe, form, epochs));
+        folder,
+        task(),
+        new Parts(labels, mix, head, scheme, parameters, modelSource, probe, form, epochs));
   }
 
   /**

@@ -44,8 +44,9 @@ public final class TextSplitter {
   private TextSplitter() {}
 
   /**
-   * The code that links to OpenNLP. It is a class of its own, since it cannot be loaded if a program
-   * leaves OpenNLP out. Not thread-safe. The models are loaded at first use, and threads share them.
+   * The code that links to OpenNLP. It is a class of its own, since it cannot be loaded if a
+   * program leaves OpenNLP out. Not thread-safe. The models are loaded at first use, and threads
+   * share them.
    */
   private static final class OpenNlp {
     private static SentenceModel sentenceModel;
