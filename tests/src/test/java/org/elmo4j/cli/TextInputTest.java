@@ -210,8 +210,12 @@ class TextInputTest extends ToolTest {
         List.of("New|York\tis|big", "x"),
         tokenized("New York\tis big\nx\n", "--input-format", "spaces"));
     String late = "a b\n".repeat(300) + "c\td\n";
-    message = failed(1, "embed", "--tokenized", "--input", text(late));
-    assertTrue(message.contains("in.txt, line 301: expected single spaces"), message);
+    Result stopped =
+        run("embed", "--tokenized", "--input", text(late)); // The lines before are out.
+    assertEquals(1, stopped.code());
+    assertEquals(1, stopped.err().lines().count(), stopped.err());
+    assertTrue(stopped.err().contains("in.txt, line 301: expected single spaces"), stopped.err());
+    assertTrue(stopped.out().startsWith("token  elmo [256]"), stopped.out());
     assertTrue(failed(2, "embed", "--input-format", "xml", "x").contains("SPACES, TABS, CONLL"));
   }
 

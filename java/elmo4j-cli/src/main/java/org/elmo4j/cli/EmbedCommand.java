@@ -314,6 +314,15 @@ final class EmbedCommand implements Callable<Integer> {
     TokenReader.Sentence next() throws IOException;
   }
 
+  /** Takes a failure to read the input through an iterator. */
+  private static final class UnreadableSource extends UncheckedIOException {
+    private static final long serialVersionUID = 1;
+
+    UnreadableSource(IOException cause) {
+      super(cause);
+    }
+  }
+
   /** The way from lines to vectors, in the order of the input. */
   private final class Run {
     private final LineReader lines;
@@ -385,7 +394,7 @@ final class EmbedCommand implements Callable<Integer> {
               try {
                 next = next == null ? source.next() : next;
               } catch (IOException e) {
-                throw new UncheckedIOException(e);
+                throw new UnreadableSource(e);
               }
               return next != null;
             }
@@ -405,7 +414,7 @@ final class EmbedCommand implements Callable<Integer> {
         for (Iterator<Embeddings> i = results.iterator(); i.hasNext(); ) {
           write(i.next(), List.of(texts.remove()));
         }
-      } catch (UncheckedIOException e) {
+      } catch (UnreadableSource e) {
         throw e.getCause();
       }
     }
