@@ -9,6 +9,8 @@ if("$ENV{ELMO4J_ZIG_TARGET}" MATCHES "^aarch64")
 else()
   set(CMAKE_SYSTEM_PROCESSOR x86_64)
 endif()
+# An argument, not the environment: a compiler cache tells objects apart by their arguments.
+set(CMAKE_CXX_FLAGS_INIT "-target $ENV{ELMO4J_ZIG_TARGET}")
 set(CMAKE_CXX_COMPILER "${CMAKE_CURRENT_LIST_DIR}/zig")
 set(CMAKE_CXX_COMPILER_WORKS TRUE)
 set(CMAKE_OSX_SYSROOT "" CACHE STRING "")
