@@ -410,7 +410,7 @@ public final class LabeledData {
   }
 
     /** Which units have labels. */
-    public Task task() {
+  public Task task() {
     return task;
   }
 
