@@ -48,7 +48,7 @@ final class BatchResults {
         long floats =
             Math.multiplyExact(
                 (long) lengths.length * plan.dim(layer), (long) (mean ? 1 : maxLength));
-        plan.check(LayerPlan.rows(layer)); // First what can be refused.
+        plan.check(LayerPlan.rows(layer)); // Before memory is allocated.
         Memory memory = backend.allocate(Math.multiplyExact(floats, (long) Float.BYTES));
         memories.put(layer, memory);
         ScalarMix used = plan.mix(LayerPlan.rows(layer));

@@ -33,11 +33,13 @@ import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStores;
 
 /**
- * An ELMo model on one device, or once on each of several CUDA devices (Peters et al. 2018, "Deep
- * contextualized word representations"). It holds native memory: close it. Any number of threads
- * may use it at once, and get the same bits as one thread would; a sentence's vectors do not depend
- * on what it is batched with. (On processors without AVX2 both hold to rounding, not to the bit.)
- * {@link #close} waits for calls under way; calls after it throw {@link IllegalStateException}.
+ * An ELMo model (Peters et al. 2018, "Deep contextualized word representations") on one device, or
+ * with one copy on each of several CUDA devices. It holds native memory, so it must be closed.
+ * 
+ * <p>Thread-safe: any number of threads may use it at the same time, and they get the same bits as
+ * a single thread. The vectors of a sentence do not depend on the other sentences in the batch. On
+ * processors without AVX2, both statements hold only up to rounding. {@link #close} waits for
+ * running calls; later calls throw {@link IllegalStateException}.
  */
 public final class ElmoModel implements AutoCloseable {
   private final LayerPlan plan;
@@ -46,12 +48,12 @@ public final class ElmoModel implements AutoCloseable {
   private final RequestBatcher<List<Layer>, Embeddings> requestBatcher;
   private final long batchPositions; // of one run
   private final int concurrentRuns; // at a time
-  // Read: a call under way. Write: closing.
+    // Running calls hold the read lock. close() takes the write lock.
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
   private boolean closed;
 
   /**
-   * @param batchTokens that begin together where requests are batched; 0 for the default
+   * @param batchTokens the most tokens, with sentence boundaries, that one batch of submitted sentences starts with; 0 for the default
    */
   ElmoModel(
       LayerPlan plan,
@@ -82,18 +84,18 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * Loads a model of any form that {@link WeightStores#open(Path)} names: AllenNLP, bilm-tf,
-   * TF-Hub, Spark NLP, ELMoForManyLangs, elmo4j's safetensors, an archive of one of these. What a
-   * file is, its content tells.
-   *
-   * @throws ElmoException if it cannot be read or is no such model
+   * Loads a model in any format that {@link WeightStores#open(Path)} reads: AllenNLP, bilm-tf,
+   * TF-Hub, Spark NLP, ELMoForManyLangs, elmo4j's safetensors, or an archive of one of these. The
+   * format is detected from the file's content.
+   * 
+   * @throws ElmoException if the file cannot be read or is not such a model
    */
   public static ElmoModel load(Path path) {
     return builder().path(path).load();
   }
 
   /**
-   * The small English model of the artifact {@code elmo4j-model-mini-en}.
+   * Loads the small English model from the artifact {@code elmo4j-model-mini-en}.
    *
    * @throws ElmoException if that artifact is not on the class path
    */
@@ -102,67 +104,69 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * A published model by name, as {@code small} or {@code elmo}: from the cache on this machine, or
-   * fetched into it first. {@link ModelHub} says which there are and where the cache is.
-   *
-   * @throws ElmoException if there is no such model, it cannot be fetched, or it is damaged
+   * Loads a published model by name, such as {@code small} or {@code elmo}. If the model is not yet
+   * in the cache on this machine, it is downloaded into the cache first. {@link ModelHub} lists the
+   * models and describes the cache.
+   * 
+   * @throws ElmoException if there is no such model, it cannot be downloaded, or it is damaged
    */
   public static ElmoModel pretrained(String name) {
     return builder().pretrained(name).load();
   }
 
   /**
-   * A published model by name and language, as {@code ("elmo", "en")}.
-   *
-   * @throws ElmoException as {@link #pretrained(String)}
+   * Loads a published model by name and language, such as {@code ("elmo", "en")}.
+   * 
+   * @throws ElmoException like {@link #pretrained(String)}
    */
   public static ElmoModel pretrained(String name, String language) {
     Arguments.require(language, "language");
     return builder().pretrained(ModelHub.standard(), name, language).load();
   }
 
-  /** To load with choices of one's own. */
+  /** Returns a builder for loading a model with other settings than the defaults. */
   public static ElmoModelBuilder builder() {
     return new ElmoModelBuilder();
   }
 
   /**
-   * Embeds sentences given as tokens. The result is padded to the longest of them: one that is much
-   * longer than the others costs its length for each, where {@link #embedAll} and {@link #submit}
-   * cost what each sentence needs.
-   *
-   * @param sentences may be empty; a sentence may have no tokens; an empty token is a token
-   * @param layers the outputs wanted; {@link Layer#ELMO} where none is named
+   * Embeds sentences given as tokens. The result is padded: each sentence takes as much memory as
+   * the longest one. If one sentence is much longer than the others, use {@link #embedAll} or {@link
+   * #submit}, whose results are not padded.
+   * 
+   * @param sentences the tokens of each sentence. The list may be empty, and a sentence may have no
+   *     tokens. An empty string counts as a token.
+   * @param layers the layers to return; {@link Layer#ELMO} if none is given
    * @throws ElmoException if a sentence or token is null, a layer does not exist in this model, or
-   *     memory cannot be had
+   *     memory cannot be allocated
    * @throws IllegalStateException after {@link #close}
    */
   public Embeddings embed(List<? extends List<String>> sentences, Layer... layers) {
     return embed(sentences, EmbedOptions.layers(layers));
   }
 
-  /** As {@link #embed(List, Layer...)}, with more choices. */
+  /** Embeds sentences like {@link #embed(List, Layer...)}, with more options. */
   public Embeddings embed(List<? extends List<String>> sentences, EmbedOptions options) {
     return embed(sentences, 0, options, null, null);
   }
 
   /**
-   * Embeds sentences split at spaces, as TF-Hub's {@code default} signature does: no other
-   * character separates, and empty pieces are dropped.
-   *
-   * @throws ElmoException as {@link #embed(List, Layer...)}
+   * Splits sentences at spaces and embeds them, like TF-Hub's {@code default} signature. No other
+   * character separates tokens, and empty tokens are dropped.
+   * 
+   * @throws ElmoException like {@link #embed(List, Layer...)}
    */
   public Embeddings embedSentences(List<String> sentences, Layer... layers) {
     return embed(Inputs.splitOnSpaces(sentences), layers);
   }
 
   /**
-   * Embeds padded tokens, as TF-Hub's {@code tokens} signature takes them: the result is as wide as
-   * the longest row, also where no sentence fills it.
-   *
-   * @param tokens a row a sentence; what lies past its length is not looked at
-   * @param sequenceLengths how many tokens of each row count
-   * @throws ElmoException if the two do not fit, and as {@link #embed(List, Layer...)}
+   * Embeds padded tokens, like TF-Hub's {@code tokens} signature. The result is as wide as the
+   * longest row, even if no sentence fills that row.
+   * 
+   * @param tokens one row for each sentence; elements beyond the sentence's length are ignored
+   * @param sequenceLengths the number of tokens in each row
+   * @throws ElmoException if the two arrays do not match, and like {@link #embed(List, Layer...)}
    */
   public Embeddings embedPadded(String[][] tokens, int[] sequenceLengths, Layer... layers) {
     Arguments.require(tokens, "tokens");
@@ -177,10 +181,10 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * Embeds running English text: sentences and tokens are found by {@link TextSplitter}, and {@link
-   * Embeddings#tokens} tells what they are.
-   *
-   * @throws ElmoException as {@link #embed(List, Layer...)}
+   * Embeds running English text. {@link TextSplitter} splits it into sentences and tokens, which
+   * {@link Embeddings#tokens} returns.
+   * 
+   * @throws ElmoException like {@link #embed(List, Layer...)}
    */
   public Embeddings embedText(String text, Layer... layers) {
     Arguments.require(text, "text");
@@ -188,7 +192,7 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * A run that carries state from call to call, for parity with the original tools.
+   * Returns a session that carries the LSTM state from call to call, as the original tools do.
    *
    * @throws IllegalStateException after {@link #close}
    */
@@ -203,14 +207,17 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * Embeds one sentence soon, together with what other threads submit: on the CPU it joins theirs
-   * under way, on a CUDA device they gather to runs. So many threads with single sentences come
-   * near the speed of one with batches. The future's {@link Embeddings} has a batch of one; whoever
-   * gets it closes it. Waits while too much is waiting already. Cancelling the future before its
-   * run begins drops the sentence. Actions that hang on the future should be short, or use the
-   * {@code Async} methods. {@link #close} completes what was submitted before.
-   *
-   * @throws ElmoException as {@link #embed(List, Layer...)}, or if the thread is interrupted while
+   * Embeds one sentence asynchronously, together with the sentences of other threads. On the CPU the
+   * sentence joins those that are already running; on a CUDA device submitted sentences are
+   * collected into batches. Many threads with single sentences are therefore nearly as fast as one
+   * thread with batches.
+   * 
+   * <p>The future's {@link Embeddings} has a batch size of 1; the caller closes it. The method
+   * blocks while the queue is full. A sentence is dropped if its future is cancelled before the
+   * sentence runs. Dependent actions of the future should be short, or use the {@code Async}
+   * methods. {@link #close} completes all sentences that were submitted before it.
+   * 
+   * @throws ElmoException like {@link #embed(List, Layer...)}, or if the thread is interrupted while
    *     it waits
    * @throws IllegalStateException after {@link #close}
    */
@@ -227,13 +234,15 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * Embeds sentences as they come, any number of them: one {@link Embeddings} with a batch of one
-   * for each, in order. Whoever takes it closes it. Sentences are read ahead on the thread that
-   * takes the results, as many as run and wait at a time; so much of the results is in memory. An
-   * exception of the source is thrown when its turn comes, after the results of the sentences
-   * before it. Closing the stream early frees what was read ahead. Use it on one thread.
-   *
-   * @param layers as {@link #embed(List, Layer...)}, whose exceptions come from the stream
+   * Embeds a stream of sentences of any length. It returns one {@link Embeddings} with a batch size
+   * of 1 for each sentence, in order; the caller closes each of them.
+   * 
+   * <p>The thread that takes the results also reads sentences ahead: as many as can run and wait at
+   * the same time. Only their results are in memory. An exception of the source is thrown after the
+   * results of the sentences before it. Closing the stream early frees the results that were read
+   * ahead. The stream is not thread-safe.
+   * 
+   * @param layers like {@link #embed(List, Layer...)}, whose exceptions the stream throws
    */
   public Stream<Embeddings> embedAll(Iterator<? extends List<String>> sentences, Layer... layers) {
     Arguments.require(sentences, "sentences");
@@ -261,14 +270,14 @@ public final class ElmoModel implements AutoCloseable {
         .onClose(results::close);
   }
 
-  /** As {@link #embedAll(Iterator, Layer...)}; closing the result closes {@code sentences} too. */
+  /** Does the same as {@link #embedAll(Iterator, Layer...)} for a stream. Closing the result closes {@code sentences} too. */
   public Stream<Embeddings> embedAll(Stream<? extends List<String>> sentences, Layer... layers) {
     Arguments.require(sentences, "sentences");
     Arguments.require(layers, "layers");
     return embedAll(sentences.iterator(), layers).onClose(sentences::close);
   }
 
-  /** Sentences that run together: each gets results of its own, without padding. */
+  /** Embeds sentences together. Each gets its own result, without padding. */
   private List<Embeddings> runBatch(List<Layer> layers, List<List<String>> sentences) {
     lock.readLock().lock();
     try {
@@ -292,8 +301,8 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * The same of sentences that join others under way. The requestBatcher answers before the model
-   * closes.
+   * Does the same as {@link #runBatch} for sentences that join running ones. It needs no lock:
+   * {@link #close} waits for the request batcher before it frees the model.
    */
   private void addToRunning(
       List<Layer> layers,
@@ -320,8 +329,8 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * Puts words into the word cache before they are needed, in order until it is full; into that of
-   * each device. Without a cache it does nothing.
+   * Puts words into the word cache of each device before they are needed, in order, until the cache
+   * is full. Does nothing if there is no word cache.
    *
    * @throws ElmoException if a word is null
    * @throws IllegalStateException after {@link #close}
@@ -337,7 +346,7 @@ public final class ElmoModel implements AutoCloseable {
     }
   }
 
-  /** Puts representations that were computed elsewhere into the word cache. */
+  /** Puts token representations that were computed elsewhere into the word cache. */
   void put(Path vocabulary, Path embeddings) {
     try (TokenEmbeddings ready = TokenEmbeddings.open(vocabulary, embeddings, options())) {
       float[] row = new float[ready.dim()];
@@ -350,7 +359,7 @@ public final class ElmoModel implements AutoCloseable {
     }
   }
 
-  /** What this model has done so far. Also after {@link #close}. */
+  /** Returns what this model has done so far. It may also be called after {@link #close}. */
   public Statistics statistics() {
     return replicas.all().stream().map(Embedder::statistics).reduce(Statistics::plus).orElseThrow();
   }
@@ -358,9 +367,10 @@ public final class ElmoModel implements AutoCloseable {
   /**
    * Embeds on one of the devices.
    *
-   * @param width tokens that the result has room for at least
-   * @param on which; null for the one with the least to do
-   * @param state there, carried on; null to start from zero
+   * @param width the smallest number of tokens that the result is wide
+   * @param on the device's embedder; null for the device with the least work
+   * @param state the LSTM state on that device to continue from and to update; null to start from
+   *     zero
    */
   Embeddings embed(
       List<? extends List<String>> input,
@@ -399,9 +409,9 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * Returns a text that tells this model from others: the SHA-256, in 64 hexadecimal digits, of its
-   * structure, of the mix behind {@link Layer#ELMO}, and of the tensors that have at most 2^17
-   * numbers. All biases are among these. The same weights give the same text on every device, with
+   * Returns a text that distinguishes this model from others: the SHA-256, in 64 hexadecimal digits,
+   * of its structure, of the mix behind {@link Layer#ELMO}, and of the tensors that have at most 2^17
+   * elements, which include all biases. The same weights give the same text on every device, with
    * every {@link Precision}, and from every file format that keeps their bits.
    */
   public String fingerprint() {
@@ -412,56 +422,56 @@ public final class ElmoModel implements AutoCloseable {
     return replicas.all().get(0).backend();
   }
 
-  /** Where it runs; of several devices the first. A result's is {@link Tensor#device}. */
+  /** The device that the model runs on; the first one if there are several. {@link Tensor#device} returns the device of a result. */
   public Device device() {
     return first().device();
   }
 
-  /** All devices where it runs, in the order they were given. */
+  /** All devices that the model runs on, in the order in which they were given. */
   public List<Device> devices() {
     return replicas.all().stream().map(replica -> replica.backend().device()).toList();
   }
 
-  /** How it holds its matrices there. */
+  /** The precision in which the device holds the weight matrices. */
   public Precision precision() {
     return first().precision();
   }
 
-  /** The mix behind {@link Layer#ELMO}: the model file's own, or all layers alike. */
+  /** The mix behind {@link Layer#ELMO}: the one from the model file, or else equal weights for all layers. */
   public ScalarMix mix() {
     return plan.mix();
   }
 
-  /** Numbers in one row of a layer: P for {@code word_emb} and its mean, 2P for the others. */
+  /** The number of elements in one row of a layer, where P is the projection size: P for {@code word_emb} and its mean, 2P for the others. */
   public int dim(Layer layer) {
     Arguments.require(layer, "layer");
     return plan.dim(layer);
   }
 
-  /** Trained numbers in the model, the mix not counted. */
+  /** The number of trained parameters in the model, without those of the mix. */
   public long parameters() {
     return TensorShapes.parameters(plan.options());
   }
 
   /**
-   * Bytes of device memory that its weights take, in the form the kernels read; on several devices
-   * all of them together.
+   * The number of bytes of device memory that the weights take, in the layout that the kernels read;
+   * the sum over all devices.
    */
   public long weightBytes() {
     return replicas.all().stream().mapToLong(replica -> replica.backend().weightBytes()).sum();
   }
 
   /**
-   * Native memory that elmo4j holds in this process now, in bytes, on the host and on CUDA devices:
-   * weights, word caches, workspace and results of all models.
+   * The native memory that elmo4j holds in this process now, in bytes, on the host and on CUDA
+   * devices: the weights, word caches, workspaces and results of all models.
    */
   public static long liveBytes() {
     return Memory.liveBytes();
   }
 
   /**
-   * Waits for calls under way and for what was submitted, then frees the weights. Harmless when
-   * repeated.
+   * Waits for running calls and submitted sentences, then frees the weights. Further calls have no
+   * effect.
    */
   @Override
   public void close() {

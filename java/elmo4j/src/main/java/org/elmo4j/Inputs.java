@@ -10,11 +10,11 @@ import java.util.List;
 import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.text.TextSplitter;
 
-/** Checks of what callers give, and copies of it. Any thread may use it. */
+/** Checks and copies the arguments of callers. Thread-safe. */
 final class Inputs {
   private Inputs() {}
 
-  /** A copy, so that what the caller does to the lists meanwhile changes nothing. */
+  /** Returns a checked copy, so that later changes by the caller have no effect. */
   static List<List<String>> sentences(List<? extends List<String>> sentences) {
     Arguments.require(sentences, "sentences");
     List<List<String>> copy = new ArrayList<>(sentences.size());
@@ -38,7 +38,7 @@ final class Inputs {
     return Collections.unmodifiableList(Arrays.asList(tokens));
   }
 
-  /** The tokens of padded rows. */
+  /** Returns the tokens of padded rows, without the padding. */
   static List<List<String>> padded(String[][] tokens, int[] sequenceLengths) {
     Arguments.require(tokens, "tokens");
     Arguments.require(sequenceLengths, "sequence lengths");
@@ -68,7 +68,7 @@ final class Inputs {
     return sentences;
   }
 
-  /** Sentences that {@link TextSplitter#onSpaces} cuts into tokens. */
+  /** Splits sentences into tokens with {@link TextSplitter#onSpaces}. */
   static List<List<String>> splitOnSpaces(List<String> sentences) {
     Arguments.require(sentences, "sentences");
     List<List<String>> tokens = new ArrayList<>(sentences.size());
@@ -81,7 +81,7 @@ final class Inputs {
     return tokens;
   }
 
-  /** A copy of words. */
+  /** Returns a checked copy of words. */
   static List<String> words(Collection<String> words) {
     Arguments.require(words, "words");
     List<String> copy = new ArrayList<>(words);

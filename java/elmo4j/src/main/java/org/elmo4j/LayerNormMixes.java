@@ -13,8 +13,8 @@ import org.elmo4j.internal.backend.cpu.CpuMix;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * Mixes with layer norm, whose mean and variance need the whole call's layers: those are kept,
- * boundaries included, until all batches have run.
+ * Computes mixes with layer norm. Its mean and variance are taken over all sentences of a call, so
+ * the model's layers, with boundaries, are kept until all batches have run.
  */
 final class LayerNormMixes implements AutoCloseable {
   private record Wanted(ScalarMix mix, boolean mean, int maxLength, Memory target) {}
@@ -42,7 +42,7 @@ final class LayerNormMixes implements AutoCloseable {
     wanted.add(new Wanted(mix, mean, maxLength, target));
   }
 
-  /** The layers to compute for {@link #write}: none where no such mix is wanted. */
+  /** The layers that {@link #write} needs; none if no mix was added. */
   List<Output> layers() {
     List<Output> outputs = new ArrayList<>();
     for (int k = 0; k <= options.lstmLayers() && !wanted.isEmpty(); k++) {
@@ -89,7 +89,7 @@ final class LayerNormMixes implements AutoCloseable {
     }
   }
 
-  /** These mixes run on the CPU, wherever the model does: other memory is copied, and closed. */
+  /** Copies device memory to the host and closes it: these mixes are computed on the CPU, whatever device the model uses. */
   private Memory onHost(Memory memory) {
     if (memory instanceof NativeMemory) {
       return memory;
@@ -105,7 +105,7 @@ final class LayerNormMixes implements AutoCloseable {
     return host;
   }
 
-  /** The rows of all tokens, with or without boundaries, in {@link #layers}. */
+  /** The numbers of the rows of all tokens in {@link #layers}, with or without boundaries. */
   private int[] rows(boolean ends) {
     return IntStream.range(0, sentences.size())
         .flatMap(

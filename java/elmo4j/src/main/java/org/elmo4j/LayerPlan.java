@@ -8,13 +8,14 @@ import org.elmo4j.internal.backend.Output;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * What a model's layers are made of: their sizes, and the sums over layers that backends compute.
- * Immutable; any thread may use it.
- *
- * @param mix the one behind {@link Layer#ELMO}
+ * Describes how a model's layers are computed: their sizes, and the weighted sums over the model's layers
+ * that backends compute. Immutable and thread-safe.
+ * 
+ * @param source the file or folder of the model, for messages
+ * @param mix the mix behind {@link Layer#ELMO}
  */
 record LayerPlan(String source, ModelOptions options, ScalarMix mix) {
-  /** A sentence's result must not depend on what it happens to be merged with. */
+  /** Checks that a layer of a sentence does not depend on the other sentences in the batch. */
   void checkAlone(Layer layer) {
     ScalarMix used = mix(rows(layer));
     if (used != null && used.layerNorm() != ScalarMix.LayerNorm.NONE) {
@@ -39,12 +40,12 @@ record LayerPlan(String source, ModelOptions options, ScalarMix mix) {
         targets);
   }
 
-  /** The layer whose rows make up this one: what a mean is of, or the layer itself. */
+  /** The layer whose rows this layer consists of: for a mean the layer it is taken of, otherwise the layer itself. */
   static Layer rows(Layer layer) {
     return layer.kind() == Layer.Kind.MEAN ? layer.of() : layer;
   }
 
-  /** Refuses a layer that this model does not have. */
+  /** Checks that this model has a layer. */
   void check(Layer layer) {
     int layers = options.lstmLayers() + 1;
     if (layer.kind() == Layer.Kind.LSTM && layer.index() >= layers) {
@@ -68,7 +69,7 @@ record LayerPlan(String source, ModelOptions options, ScalarMix mix) {
     }
   }
 
-  /** A layer that was checked as a weighted sum of all layers. */
+  /** The weight of each model layer in the sum that makes up a layer, which was checked before. */
   float[] scales(Layer layer) {
     ScalarMix used = mix(layer);
     if (used != null) {
@@ -79,12 +80,12 @@ record LayerPlan(String source, ModelOptions options, ScalarMix mix) {
     return scales;
   }
 
-  /** What an {@code elmo} layer is mixed with; null for other layers. */
+  /** The mix of an {@code elmo} layer; null for other layers. */
   ScalarMix mix(Layer layer) {
     return layer.kind() != Layer.Kind.ELMO ? null : layer.mix() == null ? mix : layer.mix();
   }
 
-  /** Numbers in one row of a layer: P for {@code word_emb} and its mean, 2P for the others. */
+  /** The number of elements in one row of a layer, where P is the projection size: P for {@code word_emb} and its mean, 2P for the others. */
   int dim(Layer layer) {
     return options.projectionDim() * (rows(layer).kind() == Layer.Kind.WORD_EMB ? 1 : 2);
   }

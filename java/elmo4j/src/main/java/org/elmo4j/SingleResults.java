@@ -10,7 +10,7 @@ import org.elmo4j.internal.backend.Backend;
 import org.elmo4j.internal.backend.Memory;
 import org.elmo4j.internal.backend.Output;
 
-/** Results of single sentences, each in memory of its own. */
+/** The results of single sentences. Each sentence has its own memory. */
 final class SingleResults implements AutoCloseable {
   private final LayerPlan plan;
   private final List<List<String>> sentences;
@@ -35,7 +35,7 @@ final class SingleResults implements AutoCloseable {
           memories.get(i).put(layer, memory);
           targets.add(memory);
         }
-        int maxLength = sentences.get(0).size(); // Counts where there is one sentence alone.
+        int maxLength = sentences.get(0).size(); // Used only if there is one sentence.
         outputs.add(plan.output(layer, false, maxLength, targets));
       }
     } catch (Throwable e) {
@@ -44,7 +44,7 @@ final class SingleResults implements AutoCloseable {
     }
   }
 
-  /** Once it is written; whoever gets it closes it. */
+  /** Returns the result of sentence {@code i} after it was written. The caller closes it. */
   Embeddings result(int i) {
     int length = sentences.get(i).size();
     return new Embeddings(

@@ -38,7 +38,8 @@ final class ModelDownload {
    * @param folder the model's folder, which may exist
    * @param partial the folder for files until all are complete; files of an earlier attempt are
    *     used
-   * @throws ElmoException if the server does not give the files, or they are not the published ones
+   * @throws ElmoException if the server does not deliver the files, or they are not the published
+   *     ones
    */
   void run(Path folder, Path partial) throws IOException {
     Files.createDirectories(partial);
@@ -83,7 +84,7 @@ final class ModelDownload {
     Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
   }
 
-  /** Whether an earlier run fetched a file to its end. */
+  /** Returns whether an earlier run downloaded a file completely. */
   private static boolean isComplete(RemoteFile file, Path partial) throws IOException {
     Path path = partial.resolve(file.name());
     return Files.isRegularFile(path)
@@ -91,7 +92,7 @@ final class ModelDownload {
         && (file.sha256() == null || file.sha256().equals(Downloader.sha256(path)));
   }
 
-  /** The most bytes that are read of a file, since a response may have no end. */
+  /** The most bytes that are read of a file. A server's response could be endless. */
   private long limit(RemoteFile file) {
     if (file.size() > 0) {
       return file.size();

@@ -33,33 +33,35 @@ import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 
 /**
- * Models by name: from the box, from the cache on this machine, or over the network into the cache.
- *
- * <p>A model is complete once its folder, {@code HOME/NAME}, is there: what is under way lies in
- * {@code HOME/NAME.partial}, is checked (size and sum where they were published, tensors and shapes
- * always), and becomes that folder in one step, with a record of what was verified. A file in the
- * cache that is not what was recorded, or published, is not used. A lock lets only one process at a
- * time fetch a model; the others wait and find it done. A download that was cut off is resumed.
- *
- * <p>Immutable; any number of threads may use it.
+ * Finds models by name: bundled ones on the class path, and published ones in a cache on this
+ * machine. It downloads published models into the cache when they are needed.
+ * 
+ * <p>A model in the cache is complete if its folder {@code HOME/NAME} exists. A download is written
+ * to {@code HOME/NAME.partial} and checked: tensors and shapes always, size and SHA-256 if they were
+ * published. Then that folder is renamed in one step; it contains a record of what was verified. A
+ * file in the cache that differs from the record, or from what was published, is not used. A lock
+ * allows only one process at a time to download a model; other processes wait for it and use the
+ * result. An interrupted download is resumed.
+ * 
+ * <p>Immutable and thread-safe.
  */
 public final class ModelHub {
-  /** Told how a download goes, by the thread that fetches. */
+  /** Receives the progress of a download. Its methods are called on the thread that downloads. */
   @FunctionalInterface
   public interface Progress {
     /**
-     * Some of a file has come.
-     *
-     * @param file its name
-     * @param bytes how many there are, those of an earlier attempt counted in
-     * @param total how many there will be; 0 where the server does not say
+     * Called when a part of a file has been received.
+     * 
+     * @param file the name of the file
+     * @param bytes the number of bytes received, including those of earlier attempts
+     * @param total the size of the file in bytes; 0 if the server does not state it
      */
     void update(String file, long bytes, long total);
 
-    /** Another process or thread fetches this model; the call waits for it. */
+    /** Called when another process or thread is downloading this model and the call waits for it. */
     default void waiting(String model) {}
 
-    /** The call is done with the network, whether it went well or not. */
+    /** Called when the download has ended, successfully or not. */
     default void ended() {}
   }
 
@@ -86,12 +88,12 @@ public final class ModelHub {
     pause = builder.pause;
   }
 
-  /** With the settings of this process's environment. */
+  /** Returns a hub with the settings of this process's environment. */
   public static ModelHub standard() {
     return builder().build();
   }
 
-  /** To make one with settings of one's own. */
+  /** Returns a builder for a hub with other settings. */
   public static Builder builder() {
     return new Builder(System.getenv());
   }
@@ -105,29 +107,29 @@ public final class ModelHub {
     }
   }
 
-  /** All models that have a name. */
+  /** All models that this hub knows. */
   public List<ModelEntry> models() {
     return models;
   }
 
-  /** The folder of the cache. */
+  /** The cache folder. */
   public Path home() {
     return home;
   }
 
-  /** Where a model lies, or would lie, in the cache. */
+  /** The folder of a model in the cache, whether or not the model is there. */
   public Path folder(ModelEntry model) {
     Arguments.require(model, "model");
     return home.resolve(model.name());
   }
 
-  /** The model of that name in any language, in upper or lower case. */
+  /** Finds the first model with a name or alias, in any language. Case is ignored. */
   public Optional<ModelEntry> find(String name) {
     Arguments.require(name, "name");
     return models.stream().filter(model -> model.isCalled(name)).findFirst();
   }
 
-  /** The model of that name in a language. */
+  /** Finds the model with a name or alias in a language. Case is ignored. */
   public Optional<ModelEntry> find(String name, String language) {
     Arguments.require(name, "name");
     Arguments.require(language, "language");
@@ -157,8 +159,8 @@ public final class ModelHub {
   }
 
   /**
-   * Whether a model can be used without the network: its files are those that were verified when
-   * they were stored. Files that somebody else put there are verified now.
+   * Returns whether a model can be used without the network: whether its files are those that were
+   * verified when they were stored. Files that another program stored are verified now.
    */
   public boolean isCached(ModelEntry model) {
     Arguments.require(model, "model");
@@ -167,7 +169,7 @@ public final class ModelHub {
         : CacheRecord.problem(model, folder(model)) == null;
   }
 
-  /** Bytes that a model takes in the cache, or in the box; 0 where it is in neither. */
+  /** The number of bytes that a model takes in the cache or, if it is bundled, on the class path; 0 if it is not there. */
   public long cachedBytes(ModelEntry model) {
     Arguments.require(model, "model");
     if (!isCached(model)) {
@@ -184,11 +186,11 @@ public final class ModelHub {
   }
 
   /**
-   * Opens a model, fetched if need be.
-   *
-   * @param name a name or an alias of it
-   * @param language as {@code en}; null for any
-   * @throws ElmoException if there is no such model, it cannot be fetched, or it is damaged
+   * Opens a model, after downloading it if it is not in the cache.
+   * 
+   * @param name the name or an alias of the model
+   * @param language a language such as {@code en}; null for any
+   * @throws ElmoException if there is no such model, it cannot be downloaded, or it is damaged
    */
   public WeightStore open(String name, String language) {
     Arguments.require(name, "name");
@@ -199,11 +201,11 @@ public final class ModelHub {
   }
 
   /**
-   * Puts a model into the cache unless it is there.
-   *
-   * @return its folder
+   * Downloads a model into the cache if it is not there.
+   * 
+   * @return the model's folder
    * @throws ElmoException if the cache cannot be written, offline mode forbids the download, the
-   *     server does not give the files or they are not the published ones, or the thread is
+   *     server does not deliver the files, they are not the published ones, or the thread is
    *     interrupted
    */
   public Path fetch(ModelEntry model) {
@@ -243,7 +245,7 @@ public final class ModelHub {
       throw interrupted(model, e);
     } catch (IOException e) {
       if (Thread.currentThread().isInterrupted()) {
-        throw interrupted(model, e); // It closes a file that is being written or waited for.
+        throw interrupted(model, e); // An interrupt closes the file channel in use.
       }
       throw new ElmoException(
           "model "
@@ -263,9 +265,9 @@ public final class ModelHub {
   }
 
   /**
-   * The sum of a file, in lower-case hexadecimal, as {@link RemoteFile#sha256} has it.
-   *
-   * @throws IOException if it cannot be read
+   * Returns the SHA-256 of a file in lower-case hexadecimal, like {@link RemoteFile#sha256}.
+   * 
+   * @throws IOException if the file cannot be read
    */
   public static String sha256(Path file) throws IOException {
     Arguments.require(file, "file");
@@ -282,7 +284,7 @@ public final class ModelHub {
         progress.waiting(model.name());
         lock = channel.lock();
       }
-      // The lock ends with the channel. Its file stays: who waits for it holds it open.
+      // Closing the channel releases the lock. The file stays, since waiting processes have it open.
       if (!isCached(model)) {
         Downloader downloader = new Downloader(Proxies.of(environment), patience, pause);
         new ModelDownload(model, mirror, downloader, progress)
@@ -304,8 +306,8 @@ public final class ModelHub {
   }
 
   /**
-   * Settings. Each begins with a system property, or else a variable of the environment; where
-   * neither is there, as said. For one thread.
+   * Settings of a hub. The initial value of a setting comes from a system property, else from an
+   * environment variable, else it is the default that the setting's method states. Not thread-safe.
    */
   public static final class Builder {
     private final Map<String, String> environment;
@@ -354,8 +356,8 @@ public final class ModelHub {
     }
 
     /**
-     * The cache's folder: {@code elmo4j.home}, {@code ELMO4J_HOME}; by default {@code elmo4j} in
-     * {@code XDG_CACHE_HOME} or in {@code ~/.cache}.
+     * Sets the cache folder. System property {@code elmo4j.home}, environment variable {@code
+     * ELMO4J_HOME}; the default is {@code elmo4j} in {@code XDG_CACHE_HOME} or in {@code ~/.cache}.
      */
     public Builder home(Path home) {
       Arguments.require(home, "home");
@@ -364,10 +366,12 @@ public final class ModelHub {
     }
 
     /**
-     * Another place to fetch from: {@code elmo4j.mirror}, {@code ELMO4J_MIRROR}; by default none. A
-     * file is then at {@code MIRROR/NAME/FILE}: a cache's folder behind any web server is a mirror.
-     *
-     * @throws ElmoException if it is no address of HTTP or HTTPS
+     * Sets a mirror to download from instead of the published addresses. System property {@code
+     * elmo4j.mirror}, environment variable {@code ELMO4J_MIRROR}; there is no mirror by default. The
+     * address of a file is {@code MIRROR/NAME/FILE}, so any web server that serves a cache folder is a
+     * mirror.
+     * 
+     * @throws ElmoException if {@code address} is not an HTTP or HTTPS address
      */
     public Builder mirror(String address) {
       Arguments.require(address, "address");
@@ -384,7 +388,7 @@ public final class ModelHub {
           || uri.getRawQuery() != null
           || uri.getRawFragment() != null
           || !String.valueOf(uri.getScheme()).toLowerCase(Locale.ROOT).matches("https?")) {
-        // It may hold a password.
+        // The address may contain a password.
         String shown = String.valueOf(address).replaceAll("//[^/]*@", "//");
         throw new ElmoException(
             "mirror (ELMO4J_MIRROR): expected http://HOST/... or https://HOST/... without"
@@ -396,35 +400,36 @@ public final class ModelHub {
     }
 
     /**
-     * Never to use the network: {@code elmo4j.offline}, {@code ELMO4J_OFFLINE}, which say so unless
-     * they are 0, false or no; by default it may be used.
+     * Sets whether the network must not be used. System property {@code elmo4j.offline}, environment
+     * variable {@code ELMO4J_OFFLINE}: any value other than 0, false and no turns offline mode on. By
+     * default the network is used.
      */
     public Builder offline(boolean offline) {
       this.offline = offline;
       return this;
     }
 
-    /** Who is told how a download goes; by default nobody. */
+    /** Sets the receiver of a download's progress; there is none by default. */
     public Builder progress(Progress progress) {
       Arguments.require(progress, "progress");
       this.progress = progress;
       return this;
     }
 
-    /** Other models than the published ones. */
+    /** Sets other models than the published ones. */
     Builder models(List<ModelEntry> models) {
       this.models = List.copyOf(models);
       return this;
     }
 
-    /** How long a server may be silent, and the pause before a second attempt. */
+    /** Sets how long a server may be silent, and the pause before a second attempt. */
     Builder times(Duration patience, Duration pause) {
       this.patience = patience;
       this.pause = pause;
       return this;
     }
 
-    /** Makes the hub; touches no file and no network. */
+    /** Returns the hub, without access to files or the network. */
     public ModelHub build() {
       return new ModelHub(this);
     }

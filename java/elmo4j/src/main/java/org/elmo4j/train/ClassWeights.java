@@ -13,17 +13,17 @@ import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.files.Json;
 
 /**
- * How much each label's cross-entropy counts in training: the loss is {@code sum(w[label(i)] * -log
- * p(label(i))) / n} over n labels, so that rare labels are not drowned by frequent ones. The share
- * of right labels that decides which epoch is kept counts each label likewise: {@code
- * sum(w[label(i)] * right(i)) / sum(w[label(i)])}. Immutable; any thread may use it.
+ * The weight of each label in training, so that frequent labels do not dominate rare ones. The loss
+ * over n labels is {@code sum(w[label(i)] * -log p(label(i))) / n}. The share of correct labels,
+ * which decides which epoch is kept, is weighted too: {@code sum(w[label(i)] * right(i)) /
+ * sum(w[label(i)])}. Immutable and thread-safe.
  */
 public final class ClassWeights {
   private static final double LEAST = 1e-6;
   private static final double MOST = 1e6;
   private static final String BALANCED = "balanced";
 
-  /** A label, which may hold commas and equals signs itself, and its weight. */
+  /** A label, which may contain commas and equals signs, and its weight. */
   private static final Pattern ENTRY = Pattern.compile("\\G(.+?)=([0-9][0-9.eE+-]*)(?:,(?!$)|$)");
 
   private final Map<String, Double> weights; // null for balanced
@@ -33,16 +33,17 @@ public final class ClassWeights {
   }
 
   /**
-   * Each label counts the same in sum: a label's weight is {@code n / (k * n_c)}, with n labels in
-   * the training data, k different ones, and n_c times this one. This is scikit-learn's {@code
-   * class_weight="balanced"}.
+   * Returns weights with which all labels have the same total weight in the training data. The weight
+   * of a label is {@code n / (k * n_c)}, where n is the number of labels in the training data, k is
+   * the number of different labels, and n_c is how often this label occurs. This is scikit-learn's
+   * {@code class_weight="balanced"}.
    */
   public static ClassWeights balanced() {
     return new ClassWeights(null);
   }
 
   /**
-   * The weights of some labels; all others weigh 1.
+   * Returns the given weights. Labels that are not given have the weight 1.
    *
    * @throws ElmoException if a weight is not between 1e-6 and 1e6
    */
@@ -65,9 +66,9 @@ public final class ClassWeights {
   }
 
   /**
-   * Reads {@code balanced}, or labels and weights: {@code LABEL=W,LABEL=W}.
-   *
-   * @throws ElmoException if the text is neither, names a label twice, or as {@link #of}
+   * Parses {@code balanced}, or labels and weights as {@code LABEL=W,LABEL=W}.
+   * 
+   * @throws ElmoException if the text is neither, contains a label twice, and like {@link #of}
    */
   public static ClassWeights parse(String text) {
     Arguments.require(text, "class weights");
@@ -101,10 +102,10 @@ public final class ClassWeights {
   }
 
   /**
-   * The weights of all labels, in their order.
-   *
-   * @param targets the labels' numbers in the training data, a sentence each
-   * @throws ElmoException if a label that has a weight is none of them
+   * Returns the weight of each label, in the order of {@code labels}.
+   * 
+   * @param targets the indexes of the labels in the training data, one array for each sentence
+   * @throws ElmoException if a label that has a weight is not among {@code labels}
    */
   double[] of(List<String> labels, List<int[]> targets) {
     double[] all = new double[labels.size()];
@@ -114,7 +115,7 @@ public final class ClassWeights {
       targets.forEach(target -> Arrays.stream(target).forEach(label -> counts[label]++));
       long n = Arrays.stream(counts).sum();
       long k = Arrays.stream(counts).filter(count -> count > 0).count();
-      // A label that only the sentences held back have is never learned: its weight is not used.
+      // A label that occurs only in held-back sentences is never learned, so its weight is not used.
       Arrays.setAll(all, c -> counts[c] == 0 ? 1 : n / ((double) k * counts[c]));
       return all;
     }

@@ -23,20 +23,27 @@ import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.train.LabeledData.Task;
 
 /**
- * A learned mix and the head on top of it. It does not hold the model that it was learned with, but
- * knows it again. Immutable; any thread may use it.
- *
- * <p>It is saved as a folder of {@code model.json} (task, labels, hidden units, the model it
- * belongs to, the form of the data), {@code mix.json} (a {@link ScalarMix}), {@code curves.csv} (an
- * {@link Epoch} a line) and {@code weights.safetensors} ({@code hidden.weight} [2P, hidden] and
- * {@code hidden.bias} where there is a hidden layer, {@code weight} [hidden or 2P, labels], {@code
- * bias}, and with a CRF {@code transitions} [labels + 2, labels]: from each label, from the
- * sentence's start, and, the last row, from each label to its end).
+ * A learned mix and the head on top of it. It does not contain the model that it was trained with,
+ * but checks that it is used with the same model. Immutable and thread-safe.
+ * 
+ * <p>It is saved as a folder with these files:
+ * 
+ * <ul>
+ *   <li>{@code model.json}: the task, labels, hidden units, the model that it was trained with, and
+ *       the form of the data
+ *   <li>{@code mix.json}: a {@link ScalarMix}
+ *   <li>{@code curves.csv}: one {@link Epoch} on each line
+ *   <li>{@code weights.safetensors}: {@code hidden.weight} [2P, hidden] and {@code hidden.bias} if
+ *       there is a hidden layer, {@code weight} [hidden or 2P, labels], {@code bias}, and with a CRF
+ *       {@code transitions} [labels + 2, labels]. The rows of {@code transitions} are the scores of
+ *       transitions from each label, then from the sentence's start; the last row has those from each
+ *       label to the sentence's end.
+ * </ul>
  */
 public abstract sealed class Classifier permits TokenClassifier, SentenceClassifier {
   private static final int CHUNK_TOKENS = 1 << 14;
 
-  /** A sentence whose vector tells models of the same size apart. */
+  /** A sentence whose vector distinguishes models of the same size. */
   private static final List<String> PROBE = List.of("The", "bank", "of", "the", "river", ".");
 
   private static final int PROBE_NUMBERS = 8;
@@ -45,15 +52,15 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
   private final List<String> labels;
   private final ScalarMix mix;
   private final Head head;
-  private final SpanScheme scheme; // null where labels are of no spans
+  private final SpanScheme scheme; // null if the labels are not of spans
   private final Crf crf;
   private final float[] parameters;
   private final String modelSource;
   private final float[] probe;
-  private final DataForm form; // null where it learned from memory
+  private final DataForm form; // null if the data came from memory
   private final List<Epoch> epochs;
 
-  /** What both kinds are made of. */
+  /** The parts of a classifier, for both tasks. */
   record Parts(
       List<String> labels,
       ScalarMix mix,
@@ -82,7 +89,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
     return task == Task.TOKENS ? new TokenClassifier(parts) : new SentenceClassifier(parts);
   }
 
-  /** The first numbers of a vector of this model's. */
+  /** Returns the first elements of a vector that identifies the model. */
   static float[] probe(ElmoModel model) {
     Layer layer = Layer.mean(Layer.elmo(ScalarMix.even(model.options().lstmLayers() + 1)));
     try (Embeddings embeddings = model.embed(List.of(PROBE), layer)) {
@@ -91,10 +98,10 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
     }
   }
 
-  /** What it labels. */
+  /** What this classifier labels. */
   public abstract Task task();
 
-  /** The labels it knows, sorted. */
+  /** The labels that it can return, sorted. */
   public List<String> labels() {
     return labels;
   }
@@ -104,44 +111,45 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
     return mix;
   }
 
-  /** Units of the hidden layer; 0 where the head is linear. */
+  /** The number of units of the hidden layer; 0 if the head is linear. */
   public int hidden() {
     return head.hidden();
   }
 
-  /** Whether labels of a sentence are found together, by a CRF. */
+  /** Whether the labels of a sentence are predicted jointly, by a CRF. */
   public boolean crf() {
     return head.crf();
   }
 
-  /** The form of the file that it learned from; none where the data came from memory. */
+  /** The form of the file that it was trained on; empty if the data came from memory. */
   public Optional<DataForm> dataForm() {
     return Optional.ofNullable(form);
   }
 
-  /** The learning curves, a run behind the other; none of classifiers that early versions saved. */
+  /** The learning curves, one run after the other; empty for a classifier saved by an early version. */
   public List<Epoch> epochs() {
     return epochs;
   }
 
   /**
-   * What was found, and how sure it is.
-   *
-   * @param label the label, as {@link #label} gives it
-   * @param probabilities of every label, the most probable first; with a CRF over all of the
-   *     sentence's labellings, so that the first need not be the label
+   * A predicted label with probabilities.
+   * 
+   * @param label the label, like {@link #label} returns it
+   * @param probabilities the probability of every label, the most probable first. With a CRF these
+   *     are marginal probabilities over all label sequences of the sentence, so the first one need
+   *     not be {@code label}.
    */
   public record Prediction(String label, Map<String, Double> probabilities) {
-    /** The label's. */
+    /** The probability of the label. */
     public double probability() {
       return probabilities.get(label);
     }
   }
 
   /**
-   * As {@link #label}, with the probability of every label.
-   *
-   * @throws ElmoException as {@link #label}
+   * Labels sentences like {@link #label} and returns the probability of every label too.
+   * 
+   * @throws ElmoException like {@link #label}
    */
   public List<List<Prediction>> predictWithScores(
       ElmoModel model, List<? extends List<String>> sentences) {
@@ -198,7 +206,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
     return Arrays.copyOfRange(parameters, head.linearSize(), head.size());
   }
 
-  /** The labels of one sentence's rows. */
+  /** Returns the best label of each row of one sentence. */
   private int[] best(float[] scores) {
     int rows = scores.length / head.classes();
     if (crf != null) {
@@ -212,10 +220,11 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
   /**
    * Labels sentences.
    *
-   * @param sentences tokens of each
-   * @return for each sentence one label a token or, for a {@link SentenceClassifier}, one label
-   * @throws ElmoException if the model is not the one that this was learned with, or as {@link
-   *     ElmoModel#embed(List, Layer...)}
+   * @param sentences the tokens of each sentence
+   * @return for each sentence, one label for each token or, from a {@link SentenceClassifier}, one
+   *     label
+   * @throws ElmoException if the model is not the one that this classifier was trained with, and
+   *     like {@link ElmoModel#embed(List, Layer...)}
    */
   public List<List<String>> label(ElmoModel model, List<? extends List<String>> sentences) {
     Arguments.require(model, "model");
@@ -228,7 +237,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
     return result;
   }
 
-  /** Hands over the scores [rows, classes] of each sentence in turn. */
+  /** Passes the scores [rows, classes] of each sentence to {@code taker}, in order. */
   private void scores(
       ElmoModel model, List<? extends List<String>> sentences, Consumer<float[]> taker) {
     checkModel(model);
@@ -266,18 +275,18 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
   }
 
   /**
-   * The share of labels that it gets right, 0 to 1.
-   *
-   * @throws ElmoException if the data is for another task, and as {@link #label}
+   * Labels sentences and returns the share of correct labels, 0 to 1.
+   * 
+   * @throws ElmoException if the data is for another task, and like {@link #label}
    */
   public double score(ElmoModel model, LabeledData data) {
     return evaluate(model, data).accuracy();
   }
 
   /**
-   * How well it labels.
-   *
-   * @throws ElmoException if the data is for another task, and as {@link #label}
+   * Labels sentences and compares the result with their labels.
+   * 
+   * @throws ElmoException if the data is for another task, and like {@link #label}
    */
   public Evaluation evaluate(ElmoModel model, LabeledData data) {
     Arguments.require(model, "model");
@@ -312,10 +321,10 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
   }
 
   /**
-   * Fails where {@link #save} would: to be asked before a long training.
-   *
-   * @throws ElmoException if the place's folder is missing, or something else than a classifier is
-   *     there
+   * Checks before a long training that {@link #save} can write to a path.
+   * 
+   * @throws ElmoException if the parent folder is missing, or the path contains something other than
+   *     a classifier
    */
   public static void checkTarget(Path folder) {
     Arguments.require(folder, "folder");
@@ -323,10 +332,10 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
   }
 
   /**
-   * Saves it as a folder, which appears whole or not at all; a classifier that was there is
-   * replaced.
-   *
-   * @throws ElmoException if it cannot be written, or something else is there
+   * Saves the classifier as a folder. The folder appears complete or not at all, and replaces a
+   * classifier that exists there.
+   * 
+   * @throws ElmoException if it cannot be written, or the path contains something else
    */
   public void save(Path folder) {
     Arguments.require(folder, "folder");
@@ -337,9 +346,9 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
   }
 
   /**
-   * Reads what {@link #save} wrote: a {@link TokenClassifier} or a {@link SentenceClassifier}.
-   *
-   * @throws ElmoException if the folder holds no classifier, or a damaged one
+   * Loads a {@link TokenClassifier} or {@link SentenceClassifier} that {@link #save} wrote.
+   * 
+   * @throws ElmoException if the folder does not contain a classifier, or it is damaged
    */
   public static Classifier load(Path folder) {
     Arguments.require(folder, "folder");

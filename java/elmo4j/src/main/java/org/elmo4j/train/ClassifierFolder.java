@@ -39,7 +39,7 @@ final class ClassifierFolder {
 
   private ClassifierFolder() {}
 
-  /** Fails where {@link #write} would. */
+  /** Checks that {@link #write} can write to a path. */
   static void check(Path folder) {
     Library.require(folder + ": the learning curves of a classifier", Library.COMMONS_CSV);
     Path full = folder.toAbsolutePath().normalize();
@@ -60,7 +60,7 @@ final class ClassifierFolder {
     }
   }
 
-  /** Writes a classifier; the folder appears whole or not at all. */
+  /** Writes a classifier. The folder appears complete or not at all. */
   static void write(Path folder, Task task, Parts parts) {
     check(folder);
     Path full = folder.toAbsolutePath().normalize();

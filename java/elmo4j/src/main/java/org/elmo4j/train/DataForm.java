@@ -5,28 +5,28 @@ package org.elmo4j.train;
 import org.elmo4j.internal.Arguments;
 
 /**
- * The form of a file of labelled data, which a classifier that learned from it knows: what it
- * labels may come in the same form. Immutable; any thread may use it.
- *
- * @param kind how the file is made
+ * The form of a file of labelled data. A classifier stores the form of its training data, so that
+ * files to label can be read in the same form. Immutable and thread-safe.
+ * 
+ * @param kind the file format
  * @param text the column or field of the text or tokens: its name, or its number from 1 in a table
- *     without a line of names; empty for CoNLL
- * @param label likewise the label's, or labels'
+ *     without a header line; empty for CoNLL
+ * @param label the column or field of the label or labels, given like {@code text}
  */
 public record DataForm(Kind kind, String text, String label) {
-  /** How a file is made. */
+  /** A file format. */
   public enum Kind {
-    /** A token a line. */
+    /** One token on each line. */
     CONLL,
-    /** Columns with commas between and RFC 4180's quotes. */
+    /** Columns separated by commas, with the quotes of RFC 4180. */
     CSV,
-    /** Columns with tabs between, without quotes. */
+    /** Columns separated by tabs, without quotes. */
     TSV,
-    /** An object of JSON a line. */
+    /** One JSON object on each line. */
     JSONL
   }
 
-  /** Checks that nothing is null. */
+  /** Checks that no value is null. */
   public DataForm {
     Arguments.require(kind, "kind");
     Arguments.require(text, "text");

@@ -13,31 +13,31 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.internal.Arguments;
 
 /**
- * How well labels were found. Labels of spans, such as {@code O}, {@code B-PER} and {@code I-PER},
- * are measured by spans as conlleval does, one that is right in both ends and its type counting;
- * other labels one by one. Immutable; any thread may use it.
+ * The quality of predicted labels. Labels of spans, such as {@code O}, {@code B-PER} and {@code
+ * I-PER}, are evaluated by spans like conlleval: a span is correct if both its ends and its type
+ * are. Other labels are evaluated one by one. Immutable and thread-safe.
  */
 public final class Evaluation {
   /**
-   * Counts of one type of span, or one label.
-   *
+   * Counts for one type of span or one label.
+   * 
    * @param name the type or label
-   * @param right those found that are right
-   * @param found those found
-   * @param wanted those that are there
+   * @param right the number of correct predictions (true positives)
+   * @param found the number of predictions
+   * @param wanted the number in the data
    */
   public record Counts(String name, long right, long found, long wanted) {
-    /** The share of those found that are right, 0 to 1; 0 where none was found. */
+    /** The share of the predictions that are correct, 0 to 1; 0 if there are none. */
     public double precision() {
       return found == 0 ? 0 : right / (double) found;
     }
 
-    /** The share of those wanted that were found, 0 to 1; 0 where none is wanted. */
+    /** The share of those in the data that were predicted, 0 to 1; 0 if there are none. */
     public double recall() {
       return wanted == 0 ? 0 : right / (double) wanted;
     }
 
-    /** The harmonic mean of both; 0 where nothing is right. */
+    /** The harmonic mean of precision and recall; 0 if no prediction is correct. */
     public double f1() {
       return right == 0 ? 0 : 2.0 * right / (found + wanted);
     }
@@ -56,9 +56,9 @@ public final class Evaluation {
   /**
    * Compares labels.
    *
-   * @param wanted the labels of each sentence
-   * @param found likewise, as many
-   * @throws ElmoException if there are not as many
+   * @param wanted the correct labels of each sentence
+   * @param found the predicted labels of each sentence
+   * @throws ElmoException if the numbers of sentences or labels differ
    */
   public static Evaluation of(List<List<String>> wanted, List<List<String>> found) {
     Arguments.require(wanted, "wanted");
@@ -133,37 +133,37 @@ public final class Evaluation {
     return a.plus(b.right, b.found, b.wanted);
   }
 
-  /** Whether spans were measured. */
+  /** Whether spans were evaluated, not single labels. */
   public boolean ofSpans() {
     return spans;
   }
 
-  /** The share of labels that are right, 0 to 1. */
+  /** The share of labels that are correct, 0 to 1, also if spans were evaluated. */
   public double accuracy() {
     return labels.precision();
   }
 
-  /** All spans or labels together: its F1 is conlleval's, or for other labels the accuracy. */
+  /** The counts of all spans or labels together. Their F1 is conlleval's for spans, and the accuracy for other labels. */
   public Counts all() {
     return all;
   }
 
-  /** Each type of span, or each label, sorted by name: those wanted or found. */
+  /** The counts of each type of span or each label that occurs in the data or predictions, sorted by name. */
   public List<Counts> each() {
     return each;
   }
 
-  /** The mean of the types' or labels' F1, each counting the same. */
+  /** The unweighted mean of the F1 of all types or labels. */
   public double macroF1() {
     return each.stream().mapToDouble(Counts::f1).average().orElse(0);
   }
 
-  /** How often a label (first key) was labelled so (second key); empty where spans count. */
+  /** How often a correct label (first key) was predicted as a label (second key); empty if spans were evaluated. */
   public Map<String, Map<String, Long>> confusion() {
     return Collections.unmodifiableMap(confusion);
   }
 
-  /** What training holds on to: F1 of spans, else the accuracy. */
+  /** The score by which training selects an epoch: the F1 of spans, else the accuracy. */
   double score() {
     return spans ? all.f1() : accuracy();
   }

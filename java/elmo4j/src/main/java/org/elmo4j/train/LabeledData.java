@@ -29,11 +29,10 @@ import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.files.Records;
 
 /**
- * Sentences with labels: what a classifier learns from and is measured on. Immutable; any thread
- * may use it.
+ * Sentences with labels, for training and evaluating a classifier. Immutable and thread-safe.
  */
 public final class LabeledData {
-  /** What has a label. */
+  /** Which units have labels. */
   public enum Task {
     /** Each token. */
     TOKENS,
@@ -41,14 +40,14 @@ public final class LabeledData {
     SENTENCES
   }
 
-  /** What begins a document in CoNLL-2003's files, whatever columns follow. */
+  /** The first column of the line that begins a document in CoNLL-2003 files. */
   private static final String DOCUMENT = "-DOCSTART-";
 
   /** The names of CoNLL-U's columns. */
   private static final List<String> CONLLU =
       List.of("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc");
 
-  /** Where tokens and their labels stand in records that say nothing else. */
+  /** The default fields or columns of tokens and labels in records. */
   private static final String TOKENS = "tokens";
 
   private static final String LABELS = "labels";
@@ -71,11 +70,11 @@ public final class LabeledData {
   }
 
   /**
-   * Sentences from memory.
-   *
-   * @param source what messages call them
-   * @throws ElmoException if there are none, or one has another number of labels than the task asks
-   *     for
+   * Returns data from sentences in memory.
+   * 
+   * @param source the name of the data in messages
+   * @throws ElmoException if there are no sentences, or the number of labels of a sentence does not
+   *     match the task
    */
   public static LabeledData of(String source, Task task, List<LabeledSentence> sentences) {
     Arguments.require(source, "source");
@@ -93,21 +92,22 @@ public final class LabeledData {
   }
 
   /**
-   * Reads labelled tokens: a token a line, its columns separated by tabs (CoNLL-U, which its name
-   * or its first line shows) or by white space (CoNLL-2003), a blank line behind each sentence. Of
-   * CoNLL-U comments, ranges of contracted words and empty nodes are passed over, the words they
-   * stand for are kept. Lines {@code -DOCSTART-} are passed over. Tokens stand in the first column,
-   * or in the second where the first counts them.
-   *
-   * <p>A file whose first line is an object of JSON, or names the columns {@code tokens} and {@code
-   * labels}, is read as {@link #readTokens(Path, String, String)} does.
-   *
-   * @param column the label's column, from 1, or its name in CoNLL-U; null for {@code upos} of
-   *     CoNLL-U, else the last one
-   * @throws ElmoException if the file cannot be read, has no sentences, or a line has another
-   *     number of columns than the first or no such column
+   * Reads labelled tokens in a CoNLL format: one token on each line, and a blank line after each
+   * sentence. Columns are separated by tabs in CoNLL-U, which is detected from the file's name or
+   * first line, and by white space otherwise (CoNLL-2003). In CoNLL-U, comments, ranges of contracted
+   * words and empty nodes are skipped; the words of a contraction are read. Lines with {@code
+   * -DOCSTART-} are skipped. The token is in the first column, or in the second if the first column
+   * numbers the tokens.
+   * 
+   * <p>If the first line of the file is a JSON object, or a header with the columns {@code tokens}
+   * and {@code labels}, the file is read like {@link #readTokens(Path, String, String)} does.
+   * 
+   * @param column the number of the label's column, from 1, or its name in CoNLL-U; null for {@code
+   *     upos} in CoNLL-U and for the last column otherwise
+   * @throws ElmoException if the file cannot be read, has no sentences or no such column, or a line
+   *     has a different number of columns than the first
    */
-  // OpenNLP's ConlluStream joins contracted words, and its failures name no line.
+  // OpenNLP's ConlluStream joins contracted words, and its exceptions do not state the line.
   public static LabeledData readTokens(Path file, String column) {
     Arguments.require(file, "file");
     Records.Form records = column == null ? Records.named(firstLine(file), TOKENS, LABELS) : null;
@@ -158,16 +158,16 @@ public final class LabeledData {
   }
 
   /**
-   * Reads labelled tokens, a sentence a record: objects of JSON, one a line, or columns, as {@link
-   * #readSentences} tells them. Tokens and labels are arrays of JSON, or texts with white space
-   * between.
-   *
-   * @param tokens the tokens' field of JSON or column: its name in the first line, or its number
-   *     from 1 where the file has no such line
-   * @param labels the labels' column, likewise
-   * @throws ElmoException if the file cannot be read, has no sentences or no such columns, a row
-   *     has another number of columns than the first, or a sentence another number of labels than
-   *     of tokens
+   * Reads labelled tokens, with one sentence in each record. Records are JSON objects, one on each
+   * line, or rows of a table; the format is detected like in {@link #readSentences}. Tokens and
+   * labels are JSON arrays, or strings that are split at white space.
+   * 
+   * @param tokens the JSON field or column of the tokens: its name, or the column's number from 1 if
+   *     the file has no header line
+   * @param labels the JSON field or column of the labels, given like {@code tokens}
+   * @throws ElmoException if the file cannot be read, has no sentences or no such columns, a row has
+   *     a different number of columns than the first, or a sentence does not have one label for each
+   *     token
    */
   public static LabeledData readTokens(Path file, String tokens, String labels) {
     Arguments.require(file, "file");
@@ -176,7 +176,7 @@ public final class LabeledData {
     return readRecords(file, Task.TOKENS, recordForm(file, firstLine(file)), tokens, labels, null);
   }
 
-  /** The lines up to the end of the first sentence, which show what the columns are. */
+  /** Reads the lines up to the end of the first sentence, from which the columns are detected. */
   private static Deque<String> firstSentence(BufferedReader lines) throws IOException {
     Deque<String> first = new ArrayDeque<>();
     boolean begun = false;
@@ -190,7 +190,7 @@ public final class LabeledData {
     return first;
   }
 
-  /** Where tokens and labels stand, from 0, of how many columns. */
+  /** The number of columns, and the indexes of the columns with tokens and labels, from 0. */
   private record Columns(boolean conllu, int count, int token, int label) {
     static Columns of(Path file, List<String> first, String column) {
       boolean conllu =
@@ -256,7 +256,7 @@ public final class LabeledData {
       return columns;
     }
 
-    /** Null for a line that is passed over. */
+    /** Returns the columns of a line; null if the line is skipped. */
     String[] split(String line) {
       String[] parts = conllu ? line.split("\t", -1) : line.strip().split("\\s+");
       boolean none = conllu && line.startsWith("#") || parts[0].strip().equals(DOCUMENT);
@@ -264,7 +264,7 @@ public final class LabeledData {
     }
   }
 
-  /** Whether a line is one of CoNLL-U: its ten columns, an id first. */
+  /** Returns whether a line is CoNLL-U: ten columns, the first of which is an id. */
   private static boolean isConllu(String line) {
     String[] parts = line.split("\t", -1);
     return parts.length == CONLLU.size() && parts[0].matches("[0-9]+([-.][0-9]+)?");
@@ -280,16 +280,17 @@ public final class LabeledData {
   }
 
   /**
-   * Reads labelled sentences: objects of JSON, one a line, where the file begins with a brace; else
-   * columns, with commas and RFC 4180's quotes where the first line has commas and no tabs or the
-   * name ends in {@code .csv}, or with tabs and no quotes.
-   *
-   * @param text the text's field of JSON or column: its name in the first line, or its number from
-   *     1 where the file has no such line
-   * @param label the label's column, likewise
+   * Reads labelled sentences. If the file begins with a brace, it has one JSON object on each line.
+   * Otherwise it is a table. If the first line has commas and no tabs, or the file's name ends in
+   * {@code .csv}, columns are separated by commas, with the quotes of RFC 4180. Otherwise they are
+   * separated by tabs, without quotes.
+   * 
+   * @param text the JSON field or column of the text: its name, or the column's number from 1 if the
+   *     file has no header line
+   * @param label the JSON field or column of the label, given like {@code text}
    * @param tokenizer splits a text into tokens
    * @throws ElmoException if the file cannot be read, has no sentences or no such columns, or a row
-   *     has another number of columns than the first; the message names the line
+   *     has a different number of columns than the first; the message states the line
    */
   public static LabeledData readSentences(
       Path file, String text, String label, Function<String, List<String>> tokenizer) {
@@ -306,7 +307,7 @@ public final class LabeledData {
   }
 
   /**
-   * Reads a sentence a record.
+   * Reads records with one sentence each.
    *
    * @param tokenizer splits a text into tokens; null to split it at white space
    */
@@ -350,7 +351,7 @@ public final class LabeledData {
     return new LabeledData(file.toString(), task, sentences, new DataForm(kind, text, label));
   }
 
-  /** The first line that is not blank; empty where there is none. */
+  /** Returns the first line that is not blank; empty if there is none. */
   private static String firstLine(Path file) {
     try (BufferedReader lines = open(file)) {
       String line = lines.readLine();
@@ -363,7 +364,7 @@ public final class LabeledData {
     }
   }
 
-  /** UTF-8, a byte order mark passed over; what is no UTF-8 is an error. */
+  /** Opens a UTF-8 file and skips a byte order mark. Reading bytes that are not UTF-8 fails. */
   private static BufferedReader open(Path file) throws IOException {
     BufferedInputStream in = new BufferedInputStream(Files.newInputStream(file));
     try {
@@ -398,17 +399,17 @@ public final class LabeledData {
     return new ElmoException(file + ": expected a file of UTF-8 text, found " + found, e);
   }
 
-  /** Where the sentences come from, for messages. */
+  /** The name of the data in messages: the file, or the name given to {@link #of}. */
   public String source() {
     return source;
   }
 
-  /** The form of the file that the data come from; none for data from memory. */
+  /** The form of the file that the data come from; empty for data from memory. */
   public Optional<DataForm> form() {
     return Optional.ofNullable(form);
   }
 
-  /** What has a label. */
+    /** Which units have labels. */
   public Task task() {
     return task;
   }
@@ -425,7 +426,7 @@ public final class LabeledData {
     return Collections.unmodifiableList(new ArrayList<>(labels));
   }
 
-  /** Some of the sentences, under the same name. */
+  /** Returns data with some of the sentences, and the same name. */
   LabeledData subset(List<LabeledSentence> some) {
     return new LabeledData(source, task, some, form);
   }

@@ -7,10 +7,10 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.internal.Arguments;
 
 /**
- * A sentence and what it is labelled with. Immutable; any thread may use it.
- *
- * @param tokens its tokens
- * @param labels one a token, or one for the sentence
+ * A sentence with labels. Immutable and thread-safe.
+ * 
+ * @param tokens the tokens of the sentence
+ * @param labels one label for each token, or one for the sentence
  */
 public record LabeledSentence(List<String> tokens, List<String> labels) {
   /**

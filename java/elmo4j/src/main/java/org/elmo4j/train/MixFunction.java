@@ -17,22 +17,22 @@ import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.backend.cpu.CpuMix;
 
 /**
- * A {@link ScalarMix} as a function of a batch's layers, forward and backward, on the model's own
- * buffers: for training loops of one's own. The layers are not copied; any number of mixes may be
- * computed from them. It holds native memory: close it, and keep the embeddings open until then.
- * For one thread at a time.
+ * Computes a {@link ScalarMix} of a batch's layers and its gradients, for training loops of the
+ * caller. It reads the layers from the embeddings without a copy, and can compute any number of
+ * mixes. It holds native memory, so it must be closed; the embeddings must stay open until then. Not
+ * thread-safe.
  */
 public final class MixFunction implements AutoCloseable {
   private final Embeddings layers;
   private final int dim;
   private final int count;
-  private final List<FloatBuffer> buffers = new ArrayList<>(); // keep the memory
+  private final List<FloatBuffer> buffers = new ArrayList<>(); // keep the memory reachable
   private final CpuMix kernel;
 
   /**
-   * @param layers asked for with {@link Layer#WORD_EMB} and every {@link Layer#lstm}, and with
+   * @param layers embeddings with {@link Layer#WORD_EMB} and every {@link Layer#lstm}, and with
    *     boundaries: {@code EmbedOptions.layers(...).withBoundaries(true)}
-   * @throws ElmoException if a layer is missing, or one has 2^29 numbers or more
+   * @throws ElmoException if a layer is missing, or one has 2^29 elements or more
    */
   public MixFunction(Embeddings layers) {
     Arguments.require(layers, "layers");
@@ -64,22 +64,22 @@ public final class MixFunction implements AutoCloseable {
     rows.add(new CpuMix.Rows(floats, layer == Layer.WORD_EMB ? 1 : 2));
   }
 
-  /** Numbers in the target: sentences * longest sentence's tokens * 2P. */
+  /** The number of elements of the target: sentences * {@link #maxLength} * 2P. */
   public int size() {
     return Math.multiplyExact(Math.multiplyExact(layers.batchSize(), maxLength()), 2 * dim);
   }
 
-  /** Tokens of the longest sentence. */
+  /** The number of tokens of the longest sentence. */
   public int maxLength() {
     return Math.max(0, layers.maxLength() - 2);
   }
 
   /**
-   * The mix.
-   *
-   * @param target a direct buffer in native byte order, [sentences, maxLength, 2P] from its
-   *     position on; written wholly, zeros past each sentence's end
-   * @throws ElmoException if the mix or the buffer does not fit
+   * Computes the mix.
+   * 
+   * @param target a direct buffer in native byte order, [sentences, maxLength, 2P] from its position
+   *     on. All of it is written, with zeros after each sentence's end.
+   * @throws ElmoException if the number of mix weights or the buffer does not match
    */
   public void forward(ScalarMix mix, FloatBuffer target) {
     Arguments.require(mix, "mix");
@@ -92,11 +92,13 @@ public final class MixFunction implements AutoCloseable {
   }
 
   /**
-   * The gradient to the mix and, on request, to the layers.
-   *
-   * @param gradient to the target, laid out like it; what lies past a sentence's end is not read
-   * @param toLayers one a layer, laid out like it with its boundaries, added to; null for none
-   * @throws ElmoException if the mix or a buffer does not fit
+   * Returns the gradient with respect to the mix, and adds that with respect to the layers.
+   * 
+   * @param gradient the gradient with respect to the target, with the same layout; elements after a
+   *     sentence's end are not read
+   * @param toLayers one buffer for each layer, with the layer's layout including boundaries, to which
+   *     the layer's gradient is added; null if it is not needed
+   * @throws ElmoException if the number of mix weights or a buffer does not match
    */
   public ScalarMix.Gradient backward(
       ScalarMix mix, FloatBuffer gradient, List<FloatBuffer> toLayers) {

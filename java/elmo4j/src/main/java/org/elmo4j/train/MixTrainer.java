@@ -18,17 +18,17 @@ import org.elmo4j.internal.Arguments;
 import org.elmo4j.train.LabeledData.Task;
 
 /**
- * Learns the weights of a model's layers together with a linear or one-hidden-layer head (Peters et
- * al. 2018, section 3.2): cross-entropy, Adam, mini-batches of sentences, early stopping. The model
- * stays as it is, so that its layers are computed once; an epoch is then short. Training runs on
- * the calling thread, and a seed gives the same bits every time on one machine. Set up by one
- * thread.
+ * Trains the mix weights of a model's layers together with a linear head or a head with one hidden
+ * layer (Peters et al. 2018, section 3.2), with cross-entropy, Adam, mini-batches of sentences and
+ * early stopping. The model itself is not changed, so its layers are computed only once, and epochs
+ * are short. Training runs on the calling thread. On one machine the same seed always gives the same
+ * bits. Not thread-safe.
  */
 public final class MixTrainer {
   /** The name of the run whose classifier is the result. */
   public static final String LEARNED = "learned mix";
 
-  // Fit reads those that are not private.
+  // Fit reads the fields that are not private.
   final ElmoModel model;
   int hidden;
   boolean crf;
@@ -47,22 +47,22 @@ public final class MixTrainer {
   Progress progress = new Progress() {};
   BooleanSupplier stop = () -> false;
 
-  /** With the defaults that each method names. */
+  /** Creates a trainer with the defaults that each method states. */
   public MixTrainer(ElmoModel model) {
     Arguments.require(model, "model");
     this.model = model;
   }
 
-  /** Units of a hidden layer of rectifiers between mix and labels; 0, the default, for none. */
+  /** Sets the number of units of a hidden ReLU layer in the head; 0, the default, for no hidden layer. */
   public MixTrainer hidden(int units) {
     hidden = (int) within("hidden units", units, 0, 1 << 14);
     return this;
   }
 
   /**
-   * Whether the labels of a sentence's tokens are found together, by a linear-chain CRF on top of
-   * the head; false by default. Where labels are of spans, what their scheme (BIO, IOB1 or BIOES,
-   * found by the training data) forbids never comes out.
+   * Sets whether the labels of a sentence's tokens are predicted jointly, by a linear-chain CRF on
+   * top of the head; false by default. If the labels are of spans, their scheme (BIO, IOB1 or BIOES)
+   * is detected from the training data, and label sequences that it forbids are never predicted.
    */
   public MixTrainer crf(boolean crf) {
     this.crf = crf;
@@ -70,8 +70,8 @@ public final class MixTrainer {
   }
 
   /**
-   * How much each label counts in the loss, and in the share of right labels that decides when to
-   * stop: all the same by default. Not with a CRF.
+   * Sets the weight of each label in the loss, and in the share of correct labels that decides when
+   * to stop. By default all labels have the same weight. Not supported with a CRF.
    */
   public MixTrainer classWeights(ClassWeights weights) {
     Arguments.require(weights, "weights");
@@ -79,62 +79,62 @@ public final class MixTrainer {
     return this;
   }
 
-  /** The share of the mix's numbers that are dropped in training: 0.1 by default. */
+  /** Sets the share of the mix's elements that dropout sets to zero in training; 0.1 by default. */
   public MixTrainer dropout(double rate) {
     dropout = (float) within("dropout", rate, 0, 0.99);
     return this;
   }
 
-  /** Layer norm in the mix: none by default. Its mean and variance are a mini-batch's. */
+  /** Sets the layer norm of the mix; none by default. Its mean and variance are those of a mini-batch. */
   public MixTrainer layerNorm(LayerNorm norm) {
     Arguments.require(norm, "norm");
     layerNorm = norm == null ? LayerNorm.NONE : norm;
     return this;
   }
 
-  /** bilm-tf's {@code l2_coef}: so many times the sum of the mix weights' squares; 0 by default. */
+  /** Sets bilm-tf's {@code l2_coef}: the loss includes this number times the sum of the squared mix weights; 0 by default. */
   public MixTrainer l2(double coefficient) {
     l2 = within("l2", coefficient, 0, 1e6);
     return this;
   }
 
-  /** Adam's step: 0.005 by default. */
+  /** Sets Adam's learning rate; 0.005 by default. */
   public MixTrainer learningRate(double rate) {
     learningRate = (float) within("learning rate", rate, 1e-9, 1e30);
     return this;
   }
 
-  /** Sentences in a mini-batch: 32 by default. */
+  /** Sets the number of sentences in a mini-batch; 32 by default. */
   public MixTrainer batchSize(int sentences) {
     batchSize = (int) within("batch size", sentences, 1, 1 << 20);
     return this;
   }
 
-  /** Epochs at most: 50 by default. */
+  /** Sets the largest number of epochs of a run; 50 by default. */
   public MixTrainer epochs(int most) {
     epochs = (int) within("epochs", most, 1, 1 << 20);
     return this;
   }
 
-  /** Epochs without a better development score after which a run ends: 5 by default. */
+  /** Sets the number of epochs without a better development score after which a run ends; 5 by default. */
   public MixTrainer patience(int epochs) {
     patience = (int) within("patience", epochs, 1, 1 << 20);
     return this;
   }
 
-  /** Decides the head's first weights, the order of sentences and what is dropped: 1 by default. */
+  /** Sets the seed for the head's initial weights, the order of sentences and dropout; 1 by default. */
   public MixTrainer seed(long seed) {
     this.seed = seed;
     return this;
   }
 
-  /** Whether each layer and the even mix are trained too, to compare with; true by default. */
+  /** Sets whether heads on each single layer and on the even mix are trained too, for comparison; true by default. */
   public MixTrainer compare(boolean compare) {
     this.compare = compare;
     return this;
   }
 
-  /** Where the layers lie meanwhile, and the bytes they may take: the system's folder, 8 GiB. */
+  /** Sets the folder of the file that holds the layers during training, and the most bytes that it may take; by default the system's temporary folder and 8 GiB. */
   public MixTrainer cache(Path folder, long limit) {
     Arguments.require(folder, "folder");
     if (limit < 1) {
@@ -145,14 +145,14 @@ public final class MixTrainer {
     return this;
   }
 
-  /** Who is told how it goes. */
+  /** Sets the receiver of progress; there is none by default. */
   public MixTrainer progress(Progress progress) {
     Arguments.require(progress, "progress");
     this.progress = progress;
     return this;
   }
 
-  /** Asked after each mini-batch whether to end with the best so far. */
+  /** Sets a condition that ends training with the best result so far. It is checked between mini-batches. */
   public MixTrainer stopWhen(BooleanSupplier stop) {
     Arguments.require(stop, "stop");
     this.stop = stop;
@@ -170,27 +170,28 @@ public final class MixTrainer {
    * One line of the comparison.
    *
    * @param name {@code word_emb}, {@code lstm_outputs1}..., {@code even mix} or {@link #LEARNED}
-   * @param development share of right labels in the development data, weighted where there are
-   *     class weights, or F1 of spans, 0 to 1
-   * @param test likewise in the test data; not a number where there is none
+   * @param development the F1 of spans, or the share of correct labels, in the development data, 0
+   *     to 1; the share is weighted if there are class weights
+   * @param test the same for the test data; NaN if there is none
    * @param epoch the epoch that was kept, from 1
-   * @param mix what the run ended with, of its own layers
+   * @param mix the run's mix, over the layers that the run uses
    */
   public record Score(String name, double development, double test, int epoch, ScalarMix mix) {}
 
   /**
-   * What was learned.
-   *
+   * The result of training.
+   * 
    * @param classifier a {@link TokenClassifier} or {@link SentenceClassifier}
-   * @param scores the learned mix last; before it what it is compared with, as far as training got
-   * @param evaluation the classifier on the test data, or on the development data without test data
+   * @param scores the scores of the runs that were completed; the learned mix is the last
+   * @param evaluation the classifier's evaluation on the test data, or on the development data if
+   *     there is no test data
    */
   public record Result(Classifier classifier, List<Score> scores, Evaluation evaluation) {}
 
   /**
-   * As {@link #fit(LabeledData, LabeledData, LabeledData)} without test data.
-   *
-   * @param development null to hold back every tenth sentence
+   * Does the same as {@link #fit(LabeledData, LabeledData, LabeledData)} without test data.
+   * 
+   * @param development null to hold back a tenth of the sentences
    */
   public Result fit(LabeledData train, LabeledData development) {
     Arguments.require(train, "train");
@@ -198,17 +199,17 @@ public final class MixTrainer {
   }
 
   /**
-   * Learns. Labels of spans, such as {@code B-PER}, are measured by F1 of spans, which decides when
-   * to stop too; other labels by the share that is right.
-   *
-   * @param train what to learn from
-   * @param development decides when to stop and which epoch is kept; null to hold back every tenth
-   *     sentence of {@code train}, in an order that the seed decides
-   * @param test measured at the end; null for none (labels that {@code train} lacks are scored as
-   *     wrong, as no classifier could find them)
-   * @throws ElmoException if the data are of different tasks, there is only one label, class
-   *     weights name a label that is not there or meet a CRF, the cache has no room, or the loss is
-   *     no number
+   * Trains a classifier. Labels of spans, such as {@code B-PER}, are scored by the F1 of spans, other
+   * labels by the share of correct ones. The score also decides when to stop.
+   * 
+   * @param train the training data
+   * @param development decides when to stop and which epoch is kept; null to hold back a tenth of
+   *     the sentences of {@code train}, chosen by the seed
+   * @param test is evaluated at the end; null for none. Labels that do not occur in {@code train}
+   *     count as wrong, since no classifier could predict them.
+   * @throws ElmoException if the data are for different tasks, there is only one label, the class
+   *     weights contain an unknown label or are combined with a CRF, the cache's limit or disk is
+   *     too small, or the loss is not finite
    */
   public Result fit(LabeledData train, LabeledData development, LabeledData test) {
     Arguments.require(train, "train");
@@ -238,7 +239,7 @@ public final class MixTrainer {
       throw new ElmoException("crf: expected labels of tokens, found labels of sentences");
     }
     if (crf && classWeights != null) {
-      // Its loss is of whole sentences, no sum over labels that could be weighted.
+      // A CRF's loss is of whole sentences, not a sum over labels that could be weighted.
       throw new ElmoException("class weights: expected a linear head, found a CRF");
     }
     List<List<String>> sentences = new ArrayList<>();

@@ -4,25 +4,25 @@ package org.elmo4j.train;
 
 import java.nio.file.Path;
 
-/** What training tells while it runs, on the thread that runs it. All methods do nothing here. */
+/** Receives the progress of training. Its methods are called on the training thread; by default they do nothing. */
 public interface Progress {
   /**
-   * The layers' file is about to be written: it takes {@code bytes}, and the folder's disk has
-   * {@code free} left. Where that is too little, training ends with an error right away.
+   * Called before the layers are written to a file of {@code bytes} bytes. The folder's disk has
+   * {@code free} bytes left. If the space is not sufficient, training fails before this call.
    */
   default void cache(Path folder, long bytes, long free) {}
 
-  /** Layers are computed: {@code done} sentences of {@code all}. */
+  /** Called when the layers of {@code done} out of {@code all} sentences have been computed. */
   default void layers(int done, int all) {}
 
   /**
-   * An epoch has ended.
-   *
-   * @param run what is trained: {@code learned mix}, {@code even mix}, {@code word_emb}...
-   * @param epoch from 1
-   * @param loss mean cross-entropy of the training data in that epoch, in nats
-   * @param score share of right labels in the development data, weighted where there are class
-   *     weights, or F1 of spans, 0 to 1
+   * Called when an epoch has ended.
+   * 
+   * @param run the name of the run: {@code learned mix}, {@code even mix}, {@code word_emb}...
+   * @param epoch the number of the epoch, from 1
+   * @param loss the mean cross-entropy of the training data during the epoch, in nats per label
+   * @param score the F1 of spans, or the share of correct labels, in the development data, 0 to 1;
+   *     the share is weighted if there are class weights
    */
   default void epoch(String run, int epoch, double loss, double score) {}
 }

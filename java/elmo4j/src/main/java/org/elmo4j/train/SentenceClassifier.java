@@ -4,7 +4,7 @@ package org.elmo4j.train;
 
 import org.elmo4j.train.LabeledData.Task;
 
-/** Labels sentences by the mean of their tokens' vectors. Immutable; any thread may use it. */
+/** Labels a sentence by the mean of its tokens' vectors. Immutable and thread-safe. */
 public final class SentenceClassifier extends Classifier {
   SentenceClassifier(Parts parts) {
     super(parts);
