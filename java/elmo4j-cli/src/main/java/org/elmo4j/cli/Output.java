@@ -13,7 +13,7 @@ import java.nio.file.Path;
 
 /**
  * Standard output, the only way to it. A write that fails throws {@link Failure}, through a {@link
- * PrintWriter} too, which keeps an IOException to itself. For one thread.
+ * PrintWriter} too, which keeps an IOException to itself. Not thread-safe.
  */
 final class Output extends OutputStream {
   /** A write to standard output failed. */

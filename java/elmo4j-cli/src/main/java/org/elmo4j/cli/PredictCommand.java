@@ -76,8 +76,8 @@ final class PredictCommand implements Callable<Integer> {
       paramLabel = "NAME|N",
       description =
           "Read the input as CSV, TSV or JSON lines, with the text or tokens in this column or"
-              + " field: its name, or its number from 1 if the first line does not name the columns."
-              + " Default: the column that elmo fit read, if the first line has it.")
+              + " field: its name, or its number from 1 if the first line does not name the"
+              + " columns. Default: the column that elmo fit read, if the first line has it.")
   private String textColumn;
 
   @Option(names = "--scores", description = "Write the probability of each label after it.")

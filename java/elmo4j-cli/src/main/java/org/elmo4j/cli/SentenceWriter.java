@@ -7,7 +7,7 @@ import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.util.List;
 
-/** Where embedded sentences go, one after the other. For one thread. */
+/** Where embedded sentences go, one after the other. Not thread-safe. */
 interface SentenceWriter extends Closeable {
   /** Takes the next sentence; its numbers are read before the call returns. */
   void write(Sentence sentence) throws IOException;
