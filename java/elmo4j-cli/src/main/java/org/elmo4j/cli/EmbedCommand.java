@@ -33,13 +33,13 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code elmo embed}: sentences in, vectors out. */
+/** {@code elmo embed}: reads sentences and writes their vectors. */
 @Command(
     name = "embed",
     description = {
-      "Embeds sentences, a text or a file of sentences.",
+      "Computes the vectors of sentences: of arguments, a text file or a file of tokens.",
       "",
-      "Without --output it prints a table with the first numbers of each token's vector.",
+      "Without --output, it prints a table with the first numbers of each token's vector.",
       ""
     },
     footer = {
@@ -49,7 +49,7 @@ import picocli.CommandLine.Spec;
       "  elmo embed --text book.txt --output words.vec --format word2vec"
     })
 final class EmbedCommand implements Callable<Integer> {
-  /** The forms of a file of embeddings. */
+  /** The formats of the output. */
   enum Format {
     HDF5,
     JSONL,
@@ -57,7 +57,7 @@ final class EmbedCommand implements Callable<Integer> {
     WORD2VEC
   }
 
-  /** As AllenNLP's command. */
+  /** The default batch size of AllenNLP's command. */
   private static final int STATEFUL_BATCH = 64;
 
   @Spec private CommandSpec command;
@@ -69,7 +69,7 @@ final class EmbedCommand implements Callable<Integer> {
       arity = "0..*",
       paramLabel = "SENTENCE",
       description =
-          "Text to embed, each argument by itself. Without one, or with -: --input, or standard"
+          "Texts to embed, each on its own. Without any, or with -: read --input or standard"
               + " input.")
   private List<String> texts = List.of();
 
@@ -77,25 +77,26 @@ final class EmbedCommand implements Callable<Integer> {
       names = "--format",
       paramLabel = "FORMAT",
       description =
-          "hdf5, jsonl, npz, or word2vec: a text with a line for each distinct word, the mean of its"
-              + " uses."
-              + " Default: what the output's name ends in. jsonl needs no --output.")
+          "hdf5, jsonl, npz or word2vec. word2vec is a text file with one line for each distinct"
+              + " word: the mean of its vectors. Default: chosen by the extension of the output's"
+              + " name. Only jsonl can be used without --output.")
   private Format format;
 
   @Option(
       names = "--layers",
       paramLabel = "LAYERS",
       description =
-          "all [layers + 1, tokens, 2P], or one of: elmo, top, average, word_emb, lstm_outputs1 ..."
-              + " [tokens, 2P; P for word_emb], default [2P]. Default: elmo.")
+          "all [layers + 1, tokens, 2P]; elmo, top, average, lstm_outputs1 ... [tokens, 2P];"
+              + " word_emb [tokens, P]; or default [2P], one vector for the sentence. Default:"
+              + " elmo.")
   private String layers;
 
   @Option(
       names = "--output-layer",
       paramLabel = "N",
       description =
-          "A number of ELMoForManyLangs in place of --layers: -2 for all, -1 for average, 0 for"
-              + " word_emb twice over [tokens, 2P], 1 and 2 for the LSTM layers.")
+          "ELMoForManyLangs' number of a layer, instead of --layers: -2 for all, -1 for average, 0"
+              + " for word_emb repeated twice [tokens, 2P], 1 and 2 for the LSTM layers.")
   private Integer outputLayer;
 
   @Option(
@@ -103,34 +104,36 @@ final class EmbedCommand implements Callable<Integer> {
       paramLabel = "W",
       split = ",",
       description =
-          "Weights of the sum over layers before the softmax, the token representation first, for"
-              + " elmo and default.")
+          "The layer weights for elmo and default, before the softmax, separated by commas. The"
+              + " first one is for the token representation.")
   private float[] mixWeights;
 
   @Option(
       names = "--gamma",
       paramLabel = "G",
-      description = "The factor in front of that sum. Default: 1.")
+      description = "The factor of the weighted sum, with --mix-weights. Default: 1.")
   private Float gamma;
 
   @Option(
       names = "--mix",
       paramLabel = "FILE",
       description =
-          "The mix for elmo and default: mix.json as elmo fit writes it, in place of --mix-weights.")
+          "The layer weights for elmo and default: mix.json as elmo fit writes it, instead of"
+              + " --mix-weights.")
   private Path mixFile;
 
   @Option(
       names = "--stateful",
       description =
-          "Carry LSTM state from batch to batch, as the original tools do. Needs --tokenized.")
+          "Carry the LSTM state from batch to batch, as the original tools do. Needs --tokenized.")
   private boolean stateful;
 
   @Option(
       names = "--batch-size",
       paramLabel = "N",
       description =
-          "Lines in a batch. Default: 64 with --stateful, else none: a sentence at a time.")
+          "Number of lines in a batch. Needs --tokenized. Default: 64 with --stateful; otherwise"
+              + " elmo chooses the batches.")
   private Integer batchSize;
 
   @Option(
@@ -141,8 +144,8 @@ final class EmbedCommand implements Callable<Integer> {
   @Option(
       names = "--use-sentence-keys",
       description =
-          "Name the datasets of an HDF5 file by the sentences' texts, as AllenNLP does. All texts"
-              + " must be different, and none may contain a slash.")
+          "Use the text of each sentence as the name of its dataset in an HDF5 file, as AllenNLP"
+              + " does. All texts must be different, and none may contain a slash.")
   private boolean sentenceKeys;
 
   @Override
@@ -267,8 +270,8 @@ final class EmbedCommand implements Callable<Integer> {
   }
 
   /**
-   * The file to write, begun before the model loads: what is wrong with its folder is said at once.
-   * Null for a table.
+   * Opens the output file before the model loads, so that an error of its folder is reported at
+   * once. Returns null if a table is printed.
    */
   private SentenceWriter openOutput() throws IOException {
     if (format == null) {
@@ -291,7 +294,7 @@ final class EmbedCommand implements Callable<Integer> {
     void run() throws IOException;
   }
 
-  /** Writes something; a failure names the output. */
+  /** Runs an action that writes, and names the output in the message of its exception. */
   private void put(Action action) throws IOException {
     try {
       action.run();
@@ -301,16 +304,16 @@ final class EmbedCommand implements Callable<Integer> {
   }
 
   /**
-   * Standard error if the launcher saw that it is a terminal and the result goes elsewhere; else
-   * null.
+   * Returns standard error if the launcher saw that it is a terminal and the result is not written
+   * to standard output; otherwise null.
    */
   private PrintWriter terminal() {
     return output.isStandard() ? null : Main.status(command);
   }
 
-  /** Sentences, one after the other, in the order of the input. */
+  /** Yields sentences one by one, in the order of the input. */
   private interface Source {
-    /** The next sentence and what names it, or null. */
+    /** Returns the next sentence and its text, or null at the end. */
     TokenReader.Sentence next() throws IOException;
   }
 
@@ -323,7 +326,7 @@ final class EmbedCommand implements Callable<Integer> {
     }
   }
 
-  /** The way from lines to vectors, in the order of the input. */
+  /** Reads the lines, embeds them and writes the vectors, in the order of the input. */
   private final class Run {
     private final LineReader lines;
     private final SentenceWriter writer;
@@ -382,9 +385,12 @@ final class EmbedCommand implements Callable<Integer> {
       }
     }
 
-    /** Results that are not padded to a batch's longest sentence: memory stays small. */
+    /**
+     * Embeds with one result for each sentence. The results are not padded to the longest sentence
+     * of a batch, so they take little memory.
+     */
     private void singly(Source source) throws IOException {
-      Deque<String> texts = new ArrayDeque<>(); // of the sentences under way
+      Deque<String> texts = new ArrayDeque<>(); // of the sentences not yet written
       Iterator<List<String>> tokens =
           new Iterator<>() {
             private TokenReader.Sentence next;
@@ -419,7 +425,7 @@ final class EmbedCommand implements Callable<Integer> {
       }
     }
 
-    /** The sentences of running text. */
+    /** Splits running text into sentences. */
     private Source text() {
       Deque<List<String>> found = new ArrayDeque<>();
       return () -> {
@@ -433,7 +439,11 @@ final class EmbedCommand implements Callable<Integer> {
       };
     }
 
-    /** Writes a batch, whose sentences have these texts, and closes it. */
+    /**
+     * Writes the vectors of a batch and closes it.
+     *
+     * @param texts the texts of its sentences
+     */
     private void write(Embeddings embeddings, List<String> texts) throws IOException {
       try (embeddings) {
         for (int row = 0; row < embeddings.batchSize(); row++) {

@@ -11,7 +11,7 @@ import java.util.Locale;
 /**
  * UTF-8 on its way to a person. Characters that a terminal obeys, rather than shows, are written as
  * the escapes of Java and JSON, such as {@code \u001b}: control characters but for tab and line
- * feed, what changes the direction of text, and separators of lines. For one thread.
+ * feed, what changes the direction of text, and separators of lines. Not thread-safe.
  */
 final class EscapedStream extends FilterOutputStream {
   private final byte[] character = new byte[4];

@@ -12,7 +12,7 @@ import org.elmo4j.train.Epoch;
 
 /**
  * Panels one below the other as one SVG that needs nothing else: no script, no font, no network.
- * For one thread.
+ * Not thread-safe.
  */
 final class Figure {
   private static final int MARGIN = 24;

@@ -29,15 +29,16 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code elmo fit}: labelled data in, a classifier and its mix of layers out. */
+/** {@code elmo fit}: trains a classifier and its mix of layers on labelled data. */
 @Command(
     name = "fit",
     description = {
-      "Learns the weights of the layers together with a classifier of tokens or sentences.",
+      "Trains a classifier of tokens or sentences and, with it, the weights of the layers.",
       "",
-      "Ends with the scores of each layer alone, of the even mix and of the learned one, and with"
-          + " those of each type of span (labels such as B-PER, by conlleval's F1) or each label."
-          + " Ctrl-C keeps the best so far.",
+      "At the end it prints the scores of each layer alone, of equal weights (the even mix) and of"
+          + " the learned weights, and then the scores of each label. If the labels mark spans"
+          + " (such as B-PER), it prints the scores of each type of span instead: F1 as conlleval"
+          + " computes it. Ctrl-C ends the training and saves the best result so far.",
       ""
     },
     footer = {
@@ -46,16 +47,16 @@ import picocli.CommandLine.Spec;
       "  elmo fit --task sentences --train reviews.tsv --output reviews"
     })
 final class FitCommand implements Callable<Integer> {
-  /** A held-back set of fewer says little. */
+  /** With fewer development sentences, the command prints a warning. */
   private static final int SMALL = 50;
 
-  /** What finds labels. */
+  /** The values of {@code --head}. */
   enum HeadName {
     LINEAR,
     CRF
   }
 
-  /** What has a label. */
+  /** The values of {@code --task}. */
   enum TaskName {
     TOKENS,
     SENTENCES
@@ -68,7 +69,7 @@ final class FitCommand implements Callable<Integer> {
       names = "--task",
       required = true,
       paramLabel = "TASK",
-      description = "tokens: a label a token. sentences: a label a text.")
+      description = "tokens: each token has a label. sentences: each text has a label.")
   private TaskName task;
 
   @Option(
@@ -76,18 +77,23 @@ final class FitCommand implements Callable<Integer> {
       required = true,
       paramLabel = "FILE",
       description =
-          "What to learn from: CoNLL (CoNLL-2003, CoNLL-U; a token a line, a blank line behind a"
-              + " sentence), for tokens alone; CSV, TSV or objects of JSON, one a line. The form is"
-              + " found by the first lines.")
+          "Training data. For tokens: CoNLL (CoNLL-2003 or CoNLL-U: one token on each line, a blank"
+              + " line after each sentence). For tokens or sentences: CSV, TSV, or JSON with one"
+              + " object on each line. The format is detected from the first lines.")
   private Path train;
 
   @Option(
       names = "--dev",
       paramLabel = "FILE",
-      description = "Decides when to stop. Default: a tenth of --train, held back.")
+      description =
+          "Development data: its score decides when to stop. Default: a tenth of --train, which is"
+              + " then not used for training.")
   private Path development;
 
-  @Option(names = "--test", paramLabel = "FILE", description = "Measured at the end.")
+  @Option(
+      names = "--test",
+      paramLabel = "FILE",
+      description = "Test data: the classifiers are measured on it at the end.")
   private Path test;
 
   @Option(
@@ -95,120 +101,137 @@ final class FitCommand implements Callable<Integer> {
       required = true,
       paramLabel = "FOLDER",
       description =
-          "Where to write model.json, mix.json, weights.safetensors and curves.csv, a line an epoch.")
+          "Where to write model.json, mix.json, weights.safetensors and curves.csv (one line for"
+              + " each epoch).")
   private Path output;
 
-  @Option(names = "--overwrite", description = "Replace the classifier that is there.")
+  @Option(names = "--overwrite", description = "Replace an existing classifier.")
   private boolean overwrite;
 
   @Option(
       names = "--column",
       paramLabel = "NAME|N",
       description =
-          "CoNLL: the label's column, from 1, or its name in CoNLL-U. Default: upos in CoNLL-U, else"
-              + " the last.")
+          "CoNLL: the column of the labels, as a number from 1, or in CoNLL-U as a name. Default:"
+              + " upos in CoNLL-U, otherwise the last column.")
   private String column;
 
   @Option(
       names = "--text-column",
       paramLabel = "NAME|N",
       description =
-          "CSV, TSV, JSON: the text's column or field, by the first line's name, or by number, from 1,"
-              + " where no line names the columns. Tokens: an array of JSON, or with spaces between."
-              + " Default: text, for tokens: tokens.")
+          "CSV, TSV, JSON: the column or field of the text or the tokens: its name, or its number"
+              + " from 1 if the first line does not name the columns. Tokens are a JSON array or"
+              + " are separated by spaces. Default: text, or tokens with --task tokens.")
   private String textColumn;
 
   @Option(
       names = "--label-column",
       paramLabel = "NAME|N",
       description =
-          "CSV, TSV, JSON: where the label is, or those of tokens, likewise. Default: label, for"
-              + " tokens: labels.")
+          "CSV, TSV, JSON: the column or field of the label, or of the tokens' labels, likewise."
+              + " Default: label, or labels with --task tokens.")
   private String labelColumn;
 
   @Option(
       names = "--tokenized",
-      description = "Sentences: texts are tokens separated by single spaces.")
+      description = "With --task sentences: the texts are tokens separated by single spaces.")
   private boolean tokenized;
 
   @Option(
       names = "--head",
       paramLabel = "HEAD",
       description =
-          "linear, or crf: the labels of a sentence's tokens are found together, and spans (BIO,"
-              + " IOB1, BIOES) are always well formed. Default: linear.")
+          "linear or crf. linear chooses each label on its own. crf, for tokens, chooses all labels"
+              + " of a sentence together, and its spans (BIO, IOB1, BIOES) are always well formed."
+              + " Default: linear.")
   private HeadName head = HeadName.LINEAR;
 
   @Option(
       names = "--class-weights",
       paramLabel = "WEIGHTS",
       description =
-          "balanced, or LABEL=W,...: how much a label counts in training. balanced: n / (k * n_c),"
-              + " for n labels, k different ones, n_c of this one. Default: all the same.")
+          "The weight of each label in the loss: LABEL=W,... or balanced, which is n / (k * n_c)"
+              + " for n labels in the training data, k different labels, and n_c times this label."
+              + " Default: the same weight for all. Not with --head crf.")
   private String classWeights;
 
   @Option(
       names = "--hidden",
       paramLabel = "N",
-      description = "Units of a hidden layer under the head. Default: 0, none.")
+      description = "Number of units of a hidden layer before the head. Default: 0, no such layer.")
   private int hidden;
 
   @Option(
       names = "--dropout",
       paramLabel = "P",
-      description = "Share of the mix that is dropped in training. Default: 0.1.")
+      description =
+          "Dropout probability of the mixed vectors' elements in training. Default: 0.1.")
   private double dropout = 0.1;
 
   @Option(
       names = "--layer-norm",
       paramLabel = "FORM",
       description =
-          "none, bilm-tf (boundaries left out of mean and variance) or allennlp (counted in)."
-              + " Default: none.")
+          "Layer normalization before the mix: none, bilm-tf (mean and variance without the"
+              + " sentence boundaries) or allennlp (with them). Default: none.")
   private String layerNorm = "none";
 
   @Option(
       names = "--l2",
       paramLabel = "C",
-      description = "bilm-tf's l2_coef: C times the sum of the mix weights' squares. Default: 0.")
+      description =
+          "L2 penalty, bilm-tf's l2_coef: C times the sum of the squared layer weights is added to"
+              + " the loss. Default: 0.")
   private double l2;
 
-  @Option(names = "--learning-rate", paramLabel = "R", description = "Adam's. Default: 0.005.")
+  @Option(
+      names = "--learning-rate",
+      paramLabel = "R",
+      description = "Learning rate of Adam. Default: 0.005.")
   private double learningRate = 0.005;
 
   @Option(
       names = "--batch-size",
       paramLabel = "N",
-      description = "Sentences in a mini-batch. Default: 32.")
+      description = "Number of sentences in a mini-batch. Default: 32.")
   private int batchSize = 32;
 
-  @Option(names = "--epochs", paramLabel = "N", description = "At most. Default: 50.")
+  @Option(
+      names = "--epochs",
+      paramLabel = "N",
+      description = "Maximum number of epochs. Default: 50.")
   private int epochs = 50;
 
   @Option(
       names = "--patience",
       paramLabel = "N",
-      description = "Epochs without a better score before it ends. Default: 5.")
+      description = "Stop after this many epochs without a better score. Default: 5.")
   private int patience = 5;
 
-  @Option(names = "--seed", paramLabel = "N", description = "The same gives the same. Default: 1.")
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      description = "Seed of the random numbers. The same seed gives the same result. Default: 1.")
   private long seed = 1;
 
   @Option(
       names = "--no-comparison",
-      description = "Do not train each layer and the even mix beside.")
+      description = "Do not train classifiers on each layer alone and on the even mix.")
   private boolean noComparison;
 
   @Option(
       names = "--cache-folder",
       paramLabel = "FOLDER",
-      description = "Where the layers lie meanwhile. Default: the system's folder.")
+      description =
+          "Folder for a temporary file with the layers of all sentences. Default: the system's"
+              + " folder for temporary files.")
   private Path cacheFolder = Path.of(System.getProperty("java.io.tmpdir"));
 
   @Option(
       names = "--cache-limit",
       paramLabel = "GIB",
-      description = "What they may take there. Default: 8.")
+      description = "Maximum size of that file in GiB. Default: 8.")
   private double cacheLimit = 8;
 
   @Override
@@ -236,7 +259,7 @@ final class FitCommand implements Callable<Integer> {
     PrintWriter out = command.commandLine().getOut();
     AtomicBoolean stop = new AtomicBoolean();
     CountDownLatch done = new CountDownLatch(1);
-    // Ctrl-C: the JVM ends when this has, and this waits until the best so far is written.
+    // On Ctrl-C the JVM waits for this thread, and it waits until the best result is written.
     Thread interrupted =
         new Thread(
             () -> {
@@ -293,7 +316,7 @@ final class FitCommand implements Callable<Integer> {
         try {
           Runtime.getRuntime().removeShutdownHook(interrupted);
         } catch (IllegalStateException e) {
-          // It is running: Ctrl-C came just now.
+          // Ctrl-C came just now, and the JVM is already shutting down.
         }
       }
     }

@@ -15,7 +15,7 @@ import org.elmo4j.train.Evaluation;
 import org.elmo4j.train.MixTrainer;
 import org.elmo4j.train.MixTrainer.Score;
 
-/** What {@code elmo fit} tells a person: how it goes, and how good the result is. */
+/** Prints the progress and the results of {@code elmo fit}. */
 final class FitReport {
   private static final int SHOWN_LABELS = 20;
   private static final int SHOWN_EPOCHS = 10;
@@ -23,11 +23,11 @@ final class FitReport {
   private FitReport() {}
 
   /**
-   * The runs' scores.
+   * Prints the scores of the runs.
    *
-   * @param test whether there are test data
+   * @param test whether there is test data
    * @param spans whether scores are F1 of spans
-   * @param weighted whether labels count by their class weights
+   * @param weighted whether labels are counted with their class weights
    */
   static void table(
       PrintWriter out, List<Score> scores, boolean test, boolean spans, boolean weighted) {
@@ -61,7 +61,7 @@ final class FitReport {
             + "; development data chose the epoch)");
   }
 
-  /** The learned mix's epochs: all, or every second, third... and the one that was kept. */
+  /** Prints about ten epochs of the learned mix, with the last one and the one that was kept. */
   static void curve(PrintWriter out, List<Epoch> epochs) {
     List<Epoch> learned =
         epochs.stream().filter(epoch -> epoch.run().equals(MixTrainer.LEARNED)).toList();
@@ -90,7 +90,7 @@ final class FitReport {
     }
   }
 
-  /** What the learned mix got right, by type of span or by label. */
+  /** Prints precision, recall and F1 of the learned mix for each type of span or each label. */
   static void evaluation(PrintWriter out, Evaluation evaluation, String data) {
     List<Evaluation.Counts> rows = new ArrayList<>(evaluation.each());
     boolean cut = rows.size() > SHOWN_LABELS;
@@ -143,7 +143,7 @@ final class FitReport {
     }
   }
 
-  /** A line an epoch on standard error. */
+  /** Prints one line for each epoch. */
   static final class Epochs implements org.elmo4j.train.Progress {
     private final PrintWriter out;
     private long last = System.nanoTime();

@@ -23,12 +23,11 @@ import org.elmo4j.train.DataForm.Kind;
 import org.elmo4j.train.LabeledData.Task;
 
 /**
- * Writes the records of a table or of JSON lines as they came, with what was predicted behind:
- * columns or fields {@code predicted}, {@code score}, {@code label_1}, {@code score_1}, ... For one
+ * Writes the records of a table or of JSON lines unchanged and adds the predictions as last columns or fields: {@code predicted}, {@code score}, {@code label_1}, {@code score_1}, ... For one
  * thread.
  */
 final class LabelTable {
-  /** What is written of each sentence: one prediction, or one a token. */
+  /** An added column. Its value is one prediction for a sentence, or one for each token. */
   private record Column(String name, Function<Prediction, String> value, boolean number) {}
 
   private static final CSVFormat CSV = CSVFormat.RFC4180.builder().setRecordSeparator("").build();
@@ -43,8 +42,8 @@ final class LabelTable {
    * Writes a table's header, if the records have one.
    *
    * @param scores whether to write each label's probability
-   * @param most how many of the most probable labels to write besides
-   * @throws ElmoException if the records have a column of a name that is written
+   * @param most the number of most probable labels to write as well
+   * @throws ElmoException if the records already have a column with the name of an added one
    */
   LabelTable(
       Records records,
@@ -80,11 +79,10 @@ final class LabelTable {
   }
 
   /**
-   * The form of an input in which a classifier finds its texts by name, by the first line; null for
-   * text or CoNLL.
+   * Detects from the first line whether an input is records with a column for the classifier's texts. Returns their format, or null for text or CoNLL.
    *
-   * @param data what the classifier learned from; null where that is not known
-   * @param column the text's column as it was asked for; null for the one that it was in training
+   * @param data the format of the training data, or null if it is not known
+   * @param column the text's column that the user named, or null for the one of the training data
    */
   static Records.Form form(String source, String first, DataForm data, String text, String column) {
     if (column != null) {
@@ -97,7 +95,7 @@ final class LabelTable {
     if (Records.isObject(first) || !Records.isNumber(text)) {
       return Records.named(first, text);
     }
-    // Without names, only what cannot be mere text is a table.
+    // Without names of columns, only what cannot be plain text is a table.
     Records.Form form = Records.table(source, first);
     boolean same = table && data.kind().name().equals(form.name());
     boolean sure =
@@ -107,7 +105,7 @@ final class LabelTable {
     return same && sure ? form : null;
   }
 
-  /** Where a classifier's texts stand in records, if it is not told. */
+  /** The default column of a classifier's texts in records. */
   static String textColumn(Classifier classifier) {
     return classifier
         .dataForm()
@@ -136,7 +134,7 @@ final class LabelTable {
     }
   }
 
-  /** Writes a record and what was found: one prediction, or one a token. */
+  /** Writes a record and its predictions: one, or one for each token. */
   void write(Records.Row row, List<Prediction> found) throws IOException {
     if (form == Records.Form.JSONL) {
       object(row, found);
@@ -156,7 +154,7 @@ final class LabelTable {
             : String.join("\t", cells) + "\n");
   }
 
-  /** The object as it was written, so that no number changes its form, and more fields. */
+  /** Writes the object as text, so that no number changes its form, with the fields added. */
   private void object(Records.Row row, List<Prediction> found) throws IOException {
     JsonNode json = Json.parse(row.json(), source);
     StringBuilder more = new StringBuilder();

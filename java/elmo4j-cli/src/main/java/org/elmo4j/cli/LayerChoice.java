@@ -14,20 +14,19 @@ import org.elmo4j.ScalarMix;
 import org.elmo4j.Tensor;
 
 /**
- * What {@code --layers} names, for one model of n LSTM layers and projection dimension P: {@code
- * all} [n + 1, tokens, 2P] with the token representation twice over as layer 0, {@code top} (the
- * last LSTM layer) and {@code average} (of those n + 1) as AllenNLP has them, or any one {@link
- * Layer} by its name.
+ * The meaning of {@code --layers} for a model of n LSTM layers and projection dimension P: {@code
+ * all} [n + 1, tokens, 2P] with the token representation repeated twice as layer 0, {@code top} (the
+ * last LSTM layer) and {@code average} (of those n + 1) as in AllenNLP, or the name of a {@link Layer}.
  */
 final class LayerChoice {
-  /** Numbers that are copied at once; of a tensor with more, a row. */
+  /** The most numbers to copy at once. Larger tensors are copied row by row. */
   private static final int MAX_COPY = 1 << 22;
 
   private final String name;
   private final List<Layer> layers;
   private final boolean all;
 
-  /** Whether the token representation comes twice over, so that it is as wide as other layers. */
+  /** Whether the token representation is repeated, so that it is as wide as the other layers. */
   private final boolean doubled;
 
   private LayerChoice(String name, List<Layer> layers, boolean all, boolean doubled) {
@@ -38,10 +37,9 @@ final class LayerChoice {
   }
 
   /**
-   * What ELMoForManyLangs' {@code output_layer} names.
+   * Returns the choice for an {@code output_layer} of ELMoForManyLangs.
    *
-   * @param number -2 for all layers, -1 for their average, 0 for the token representation twice
-   *     over, else an LSTM layer
+   * @param number -2 for all layers, -1 for their average, 0 for the token representation repeated twice, otherwise the number of an LSTM layer
    * @throws ElmoException if there is no such layer
    */
   static LayerChoice numbered(int number, ElmoModel model) {
@@ -58,9 +56,9 @@ final class LayerChoice {
   }
 
   /**
-   * Reads a choice.
+   * Returns the choice of this name.
    *
-   * @param mix what {@code elmo} and {@code default} are mixed with; null for the model's own mix
+   * @param mix the mix for {@code elmo} and {@code default}, or null for the model's own mix
    * @throws ElmoException if there is no such layer, or the mix does not fit
    */
   static LayerChoice of(String name, ScalarMix mix, ElmoModel model) {
@@ -101,7 +99,7 @@ final class LayerChoice {
     }
   }
 
-  /** What to ask the model for. */
+  /** The layers that the model must compute. */
   Layer[] layers() {
     return layers.toArray(new Layer[0]);
   }
@@ -111,7 +109,7 @@ final class LayerChoice {
     return all ? layers.stream().map(Layer::toString).toList() : List.of(name);
   }
 
-  /** One sentence of what the model gave. */
+  /** Returns one sentence of a result of the model. */
   SentenceWriter.Sentence sentence(Embeddings embeddings, int row, long index, String text) {
     List<Tensor> tensors = layers.stream().map(layer -> embeddings.get(layer, row)).toList();
     long[] shape = tensors.get(tensors.size() - 1).shape();
@@ -136,8 +134,7 @@ final class LayerChoice {
   }
 
   /**
-   * Hands over a tensor, each of its rows so many times. The numbers are copied: a view would hold
-   * the batch's native memory back until the garbage collector comes.
+   * Passes a tensor to the sink and repeats each row {@code times} times. The numbers are copied, because a view would keep the batch's native memory until garbage collection.
    */
   private static void put(Tensor tensor, int times, SentenceWriter.Sink sink) throws IOException {
     long[] shape = tensor.shape();

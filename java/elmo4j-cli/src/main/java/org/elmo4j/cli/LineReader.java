@@ -23,8 +23,7 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.FoundFile;
 
 /**
- * Lines of UTF-8, ended by a line feed or a carriage return and a line feed. A byte order mark at
- * the start is passed over. Bytes that are no UTF-8 are an error that names the line. For one
+ * Lines of UTF-8, ended by a line feed or a carriage return and a line feed. A byte order mark at the start is skipped. Bytes that are not UTF-8 cause an error that names the line. For one
  * thread.
  */
 final class LineReader implements Closeable {
@@ -46,10 +45,10 @@ final class LineReader implements Closeable {
   private long lines;
   private long bytes;
 
-  /** What comes before the stream: sentences of the command line, or lines that were looked at. */
+  /** Lines to return before the stream: sentences of the command line, or lines read ahead. */
   private final Deque<String> before = new ArrayDeque<>();
 
-  /** Each text by itself: none of its sentences goes on in the next. */
+  /** Reads texts that are independent: no sentence continues in the next text. */
   LineReader(List<String> texts) {
     this(COMMAND_LINE, InputStream.nullInputStream());
     before.addAll(texts);
@@ -57,7 +56,7 @@ final class LineReader implements Closeable {
 
   /**
    * @param source the file's name, for messages
-   * @param in where the bytes come from; closed with this reader
+   * @param in the source of the bytes, which this reader closes
    */
   LineReader(String source, InputStream in) {
     this.source = source;
@@ -75,17 +74,17 @@ final class LineReader implements Closeable {
     return new LineReader(file.toString(), Files.newInputStream(file));
   }
 
-  /** What messages call it. */
+  /** The name of the source in messages. */
   String source() {
     return source;
   }
 
-  /** The file and the line that came last, for messages. */
+  /** The file and the number of the last line read, for messages. */
   String where() {
     return source + ", line " + Math.max(1, lines - before.size());
   }
 
-  /** The first lines, at most so many; they stay to be read. */
+  /** Returns at most {@code most} of the next lines without consuming them. */
   List<String> head(int most) throws IOException {
     List<String> head = new ArrayList<>();
     while (head.size() < most) {
@@ -101,15 +100,15 @@ final class LineReader implements Closeable {
     return head;
   }
 
-  /** Bytes read so far as lines. */
+  /** The number of bytes of the lines read so far. */
   long bytes() {
     return bytes;
   }
 
   /**
-   * The next line without its end, or null where there is none.
+   * Returns the next line without its end, or null if there is none.
    *
-   * @throws ElmoException if the line is no UTF-8, or longer than 256 MiB
+   * @throws ElmoException if the line is not UTF-8 or is longer than 256 MiB
    */
   String next() throws IOException {
     String waiting = before.poll();
@@ -163,7 +162,7 @@ final class LineReader implements Closeable {
     return text;
   }
 
-  /** The lines as characters, a line feed behind each; closing it closes this. */
+  /** Returns the lines as characters, with a line feed after each. Closing it closes this reader. */
   Reader reader() {
     return new Reader() {
       private String line = "";
@@ -210,10 +209,9 @@ final class LineReader implements Closeable {
   }
 
   /**
-   * The next lines of running text, each with its end: many, so that sentences that go over lines
-   * stay whole, but not all, so that memory does not grow with the text. Null where there is none.
+   * Returns the next lines of running text, each with its end, or null at the end. It returns many lines, so that sentences across lines stay whole, but not all, so that memory does not grow with the text.
    *
-   * @throws ElmoException as {@link #next}
+   * @throws ElmoException like {@link #next}
    */
   String nextText() throws IOException {
     StringBuilder text = new StringBuilder();

@@ -69,7 +69,7 @@ public final class Main implements Runnable {
       scope = ScopeType.INHERIT)
   private boolean debug;
 
-  /** What a shell says of a program that wrote into a pipe without a reader: 128 + SIGPIPE. */
+  /** The exit code of a program that wrote to a pipe without a reader: 128 + SIGPIPE. */
   private static final int CLOSED_PIPE = 141;
 
   private static final int MESSAGE_CHARACTERS = 480;
@@ -134,7 +134,7 @@ public final class Main implements Runnable {
     return code;
   }
 
-  /** As picocli does, which would print a trace of what fails in help and version. */
+  /** Runs the command like picocli, which would print a stack trace for a failure in help or version. */
   private int dispatch(CommandLine.ParseResult parsed) {
     try {
       return new CommandLine.RunLast().execute(parsed);
@@ -145,7 +145,7 @@ public final class Main implements Runnable {
     }
   }
 
-  /** Nothing that is thrown passes this, errors included, and nothing printed is lost unseen. */
+  /** Catches all exceptions and errors, and reports output that could not be written. */
   private int execute(String... args) {
     int code;
     try {
@@ -172,7 +172,7 @@ public final class Main implements Runnable {
     return (Main) command.root().userObject();
   }
 
-  /** Wrong usage of a command. */
+  /** Returns the exception for wrong usage of a command. */
   static CommandLine.ParameterException usage(CommandSpec command, String message) {
     return new CommandLine.ParameterException(command.commandLine(), message);
   }
@@ -180,8 +180,7 @@ public final class Main implements Runnable {
   /**
    * Opens text.
    *
-   * @param file null or {@code -} for standard input; a terminal there is told that it is waited
-   *     for
+   * @param file null or {@code -} for standard input; if that is a terminal, a note says that input is expected
    */
   static LineReader open(CommandSpec command, Path file) throws IOException {
     if (file != null && !isStandard(file)) {
@@ -197,12 +196,12 @@ public final class Main implements Runnable {
     return new LineReader("standard input", of(command).in);
   }
 
-  /** The terminal at standard error, for lines that are written over; null where it is none. */
+  /** Standard error if it is a terminal, for lines that are overwritten; otherwise null. */
   static PrintWriter status(CommandSpec command) {
     return of(command).status;
   }
 
-  /** Called where no command is named. */
+  /** Runs if no command is named. */
   @Override
   public void run() {
     throw new CommandLine.ParameterException(commandLine, "expected a command, found none");
@@ -215,7 +214,7 @@ public final class Main implements Runnable {
     return CommandLine.ExitCode.USAGE;
   }
 
-  /** The command or option that what was typed is likely to stand for. */
+  /** Returns the command or option that the user probably meant. */
   private static String near(CommandLine.ParameterException e) {
     if (!(e instanceof CommandLine.UnmatchedArgumentException unmatched)) {
       return "";
@@ -233,7 +232,7 @@ public final class Main implements Runnable {
         .orElse("");
   }
 
-  /** How many letters must be changed, put in, left out or exchanged with the next. */
+  /** The number of letters to change, insert, delete or swap with the next one. */
   private static int distance(String a, String b) {
     int[][] d = new int[a.length() + 1][b.length() + 1];
     for (int i = 0; i <= a.length(); i++) {
@@ -303,7 +302,7 @@ public final class Main implements Runnable {
     return e.getReason() == null ? e.getClass().getSimpleName() : e.getReason();
   }
 
-  /** The message in one line that is safe to show; the middle of a long one is left out. */
+  /** Returns a message as one line with escaped control characters, without the middle if it is too long. */
   static String oneLine(String message, int length) {
     String line = EscapedStream.escape(message.strip().replaceAll("\\s*\\R\\s*", " "));
     if (line.length() <= length) {
@@ -315,7 +314,7 @@ public final class Main implements Runnable {
         + line.substring(line.length() - behind);
   }
 
-  /** The version that the jar says. */
+  /** Reads the version from the jar. */
   static final class Version implements IVersionProvider {
     @Override
     public String[] getVersion() {

@@ -76,7 +76,7 @@ final class ModelChoice {
       description = "Number of CPU threads. Default: one for each processor.")
   private Integer threads;
 
-  /** A model named otherwise than by --model; null for none. */
+  /** Sets a model that was named without --model. Null has no effect. */
   void name(String name) {
     if (name != null && model != null) {
       throw usage("--model: expected one model, found " + model + " and " + name);
@@ -84,7 +84,7 @@ final class ModelChoice {
     model = name != null ? name : model;
   }
 
-  /** Fails on options that do not go together. */
+  /** Throws an exception if options contradict each other. */
   void check() {
     if (weightFile != null && optionsFile == null) {
       throw usage("--weight-file: expected --options-file with it, found none");
@@ -122,7 +122,7 @@ final class ModelChoice {
     return model != null || optionsFile != null;
   }
 
-  /** CPU threads that the model gets. */
+  /** The number of CPU threads for the model. */
   int threads() {
     return threads == null ? Runtime.getRuntime().availableProcessors() : threads;
   }
@@ -138,7 +138,7 @@ final class ModelChoice {
     return builder().load();
   }
 
-  /** All choices, for more of them. */
+  /** Returns a builder with all choices, to which callers may add others. */
   ElmoModelBuilder builder() {
     if (model != null
         && named().isEmpty()
@@ -171,19 +171,19 @@ final class ModelChoice {
     return builder;
   }
 
-  /** The model, if it was chosen by a name; mini-en where none was chosen. */
+  /** The published model that was chosen by name, or mini-en if no model was chosen. */
   Optional<ModelEntry> named() {
     return optionsFile != null
         ? Optional.empty()
         : hub().find(model == null ? MINI_ENGLISH : model);
   }
 
-  /** Where models of a name come from. */
+  /** The source of named models. */
   ModelHub hub() {
     return hub(command, model, offline);
   }
 
-  /** Where models of a name come from; standard error tells how a download goes. */
+  /** The source of named models. The progress of downloads is shown on standard error. */
   static ModelHub hub(CommandSpec command, String model, boolean offline) {
     PrintWriter err = command.commandLine().getErr();
     ModelHub.Builder hub =

@@ -12,8 +12,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * Standard output, the only way to it. A write that fails throws {@link Failure}, through a {@link
- * PrintWriter} too, which keeps an IOException to itself. For one thread.
+ * Standard output. The tool writes to it only through this class. A write that fails throws {@link Failure}, through a {@link
+ * PrintWriter} too, which keeps an IOException to itself. Not thread-safe.
  */
 final class Output extends OutputStream {
   /** A write to standard output failed. */
@@ -46,12 +46,12 @@ final class Output extends OutputStream {
     bytes = terminal ? escaped : this;
   }
 
-  /** For what people read: control characters are escaped. */
+  /** Returns a writer for text that people read: control characters are escaped. */
   PrintWriter text() {
     return text;
   }
 
-  /** For what programs read: every byte as it is, but on a terminal as {@link #text}. */
+  /** Returns a stream for programs: bytes are unchanged, but on a terminal escaped as in {@link #text}. */
   OutputStream bytes() {
     return bytes;
   }

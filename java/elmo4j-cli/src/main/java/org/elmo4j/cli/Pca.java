@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
-/** Principal components of a few long vectors. Any thread may use it. */
+/** Principal components of a few long vectors. Thread-safe. */
 final class Pca {
   private static final int ROUNDS = 2000;
 

@@ -30,14 +30,15 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code elmo plot}: what a mix weighs, and what layers know, as a picture. */
+/** {@code elmo plot}: draws the weights of a mix, learning curves, and vectors of the layers. */
 @Command(
     name = "plot",
     description = {
-      "Draws one SVG or HTML file that needs nothing else, with up to four panels:",
-      "the weights of a mix (--mix), learning curves (--curves), how alike a sentence's tokens are in",
-      "each layer (--sentence), and one word's vectors in several sentences (--word), in two dimensions"
-          + " by PCA.",
+      "Draws a picture with up to four parts: the weights of a mix (--mix), learning curves"
+          + " (--curves), the cosine similarity of a sentence's tokens in each layer (--sentence),"
+          + " and the vectors of one word in several sentences, in two dimensions by PCA (--word).",
+      "",
+      "The output is one SVG or HTML file that does not refer to other files.",
       ""
     },
     footer = {
@@ -55,45 +56,48 @@ final class PlotCommand implements Callable<Integer> {
   @Parameters(
       arity = "0..*",
       paramLabel = "TEXT",
-      description = "Sentences that --word is looked for in, each in quotes.")
+      description = "Sentences in which to search for --word, each in quotes.")
   private List<String> texts = List.of();
 
   @Option(
       names = "--mix",
       paramLabel = "FILE",
-      description = "A mix as elmo fit writes it: mix.json. It is drawn, and used for layer elmo.")
+      description =
+          "mix.json as elmo fit writes it. Its weights are drawn, and are used for the layer elmo.")
   private Path mixFile;
 
   @Option(
       names = "--curves",
       paramLabel = "FOLDER",
       description =
-          "What elmo fit wrote: draw the losses and the score of its epochs, for each run.")
+          "A folder that elmo fit wrote. Draw the losses and scores of the epochs of each run.")
   private Path curves;
 
   @Option(
       names = "--sentence",
       paramLabel = "TEXT",
-      description = "Draw the cosine of every two of its tokens' vectors, layer by layer.")
+      description =
+          "Draw the cosine similarity of every pair of its tokens' vectors, for each layer.")
   private String sentence;
 
   @Option(
       names = "--word",
       paramLabel = "WORD",
-      description = "Draw where its vectors lie, one for each time it stands in the texts.")
+      description = "Draw the vector of each occurrence of this word in the texts.")
   private String word;
 
   @Option(
       names = "--input",
       paramLabel = "FILE",
-      description = "UTF-8 text that --word is looked for in.")
+      description = "A UTF-8 text in which to search for --word.")
   private Path input;
 
   @Option(
       names = "--layer",
       paramLabel = "LAYER",
       description =
-          "word_emb, lstm_outputs1 ... or elmo: whose vectors --word draws. Default: elmo.")
+          "The layer whose vectors --word draws: word_emb, lstm_outputs1 ... or elmo. Default:"
+              + " elmo.")
   private String layerName = "elmo";
 
   @Option(names = "--dark", description = "Draw for a dark background.")
@@ -103,7 +107,7 @@ final class PlotCommand implements Callable<Integer> {
       names = "--output",
       required = true,
       paramLabel = "FILE",
-      description = "Where to write: a name that ends in .svg or .html.")
+      description = "The file to write. Its name ends in .svg or .html.")
   private Path output;
 
   @Override

@@ -27,16 +27,19 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code elmo predict}: a classifier and sentences in, labels out. */
+/** {@code elmo predict}: labels tokens or sentences with a trained classifier. */
 @Command(
     name = "predict",
     description = {
-      "Labels tokens or sentences with what elmo fit wrote.",
+      "Labels tokens or sentences with a classifier that elmo fit wrote.",
       "",
-      "What comes in a form that elmo fit reads, found by the first lines, comes back in it with more"
-          + " behind: CoNLL with a column, CSV, TSV and JSON lines with predicted, score, label_1,"
-          + " score_1 ... Text comes back as a token and its label a line and a blank line behind each"
-          + " sentence, or as a line's label and its text, with tabs between.",
+      "Input in a format that elmo fit reads is written in the same format, with the labels added:"
+          + " CoNLL gets a last column; CSV, TSV and JSON lines get columns or fields called"
+          + " predicted, score, label_1, score_1 ... The format is detected from the first lines.",
+      "",
+      "For other text, a classifier of tokens writes a token, a tab and its label on each line, and"
+          + " a blank line after each sentence. A classifier of sentences writes a label, a tab and"
+          + " the text for each line.",
       ""
     },
     footer = {
@@ -48,7 +51,7 @@ import picocli.CommandLine.Spec;
 final class PredictCommand implements Callable<Integer> {
   private static final int CHUNK_SENTENCES = 1024;
 
-  /** Among so many lines one is not blank, or nothing tells the form. */
+  /** The format is detected from the first line that is not blank, among this many. */
   private static final int HEAD_LINES = 20;
 
   @Spec private CommandSpec command;
@@ -56,7 +59,7 @@ final class PredictCommand implements Callable<Integer> {
   @Mixin private TextInput textInput;
   @Mixin private OutputFile output;
 
-  @Parameters(index = "0", paramLabel = "FOLDER", description = "What elmo fit wrote.")
+  @Parameters(index = "0", paramLabel = "FOLDER", description = "The folder that elmo fit wrote.")
   private Path folder;
 
   @Parameters(
@@ -64,7 +67,7 @@ final class PredictCommand implements Callable<Integer> {
       arity = "0..*",
       paramLabel = "SENTENCE",
       description =
-          "Text to label, each argument by itself. Without one, or with -: --input, or standard"
+          "Texts to label, each on its own. Without any, or with -: read --input or standard"
               + " input.")
   private List<String> texts = List.of();
 
@@ -72,19 +75,19 @@ final class PredictCommand implements Callable<Integer> {
       names = "--text-column",
       paramLabel = "NAME|N",
       description =
-          "The input is CSV, TSV or JSON lines, and the text or tokens stand in this column or"
-              + " field; a number, from 1, where no line names the columns. Default: the one that"
-              + " elmo fit read, where the first line has it.")
+          "Read the input as CSV, TSV or JSON lines, with the text or tokens in this column or"
+              + " field: its name, or its number from 1 if the first line does not name the"
+              + " columns. Default: the column that elmo fit read, if the first line has it.")
   private String textColumn;
 
-  @Option(names = "--scores", description = "Add each label's probability, in a column behind it.")
+  @Option(names = "--scores", description = "Write the probability of each label after it.")
   private boolean scores;
 
   @Option(
       names = "--top",
       paramLabel = "K",
       description =
-          "Add the K most probable labels and their probabilities, in columns behind the label.")
+          "Write the K most probable labels and their probabilities, in columns after the label.")
   private int top;
 
   @Override
@@ -117,13 +120,13 @@ final class PredictCommand implements Callable<Integer> {
     return 0;
   }
 
-  /** The way from lines to labels. */
+  /** Reads the lines, labels them and writes the result. */
   private final class Run {
     private final Classifier classifier;
     private final boolean ofTokens;
     private final ElmoModel model;
     private final Writer out;
-    private final int most; // of the labels that are there
+    private final int most; // the number of most probable labels to write
     private final List<TokenReader.Sentence> waiting = new ArrayList<>();
 
     Run(Classifier classifier, ElmoModel model, Writer out) {
@@ -153,7 +156,7 @@ final class PredictCommand implements Callable<Integer> {
           }
         }
       } else {
-        // As in training: a text of several sentences is labelled once.
+        // As in training, a text of several sentences gets one label.
         for (String line; (line = lines.next()) != null; ) {
           add(sentence(TextSplitter.split(line).stream().flatMap(List::stream).toList(), line));
         }
@@ -161,7 +164,10 @@ final class PredictCommand implements Callable<Integer> {
       label();
     }
 
-    /** Null for text and CoNLL, for sentences of the command line, and with --input-format. */
+    /**
+     * Returns the format of records, or null for text, CoNLL, sentences of the command line, and
+     * with --input-format.
+     */
     private Records.Form recordForm(LineReader lines, String column) throws IOException {
       boolean typed = !texts.isEmpty() && !texts.equals(List.of(Main.STANDARD));
       String first = "";
@@ -199,7 +205,7 @@ final class PredictCommand implements Callable<Integer> {
       }
     }
 
-    /** As in training. */
+    /** Returns the tokens of a record, which are found as in training. */
     private List<String> tokens(Records.Row row) {
       return ofTokens || row.text().isArray()
           ? Records.words(row.text())
@@ -219,7 +225,7 @@ final class PredictCommand implements Callable<Integer> {
       }
     }
 
-    /** Labels, with probabilities where they are asked for. */
+    /** Returns the labels of the waiting sentences, with probabilities if an option needs them. */
     private List<List<Classifier.Prediction>> predictions() {
       List<List<String>> sentences = waiting.stream().map(TokenReader.Sentence::tokens).toList();
       if (scores || top > 0) {
@@ -230,7 +236,7 @@ final class PredictCommand implements Callable<Integer> {
           .toList();
     }
 
-    /** What is written of each label: itself, and what was asked for beside. */
+    /** Returns the text to write for each label: the label and the columns that options ask for. */
     private List<List<String>> labels() {
       return predictions().stream()
           .map(found -> found.stream().map(this::columns).toList())
@@ -263,7 +269,10 @@ final class PredictCommand implements Callable<Integer> {
       waiting.clear();
     }
 
-    /** Columns as they came with one more, else a token and its label a line. */
+    /**
+     * Writes the lines of a sentence in CoNLL format with the label added, or for other input one
+     * token and its label on each line.
+     */
     private void tokens(TokenReader.Sentence sentence, List<String> labels) throws IOException {
       if (sentence.lines().isEmpty()) {
         for (int i = 0; i < labels.size(); i++) {

@@ -77,7 +77,7 @@ final class Progress implements AutoCloseable {
     }
   }
 
-  /** Bytes for people to read. */
+  /** Formats a number of bytes for people. */
   static String size(long bytes) {
     return String.format(Locale.ROOT, "%.1f MB", bytes / 1e6);
   }

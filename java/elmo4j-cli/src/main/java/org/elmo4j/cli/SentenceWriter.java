@@ -7,15 +7,15 @@ import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.util.List;
 
-/** Where embedded sentences go, one after the other. For one thread. */
+/** Writes embedded sentences one after the other. Not thread-safe. */
 interface SentenceWriter extends Closeable {
   /** Takes the next sentence; its numbers are read before the call returns. */
   void write(Sentence sentence) throws IOException;
 
-  /** Completes the output and, where it is a file, puts it in its place. */
+  /** Completes the output. If it is a file, moves it to its final place. */
   void finish() throws IOException;
 
-  /** Lets go of everything; an output that was not finished leaves no trace. */
+  /** Releases everything and deletes an output that was not finished. */
   @Override
   void close() throws IOException;
 
@@ -23,7 +23,7 @@ interface SentenceWriter extends Closeable {
    * One embedded sentence.
    *
    * @param index its number, from 0
-   * @param text its text, as the line said it
+   * @param text its text as in the input
    * @param tokens its tokens
    * @param shape the dimensions of its numbers, outermost first
    * @param values its numbers, row-major

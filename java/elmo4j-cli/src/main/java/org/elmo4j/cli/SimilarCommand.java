@@ -28,15 +28,16 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code elmo similar}: the sentences, or uses of a word, of a text that are nearest to others. */
+/** {@code elmo similar}: finds the sentences, or uses of a word, that are nearest to a query. */
 @Command(
     name = "similar",
     description = {
-      "Finds the sentences of a text that are nearest to a query, or the uses of a word in it.",
+      "Finds the sentences of a text that are most similar to a query, or with --word the uses of"
+          + " that word.",
       "",
-      "It compares the vectors of all of them by the cosine, so the result is exact. With --vectors"
-          + " the vectors are kept in a file, and only the first call embeds the text. Several"
-          + " queries share one reading of the file.",
+      "It compares the query with all of them by the cosine of their vectors, so the result is"
+          + " exact. With --vectors, the vectors are kept in a file, and only the first call embeds"
+          + " the text. The file is read once for all queries of a call.",
       ""
     },
     footer = {
@@ -46,7 +47,7 @@ import picocli.CommandLine.Spec;
       "  elmo similar --vectors corpus.vectors --query \"He ran.\" --query \"He sat.\"",
     })
 final class SimilarCommand implements Callable<Integer> {
-  /** How results are written. */
+  /** The formats of the results. */
   enum Format {
     TABLE,
     JSONL
@@ -66,13 +67,15 @@ final class SimilarCommand implements Callable<Integer> {
   @Option(
       names = "--word",
       paramLabel = "WORD",
-      description = "Compare the uses of this word, not sentences. Each query must contain it.")
+      description = "Compare uses of this word, not sentences. Each query must contain the word.")
   private String word;
 
   @Option(
       names = "--layer",
       paramLabel = "LAYER",
-      description = "word_emb, lstm_outputs1 ... or elmo. Default: elmo.")
+      description =
+          "The layer whose vectors are compared: word_emb, lstm_outputs1 ... or elmo. Default:"
+              + " elmo.")
   private String layerName = "elmo";
 
   @Option(
@@ -91,13 +94,13 @@ final class SimilarCommand implements Callable<Integer> {
           "mean, max or first: how the vectors of a sentence's tokens are combined. Default: mean.")
   private VectorRows.Pool pool;
 
-  @Option(names = "--top", paramLabel = "K", description = "How many. Default: 10.")
+  @Option(names = "--top", paramLabel = "K", description = "Number of results. Default: 10.")
   private int top = 10;
 
   @Option(
       names = "--format",
       paramLabel = "FORMAT",
-      description = "table or jsonl. Default: table.")
+      description = "Format of the results: table or jsonl. Default: table.")
   private Format format = Format.TABLE;
 
   @Override

@@ -65,14 +65,13 @@ final class TextInput {
     return tokenized || format != null;
   }
 
-  /** Whether the command line says how tokens lie there. */
+  /** Whether --input-format was given. */
   boolean formatGiven() {
     return format != null;
   }
 
   /**
-   * Fails on sentences of the command line beside a file, and on sentences that are more likely
-   * files' names, as in AllenNLP's {@code elmo in.txt out.hdf5}.
+   * Throws an exception if there are both a file and sentences on the command line, or if sentences look like names of files, as in AllenNLP's {@code elmo in.txt out.hdf5}.
    */
   void check(List<String> sentences) {
     if (file != null && !sentences.isEmpty()) {
@@ -97,7 +96,7 @@ final class TextInput {
     return argument.toLowerCase(Locale.ROOT).matches("\\S+\\.(hdf5|h5|npz|jsonl)");
   }
 
-  /** An ordinary word is not asked about, even if some file has its name. */
+  /** Ordinary words are taken for text even if a file has that name. */
   private static boolean isFile(String argument) {
     try {
       return argument.matches("\\S*\\w[./]\\S+") && Files.isRegularFile(Path.of(argument));
@@ -106,7 +105,7 @@ final class TextInput {
     }
   }
 
-  /** The text to read: each of the sentences for itself, or the lines of a file. */
+  /** Opens the text to read: the given sentences, each on its own, or the lines of a file. */
   LineReader open(List<String> sentences) throws IOException {
     if (sentences.isEmpty() || sentences.equals(List.of(Main.STANDARD))) {
       return Main.open(command, file);
@@ -114,7 +113,7 @@ final class TextInput {
     return new LineReader(sentences);
   }
 
-  /** The sentences of tokens in what {@link #open} gave. */
+  /** Returns a reader of the tokenized sentences in what {@link #open} returned. */
   TokenReader tokens(LineReader lines) throws IOException {
     return new TokenReader(lines, format);
   }

@@ -9,28 +9,28 @@ import java.util.List;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.text.TextSplitter;
 
-/** Sentences of tokens from lines, in one of three forms. For one thread. */
+/** Reads tokenized sentences from lines, in one of three formats. Not thread-safe. */
 final class TokenReader {
-  /** How lines hold tokens. */
+  /** The formats of tokens. */
   enum Form {
-    /** A sentence a line, single spaces between its tokens: bilm-tf, AllenNLP. */
+    /** One sentence on each line, tokens separated by single spaces: bilm-tf, AllenNLP. */
     SPACES,
-    /** A sentence a line, tabs between its tokens: ELMoForManyLangs. */
+    /** One sentence on each line, tokens separated by tabs: ELMoForManyLangs. */
     TABS,
-    /** A token a line among other columns, a blank line behind each sentence. */
+    /** One token on each line among other columns, a blank line after each sentence. */
     CONLL
   }
 
   /**
    * A sentence.
    *
-   * @param text what names it: its line, or its tokens with spaces between
-   * @param lines the lines of columns it was read from, comments and blank lines among them
-   * @param tokenLines which of these are its tokens'
+   * @param text its line, or its tokens separated by spaces
+   * @param lines the lines of columns that it was read from, including comments and blank lines
+   * @param tokenLines the indices of the lines that hold its tokens
    */
   record Sentence(List<String> tokens, String text, List<String> lines, List<Integer> tokenLines) {}
 
-  /** Lines that tell the form. */
+  /** The number of lines from which the format is detected. */
   private static final int HEAD_LINES = 200;
 
   private static final int CONLLU_COLUMNS = 10;
@@ -45,8 +45,8 @@ final class TokenReader {
   private final boolean ids;
 
   /**
-   * @param form null to find it out by the first lines
-   * @throws ElmoException if they do not tell
+   * @param form the format, or null to detect it from the first lines
+   * @throws ElmoException if it cannot be detected
    */
   TokenReader(LineReader lines, Form form) throws IOException {
     this.lines = lines;
@@ -60,7 +60,7 @@ final class TokenReader {
     return form;
   }
 
-  /** Whether the lines can be nothing but columns of CoNLL. */
+  /** Whether the lines are certainly columns of CoNLL. */
   static boolean isConll(LineReader lines) throws IOException {
     List<String> head = lines.head(HEAD_LINES);
     return head.stream().anyMatch(line -> !line.isBlank()) && isConll(head);
@@ -117,7 +117,7 @@ final class TokenReader {
     return row[row.length - 1];
   }
 
-  /** Comments stand in CoNLL-U alone; elsewhere # is a token, with columns behind it. */
+  /** Only CoNLL-U has comments; elsewhere # is a token, followed by columns. */
   private static boolean isComment(String line) {
     return line.startsWith("#") && !line.contains("\t");
   }
@@ -149,9 +149,9 @@ final class TokenReader {
   }
 
   /**
-   * The next sentence, or null where there is none.
+   * Returns the next sentence, or null if there is none.
    *
-   * @throws ElmoException as {@link LineReader#next}, and if a line is not of the form
+   * @throws ElmoException like {@link LineReader#next}, and if a line does not have the format
    */
   Sentence next() throws IOException {
     if (form == Form.CONLL) {

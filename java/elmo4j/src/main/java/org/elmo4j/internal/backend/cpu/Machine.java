@@ -98,6 +98,7 @@ public final class Machine {
    * that precision uses here: what no product exceeds.
    */
   public static double peakFlops(Precision precision, int threads) {
+    NativeLibrary.CPU.require(); // Before the size of a struct is asked for.
     try (Workers workers = new Workers(threads);
         NativeMemory memory = NativeMemory.allocate(Loader.sizeof(CpuKernels.Matrix.class))) {
       CpuKernels.Matrix matrix =
