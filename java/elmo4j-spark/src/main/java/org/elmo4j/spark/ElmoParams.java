@@ -16,8 +16,7 @@ import org.elmo4j.Precision;
 import scala.Function1;
 
 /**
- * The stage's params, what they may be, and their getters. A bad value is refused when it is set,
- * by a setter, a ParamMap or Python, with a message that begins with the stage's uid.
+ * The stage's params, the checks of their values, and their getters. An invalid value is rejected when a setter, a ParamMap or Python sets it, with a message that begins with the stage's uid.
  */
 abstract class ElmoParams extends Transformer {
   private static final long serialVersionUID = 1;
@@ -41,7 +40,7 @@ abstract class ElmoParams extends Transformer {
   private final IntParam keepAlive;
   private final Param<String> storageRef;
 
-  /** A check that throws, since Spark's own message would not say what was expected. */
+  /** A check that throws instead of returning false, since Spark's own message would not say what was expected. */
   private interface Check<T> extends Function1<T, Object>, Serializable {}
 
   private interface Parser extends Function<String, Object>, Serializable {}
@@ -146,18 +145,18 @@ abstract class ElmoParams extends Transformer {
     return uid;
   }
 
-  /** {@code mini-en}, or the path of a model. */
+  /** The param with {@code mini-en} or the path of a model. */
   public Param<String> model() {
     return model;
   }
 
-  /** Whether all nodes can read the model's path, so that it is neither sent nor saved. */
+  /** The param that says whether all nodes can read the model's path, so that the model is neither sent nor saved. */
   public BooleanParam byReference() {
     return byReference;
   }
 
-  /** The columns to read. */
-  public StringArrayParam inputCols() {
+  /** The param with the columns to read. */
+    public StringArrayParam inputCols() {
     return inputCols;
   }
 
@@ -166,27 +165,27 @@ abstract class ElmoParams extends Transformer {
     return outputCols;
   }
 
-  /** What goes into the column. */
+  /** The param with the layer of the output column. */
   public Param<String> poolingLayer() {
     return poolingLayer;
   }
 
-  /** What goes into several columns, in place of {@link #poolingLayer}. */
+  /** The param with the layers of several output columns, instead of {@link #poolingLayer}. */
   public StringArrayParam poolingLayers() {
     return poolingLayers;
   }
 
-  /** A column for the tokens of a text. */
+  /** The param with the column to add for the tokens of a text. */
   public Param<String> tokensCol() {
     return tokensCol;
   }
 
-  /** Weights of the layers in {@code elmo}. */
+  /** The param with the weights of the layers in {@code elmo}, before the softmax. */
   public DoubleArrayParam scalarMixWeights() {
     return mixWeights;
   }
 
-  /** Factor of the sum in {@code elmo}. */
+  /** The param with the factor of the weighted sum of layers in {@code elmo}. */
   public DoubleParam scalarMixGamma() {
     return mixGamma;
   }
@@ -216,7 +215,7 @@ abstract class ElmoParams extends Transformer {
     return precision;
   }
 
-  /** CPU threads an executor. */
+  /** The param with the number of CPU threads in each executor. */
   public IntParam threads() {
     return threads;
   }
@@ -236,7 +235,7 @@ abstract class ElmoParams extends Transformer {
     return getOrDefault(model);
   }
 
-  /** Whether the model is named rather than sent and saved. */
+  /** Whether all nodes read the model from its path, so that it is neither sent nor saved. */
   public boolean isByReference() {
     return (boolean) getOrDefault(byReference);
   }
@@ -256,15 +255,15 @@ abstract class ElmoParams extends Transformer {
     return required(outputCols);
   }
 
-  /** The first of the layers. */
+  /** The layer of the first output column. */
   public String getPoolingLayer() {
     return getPoolingLayers()[0];
   }
 
   /**
-   * The layers, one a column.
+   * The layers, one for each output column.
    *
-   * @throws IllegalArgumentException if both params of that name are set
+   * @throws IllegalArgumentException if both {@code poolingLayer} and {@code poolingLayers} are set
    */
   public String[] getPoolingLayers() {
     if (isSet(poolingLayers) && isSet(poolingLayer)) {
@@ -301,7 +300,7 @@ abstract class ElmoParams extends Transformer {
     return getOrDefault(precision);
   }
 
-  /** CPU threads an executor; 0: as many as its tasks have CPUs. */
+  /** The number of CPU threads in each executor; 0: as many as its tasks have CPUs. */
   public int getThreads() {
     return (int) getOrDefault(threads);
   }
