@@ -190,27 +190,27 @@ abstract class ElmoParams extends Transformer {
     return mixGamma;
   }
 
-  /** Whether tokens keep their case. */
+  /** The param that says whether tokens keep their case. */
   public BooleanParam caseSensitive() {
     return caseSensitive;
   }
 
-  /** Tokens gathered across rows. */
+  /** The param with the number of tokens to collect from several rows for one batch. */
   public IntParam batchTokens() {
     return batchTokens;
   }
 
-  /** Most sentences in one batch. */
+  /** The param with the maximum number of sentences in one batch. */
   public IntParam batchSize() {
     return batchSize;
   }
 
-  /** Where executors run the model. */
+  /** The param with the device on which executors run the model. */
   public Param<String> device() {
     return device;
   }
 
-  /** How executors hold the weights. */
+  /** The param with the precision of the weights. */
   public Param<String> precision() {
     return precision;
   }
@@ -220,12 +220,12 @@ abstract class ElmoParams extends Transformer {
     return threads;
   }
 
-  /** Seconds that an idle model is kept. */
+  /** The param with the seconds for which an executor keeps the model after its last task. */
   public IntParam keepAlive() {
     return keepAlive;
   }
 
-  /** Name of these embeddings for later stages. */
+  /** The param with the name of these embeddings for later stages. */
   public Param<String> storageRef() {
     return storageRef;
   }
@@ -280,22 +280,22 @@ abstract class ElmoParams extends Transformer {
     return (boolean) getOrDefault(caseSensitive);
   }
 
-  /** Tokens gathered across rows. */
+  /** The number of tokens to collect from several rows for one batch. */
   public int getBatchTokens() {
     return (int) getOrDefault(batchTokens);
   }
 
-  /** Most sentences in one batch. */
+  /** The maximum number of sentences in one batch. */
   public int getBatchSize() {
     return (int) getOrDefault(batchSize);
   }
 
-  /** Where executors run the model. */
+  /** The device on which executors run the model. */
   public String getDevice() {
     return getOrDefault(device);
   }
 
-  /** How executors hold the weights. */
+  /** The precision of the weights. */
   public String getPrecision() {
     return getOrDefault(precision);
   }
@@ -305,12 +305,12 @@ abstract class ElmoParams extends Transformer {
     return (int) getOrDefault(threads);
   }
 
-  /** Seconds that an idle model is kept. */
+  /** The seconds for which an executor keeps the model after its last task. */
   public int getKeepAlive() {
     return (int) getOrDefault(keepAlive);
   }
 
-  /** Name of these embeddings for later stages. */
+  /** The name of these embeddings for later stages. */
   public String getStorageRef() {
     return getOrDefault(storageRef);
   }
