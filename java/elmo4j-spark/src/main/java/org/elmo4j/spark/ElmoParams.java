@@ -156,7 +156,7 @@ abstract class ElmoParams extends Transformer {
   }
 
   /** The param with the columns to read. */
-    public StringArrayParam inputCols() {
+  public StringArrayParam inputCols() {
     return inputCols;
   }
 
