@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """ELMo embeddings in PySpark: a thin wrapper around org.elmo4j.spark.ElmoEmbeddings.
 
-    spark-submit --packages org.elmo4j:elmo4j-spark:VERSION ...
-
-puts this file on Python's path. Parameters, columns and errors are those of the Java class.
+`spark-submit --packages org.elmo4j:elmo4j-spark:VERSION ...` puts this file on Python's path. Parameters, columns and errors
+are the same as those of the Java class.
 """
 
 import sys
@@ -22,7 +21,7 @@ def _param(name, doc, converter):
 
 
 class _Reader(JavaMLReader):
-    """Finds the Java class, which has not this module's name."""
+    """Returns the name of the Java class, since PySpark would derive a wrong one from this module's name."""
 
     @classmethod
     def _java_loader_class(cls, clazz):
@@ -30,7 +29,7 @@ class _Reader(JavaMLReader):
 
 
 class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
-    """The stage. Make one with pretrained, miniEnglish, load or loadByReference."""
+    """The Spark ML stage. Make one with pretrained, miniEnglish, load or loadByReference."""
 
     inputCols = _param(
         "inputCols", "a column of text or tokens, or two of annotations: sentence, token", TypeConverters.toListString)
@@ -65,7 +64,7 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
         self._transfer_params_from_java()
 
     def _resetUid(self, newUid):
-        """PySpark gives a stage it has read its uid last; by default the storage ref is that."""
+        """Also updates the default of storageRef, the uid: PySpark sets the uid of a stage that it has read at the very end."""
         super()._resetUid(newUid)
         return self._setDefault(storageRef=self.uid)
 
@@ -78,27 +77,27 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
 
     @classmethod
     def pretrained(cls, name="elmo", lang="en", remote_loc=None):
-        """A stage with a model known by name, such as mini-en, or with the file or folder of that name in remote_loc."""
+        """Makes a stage with a model that elmo4j knows by name, such as mini-en, or with the file or folder of that name in remote_loc."""
         return cls(cls._java().pretrained(name, lang, remote_loc))
 
     @classmethod
     def miniEnglish(cls):
-        """A stage with the small English model in the box."""
+        """Makes a stage with the bundled small English model."""
         return cls(cls._java().miniEnglish())
 
     @classmethod
     def load(cls, path):
-        """A saved stage, or a new one with a model's file or folder."""
+        """Loads a saved stage, or makes a new one with the model in a file or folder."""
         return cls(cls._java().load(path))
 
     @classmethod
     def loadByReference(cls, path):
-        """A new stage with a model at a path that all nodes can read."""
+        """Makes a stage with a model at a path that all nodes can read."""
         return cls(cls._java().loadByReference(path))
 
     @classmethod
     def loadSavedModel(cls, folder, spark_session=None):
-        """As load, under the name that Spark NLP has."""
+        """The same as load, under the name that Spark NLP uses."""
         return cls.load(folder)
 
     @classmethod
@@ -107,46 +106,46 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
 
     @staticmethod
     def _from_java(java_stage):
-        """For PipelineModel.load."""
+        """Makes the Python stage of a Java stage; PipelineModel.load calls it."""
         return ElmoEmbeddings(java_stage)
 
     def _checked(self, **values):
-        """Sets params as Java takes them: a bad value is refused now, and changes nothing."""
+        """Sets params after the Java class has checked them: an invalid value is rejected now and changes nothing."""
         for name, value in values.items():
             param = getattr(self, name)
             self._make_java_param_pair(param, param.typeConverter(value))
         return self._set(**values)
 
     def setInputCols(self, *columns):
-        """A column of text or tokens, or two of annotations: sentence, token."""
+        """Sets the columns to read: one of text or tokens, or two of annotations: sentence, token."""
         return self._checked(inputCols=_flat(columns))
 
     def setOutputCol(self, column):
-        """The column to add."""
+        """Sets the column to add."""
         return self._checked(outputCols=[column])
 
     def setOutputCols(self, *columns):
-        """Several columns from one run, one for each of setPoolingLayers."""
+        """Sets several columns to add from one run of the model, one for each of setPoolingLayers."""
         return self._checked(outputCols=_flat(columns))
 
     def setPoolingLayer(self, layer):
-        """elmo (the default), word_emb, lstm_outputs1, lstm_outputs2, or a mean: default, mean(word_emb) ..."""
+        """Sets the layer: elmo (the default), word_emb, lstm_outputs1, lstm_outputs2, or a mean: default, mean(word_emb) ..."""
         self._checked(poolingLayer=layer)
         self.clear(self.poolingLayers)
         return self
 
     def setPoolingLayers(self, *layers):
-        """What goes into each of setOutputCols; takes the place of setPoolingLayer."""
+        """Sets the layer of each of setOutputCols; replaces setPoolingLayer."""
         self._checked(poolingLayers=_flat(layers))
         self.clear(self.poolingLayer)
         return self
 
     def setTokensCol(self, column):
-        """For a text column: a column to add with its tokens."""
+        """Sets a further column to add, with the tokens of a text column."""
         return self._checked(tokensCol=column)
 
     def setScalarMix(self, weights, gamma=1.0):
-        """The mix behind elmo: weights before the softmax, or the path of its JSON file."""
+        """Sets the mix of layers that gives elmo: the weights before the softmax, or the path of its JSON file."""
         if isinstance(weights, str):
             self._transfer_params_to_java()
             self._java_obj.setScalarMix(weights)
@@ -155,47 +154,47 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
         return self._checked(scalarMixWeights=weights, scalarMixGamma=gamma)
 
     def setCaseSensitive(self, value):
-        """Whether tokens keep their case (the default)."""
+        """Sets whether tokens keep their case (the default)."""
         return self._checked(caseSensitive=value)
 
     def setBatchTokens(self, value):
-        """Tokens to gather across rows for one batch, 8192 by default."""
+        """Sets the number of tokens to collect from several rows for one batch, 8192 by default."""
         return self._checked(batchTokens=value)
 
     def setBatchSize(self, value):
-        """Most sentences in one batch; by default batchTokens alone decides."""
+        """Sets the maximum number of sentences in one batch. By default, only batchTokens limits a batch."""
         return self._checked(batchSize=value)
 
     def setDevice(self, value):
-        """auto (the default), cpu, cuda or cuda:N."""
+        """Sets the device: auto (the default), cpu, cuda or cuda:N."""
         return self._checked(device=value)
 
     def setPrecision(self, value):
-        """fp32 (the default), bf16 or int8, or, on a GPU, fp16."""
+        """Sets the precision: fp32 (the default), bf16 or int8, or, on a GPU, fp16."""
         return self._checked(precision=value)
 
     def setThreads(self, value):
-        """CPU threads an executor; 0, the default: as many as its tasks have CPUs."""
+        """Sets the number of CPU threads in each executor; 0, the default: as many as its tasks have CPUs."""
         return self._checked(threads=value)
 
     def setKeepAlive(self, value):
-        """Seconds that an executor keeps the model after its last task, 60 by default."""
+        """Sets the seconds for which an executor keeps the model after its last task, 60 by default."""
         return self._checked(keepAlive=value)
 
     def setStorageRef(self, value):
-        """Names these embeddings for Spark NLP's trained stages; by default the uid."""
+        """Sets the name of these embeddings for Spark NLP's trained stages; by default the uid."""
         return self._checked(storageRef=value)
 
     def setDimension(self, value):
-        """For programs written for Spark NLP, without effect: see getDimension."""
+        """Has no effect; for programs written for Spark NLP. See getDimension."""
         return self
 
     def setLazyAnnotator(self, value):
-        """For programs written for Spark NLP, without effect."""
+        """Has no effect; for programs written for Spark NLP."""
         return self
 
     def setConfigProtoBytes(self, value):
-        """For programs written for Spark NLP, without effect."""
+        """Has no effect; for programs written for Spark NLP."""
         return self
 
     def getModel(self):
@@ -203,7 +202,7 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
         return self.getOrDefault(self.model)
 
     def isByReference(self):
-        """Whether the model is named rather than sent and saved."""
+        """Whether all nodes read the model from its path, so that it is neither sent nor saved."""
         return self.getOrDefault(self.byReference)
 
     def getInputCols(self):
@@ -224,11 +223,11 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
         return self.getOrDefault(param)
 
     def getPoolingLayer(self):
-        """The first of the layers."""
+        """The layer of the first output column."""
         return self.getPoolingLayers()[0]
 
     def getPoolingLayers(self):
-        """The layers, one a column."""
+        """The layers, one for each output column."""
         if not self.isDefined(self.poolingLayers):
             return [self.getOrDefault(self.poolingLayer)]
         if self.isSet(self.poolingLayer):
@@ -240,40 +239,40 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
         return self.getOrDefault(self.caseSensitive)
 
     def getBatchTokens(self):
-        """Tokens gathered across rows."""
+        """The number of tokens to collect from several rows for one batch."""
         return self.getOrDefault(self.batchTokens)
 
     def getBatchSize(self):
-        """Most sentences in one batch."""
+        """The maximum number of sentences in one batch."""
         return self.getOrDefault(self.batchSize)
 
     def getDevice(self):
-        """Where executors run the model."""
+        """The device on which executors run the model."""
         return self.getOrDefault(self.device)
 
     def getPrecision(self):
-        """How executors hold the weights."""
+        """The precision of the weights."""
         return self.getOrDefault(self.precision)
 
     def getThreads(self):
-        """CPU threads an executor; 0: as many as its tasks have CPUs."""
+        """The number of CPU threads in each executor; 0: as many as its tasks have CPUs."""
         return self.getOrDefault(self.threads)
 
     def getKeepAlive(self):
-        """Seconds that an idle model is kept."""
+        """The seconds for which an executor keeps the model after its last task."""
         return self.getOrDefault(self.keepAlive)
 
     def getStorageRef(self):
-        """Name of these embeddings for later stages."""
+        """The name of these embeddings for later stages."""
         return self.getOrDefault(self.storageRef)
 
     def getDimension(self):
-        """Numbers in a vector of the first column."""
+        """The length of the vectors of the first output column."""
         self._transfer_params_to_java()
         return self._java_obj.getDimension()
 
     def metrics(self):
-        """Rows, sentences, tokens, batches, hits of the word cache and seconds in the model so far."""
+        """Returns the rows, sentences, tokens, batches, hits and misses of the word cache, and seconds in the model so far."""
         metrics = self._java_obj.metrics()
         return {
             "rows": metrics.rows(),
@@ -287,7 +286,7 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
 
 
 def _flat(names):
-    """Names given one by one, or as a list, as Spark NLP takes them too."""
+    """Returns names that were given one by one or as one list; Spark NLP accepts both too."""
     return list(names[0]) if len(names) == 1 and isinstance(names[0], (list, tuple)) else list(names)
 
 

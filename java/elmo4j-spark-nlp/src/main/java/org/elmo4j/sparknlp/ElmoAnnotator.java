@@ -26,15 +26,11 @@ import scala.collection.Seq;
 import scala.collection.immutable.Map$;
 
 /**
- * {@link ElmoEmbeddings} as an annotator of Spark NLP, for {@code LightPipeline} and for what is
- * made of it, such as {@code PretrainedPipeline}: these run Spark NLP's own classes and those
- * derived from them, and pass over every other stage.
+ * A Spark NLP annotator that contains an {@link ElmoEmbeddings} stage, for {@code LightPipeline} and for classes that use it, such as {@code PretrainedPipeline}. These run only Spark NLP's own classes and classes derived from them, and skip every other stage.
  *
- * <p>In a pipeline on DataFrames it does what the stage inside it does. A single text is embedded
- * in the calling process, with the same vectors; the model stays loaded for the stage's {@code
- * keepAlive} seconds from one text to the next. Saved, it holds the stage, and so its model.
+ * <p>In a pipeline on DataFrames, it does the same as the stage. A single text is embedded in the calling process and gets the same vectors. The model stays loaded for the stage's {@code keepAlive} seconds after a text. A saved annotator contains the stage, and so its model unless that is by reference.
  *
- * <p>Setters are for one thread; {@link #annotate} and {@link #transform} may be called by several.
+ * <p>Setters are not thread-safe; {@link #annotate} and {@link #transform} are.
  */
 public final class ElmoAnnotator extends AnnotatorModel<ElmoAnnotator>
     implements HasSimpleAnnotate<ElmoAnnotator> {
@@ -42,8 +38,7 @@ public final class ElmoAnnotator extends AnnotatorModel<ElmoAnnotator>
   private static final String STAGE = "stage";
 
   /**
-   * The uid of the annotator that this thread makes: Spark NLP's constructor asks for it, before
-   * that of a Java class could set a field.
+   * The uid of the annotator that this thread is constructing. The constructor of Spark NLP's base class calls {@link #uid()} before the constructor of this class can set a field.
    */
   private static final ThreadLocal<String> MADE = new ThreadLocal<>();
 
@@ -53,9 +48,8 @@ public final class ElmoAnnotator extends AnnotatorModel<ElmoAnnotator>
   /**
    * Makes an annotator of a stage.
    *
-   * @param stage with one output column; its columns become the annotator's, if they are set. The
-   *     annotator keeps a copy
-   * @throws IllegalArgumentException if it has several output columns, or one for tokens
+   * @param stage a stage with one output column. The annotator keeps a copy, and takes over the stage's columns if they are set
+   * @throws IllegalArgumentException if the stage has several output columns, or a column for tokens
    */
   public ElmoAnnotator(ElmoEmbeddings stage) {
     this(Identifiable.randomUID("ElmoAnnotator"));
@@ -78,7 +72,7 @@ public final class ElmoAnnotator extends AnnotatorModel<ElmoAnnotator>
     }
   }
 
-  /** As Spark makes one when it reads it; of no use without a stage. */
+  /** The constructor that Spark calls when it reads an annotator. It sets no stage. */
   public ElmoAnnotator(String uid) {
     this(uid, handOver(uid));
   }
@@ -98,7 +92,7 @@ public final class ElmoAnnotator extends AnnotatorModel<ElmoAnnotator>
     return uid == null ? MADE.get() : uid;
   }
 
-  /** A copy of the stage that does the work, with this annotator's columns. */
+  /** Returns a copy of the stage, with this annotator's columns. */
   public ElmoEmbeddings stage() {
     ElmoEmbeddings copy = stage.copy(new ParamMap());
     return copy.setInputCols(getInputCols()).setOutputCol(getOutputCol());
@@ -109,16 +103,16 @@ public final class ElmoAnnotator extends AnnotatorModel<ElmoAnnotator>
     return new String[] {"document", "token"};
   }
 
-  /** {@code word_embeddings}, or {@code sentence_embeddings} where the stage gives means. */
+  /** {@code word_embeddings}, or {@code sentence_embeddings} if the stage gives means. */
   @Override
   public String outputAnnotatorType() {
     return stage == null ? null : stage.outputAnnotatorType();
   }
 
   /**
-   * The embeddings of one text, computed in this process.
+   * Returns the embeddings of one text, computed in this process.
    *
-   * @param annotations of its sentences and tokens
+   * @param annotations the annotations of its sentences and tokens
    */
   @Override
   public Seq<Annotation> annotate(Seq<Annotation> annotations) {
@@ -158,7 +152,7 @@ public final class ElmoAnnotator extends AnnotatorModel<ElmoAnnotator>
         annotation.embeddings());
   }
 
-  /** Spark NLP's hook below {@link #transform}: the stage does it. */
+  /** Called by Spark NLP's {@link #transform}; passes the table to the stage. */
   @Override
   public Dataset<Row> _transform(Dataset<?> dataset, Option<PipelineModel> pipeline) {
     return stage().transform(dataset);
@@ -171,17 +165,17 @@ public final class ElmoAnnotator extends AnnotatorModel<ElmoAnnotator>
     return copyValues(copy, extra);
   }
 
-  /** A saved annotator; pipelines that hold one need not be asked to. */
+  /** Loads a saved annotator. Loading a pipeline also loads the annotators in it. */
   public static ElmoAnnotator load(String path) {
     return read().load(path);
   }
 
-  /** For {@link #load}, and for pipelines that hold an annotator. */
+  /** The reader that {@link #load} uses, and Spark for pipelines that contain an annotator. */
   public static MLReader<ElmoAnnotator> read() {
     return new Reader();
   }
 
-  /** Saves the annotator, and the stage beside it. */
+  /** Returns a writer that saves the annotator and its stage. */
   @Override
   public MLWriter write() {
     return new Writer(this);
@@ -228,7 +222,7 @@ public final class ElmoAnnotator extends AnnotatorModel<ElmoAnnotator>
       } catch (IOException e) {
         throw new ElmoException(path + ": expected a place to write to, found " + e, e);
       }
-      // Last: a folder without it is no annotator.
+      // Last, so that an incomplete folder is not taken for an annotator.
       new DefaultParamsWriter(annotator).saveImpl(path);
     }
   }

@@ -27,7 +27,7 @@ import org.elmo4j.ScalarMix;
 import org.elmo4j.internal.weights.MixJson;
 
 /**
- * ELMo embeddings as a stage of Spark ML. What it reads, the input columns tell:
+ * A Spark ML stage that adds ELMo embeddings. The types of the input columns determine what it reads and the type of its output:
  *
  * <table>
  *   <caption>inputs and outputs</caption>
@@ -40,24 +40,21 @@ import org.elmo4j.internal.weights.MixJson;
  *     <td>{@code array<array<float>>}</td><td>{@code Vector}</td></tr>
  * </table>
  *
- * <p>A sentence's vectors are those that {@link org.elmo4j.ElmoModel#embed} gives, whatever row and
- * partition it is in. Null rows stay null (no annotations where Spark NLP's are read), rows without
- * tokens get empty arrays and zero means, and a null among the tokens ends the job with an error
- * that names the column.
+ * <p>A sentence gets the same vectors as from {@link org.elmo4j.ElmoModel#embed}, in whatever row and partition it is. A null input gives a null output, or with Spark NLP's columns an empty list of annotations. A row without tokens gives an empty array, or a mean of zeros. If one of the tokens is null, the job fails with an error that names the column.
  *
- * <p>Each executor loads the model once for all its tasks and closes it when idle. As with any
- * stage, setters are for one thread; {@link #transform} may be called by several.
+ * <p>Each executor loads the model once for all its tasks and closes it when it is idle. Setters are not thread-safe, as in any stage; {@link #transform} is.
  */
 public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   private static final long serialVersionUID = 1;
 
-  /** What Spark NLP's stage is given where nothing is said. */
+  /** The default remote location of Spark NLP's stage. */
   private static final String SPARK_NLPS_MODELS = "public/models";
 
-  // Shared with copies, so that the stage in a fitted pipeline counts for the one outside.
+  // Shared with copies, so that the original stage also reports what its copy in a fitted
+  // pipeline does.
   private transient MetricsHolder metrics = new MetricsHolder();
 
-  // Read when first needed; copies have it too.
+  // Set by known() at the first use; passed on to copies.
   private transient ModelFiles.Known known;
 
   private static final class MetricsHolder {
@@ -79,28 +76,28 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
     }
   }
 
-  /** A stage without columns, with the model in the box. */
+  /** Makes a stage with the bundled model {@code mini-en} and without columns. */
   public ElmoEmbeddings() {
     this(Identifiable.randomUID("ElmoEmbeddings"));
   }
 
-  /** As Spark makes one when it copies or reads it. */
+  /** The constructor that Spark calls when it copies or reads a stage. */
   public ElmoEmbeddings(String uid) {
     super(uid);
   }
 
-  /** The model that Spark NLP calls {@code elmo}, for English. */
+  /** Makes a stage with the English model that Spark NLP calls {@code elmo}. */
   public static ElmoEmbeddings pretrained() {
     return pretrained("elmo");
   }
 
-  /** As {@link #pretrained(String, String)}, for English. */
+  /** Like {@link #pretrained(String, String)}, for English. */
   public static ElmoEmbeddings pretrained(String name) {
     return pretrained(name, "en");
   }
 
   /**
-   * A stage with a model known by name; {@code mini-en} is in the box.
+   * Makes a stage with a model that elmo4j knows by name, such as the bundled {@code mini-en}.
    *
    * @throws ElmoException if there is no such model
    */
@@ -109,10 +106,9 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * As {@link #pretrained(String, String)}, from a place of one's own: the file or folder {@code
-   * name} there, on any file system of Hadoop's.
+   * Like {@link #pretrained(String, String)}, but with the file or folder {@code name} in a folder of the caller, on any file system that Hadoop supports.
    *
-   * @param remoteLocation a folder; null or Spark NLP's own {@code public/models} for none
+   * @param remoteLocation the folder; if it is null or Spark NLP's default {@code public/models}, this is the same as {@link #pretrained(String, String)}
    */
   public static ElmoEmbeddings pretrained(String name, String language, String remoteLocation) {
     return remoteLocation == null || remoteLocation.equals(SPARK_NLPS_MODELS)
@@ -120,34 +116,31 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
         : of(new Path(remoteLocation, name).toString(), false);
   }
 
-  /** A stage with the small English model of the artifact {@code elmo4j-model-mini-en}. */
+  /** Makes a stage with the small English model of the artifact {@code elmo4j-model-mini-en}. */
   public static ElmoEmbeddings miniEnglish() {
     return of(ModelFiles.BOX, false);
   }
 
   /**
-   * A stage that was saved, or a new one with a model's file or folder, as {@link
-   * org.elmo4j.ElmoModel#load} takes them: what the path holds tells.
+   * Loads a saved stage, or makes a new one with the model in a file or folder that {@link org.elmo4j.ElmoModel#load} accepts. The content of the path determines which.
    *
-   * @param path as Spark takes them: without a scheme on the default file system
-   * @throws ElmoException if it is neither
+   * @param path a path as in Spark: without a scheme, it is on the default file system
+   * @throws ElmoException if the path holds neither a stage nor a model
    */
   public static ElmoEmbeddings load(String path) {
     return read().load(path);
   }
 
   /**
-   * A new stage with a model at a path that all nodes can read: each loads it from there, or
-   * fetches it where the path is on another file system, and a saved stage names the path instead
-   * of holding the model. What lies there when a task begins is what it uses.
+   * Makes a stage with a model at a path that all nodes can read. Each node loads the model from there, or fetches it first if the path is on another file system. A saved stage contains the path instead of the model. A task uses the model that is at the path when the task begins.
    *
-   * @throws ElmoException if this node cannot
+   * @throws ElmoException if this node cannot read the model
    */
   public static ElmoEmbeddings loadByReference(String path) {
     return of(path, true);
   }
 
-  /** As {@link #load}, under the name that Spark NLP has for models of other tools. */
+  /** The same as {@link #load}, under the name that Spark NLP uses for models of other tools. */
   public static ElmoEmbeddings loadSavedModel(String folder, SparkSession session) {
     return load(folder);
   }
@@ -158,18 +151,17 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
         model.equals(ModelFiles.BOX) ? model : Hadoop.qualified(model, Hadoop.configuration());
     stage.set(stage.model(), place);
     stage.set(stage.byReference(), byReference);
-    stage.known(); // Bad models fail here.
+    stage.known(); // Throws if there is no such model.
     return stage;
   }
 
-  /** For {@link #load}, and for pipelines that hold such a stage. */
+  /** The reader that {@link #load} uses, and Spark for pipelines that contain this stage. */
   public static MLReader<ElmoEmbeddings> read() {
     return new StageFiles.Reader();
   }
 
   /**
-   * Saves the params and, unless it is by reference or in the box, the model itself as one file
-   * beside them. Over the path it was loaded from, too.
+   * Returns a writer that saves the params and, unless the model is by reference or the bundled one, the model itself as one file beside them. It may overwrite the path that the stage was loaded from.
    */
   @Override
   public MLWriter write() {
@@ -190,29 +182,26 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * The columns to read: one of text or tokens, or two of annotations in either order. See the
-   * class.
+   * Sets the columns to read: one column of text or tokens, or two of annotations in either order. See the description of the class.
    */
   public ElmoEmbeddings setInputCols(String... columns) {
     set(inputCols(), columns);
     return this;
   }
 
-  /** The column to add. */
+  /** Sets the column to add. */
   public ElmoEmbeddings setOutputCol(String column) {
     return setOutputCols(column);
   }
 
-  /** Several columns to add from one run, one for each of {@link #setPoolingLayers}. */
+  /** Sets several columns to add from one run of the model, one for each of {@link #setPoolingLayers}. */
   public ElmoEmbeddings setOutputCols(String... columns) {
     set(outputCols(), columns);
     return this;
   }
 
   /**
-   * What goes into the column: {@code elmo} (the default), {@code word_emb}, {@code lstm_outputs1},
-   * {@code lstm_outputs2}, or a mean over tokens: {@code default} (of {@code elmo}), {@code
-   * mean(word_emb)} and the like.
+   * Sets the layer of the output column: {@code elmo} (the default), {@code word_emb}, {@code lstm_outputs1}, {@code lstm_outputs2}, or a mean over tokens: {@code default} (the mean of {@code elmo}), {@code mean(word_emb)} and so on.
    *
    * @throws IllegalArgumentException if there is no such layer
    */
@@ -223,9 +212,9 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * What goes into each of {@link #setOutputCols}; takes the place of {@link #setPoolingLayer}.
+   * Sets the layer of each of {@link #setOutputCols}; replaces {@link #setPoolingLayer}.
    *
-   * @throws IllegalArgumentException as {@link #setPoolingLayer}
+   * @throws IllegalArgumentException if one of the layers does not exist
    */
   public ElmoEmbeddings setPoolingLayers(String... layers) {
     set(poolingLayers(), layers);
@@ -233,17 +222,15 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
     return this;
   }
 
-  /** For a text column: a column to add with its tokens ({@code array<string>}). */
+  /** Sets a further column to add, with the tokens of a text column ({@code array<string>}). */
   public ElmoEmbeddings setTokensCol(String column) {
     set(tokensCol(), column);
     return this;
   }
 
-  /**
-   * The mix behind {@code elmo}, in place of the model's own.
+  /** Sets the mix of layers that gives {@code elmo}, instead of the model's own.
    *
-   * @throws ElmoException if it has layer norm, which would make a sentence's vectors depend on the
-   *     rows it shares a batch with
+   * @throws ElmoException if the mix has layer norm, since a sentence's vectors would then depend on the other rows in its batch
    */
   public ElmoEmbeddings setScalarMix(ScalarMix mix) {
     return setScalarMix(mix, "scalar mix");
@@ -265,10 +252,10 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * The mix behind {@code elmo}, from a file as {@link ScalarMix#save} writes it.
+   * Sets the mix of layers that gives {@code elmo} from a file that {@link ScalarMix#save} has written.
    *
-   * @param path local, or a URI that Hadoop can read
-   * @throws ElmoException if it cannot be read, is no mix or has layer norm
+   * @param path a path as in Spark: without a scheme, it is on the default file system
+   * @throws ElmoException if the file cannot be read, is not a mix, or has layer norm
    */
   public ElmoEmbeddings setScalarMix(String path) {
     Path file = new Path(path);
@@ -280,15 +267,14 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
     }
   }
 
-  /** Whether tokens keep their case (the default); false puts them in lower case for the model. */
+  /** Sets whether tokens keep their case (the default). If false, they are converted to lower case for the model. */
   public ElmoEmbeddings setCaseSensitive(boolean value) {
     set(caseSensitive(), value);
     return this;
   }
 
   /**
-   * How many tokens to gather across rows for one batch, 8192 by default. A task holds the results
-   * of so many: 33 MB a layer with the published model.
+   * Sets the number of tokens that a task collects from several rows for one batch, 8192 by default. A task holds the results of that many tokens in memory: 33 MB for each layer with the published model.
    *
    * @throws IllegalArgumentException if it is less than 1
    */
@@ -298,7 +284,7 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Most sentences in one batch; by default {@code batchTokens} alone decides.
+   * Sets the maximum number of sentences in one batch. By default, only {@code batchTokens} limits a batch.
    *
    * @throws IllegalArgumentException if it is less than 1
    */
@@ -308,12 +294,9 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Where executors run the model: {@code auto} (the default), {@code cpu}, {@code cuda} or {@code
-   * cuda:N}. {@code cuda} is the GPU that Spark gave the task ({@code
-   * spark.task.resource.gpu.amount}), the first one if it gave none; {@code auto} likewise where
-   * elmo4j can use a GPU, and else the CPU. An executor that has no such device ends the job.
+   * Sets the device on which executors run the model: {@code auto} (the default), {@code cpu}, {@code cuda} or {@code cuda:N}. {@code cuda} is the GPU that Spark assigned to the task ({@code spark.task.resource.gpu.amount}), or the first GPU if Spark assigned none. {@code auto} is the same if elmo4j can use a GPU, otherwise the CPU. The job fails if an executor does not have the device.
    *
-   * @throws IllegalArgumentException if it is another
+   * @throws IllegalArgumentException if it is none of these
    */
   public ElmoEmbeddings setDevice(String value) {
     set(device(), value);
@@ -321,10 +304,9 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * How executors hold the weights: {@code fp32} (the default, on GPUs too), on the CPU {@code
-   * bf16} or {@code int8}, on GPUs {@code fp16}; see {@link Precision}.
+   * Sets the precision of the weights: {@code fp32} (the default, on GPUs too), on the CPU also {@code bf16} or {@code int8}, on GPUs also {@code fp16}; see {@link Precision}.
    *
-   * @throws IllegalArgumentException if it is another
+   * @throws IllegalArgumentException if it is none of these
    */
   public ElmoEmbeddings setPrecision(String value) {
     set(precision(), value);
@@ -332,9 +314,7 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * CPU threads of the model, which all tasks of an executor share. 0, the default: the CPUs of the
-   * tasks that can run at once, {@code spark.task.cpus} each, so most often the executor's cores.
-   * Of stages that share a model, the one whose task loads it decides.
+   * Sets the number of CPU threads of the model, which all tasks of an executor share. With 0, the default, it is {@code spark.task.cpus} for each task that can run at once; this is usually the number of the executor's cores. If several stages share a model, the stage whose task loads it determines the number.
    *
    * @throws IllegalArgumentException if it is negative
    */
@@ -344,8 +324,7 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Seconds that an executor keeps the model after its last task, 60 by default; 0 closes it at
-   * once.
+   * Sets the seconds for which an executor keeps the model loaded after its last task, 60 by default. With 0, the model is closed at once.
    *
    * @throws IllegalArgumentException if it is negative
    */
@@ -355,8 +334,7 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Names these embeddings: Spark NLP's trained stages refuse embeddings with another name than
-   * those they were trained with. By default this stage's uid.
+   * Sets a name for these embeddings, by default the uid of this stage. Spark NLP's trained stages reject embeddings with a different name than those they were trained with.
    */
   public ElmoEmbeddings setStorageRef(String value) {
     set(storageRef(), value);
@@ -364,35 +342,34 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * For programs written for Spark NLP, without effect: the dimension is the vectors' true length,
-   * {@link #getDimension}.
+   * Has no effect; for programs written for Spark NLP. The dimension is always the actual length of the vectors, {@link #getDimension}.
    */
   public ElmoEmbeddings setDimension(int value) {
     return this;
   }
 
-  /** For programs written for Spark NLP, without effect. */
+  /** Has no effect; for programs written for Spark NLP. */
   public ElmoEmbeddings setLazyAnnotator(boolean value) {
     return this;
   }
 
-  /** For programs written for Spark NLP, without effect: there is no TensorFlow to configure. */
+  /** Has no effect; for programs written for Spark NLP. elmo4j does not use TensorFlow, which Spark NLP configures with this. */
   public ElmoEmbeddings setConfigProtoBytes(int... value) {
     return this;
   }
 
-  /** Numbers in a vector of the first column. */
+  /** The length of the vectors of the first output column. */
   public int getDimension() {
     return StageColumns.dimension(OutputColumn.parse(getPoolingLayers()[0]), known());
   }
 
-  /** Spark NLP's name of what the first column holds where annotations are read. */
+  /** Spark NLP's annotator type of the first output column, if the input columns are annotations. */
   public String outputAnnotatorType() {
     return OutputColumn.annotatorType(OutputColumn.parse(getPoolingLayers()[0]));
   }
 
   /**
-   * What this stage and its copies have done in the current application.
+   * Returns counts of the work that this stage and its copies have done in the current application.
    *
    * @throws IllegalStateException before the first {@link #transform}
    */
@@ -408,9 +385,9 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * The columns that come out.
+   * Returns the schema with the added columns.
    *
-   * @throws IllegalArgumentException naming this stage and the column that does not fit
+   * @throws IllegalArgumentException if a column does not fit; the message names it and this stage
    */
   @Override
   public StructType transformSchema(StructType schema) {
@@ -422,10 +399,9 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Adds the columns. Nothing is computed until an action asks for it; the model is sent to the
-   * executors now.
+   * Adds the output columns. Vectors are computed when an action needs them. The model is made available to the executors now.
    *
-   * @throws IllegalArgumentException as {@link #transformSchema}
+   * @throws IllegalArgumentException if a column does not fit, as in {@link #transformSchema}
    * @throws ElmoException if the model cannot be read
    */
   @Override
@@ -445,15 +421,11 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * What {@link #transform} gives for one row of Spark NLP's annotations, computed in this process,
-   * without a job: for single texts, which elmo4j-spark-nlp's annotator brings. The model stays
-   * loaded for the seconds of {@code keepAlive}, {@link #metrics} counts nothing, and any number of
-   * threads may call.
+   * Returns what {@link #transform} gives for one row of Spark NLP's annotations, computed in this process, without a Spark job. The annotator of elmo4j-spark-nlp calls this for single texts. The model then stays loaded for {@code keepAlive} seconds, and {@link #metrics} does not count the call. Thread-safe.
    *
-   * @param annotations of types {@code document} and {@code token}; others are passed over
-   * @return of type {@code word_embeddings}, or {@code sentence_embeddings} for a mean, of the
-   *     first layer
-   * @throws IllegalArgumentException naming this stage and the param that does not fit
+   * @param annotations annotations of types {@code document} and {@code token}; others are ignored
+   * @return annotations with the vectors of the first layer, of type {@code word_embeddings}, or {@code sentence_embeddings} for a mean
+   * @throws IllegalArgumentException if a param does not fit; the message names it and this stage
    * @throws ElmoException if the model cannot be read, or a token is null
    */
   public List<Annotation> annotate(List<Annotation> annotations) {

@@ -7,8 +7,7 @@ import org.apache.spark.SparkContext;
 import org.apache.spark.util.LongAccumulator;
 
 /**
- * What a stage has done in this application, as Spark's accumulators, which its web page shows too.
- * As with all accumulators, what a task did that was run again counts again.
+ * Counts of the work that a stage has done in this application. They are Spark accumulators, so Spark's web page shows them too. As with all accumulators, the work of a task that runs again is counted again.
  */
 public final class ElmoMetrics implements Serializable {
   private final String applicationId;
@@ -51,40 +50,39 @@ public final class ElmoMetrics implements Serializable {
     wordMisses.add(misses);
   }
 
-  /** Rows read. */
+  /** The number of rows read. */
   public long rows() {
     return rows.value();
   }
 
-  /** Sentences that went through the model; those without tokens do not. */
+  /** The number of sentences that the model embedded. Sentences without tokens are not counted. */
   public long sentences() {
     return sentences.value();
   }
 
-  /** Tokens that went through the model. */
+  /** The number of tokens that the model embedded. */
   public long tokens() {
     return tokens.value();
   }
 
-  /** Calls of the model. */
+  /** The number of calls of the model. */
   public long batches() {
     return batches.value();
   }
 
   /**
-   * Distinct words of a call, sentence boundaries among them, whose representation the model's word
-   * cache had. Where stages use one model at the same time, either may have a word counted.
+   * The number of distinct words, summed over all calls, whose representation was in the model's word cache. Sentence boundaries count as words. If several stages use the same model at the same time, a word may be counted for any of them.
    */
   public long wordHits() {
     return wordHits.value();
   }
 
-  /** Distinct words of a call that the word cache had not. */
+  /** The number of distinct words, summed over all calls, that were not in the word cache. */
   public long wordMisses() {
     return wordMisses.value();
   }
 
-  /** Seconds that tasks spent in the model, all tasks together. */
+  /** The seconds spent in the model, summed over all tasks. */
   public double modelSeconds() {
     return nanos.value() / 1e9;
   }

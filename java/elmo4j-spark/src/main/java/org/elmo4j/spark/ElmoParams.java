@@ -16,8 +16,7 @@ import org.elmo4j.Precision;
 import scala.Function1;
 
 /**
- * The stage's params, what they may be, and their getters. A bad value is refused when it is set,
- * by a setter, a ParamMap or Python, with a message that begins with the stage's uid.
+ * The stage's params, the checks of their values, and their getters. An invalid value is rejected when a setter, a ParamMap or Python sets it, with a message that begins with the stage's uid.
  */
 abstract class ElmoParams extends Transformer {
   private static final long serialVersionUID = 1;
@@ -41,7 +40,7 @@ abstract class ElmoParams extends Transformer {
   private final IntParam keepAlive;
   private final Param<String> storageRef;
 
-  /** A check that throws, since Spark's own message would not say what was expected. */
+  /** A check that throws instead of returning false, since Spark's own message would not say what was expected. */
   private interface Check<T> extends Function1<T, Object>, Serializable {}
 
   private interface Parser extends Function<String, Object>, Serializable {}
@@ -146,17 +145,17 @@ abstract class ElmoParams extends Transformer {
     return uid;
   }
 
-  /** {@code mini-en}, or the path of a model. */
+  /** The param with {@code mini-en} or the path of a model. */
   public Param<String> model() {
     return model;
   }
 
-  /** Whether all nodes can read the model's path, so that it is neither sent nor saved. */
+  /** The param that says whether all nodes can read the model's path, so that the model is neither sent nor saved. */
   public BooleanParam byReference() {
     return byReference;
   }
 
-  /** The columns to read. */
+  /** The param with the columns to read. */
   public StringArrayParam inputCols() {
     return inputCols;
   }
@@ -166,67 +165,67 @@ abstract class ElmoParams extends Transformer {
     return outputCols;
   }
 
-  /** What goes into the column. */
+  /** The param with the layer of the output column. */
   public Param<String> poolingLayer() {
     return poolingLayer;
   }
 
-  /** What goes into several columns, in place of {@link #poolingLayer}. */
+  /** The param with the layers of several output columns, instead of {@link #poolingLayer}. */
   public StringArrayParam poolingLayers() {
     return poolingLayers;
   }
 
-  /** A column for the tokens of a text. */
+  /** The param with the column to add for the tokens of a text. */
   public Param<String> tokensCol() {
     return tokensCol;
   }
 
-  /** Weights of the layers in {@code elmo}. */
+  /** The param with the weights of the layers in {@code elmo}, before the softmax. */
   public DoubleArrayParam scalarMixWeights() {
     return mixWeights;
   }
 
-  /** Factor of the sum in {@code elmo}. */
+  /** The param with the factor of the weighted sum of layers in {@code elmo}. */
   public DoubleParam scalarMixGamma() {
     return mixGamma;
   }
 
-  /** Whether tokens keep their case. */
+  /** The param that says whether tokens keep their case. */
   public BooleanParam caseSensitive() {
     return caseSensitive;
   }
 
-  /** Tokens gathered across rows. */
+  /** The param with the number of tokens to collect from several rows for one batch. */
   public IntParam batchTokens() {
     return batchTokens;
   }
 
-  /** Most sentences in one batch. */
+  /** The param with the maximum number of sentences in one batch. */
   public IntParam batchSize() {
     return batchSize;
   }
 
-  /** Where executors run the model. */
+  /** The param with the device on which executors run the model. */
   public Param<String> device() {
     return device;
   }
 
-  /** How executors hold the weights. */
+  /** The param with the precision of the weights. */
   public Param<String> precision() {
     return precision;
   }
 
-  /** CPU threads an executor. */
+  /** The param with the number of CPU threads in each executor. */
   public IntParam threads() {
     return threads;
   }
 
-  /** Seconds that an idle model is kept. */
+  /** The param with the seconds for which an executor keeps the model after its last task. */
   public IntParam keepAlive() {
     return keepAlive;
   }
 
-  /** Name of these embeddings for later stages. */
+  /** The param with the name of these embeddings for later stages. */
   public Param<String> storageRef() {
     return storageRef;
   }
@@ -236,7 +235,7 @@ abstract class ElmoParams extends Transformer {
     return getOrDefault(model);
   }
 
-  /** Whether the model is named rather than sent and saved. */
+  /** Whether all nodes read the model from its path, so that it is neither sent nor saved. */
   public boolean isByReference() {
     return (boolean) getOrDefault(byReference);
   }
@@ -256,15 +255,15 @@ abstract class ElmoParams extends Transformer {
     return required(outputCols);
   }
 
-  /** The first of the layers. */
+  /** The layer of the first output column. */
   public String getPoolingLayer() {
     return getPoolingLayers()[0];
   }
 
   /**
-   * The layers, one a column.
+   * The layers, one for each output column.
    *
-   * @throws IllegalArgumentException if both params of that name are set
+   * @throws IllegalArgumentException if both {@code poolingLayer} and {@code poolingLayers} are set
    */
   public String[] getPoolingLayers() {
     if (isSet(poolingLayers) && isSet(poolingLayer)) {
@@ -281,37 +280,37 @@ abstract class ElmoParams extends Transformer {
     return (boolean) getOrDefault(caseSensitive);
   }
 
-  /** Tokens gathered across rows. */
+  /** The number of tokens to collect from several rows for one batch. */
   public int getBatchTokens() {
     return (int) getOrDefault(batchTokens);
   }
 
-  /** Most sentences in one batch. */
+  /** The maximum number of sentences in one batch. */
   public int getBatchSize() {
     return (int) getOrDefault(batchSize);
   }
 
-  /** Where executors run the model. */
+  /** The device on which executors run the model. */
   public String getDevice() {
     return getOrDefault(device);
   }
 
-  /** How executors hold the weights. */
+  /** The precision of the weights. */
   public String getPrecision() {
     return getOrDefault(precision);
   }
 
-  /** CPU threads an executor; 0: as many as its tasks have CPUs. */
+  /** The number of CPU threads in each executor; 0: as many as its tasks have CPUs. */
   public int getThreads() {
     return (int) getOrDefault(threads);
   }
 
-  /** Seconds that an idle model is kept. */
+  /** The seconds for which an executor keeps the model after its last task. */
   public int getKeepAlive() {
     return (int) getOrDefault(keepAlive);
   }
 
-  /** Name of these embeddings for later stages. */
+  /** The name of these embeddings for later stages. */
   public String getStorageRef() {
     return getOrDefault(storageRef);
   }

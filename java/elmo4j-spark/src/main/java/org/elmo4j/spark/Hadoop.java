@@ -18,11 +18,10 @@ import org.apache.spark.sql.SparkSession;
 import org.elmo4j.ElmoException;
 
 /**
- * Paths as Spark reads them: one without a scheme is on the default file system, which may be a
- * remote one. Any thread may use it.
+ * Resolves paths as Spark does: a path without a scheme is on the default file system, which may be a remote one. Thread-safe.
  */
 final class Hadoop {
-  /** No form of model lies deeper. */
+  /** The depth of folders to look at; no format of a model has more levels. */
   private static final int DEPTH = 4;
 
   private Hadoop() {}
@@ -36,7 +35,7 @@ final class Hadoop {
     }
   }
 
-  /** A path with its file system, which is the same for whoever reads it. */
+  /** Returns the path with its file system, so that it means the same in every process. */
   static String qualified(String path, Configuration configuration) {
     Path source = new Path(path);
     try {
@@ -46,7 +45,7 @@ final class Hadoop {
     }
   }
 
-  /** A qualified path on this machine's own file system, else null. */
+  /** Returns the path on this machine's own file system, or null if it is on another one. */
   static java.nio.file.Path local(String qualified) {
     Path path = new Path(qualified);
     return "file".equals(path.toUri().getScheme())
@@ -55,9 +54,9 @@ final class Hadoop {
   }
 
   /**
-   * Names, lengths and times of a model's files: as long as they stay, its content does.
+   * Returns the names, lengths and modification times of a model's files. If these are unchanged, the content is assumed to be unchanged.
    *
-   * @throws ElmoException if there is nothing
+   * @throws ElmoException if there is no such file or folder
    */
   static String stamp(String qualified, Configuration configuration) {
     Path path = new Path(qualified);
@@ -87,8 +86,7 @@ final class Hadoop {
   }
 
   /**
-   * The file or folder of an address on this machine: fetched once for each content, however many
-   * threads and processes of the node ask.
+   * Returns a local copy of the file or folder at an address. It is fetched once for each content on a node, for all threads and processes.
    *
    * @param stamp of the content, as {@link #stamp} gave it
    * @throws ElmoException if it cannot be fetched
@@ -122,7 +120,7 @@ final class Hadoop {
     return "fetched-" + new Path(address).getName();
   }
 
-  /** How messages name a path: as people write it. */
+  /** Returns the name of a path in messages: a local path without its scheme. */
   static String name(String qualified) {
     java.nio.file.Path local = local(qualified);
     return local == null ? qualified : local.toString();

@@ -20,15 +20,13 @@ import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 
 /**
- * The driver's side of models. Unless it is in the box or by reference, a model is held: one file,
- * a copy of this process's own, known by its content. So whatever happens at the path it came from,
- * a stage keeps the weights it was loaded with. Any thread may use it.
+ * The models that the driver has read. Unless a model is the bundled one or by reference, the driver keeps its own copy as one file, identified by its content. A stage therefore keeps the weights it was loaded with, even if the original path changes. Thread-safe.
  */
 final class ModelFiles {
-  /** The name of the model in the box. */
+  /** The name of the bundled model. */
   static final String BOX = "mini-en";
 
-  // Under the class's lock.
+  // Guarded by the lock of the class, like held.
   private static final Map<String, Known> KNOWN = new HashMap<>();
   private static TemporaryFolder held;
 
@@ -37,13 +35,13 @@ final class ModelFiles {
   /**
    * A model that the driver has read.
    *
-   * @param model {@link #BOX} or a path, as the stage has it
-   * @param qualified the path with its file system; null for the box
-   * @param stamp of what was there; null for the box
-   * @param file the copy; null for the box and by reference
-   * @param sha256 of the copy, or null
-   * @param projectionDim numbers in a vector of {@code word_emb}
-   * @param layers of a mix
+   * @param model {@link #BOX} or a path, as in the stage's param
+   * @param qualified the path with its file system; null for the bundled model
+   * @param stamp the {@link Hadoop#stamp} of the path when it was read; null for the bundled model
+   * @param file the driver's copy; null for the bundled model and for a model by reference
+   * @param sha256 the SHA-256 of the copy; null if there is no copy
+   * @param projectionDim the length of a vector of {@code word_emb}
+   * @param layers the number of layers that {@code elmo} mixes
    */
   record Known(
       String model,
@@ -57,7 +55,7 @@ final class ModelFiles {
       return file == null && qualified != null;
     }
 
-    /** Whether it still is the model of that name. What is held stays as it is. */
+    /** Whether this is still the model of that name. A model by reference may have changed; a copy does not change. */
     boolean isOf(String name, boolean byReference) {
       boolean reference = byReference && !name.equals(BOX);
       return model.equals(name)
@@ -65,7 +63,7 @@ final class ModelFiles {
           && (!reference || stamp.equals(Hadoop.stamp(qualified, Hadoop.configuration())));
     }
 
-    /** For this process, which holds the copy. */
+    /** Returns the reference for use in this process, which has the copy. */
     ModelRef local() {
       if (qualified == null) {
         return ModelRef.box();
@@ -75,7 +73,7 @@ final class ModelFiles {
           : new ModelRef(ModelRef.Kind.HELD, file.toString(), sha256, null);
     }
 
-    /** Makes it reachable for executors. */
+    /** Makes the model available to executors. */
     ModelRef send(SparkContext context) {
       if (qualified == null) {
         return ModelRef.box();
@@ -87,7 +85,7 @@ final class ModelFiles {
   }
 
   /**
-   * The model that a name stands for, fetched into this machine's cache if need be.
+   * Returns the model of a name, after fetching it into this machine's cache if necessary.
    *
    * @return {@link #BOX} or a path
    * @throws ElmoException if there is no such model, or it cannot be fetched
@@ -112,7 +110,7 @@ final class ModelFiles {
   }
 
   /**
-   * Reads a model, and holds it unless it is in the box or by reference.
+   * Reads a model, and keeps a copy unless it is the bundled one or by reference.
    *
    * @throws ElmoException if there is none, or it is damaged
    */
@@ -185,7 +183,7 @@ final class ModelFiles {
     }
   }
 
-  /** Opens a copy of a model; messages name the model. */
+  /** Opens a copy of a model. Error messages name the original path instead of the copy. */
   private static WeightStore open(Path copy, Path source, String qualified) {
     try {
       return WeightStores.open(copy);

@@ -21,22 +21,22 @@ import org.elmo4j.ElmoModelBuilder;
 import org.elmo4j.Precision;
 
 /**
- * Where an executor finds its model. Small: it goes out with each task; weights never do.
+ * Says where an executor finds its model. It is small, since it is sent with each task; the weights are not.
  *
  * @param kind how to read {@code place}
  * @param place a path or address
- * @param sha256 of the file; null where the node has to look for itself
- * @param configuration for addresses of Hadoop; null for others, and in the driver's process
+ * @param sha256 the SHA-256 of the file; null for a model by reference, whose content each node determines
+ * @param configuration Hadoop's configuration, for {@link Kind#REFERENCE}; null for other kinds, and in the driver's process
  */
 record ModelRef(
     Kind kind, String place, String sha256, Broadcast<SerializableConfiguration> configuration)
     implements Serializable {
   enum Kind {
-    /** The model in the box, on the class path. */
+    /** The bundled model, on the class path. */
     BOX,
-    /** A file of the driver, whose own process runs the tasks. */
+    /** The driver's copy, read directly, since the tasks run in the driver's process. */
     HELD,
-    /** The address of such a file at the driver, named after its content. */
+    /** The address at which the driver serves its copy; the file is named after its content. */
     SENT,
     /** A qualified path that every node can read. */
     REFERENCE
@@ -49,12 +49,12 @@ record ModelRef(
     return new ModelRef(Kind.BOX, ModelFiles.BOX, ModelFiles.BOX, null);
   }
 
-  /** A file that the driver holds, as {@link #fileName} calls it. */
+  /** The driver's copy of a model, with the name that {@link #fileName} gives. */
   static ModelRef held(SparkContext context, Path file, String sha256) {
     if (context.isLocal()) {
       return new ModelRef(Kind.HELD, file.toString(), sha256, null);
     }
-    // As SparkContext.addFile does. The same file again gets the same address.
+    // Like SparkContext.addFile. Adding the same file again gives the same address.
     String address = SparkEnv.get().rpcEnv().fileServer().addFile(file.toFile());
     return new ModelRef(Kind.SENT, address, sha256, null);
   }
@@ -69,15 +69,15 @@ record ModelRef(
             .broadcast(new SerializableConfiguration(context.hadoopConfiguration())));
   }
 
-  /** Executors know files by name, so the name tells the content. */
+  /** The name of a model's file. It contains the hash, since executors identify files by name. */
   static String fileName(String sha256) {
     return PREFIX + sha256;
   }
 
   /**
-   * What this node finds there now, by content: tasks share a model by this.
+   * Returns an identifier of the model's current content, as this node sees it. Tasks with the same identifier share a model.
    *
-   * @throws ElmoException naming the executor, if there is nothing
+   * @throws ElmoException naming the executor, if there is no model
    */
   String content() {
     try {
@@ -125,9 +125,7 @@ record ModelRef(
   }
 
   /**
-   * The file, fetched from the driver unless a process of this node did. Spark's own fetching is
-   * not used: in Spark 4 the jobs of a session do not see the files of {@code
-   * SparkContext.addFile}. The server is the same.
+   * Returns the file, after fetching it from the driver unless a process of this node has already done so. It comes from the same server as the files of {@code SparkContext.addFile}, but Spark's own fetching is not used: in Spark 4, the jobs of a session do not see those files.
    */
   private Path received() {
     return NodeFiles.once(

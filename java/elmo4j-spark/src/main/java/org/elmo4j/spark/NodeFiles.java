@@ -20,15 +20,13 @@ import org.elmo4j.hub.ModelHub;
 import org.elmo4j.internal.files.TemporaryFolder;
 
 /**
- * Files that the processes of a node share: of those that want the same, one fetches it, and the
- * others wait and take its copy. A lock on a file beside it sees to that; the system releases the
- * lock of a process that dies, and the next one begins anew. Any thread may use it.
+ * Files that the processes of a node share. If several processes need the same file, one fetches it, and the others wait and use its copy. They coordinate with a lock on a file beside it. The operating system releases the lock of a process that dies, and the next process starts again. Thread-safe.
  */
 final class NodeFiles {
   private static final Map<Path, Object> THREADS = new ConcurrentHashMap<>();
   private static TemporaryFolder own;
 
-  /** Brings a file or folder to a path at which there is nothing. */
+  /** Fetches a file or folder to a path that does not exist yet. */
   interface Fetch {
     void to(Path target) throws IOException;
   }
@@ -36,8 +34,7 @@ final class NodeFiles {
   private NodeFiles() {}
 
   /**
-   * Where Spark has executors of an application and node keep such files: it deletes them when the
-   * application ends. Without Spark, a folder of this process.
+   * Returns Spark's local folder of an application on this node, which Spark deletes when the application ends. Without Spark, returns a folder of this process.
    */
   static synchronized Path folder() {
     SparkEnv spark = SparkEnv.get();
@@ -51,17 +48,17 @@ final class NodeFiles {
   }
 
   /**
-   * A file or folder there, fetched unless a process of this node did it before.
+   * Returns a file or folder there, after fetching it unless a process of this node has already done so.
    *
    * @param folder as {@link #folder} gives it
-   * @param name what it is called there: another content has another name
-   * @param sha256 of the file; null if nobody knows before it is fetched
-   * @throws ElmoException if it cannot be fetched, or is not what was fetched
+   * @param name its name there, which must differ for different contents
+   * @param sha256 the SHA-256 of the file; null if it is not known before the file is fetched
+   * @throws ElmoException if it cannot be fetched, or its content is not the expected one
    */
   static Path once(Path folder, String name, String sha256, Fetch fetch) {
     Path target = folder.resolve(name);
     Path lock = folder.resolve(name + ".lock");
-    // A lock on a file is the whole process's: its threads take turns before.
+    // A file lock belongs to the whole process, so threads need a lock of their own.
     synchronized (THREADS.computeIfAbsent(target, t -> new Object())) {
       try (FileChannel channel =
           FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
@@ -71,7 +68,7 @@ final class NodeFiles {
           check(target, Files.readString(record), contentOf(target));
         } else {
           Path partial = folder.resolve(name + ".part");
-          delete(partial); // Of a process that died.
+          delete(partial); // Left by a process that died.
           try {
             fetch.to(partial);
             String content = contentOf(partial);
@@ -96,7 +93,7 @@ final class NodeFiles {
     }
   }
 
-  /** The sum of a file, or one after the other those of a folder's files by name. */
+  /** Returns the SHA-256 of a file, or the names and hashes of all files in a folder, sorted by name. */
   private static String contentOf(Path path) throws IOException {
     if (Files.isRegularFile(path)) {
       return ModelHub.sha256(path);

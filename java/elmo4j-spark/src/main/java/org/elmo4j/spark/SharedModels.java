@@ -13,9 +13,7 @@ import org.elmo4j.Precision;
 import org.elmo4j.Statistics;
 
 /**
- * The models of this JVM, one for each content, device and precision however many tasks use it. The
- * first task loads it, and it is closed once no task has used it for a while. Any number of threads
- * may call.
+ * The loaded models of this JVM: one for each content, device and precision, shared by all tasks. The first task loads a model. It is closed after no task has used it for a while. Thread-safe.
  */
 final class SharedModels {
   private record Key(String content, Device device, Precision precision) {}
@@ -25,7 +23,7 @@ final class SharedModels {
     Future<?> closing;
     // Written under the entry's own lock, so that other models do not wait for a load.
     volatile ElmoModel model;
-    // What has been counted of the model's word cache. Under the entry's own lock.
+    // The word cache hits and misses already counted. Guarded by the entry's own lock.
     long hits;
     long misses;
   }
@@ -48,7 +46,7 @@ final class SharedModels {
 
   private SharedModels() {}
 
-  /** A model in use by one task. For one thread at a time. */
+  /** A model in use by one task. Not thread-safe. */
   static final class Lease implements AutoCloseable {
     private final Key key;
     private final Entry entry;
@@ -66,8 +64,7 @@ final class SharedModels {
     }
 
     /**
-     * Counts what the model's word cache did since the last call by any task, so that each hit is
-     * counted once: which of the tasks that run at once it was for, the model does not know.
+     * Adds the hits and misses of the model's word cache since the last call by any task, so that each is counted once. The model does not know which of several running tasks they belong to.
      */
     void countWords(ElmoMetrics metrics) {
       synchronized (entry) {
@@ -78,7 +75,7 @@ final class SharedModels {
       }
     }
 
-    /** Gives the model back; it stays loaded for the seconds agreed on. Harmless when repeated. */
+    /** Returns the model; it stays loaded for the {@code keepAlive} seconds. Further calls have no effect. */
     @Override
     public void close() {
       if (!closed) {
@@ -89,10 +86,10 @@ final class SharedModels {
   }
 
   /**
-   * Loads a model, or waits for the task that does, or takes the one that is there.
+   * Returns a loaded model. Loads it, or waits if another task is loading it.
    *
-   * @param threads CPU threads of the model if it is loaded now
-   * @param keepAlive seconds that it stays loaded after its last user
+   * @param threads the CPU threads of the model, used only if this call loads it
+   * @param keepAlive the seconds for which it stays loaded after its last user
    * @throws org.elmo4j.ElmoException if it cannot be loaded
    */
   static Lease acquire(
