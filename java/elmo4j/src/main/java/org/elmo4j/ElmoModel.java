@@ -35,7 +35,7 @@ import org.elmo4j.weights.WeightStores;
 /**
  * An ELMo model (Peters et al. 2018, "Deep contextualized word representations") on one device, or
  * with one copy on each of several CUDA devices. It holds native memory, so it must be closed.
- * 
+ *
  * <p>Thread-safe: any number of threads may use it at the same time, and they get the same bits as
  * a single thread. The vectors of a sentence do not depend on the other sentences in the batch. On
  * processors without AVX2, both statements hold only up to rounding. {@link #close} waits for
@@ -48,12 +48,13 @@ public final class ElmoModel implements AutoCloseable {
   private final RequestBatcher<List<Layer>, Embeddings> requestBatcher;
   private final long batchPositions; // of one run
   private final int concurrentRuns; // at a time
-    // Running calls hold the read lock. close() takes the write lock.
+  // Running calls hold the read lock. close() takes the write lock.
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
   private boolean closed;
 
   /**
-   * @param batchTokens the most tokens, with sentence boundaries, that one batch of submitted sentences starts with; 0 for the default
+   * @param batchTokens the most tokens, with sentence boundaries, that one batch of submitted
+   *     sentences starts with; 0 for the default
    */
   ElmoModel(
       LayerPlan plan,
@@ -87,7 +88,7 @@ public final class ElmoModel implements AutoCloseable {
    * Loads a model in any format that {@link WeightStores#open(Path)} reads: AllenNLP, bilm-tf,
    * TF-Hub, Spark NLP, ELMoForManyLangs, elmo4j's safetensors, or an archive of one of these. The
    * format is detected from the file's content.
-   * 
+   *
    * @throws ElmoException if the file cannot be read or is not such a model
    */
   public static ElmoModel load(Path path) {
@@ -107,7 +108,7 @@ public final class ElmoModel implements AutoCloseable {
    * Loads a published model by name, such as {@code small} or {@code elmo}. If the model is not yet
    * in the cache on this machine, it is downloaded into the cache first. {@link ModelHub} lists the
    * models and describes the cache.
-   * 
+   *
    * @throws ElmoException if there is no such model, it cannot be downloaded, or it is damaged
    */
   public static ElmoModel pretrained(String name) {
@@ -116,7 +117,7 @@ public final class ElmoModel implements AutoCloseable {
 
   /**
    * Loads a published model by name and language, such as {@code ("elmo", "en")}.
-   * 
+   *
    * @throws ElmoException like {@link #pretrained(String)}
    */
   public static ElmoModel pretrained(String name, String language) {
@@ -131,9 +132,9 @@ public final class ElmoModel implements AutoCloseable {
 
   /**
    * Embeds sentences given as tokens. The result is padded: each sentence takes as much memory as
-   * the longest one. If one sentence is much longer than the others, use {@link #embedAll} or {@link
-   * #submit}, whose results are not padded.
-   * 
+   * the longest one. If one sentence is much longer than the others, use {@link #embedAll} or
+   * {@link #submit}, whose results are not padded.
+   *
    * @param sentences the tokens of each sentence. The list may be empty, and a sentence may have no
    *     tokens. An empty string counts as a token.
    * @param layers the layers to return; {@link Layer#ELMO} if none is given
@@ -153,7 +154,7 @@ public final class ElmoModel implements AutoCloseable {
   /**
    * Splits sentences at spaces and embeds them, like TF-Hub's {@code default} signature. No other
    * character separates tokens, and empty tokens are dropped.
-   * 
+   *
    * @throws ElmoException like {@link #embed(List, Layer...)}
    */
   public Embeddings embedSentences(List<String> sentences, Layer... layers) {
@@ -163,7 +164,7 @@ public final class ElmoModel implements AutoCloseable {
   /**
    * Embeds padded tokens, like TF-Hub's {@code tokens} signature. The result is as wide as the
    * longest row, even if no sentence fills that row.
-   * 
+   *
    * @param tokens one row for each sentence; elements beyond the sentence's length are ignored
    * @param sequenceLengths the number of tokens in each row
    * @throws ElmoException if the two arrays do not match, and like {@link #embed(List, Layer...)}
@@ -183,7 +184,7 @@ public final class ElmoModel implements AutoCloseable {
   /**
    * Embeds running English text. {@link TextSplitter} splits it into sentences and tokens, which
    * {@link Embeddings#tokens} returns.
-   * 
+   *
    * @throws ElmoException like {@link #embed(List, Layer...)}
    */
   public Embeddings embedText(String text, Layer... layers) {
@@ -207,18 +208,18 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * Embeds one sentence asynchronously, together with the sentences of other threads. On the CPU the
-   * sentence joins those that are already running; on a CUDA device submitted sentences are
+   * Embeds one sentence asynchronously, together with the sentences of other threads. On the CPU
+   * the sentence joins those that are already running; on a CUDA device submitted sentences are
    * collected into batches. Many threads with single sentences are therefore nearly as fast as one
    * thread with batches.
-   * 
+   *
    * <p>The future's {@link Embeddings} has a batch size of 1; the caller closes it. The method
    * blocks while the queue is full. A sentence is dropped if its future is cancelled before the
    * sentence runs. Dependent actions of the future should be short, or use the {@code Async}
    * methods. {@link #close} completes all sentences that were submitted before it.
-   * 
-   * @throws ElmoException like {@link #embed(List, Layer...)}, or if the thread is interrupted while
-   *     it waits
+   *
+   * @throws ElmoException like {@link #embed(List, Layer...)}, or if the thread is interrupted
+   *     while it waits
    * @throws IllegalStateException after {@link #close}
    */
   public CompletableFuture<Embeddings> submit(List<String> sentence, Layer... layers) {
@@ -236,12 +237,12 @@ public final class ElmoModel implements AutoCloseable {
   /**
    * Embeds a stream of sentences of any length. It returns one {@link Embeddings} with a batch size
    * of 1 for each sentence, in order; the caller closes each of them.
-   * 
+   *
    * <p>The thread that takes the results also reads sentences ahead: as many as can run and wait at
    * the same time. Only their results are in memory. An exception of the source is thrown after the
    * results of the sentences before it. Closing the stream early frees the results that were read
    * ahead. The stream is not thread-safe.
-   * 
+   *
    * @param layers like {@link #embed(List, Layer...)}, whose exceptions the stream throws
    */
   public Stream<Embeddings> embedAll(Iterator<? extends List<String>> sentences, Layer... layers) {
@@ -270,7 +271,10 @@ public final class ElmoModel implements AutoCloseable {
         .onClose(results::close);
   }
 
-  /** Does the same as {@link #embedAll(Iterator, Layer...)} for a stream. Closing the result closes {@code sentences} too. */
+  /**
+   * Does the same as {@link #embedAll(Iterator, Layer...)} for a stream. Closing the result closes
+   * {@code sentences} too.
+   */
   public Stream<Embeddings> embedAll(Stream<? extends List<String>> sentences, Layer... layers) {
     Arguments.require(sentences, "sentences");
     Arguments.require(layers, "layers");
@@ -409,10 +413,10 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * Returns a text that distinguishes this model from others: the SHA-256, in 64 hexadecimal digits,
-   * of its structure, of the mix behind {@link Layer#ELMO}, and of the tensors that have at most 2^17
-   * elements, which include all biases. The same weights give the same text on every device, with
-   * every {@link Precision}, and from every file format that keeps their bits.
+   * Returns a text that distinguishes this model from others: the SHA-256, in 64 hexadecimal
+   * digits, of its structure, of the mix behind {@link Layer#ELMO}, and of the tensors that have at
+   * most 2^17 elements, which include all biases. The same weights give the same text on every
+   * device, with every {@link Precision}, and from every file format that keeps their bits.
    */
   public String fingerprint() {
     return fingerprint;
@@ -422,7 +426,10 @@ public final class ElmoModel implements AutoCloseable {
     return replicas.all().get(0).backend();
   }
 
-  /** The device that the model runs on; the first one if there are several. {@link Tensor#device} returns the device of a result. */
+  /**
+   * The device that the model runs on; the first one if there are several. {@link Tensor#device}
+   * returns the device of a result.
+   */
   public Device device() {
     return first().device();
   }
@@ -437,12 +444,18 @@ public final class ElmoModel implements AutoCloseable {
     return first().precision();
   }
 
-  /** The mix behind {@link Layer#ELMO}: the one from the model file, or else equal weights for all layers. */
+  /**
+   * The mix behind {@link Layer#ELMO}: the one from the model file, or else equal weights for all
+   * layers.
+   */
   public ScalarMix mix() {
     return plan.mix();
   }
 
-  /** The number of elements in one row of a layer, where P is the projection size: P for {@code word_emb} and its mean, 2P for the others. */
+  /**
+   * The number of elements in one row of a layer, where P is the projection size: P for {@code
+   * word_emb} and its mean, 2P for the others.
+   */
   public int dim(Layer layer) {
     Arguments.require(layer, "layer");
     return plan.dim(layer);
@@ -454,8 +467,8 @@ public final class ElmoModel implements AutoCloseable {
   }
 
   /**
-   * The number of bytes of device memory that the weights take, in the layout that the kernels read;
-   * the sum over all devices.
+   * The number of bytes of device memory that the weights take, in the layout that the kernels
+   * read; the sum over all devices.
    */
   public long weightBytes() {
     return replicas.all().stream().mapToLong(replica -> replica.backend().weightBytes()).sum();

@@ -89,7 +89,10 @@ final class LayerNormMixes implements AutoCloseable {
     }
   }
 
-  /** Copies device memory to the host and closes it: these mixes are computed on the CPU, whatever device the model uses. */
+  /**
+   * Copies device memory to the host and closes it: these mixes are computed on the CPU, whatever
+   * device the model uses.
+   */
   private Memory onHost(Memory memory) {
     if (memory instanceof NativeMemory) {
       return memory;

@@ -8,9 +8,9 @@ import org.elmo4j.internal.backend.Output;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * Describes how a model's layers are computed: their sizes, and the weighted sums over the model's layers
- * that backends compute. Immutable and thread-safe.
- * 
+ * Describes how a model's layers are computed: their sizes, and the weighted sums over the model's
+ * layers that backends compute. Immutable and thread-safe.
+ *
  * @param source the file or folder of the model, for messages
  * @param mix the mix behind {@link Layer#ELMO}
  */
@@ -40,7 +40,10 @@ record LayerPlan(String source, ModelOptions options, ScalarMix mix) {
         targets);
   }
 
-  /** The layer whose rows this layer consists of: for a mean the layer it is taken of, otherwise the layer itself. */
+  /**
+   * The layer whose rows this layer consists of: for a mean the layer it is taken of, otherwise the
+   * layer itself.
+   */
   static Layer rows(Layer layer) {
     return layer.kind() == Layer.Kind.MEAN ? layer.of() : layer;
   }
@@ -85,7 +88,10 @@ record LayerPlan(String source, ModelOptions options, ScalarMix mix) {
     return layer.kind() != Layer.Kind.ELMO ? null : layer.mix() == null ? mix : layer.mix();
   }
 
-  /** The number of elements in one row of a layer, where P is the projection size: P for {@code word_emb} and its mean, 2P for the others. */
+  /**
+   * The number of elements in one row of a layer, where P is the projection size: P for {@code
+   * word_emb} and its mean, 2P for the others.
+   */
   int dim(Layer layer) {
     return options.projectionDim() * (rows(layer).kind() == Layer.Kind.WORD_EMB ? 1 : 2);
   }

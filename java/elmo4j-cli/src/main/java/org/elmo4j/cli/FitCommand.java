@@ -165,8 +165,7 @@ final class FitCommand implements Callable<Integer> {
   @Option(
       names = "--dropout",
       paramLabel = "P",
-      description =
-          "Dropout probability of the mixed vectors' elements in training. Default: 0.1.")
+      description = "Dropout probability of the mixed vectors' elements in training. Default: 0.1.")
   private double dropout = 0.1;
 
   @Option(

@@ -23,7 +23,8 @@ import org.elmo4j.train.DataForm.Kind;
 import org.elmo4j.train.LabeledData.Task;
 
 /**
- * Writes the records of a table or of JSON lines unchanged and adds the predictions as last columns or fields: {@code predicted}, {@code score}, {@code label_1}, {@code score_1}, ... For one
+ * Writes the records of a table or of JSON lines unchanged and adds the predictions as last columns
+ * or fields: {@code predicted}, {@code score}, {@code label_1}, {@code score_1}, ... For one
  * thread.
  */
 final class LabelTable {
@@ -79,7 +80,8 @@ final class LabelTable {
   }
 
   /**
-   * Detects from the first line whether an input is records with a column for the classifier's texts. Returns their format, or null for text or CoNLL.
+   * Detects from the first line whether an input is records with a column for the classifier's
+   * texts. Returns their format, or null for text or CoNLL.
    *
    * @param data the format of the training data, or null if it is not known
    * @param column the text's column that the user named, or null for the one of the training data

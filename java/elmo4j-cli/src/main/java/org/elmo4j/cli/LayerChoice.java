@@ -15,8 +15,9 @@ import org.elmo4j.Tensor;
 
 /**
  * The meaning of {@code --layers} for a model of n LSTM layers and projection dimension P: {@code
- * all} [n + 1, tokens, 2P] with the token representation repeated twice as layer 0, {@code top} (the
- * last LSTM layer) and {@code average} (of those n + 1) as in AllenNLP, or the name of a {@link Layer}.
+ * all} [n + 1, tokens, 2P] with the token representation repeated twice as layer 0, {@code top}
+ * (the last LSTM layer) and {@code average} (of those n + 1) as in AllenNLP, or the name of a
+ * {@link Layer}.
  */
 final class LayerChoice {
   /** The most numbers to copy at once. Larger tensors are copied row by row. */
@@ -39,7 +40,8 @@ final class LayerChoice {
   /**
    * Returns the choice for an {@code output_layer} of ELMoForManyLangs.
    *
-   * @param number -2 for all layers, -1 for their average, 0 for the token representation repeated twice, otherwise the number of an LSTM layer
+   * @param number -2 for all layers, -1 for their average, 0 for the token representation repeated
+   *     twice, otherwise the number of an LSTM layer
    * @throws ElmoException if there is no such layer
    */
   static LayerChoice numbered(int number, ElmoModel model) {
@@ -134,7 +136,8 @@ final class LayerChoice {
   }
 
   /**
-   * Passes a tensor to the sink and repeats each row {@code times} times. The numbers are copied, because a view would keep the batch's native memory until garbage collection.
+   * Passes a tensor to the sink and repeats each row {@code times} times. The numbers are copied,
+   * because a view would keep the batch's native memory until garbage collection.
    */
   private static void put(Tensor tensor, int times, SentenceWriter.Sink sink) throws IOException {
     long[] shape = tensor.shape();

@@ -23,7 +23,8 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.FoundFile;
 
 /**
- * Lines of UTF-8, ended by a line feed or a carriage return and a line feed. A byte order mark at the start is skipped. Bytes that are not UTF-8 cause an error that names the line. For one
+ * Lines of UTF-8, ended by a line feed or a carriage return and a line feed. A byte order mark at
+ * the start is skipped. Bytes that are not UTF-8 cause an error that names the line. For one
  * thread.
  */
 final class LineReader implements Closeable {
@@ -162,7 +163,9 @@ final class LineReader implements Closeable {
     return text;
   }
 
-  /** Returns the lines as characters, with a line feed after each. Closing it closes this reader. */
+  /**
+   * Returns the lines as characters, with a line feed after each. Closing it closes this reader.
+   */
   Reader reader() {
     return new Reader() {
       private String line = "";
@@ -209,7 +212,9 @@ final class LineReader implements Closeable {
   }
 
   /**
-   * Returns the next lines of running text, each with its end, or null at the end. It returns many lines, so that sentences across lines stay whole, but not all, so that memory does not grow with the text.
+   * Returns the next lines of running text, each with its end, or null at the end. It returns many
+   * lines, so that sentences across lines stay whole, but not all, so that memory does not grow
+   * with the text.
    *
    * @throws ElmoException like {@link #next}
    */

@@ -134,7 +134,10 @@ public final class Main implements Runnable {
     return code;
   }
 
-  /** Runs the command like picocli, which would print a stack trace for a failure in help or version. */
+  /**
+   * Runs the command like picocli, which would print a stack trace for a failure in help or
+   * version.
+   */
   private int dispatch(CommandLine.ParseResult parsed) {
     try {
       return new CommandLine.RunLast().execute(parsed);
@@ -180,7 +183,8 @@ public final class Main implements Runnable {
   /**
    * Opens text.
    *
-   * @param file null or {@code -} for standard input; if that is a terminal, a note says that input is expected
+   * @param file null or {@code -} for standard input; if that is a terminal, a note says that input
+   *     is expected
    */
   static LineReader open(CommandSpec command, Path file) throws IOException {
     if (file != null && !isStandard(file)) {
@@ -302,7 +306,10 @@ public final class Main implements Runnable {
     return e.getReason() == null ? e.getClass().getSimpleName() : e.getReason();
   }
 
-  /** Returns a message as one line with escaped control characters, without the middle if it is too long. */
+  /**
+   * Returns a message as one line with escaped control characters, without the middle if it is too
+   * long.
+   */
   static String oneLine(String message, int length) {
     String line = EscapedStream.escape(message.strip().replaceAll("\\s*\\R\\s*", " "));
     if (line.length() <= length) {

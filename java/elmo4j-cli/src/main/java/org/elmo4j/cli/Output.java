@@ -12,8 +12,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * Standard output. The tool writes to it only through this class. A write that fails throws {@link Failure}, through a {@link
- * PrintWriter} too, which keeps an IOException to itself. Not thread-safe.
+ * Standard output. The tool writes to it only through this class. A write that fails throws {@link
+ * Failure}, through a {@link PrintWriter} too, which keeps an IOException to itself. Not
+ * thread-safe.
  */
 final class Output extends OutputStream {
   /** A write to standard output failed. */
@@ -51,7 +52,10 @@ final class Output extends OutputStream {
     return text;
   }
 
-  /** Returns a stream for programs: bytes are unchanged, but on a terminal escaped as in {@link #text}. */
+  /**
+   * Returns a stream for programs: bytes are unchanged, but on a terminal escaped as in {@link
+   * #text}.
+   */
   OutputStream bytes() {
     return bytes;
   }

@@ -71,7 +71,8 @@ final class TextInput {
   }
 
   /**
-   * Throws an exception if there are both a file and sentences on the command line, or if sentences look like names of files, as in AllenNLP's {@code elmo in.txt out.hdf5}.
+   * Throws an exception if there are both a file and sentences on the command line, or if sentences
+   * look like names of files, as in AllenNLP's {@code elmo in.txt out.hdf5}.
    */
   void check(List<String> sentences) {
     if (file != null && !sentences.isEmpty()) {

@@ -26,9 +26,14 @@ import scala.collection.Seq;
 import scala.collection.immutable.Map$;
 
 /**
- * A Spark NLP annotator that contains an {@link ElmoEmbeddings} stage, for {@code LightPipeline} and for classes that use it, such as {@code PretrainedPipeline}. These run only Spark NLP's own classes and classes derived from them, and skip every other stage.
+ * A Spark NLP annotator that contains an {@link ElmoEmbeddings} stage, for {@code LightPipeline}
+ * and for classes that use it, such as {@code PretrainedPipeline}. These run only Spark NLP's own
+ * classes and classes derived from them, and skip every other stage.
  *
- * <p>In a pipeline on DataFrames, it does the same as the stage. A single text is embedded in the calling process and gets the same vectors. The model stays loaded for the stage's {@code keepAlive} seconds after a text. A saved annotator contains the stage, and so its model unless that is by reference.
+ * <p>In a pipeline on DataFrames, it does the same as the stage. A single text is embedded in the
+ * calling process and gets the same vectors. The model stays loaded for the stage's {@code
+ * keepAlive} seconds after a text. A saved annotator contains the stage, and so its model unless
+ * that is by reference.
  *
  * <p>Setters are not thread-safe; {@link #annotate} and {@link #transform} are.
  */
@@ -38,7 +43,8 @@ public final class ElmoAnnotator extends AnnotatorModel<ElmoAnnotator>
   private static final String STAGE = "stage";
 
   /**
-   * The uid of the annotator that this thread is constructing. The constructor of Spark NLP's base class calls {@link #uid()} before the constructor of this class can set a field.
+   * The uid of the annotator that this thread is constructing. The constructor of Spark NLP's base
+   * class calls {@link #uid()} before the constructor of this class can set a field.
    */
   private static final ThreadLocal<String> MADE = new ThreadLocal<>();
 
@@ -48,8 +54,10 @@ public final class ElmoAnnotator extends AnnotatorModel<ElmoAnnotator>
   /**
    * Makes an annotator of a stage.
    *
-   * @param stage a stage with one output column. The annotator keeps a copy, and takes over the stage's columns if they are set
-   * @throws IllegalArgumentException if the stage has several output columns, or a column for tokens
+   * @param stage a stage with one output column. The annotator keeps a copy, and takes over the
+   *     stage's columns if they are set
+   * @throws IllegalArgumentException if the stage has several output columns, or a column for
+   *     tokens
    */
   public ElmoAnnotator(ElmoEmbeddings stage) {
     this(Identifiable.randomUID("ElmoAnnotator"));

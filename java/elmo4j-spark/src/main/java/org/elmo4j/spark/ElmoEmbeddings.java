@@ -27,7 +27,8 @@ import org.elmo4j.ScalarMix;
 import org.elmo4j.internal.weights.MixJson;
 
 /**
- * A Spark ML stage that adds ELMo embeddings. The types of the input columns determine what it reads and the type of its output:
+ * A Spark ML stage that adds ELMo embeddings. The types of the input columns determine what it
+ * reads and the type of its output:
  *
  * <table>
  *   <caption>inputs and outputs</caption>
@@ -40,9 +41,13 @@ import org.elmo4j.internal.weights.MixJson;
  *     <td>{@code array<array<float>>}</td><td>{@code Vector}</td></tr>
  * </table>
  *
- * <p>A sentence gets the same vectors as from {@link org.elmo4j.ElmoModel#embed}, in whatever row and partition it is. A null input gives a null output, or with Spark NLP's columns an empty list of annotations. A row without tokens gives an empty array, or a mean of zeros. If one of the tokens is null, the job fails with an error that names the column.
+ * <p>A sentence gets the same vectors as from {@link org.elmo4j.ElmoModel#embed}, in whatever row
+ * and partition it is. A null input gives a null output, or with Spark NLP's columns an empty list
+ * of annotations. A row without tokens gives an empty array, or a mean of zeros. If one of the
+ * tokens is null, the job fails with an error that names the column.
  *
- * <p>Each executor loads the model once for all its tasks and closes it when it is idle. Setters are not thread-safe, as in any stage; {@link #transform} is.
+ * <p>Each executor loads the model once for all its tasks and closes it when it is idle. Setters
+ * are not thread-safe, as in any stage; {@link #transform} is.
  */
 public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   private static final long serialVersionUID = 1;
@@ -106,9 +111,11 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Like {@link #pretrained(String, String)}, but with the file or folder {@code name} in a folder of the caller, on any file system that Hadoop supports.
+   * Like {@link #pretrained(String, String)}, but with the file or folder {@code name} in a folder
+   * of the caller, on any file system that Hadoop supports.
    *
-   * @param remoteLocation the folder; if it is null or Spark NLP's default {@code public/models}, this is the same as {@link #pretrained(String, String)}
+   * @param remoteLocation the folder; if it is null or Spark NLP's default {@code public/models},
+   *     this is the same as {@link #pretrained(String, String)}
    */
   public static ElmoEmbeddings pretrained(String name, String language, String remoteLocation) {
     return remoteLocation == null || remoteLocation.equals(SPARK_NLPS_MODELS)
@@ -122,7 +129,8 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Loads a saved stage, or makes a new one with the model in a file or folder that {@link org.elmo4j.ElmoModel#load} accepts. The content of the path determines which.
+   * Loads a saved stage, or makes a new one with the model in a file or folder that {@link
+   * org.elmo4j.ElmoModel#load} accepts. The content of the path determines which.
    *
    * @param path a path as in Spark: without a scheme, it is on the default file system
    * @throws ElmoException if the path holds neither a stage nor a model
@@ -132,7 +140,9 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Makes a stage with a model at a path that all nodes can read. Each node loads the model from there, or fetches it first if the path is on another file system. A saved stage contains the path instead of the model. A task uses the model that is at the path when the task begins.
+   * Makes a stage with a model at a path that all nodes can read. Each node loads the model from
+   * there, or fetches it first if the path is on another file system. A saved stage contains the
+   * path instead of the model. A task uses the model that is at the path when the task begins.
    *
    * @throws ElmoException if this node cannot read the model
    */
@@ -161,7 +171,9 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Returns a writer that saves the params and, unless the model is by reference or the bundled one, the model itself as one file beside them. It may overwrite the path that the stage was loaded from.
+   * Returns a writer that saves the params and, unless the model is by reference or the bundled
+   * one, the model itself as one file beside them. It may overwrite the path that the stage was
+   * loaded from.
    */
   @Override
   public MLWriter write() {
@@ -182,7 +194,8 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Sets the columns to read: one column of text or tokens, or two of annotations in either order. See the description of the class.
+   * Sets the columns to read: one column of text or tokens, or two of annotations in either order.
+   * See the description of the class.
    */
   public ElmoEmbeddings setInputCols(String... columns) {
     set(inputCols(), columns);
@@ -194,14 +207,19 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
     return setOutputCols(column);
   }
 
-  /** Sets several columns to add from one run of the model, one for each of {@link #setPoolingLayers}. */
+  /**
+   * Sets several columns to add from one run of the model, one for each of {@link
+   * #setPoolingLayers}.
+   */
   public ElmoEmbeddings setOutputCols(String... columns) {
     set(outputCols(), columns);
     return this;
   }
 
   /**
-   * Sets the layer of the output column: {@code elmo} (the default), {@code word_emb}, {@code lstm_outputs1}, {@code lstm_outputs2}, or a mean over tokens: {@code default} (the mean of {@code elmo}), {@code mean(word_emb)} and so on.
+   * Sets the layer of the output column: {@code elmo} (the default), {@code word_emb}, {@code
+   * lstm_outputs1}, {@code lstm_outputs2}, or a mean over tokens: {@code default} (the mean of
+   * {@code elmo}), {@code mean(word_emb)} and so on.
    *
    * @throws IllegalArgumentException if there is no such layer
    */
@@ -228,9 +246,11 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
     return this;
   }
 
-  /** Sets the mix of layers that gives {@code elmo}, instead of the model's own.
+  /**
+   * Sets the mix of layers that gives {@code elmo}, instead of the model's own.
    *
-   * @throws ElmoException if the mix has layer norm, since a sentence's vectors would then depend on the other rows in its batch
+   * @throws ElmoException if the mix has layer norm, since a sentence's vectors would then depend
+   *     on the other rows in its batch
    */
   public ElmoEmbeddings setScalarMix(ScalarMix mix) {
     return setScalarMix(mix, "scalar mix");
@@ -252,7 +272,8 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Sets the mix of layers that gives {@code elmo} from a file that {@link ScalarMix#save} has written.
+   * Sets the mix of layers that gives {@code elmo} from a file that {@link ScalarMix#save} has
+   * written.
    *
    * @param path a path as in Spark: without a scheme, it is on the default file system
    * @throws ElmoException if the file cannot be read, is not a mix, or has layer norm
@@ -267,14 +288,19 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
     }
   }
 
-  /** Sets whether tokens keep their case (the default). If false, they are converted to lower case for the model. */
+  /**
+   * Sets whether tokens keep their case (the default). If false, they are converted to lower case
+   * for the model.
+   */
   public ElmoEmbeddings setCaseSensitive(boolean value) {
     set(caseSensitive(), value);
     return this;
   }
 
   /**
-   * Sets the number of tokens that a task collects from several rows for one batch, 8192 by default. A task holds the results of that many tokens in memory: 33 MB for each layer with the published model.
+   * Sets the number of tokens that a task collects from several rows for one batch, 8192 by
+   * default. A task holds the results of that many tokens in memory: 33 MB for each layer with the
+   * published model.
    *
    * @throws IllegalArgumentException if it is less than 1
    */
@@ -284,7 +310,8 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Sets the maximum number of sentences in one batch. By default, only {@code batchTokens} limits a batch.
+   * Sets the maximum number of sentences in one batch. By default, only {@code batchTokens} limits
+   * a batch.
    *
    * @throws IllegalArgumentException if it is less than 1
    */
@@ -294,7 +321,11 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Sets the device on which executors run the model: {@code auto} (the default), {@code cpu}, {@code cuda} or {@code cuda:N}. {@code cuda} is the GPU that Spark assigned to the task ({@code spark.task.resource.gpu.amount}), or the first GPU if Spark assigned none. {@code auto} is the same if elmo4j can use a GPU, otherwise the CPU. The job fails if an executor does not have the device.
+   * Sets the device on which executors run the model: {@code auto} (the default), {@code cpu},
+   * {@code cuda} or {@code cuda:N}. {@code cuda} is the GPU that Spark assigned to the task ({@code
+   * spark.task.resource.gpu.amount}), or the first GPU if Spark assigned none. {@code auto} is the
+   * same if elmo4j can use a GPU, otherwise the CPU. The job fails if an executor does not have the
+   * device.
    *
    * @throws IllegalArgumentException if it is none of these
    */
@@ -304,7 +335,8 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Sets the precision of the weights: {@code fp32} (the default, on GPUs too), on the CPU also {@code bf16} or {@code int8}, on GPUs also {@code fp16}; see {@link Precision}.
+   * Sets the precision of the weights: {@code fp32} (the default, on GPUs too), on the CPU also
+   * {@code bf16} or {@code int8}, on GPUs also {@code fp16}; see {@link Precision}.
    *
    * @throws IllegalArgumentException if it is none of these
    */
@@ -314,7 +346,10 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Sets the number of CPU threads of the model, which all tasks of an executor share. With 0, the default, it is {@code spark.task.cpus} for each task that can run at once; this is usually the number of the executor's cores. If several stages share a model, the stage whose task loads it determines the number.
+   * Sets the number of CPU threads of the model, which all tasks of an executor share. With 0, the
+   * default, it is {@code spark.task.cpus} for each task that can run at once; this is usually the
+   * number of the executor's cores. If several stages share a model, the stage whose task loads it
+   * determines the number.
    *
    * @throws IllegalArgumentException if it is negative
    */
@@ -324,7 +359,8 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Sets the seconds for which an executor keeps the model loaded after its last task, 60 by default. With 0, the model is closed at once.
+   * Sets the seconds for which an executor keeps the model loaded after its last task, 60 by
+   * default. With 0, the model is closed at once.
    *
    * @throws IllegalArgumentException if it is negative
    */
@@ -334,7 +370,8 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Sets a name for these embeddings, by default the uid of this stage. Spark NLP's trained stages reject embeddings with a different name than those they were trained with.
+   * Sets a name for these embeddings, by default the uid of this stage. Spark NLP's trained stages
+   * reject embeddings with a different name than those they were trained with.
    */
   public ElmoEmbeddings setStorageRef(String value) {
     set(storageRef(), value);
@@ -342,7 +379,8 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Has no effect; for programs written for Spark NLP. The dimension is always the actual length of the vectors, {@link #getDimension}.
+   * Has no effect; for programs written for Spark NLP. The dimension is always the actual length of
+   * the vectors, {@link #getDimension}.
    */
   public ElmoEmbeddings setDimension(int value) {
     return this;
@@ -353,7 +391,10 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
     return this;
   }
 
-  /** Has no effect; for programs written for Spark NLP. elmo4j does not use TensorFlow, which Spark NLP configures with this. */
+  /**
+   * Has no effect; for programs written for Spark NLP. elmo4j does not use TensorFlow, which Spark
+   * NLP configures with this.
+   */
   public ElmoEmbeddings setConfigProtoBytes(int... value) {
     return this;
   }
@@ -363,7 +404,9 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
     return StageColumns.dimension(OutputColumn.parse(getPoolingLayers()[0]), known());
   }
 
-  /** Spark NLP's annotator type of the first output column, if the input columns are annotations. */
+  /**
+   * Spark NLP's annotator type of the first output column, if the input columns are annotations.
+   */
   public String outputAnnotatorType() {
     return OutputColumn.annotatorType(OutputColumn.parse(getPoolingLayers()[0]));
   }
@@ -399,7 +442,8 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Adds the output columns. Vectors are computed when an action needs them. The model is made available to the executors now.
+   * Adds the output columns. Vectors are computed when an action needs them. The model is made
+   * available to the executors now.
    *
    * @throws IllegalArgumentException if a column does not fit, as in {@link #transformSchema}
    * @throws ElmoException if the model cannot be read
@@ -421,10 +465,14 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Returns what {@link #transform} gives for one row of Spark NLP's annotations, computed in this process, without a Spark job. The annotator of elmo4j-spark-nlp calls this for single texts. The model then stays loaded for {@code keepAlive} seconds, and {@link #metrics} does not count the call. Thread-safe.
+   * Returns what {@link #transform} gives for one row of Spark NLP's annotations, computed in this
+   * process, without a Spark job. The annotator of elmo4j-spark-nlp calls this for single texts.
+   * The model then stays loaded for {@code keepAlive} seconds, and {@link #metrics} does not count
+   * the call. Thread-safe.
    *
    * @param annotations annotations of types {@code document} and {@code token}; others are ignored
-   * @return annotations with the vectors of the first layer, of type {@code word_embeddings}, or {@code sentence_embeddings} for a mean
+   * @return annotations with the vectors of the first layer, of type {@code word_embeddings}, or
+   *     {@code sentence_embeddings} for a mean
    * @throws IllegalArgumentException if a param does not fit; the message names it and this stage
    * @throws ElmoException if the model cannot be read, or a token is null
    */

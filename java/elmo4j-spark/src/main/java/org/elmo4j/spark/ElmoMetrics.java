@@ -7,7 +7,9 @@ import org.apache.spark.SparkContext;
 import org.apache.spark.util.LongAccumulator;
 
 /**
- * Counts of the work that a stage has done in this application. They are Spark accumulators, so Spark's web page shows them too. As with all accumulators, the work of a task that runs again is counted again.
+ * Counts of the work that a stage has done in this application. They are Spark accumulators, so
+ * Spark's web page shows them too. As with all accumulators, the work of a task that runs again is
+ * counted again.
  */
 public final class ElmoMetrics implements Serializable {
   private final String applicationId;
@@ -71,7 +73,9 @@ public final class ElmoMetrics implements Serializable {
   }
 
   /**
-   * The number of distinct words, summed over all calls, whose representation was in the model's word cache. Sentence boundaries count as words. If several stages use the same model at the same time, a word may be counted for any of them.
+   * The number of distinct words, summed over all calls, whose representation was in the model's
+   * word cache. Sentence boundaries count as words. If several stages use the same model at the
+   * same time, a word may be counted for any of them.
    */
   public long wordHits() {
     return wordHits.value();

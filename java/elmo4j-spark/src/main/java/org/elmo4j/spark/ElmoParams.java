@@ -16,7 +16,8 @@ import org.elmo4j.Precision;
 import scala.Function1;
 
 /**
- * The stage's params, the checks of their values, and their getters. An invalid value is rejected when a setter, a ParamMap or Python sets it, with a message that begins with the stage's uid.
+ * The stage's params, the checks of their values, and their getters. An invalid value is rejected
+ * when a setter, a ParamMap or Python sets it, with a message that begins with the stage's uid.
  */
 abstract class ElmoParams extends Transformer {
   private static final long serialVersionUID = 1;
@@ -40,7 +41,10 @@ abstract class ElmoParams extends Transformer {
   private final IntParam keepAlive;
   private final Param<String> storageRef;
 
-  /** A check that throws instead of returning false, since Spark's own message would not say what was expected. */
+  /**
+   * A check that throws instead of returning false, since Spark's own message would not say what
+   * was expected.
+   */
   private interface Check<T> extends Function1<T, Object>, Serializable {}
 
   private interface Parser extends Function<String, Object>, Serializable {}
@@ -150,7 +154,10 @@ abstract class ElmoParams extends Transformer {
     return model;
   }
 
-  /** The param that says whether all nodes can read the model's path, so that the model is neither sent nor saved. */
+  /**
+   * The param that says whether all nodes can read the model's path, so that the model is neither
+   * sent nor saved.
+   */
   public BooleanParam byReference() {
     return byReference;
   }

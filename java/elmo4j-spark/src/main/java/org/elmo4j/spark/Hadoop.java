@@ -18,7 +18,8 @@ import org.apache.spark.sql.SparkSession;
 import org.elmo4j.ElmoException;
 
 /**
- * Resolves paths as Spark does: a path without a scheme is on the default file system, which may be a remote one. Thread-safe.
+ * Resolves paths as Spark does: a path without a scheme is on the default file system, which may be
+ * a remote one. Thread-safe.
  */
 final class Hadoop {
   /** The depth of folders to look at; no format of a model has more levels. */
@@ -54,7 +55,8 @@ final class Hadoop {
   }
 
   /**
-   * Returns the names, lengths and modification times of a model's files. If these are unchanged, the content is assumed to be unchanged.
+   * Returns the names, lengths and modification times of a model's files. If these are unchanged,
+   * the content is assumed to be unchanged.
    *
    * @throws ElmoException if there is no such file or folder
    */
@@ -86,7 +88,8 @@ final class Hadoop {
   }
 
   /**
-   * Returns a local copy of the file or folder at an address. It is fetched once for each content on a node, for all threads and processes.
+   * Returns a local copy of the file or folder at an address. It is fetched once for each content
+   * on a node, for all threads and processes.
    *
    * @param stamp of the content, as {@link #stamp} gave it
    * @throws ElmoException if it cannot be fetched

@@ -20,7 +20,9 @@ import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 
 /**
- * The models that the driver has read. Unless a model is the bundled one or by reference, the driver keeps its own copy as one file, identified by its content. A stage therefore keeps the weights it was loaded with, even if the original path changes. Thread-safe.
+ * The models that the driver has read. Unless a model is the bundled one or by reference, the
+ * driver keeps its own copy as one file, identified by its content. A stage therefore keeps the
+ * weights it was loaded with, even if the original path changes. Thread-safe.
  */
 final class ModelFiles {
   /** The name of the bundled model. */
@@ -55,7 +57,10 @@ final class ModelFiles {
       return file == null && qualified != null;
     }
 
-    /** Whether this is still the model of that name. A model by reference may have changed; a copy does not change. */
+    /**
+     * Whether this is still the model of that name. A model by reference may have changed; a copy
+     * does not change.
+     */
     boolean isOf(String name, boolean byReference) {
       boolean reference = byReference && !name.equals(BOX);
       return model.equals(name)

@@ -21,12 +21,15 @@ import org.elmo4j.ElmoModelBuilder;
 import org.elmo4j.Precision;
 
 /**
- * Says where an executor finds its model. It is small, since it is sent with each task; the weights are not.
+ * Says where an executor finds its model. It is small, since it is sent with each task; the weights
+ * are not.
  *
  * @param kind how to read {@code place}
  * @param place a path or address
- * @param sha256 the SHA-256 of the file; null for a model by reference, whose content each node determines
- * @param configuration Hadoop's configuration, for {@link Kind#REFERENCE}; null for other kinds, and in the driver's process
+ * @param sha256 the SHA-256 of the file; null for a model by reference, whose content each node
+ *     determines
+ * @param configuration Hadoop's configuration, for {@link Kind#REFERENCE}; null for other kinds,
+ *     and in the driver's process
  */
 record ModelRef(
     Kind kind, String place, String sha256, Broadcast<SerializableConfiguration> configuration)
@@ -75,7 +78,8 @@ record ModelRef(
   }
 
   /**
-   * Returns an identifier of the model's current content, as this node sees it. Tasks with the same identifier share a model.
+   * Returns an identifier of the model's current content, as this node sees it. Tasks with the same
+   * identifier share a model.
    *
    * @throws ElmoException naming the executor, if there is no model
    */
@@ -125,7 +129,9 @@ record ModelRef(
   }
 
   /**
-   * Returns the file, after fetching it from the driver unless a process of this node has already done so. It comes from the same server as the files of {@code SparkContext.addFile}, but Spark's own fetching is not used: in Spark 4, the jobs of a session do not see those files.
+   * Returns the file, after fetching it from the driver unless a process of this node has already
+   * done so. It comes from the same server as the files of {@code SparkContext.addFile}, but
+   * Spark's own fetching is not used: in Spark 4, the jobs of a session do not see those files.
    */
   private Path received() {
     return NodeFiles.once(

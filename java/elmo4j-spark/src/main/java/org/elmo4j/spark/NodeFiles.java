@@ -20,7 +20,10 @@ import org.elmo4j.hub.ModelHub;
 import org.elmo4j.internal.files.TemporaryFolder;
 
 /**
- * Files that the processes of a node share. If several processes need the same file, one fetches it, and the others wait and use its copy. They coordinate with a lock on a file beside it. The operating system releases the lock of a process that dies, and the next process starts again. Thread-safe.
+ * Files that the processes of a node share. If several processes need the same file, one fetches
+ * it, and the others wait and use its copy. They coordinate with a lock on a file beside it. The
+ * operating system releases the lock of a process that dies, and the next process starts again.
+ * Thread-safe.
  */
 final class NodeFiles {
   private static final Map<Path, Object> THREADS = new ConcurrentHashMap<>();
@@ -34,7 +37,8 @@ final class NodeFiles {
   private NodeFiles() {}
 
   /**
-   * Returns Spark's local folder of an application on this node, which Spark deletes when the application ends. Without Spark, returns a folder of this process.
+   * Returns Spark's local folder of an application on this node, which Spark deletes when the
+   * application ends. Without Spark, returns a folder of this process.
    */
   static synchronized Path folder() {
     SparkEnv spark = SparkEnv.get();
@@ -48,7 +52,8 @@ final class NodeFiles {
   }
 
   /**
-   * Returns a file or folder there, after fetching it unless a process of this node has already done so.
+   * Returns a file or folder there, after fetching it unless a process of this node has already
+   * done so.
    *
    * @param folder as {@link #folder} gives it
    * @param name its name there, which must differ for different contents
@@ -93,7 +98,10 @@ final class NodeFiles {
     }
   }
 
-  /** Returns the SHA-256 of a file, or the names and hashes of all files in a folder, sorted by name. */
+  /**
+   * Returns the SHA-256 of a file, or the names and hashes of all files in a folder, sorted by
+   * name.
+   */
   private static String contentOf(Path path) throws IOException {
     if (Files.isRegularFile(path)) {
       return ModelHub.sha256(path);

@@ -13,7 +13,8 @@ import org.elmo4j.Precision;
 import org.elmo4j.Statistics;
 
 /**
- * The loaded models of this JVM: one for each content, device and precision, shared by all tasks. The first task loads a model. It is closed after no task has used it for a while. Thread-safe.
+ * The loaded models of this JVM: one for each content, device and precision, shared by all tasks.
+ * The first task loads a model. It is closed after no task has used it for a while. Thread-safe.
  */
 final class SharedModels {
   private record Key(String content, Device device, Precision precision) {}
@@ -64,7 +65,8 @@ final class SharedModels {
     }
 
     /**
-     * Adds the hits and misses of the model's word cache since the last call by any task, so that each is counted once. The model does not know which of several running tasks they belong to.
+     * Adds the hits and misses of the model's word cache since the last call by any task, so that
+     * each is counted once. The model does not know which of several running tasks they belong to.
      */
     void countWords(ElmoMetrics metrics) {
       synchronized (entry) {
@@ -75,7 +77,10 @@ final class SharedModels {
       }
     }
 
-    /** Returns the model; it stays loaded for the {@code keepAlive} seconds. Further calls have no effect. */
+    /**
+     * Returns the model; it stays loaded for the {@code keepAlive} seconds. Further calls have no
+     * effect.
+     */
     @Override
     public void close() {
       if (!closed) {

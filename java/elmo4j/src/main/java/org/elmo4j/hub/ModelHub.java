@@ -35,14 +35,14 @@ import org.elmo4j.weights.WeightStores;
 /**
  * Finds models by name: bundled ones on the class path, and published ones in a cache on this
  * machine. It downloads published models into the cache when they are needed.
- * 
+ *
  * <p>A model in the cache is complete if its folder {@code HOME/NAME} exists. A download is written
- * to {@code HOME/NAME.partial} and checked: tensors and shapes always, size and SHA-256 if they were
- * published. Then that folder is renamed in one step; it contains a record of what was verified. A
- * file in the cache that differs from the record, or from what was published, is not used. A lock
- * allows only one process at a time to download a model; other processes wait for it and use the
- * result. An interrupted download is resumed.
- * 
+ * to {@code HOME/NAME.partial} and checked: tensors and shapes always, size and SHA-256 if they
+ * were published. Then that folder is renamed in one step; it contains a record of what was
+ * verified. A file in the cache that differs from the record, or from what was published, is not
+ * used. A lock allows only one process at a time to download a model; other processes wait for it
+ * and use the result. An interrupted download is resumed.
+ *
  * <p>Immutable and thread-safe.
  */
 public final class ModelHub {
@@ -51,14 +51,16 @@ public final class ModelHub {
   public interface Progress {
     /**
      * Called when a part of a file has been received.
-     * 
+     *
      * @param file the name of the file
      * @param bytes the number of bytes received, including those of earlier attempts
      * @param total the size of the file in bytes; 0 if the server does not state it
      */
     void update(String file, long bytes, long total);
 
-    /** Called when another process or thread is downloading this model and the call waits for it. */
+    /**
+     * Called when another process or thread is downloading this model and the call waits for it.
+     */
     default void waiting(String model) {}
 
     /** Called when the download has ended, successfully or not. */
@@ -169,7 +171,10 @@ public final class ModelHub {
         : CacheRecord.problem(model, folder(model)) == null;
   }
 
-  /** The number of bytes that a model takes in the cache or, if it is bundled, on the class path; 0 if it is not there. */
+  /**
+   * The number of bytes that a model takes in the cache or, if it is bundled, on the class path; 0
+   * if it is not there.
+   */
   public long cachedBytes(ModelEntry model) {
     Arguments.require(model, "model");
     if (!isCached(model)) {
@@ -187,7 +192,7 @@ public final class ModelHub {
 
   /**
    * Opens a model, after downloading it if it is not in the cache.
-   * 
+   *
    * @param name the name or an alias of the model
    * @param language a language such as {@code en}; null for any
    * @throws ElmoException if there is no such model, it cannot be downloaded, or it is damaged
@@ -202,7 +207,7 @@ public final class ModelHub {
 
   /**
    * Downloads a model into the cache if it is not there.
-   * 
+   *
    * @return the model's folder
    * @throws ElmoException if the cache cannot be written, offline mode forbids the download, the
    *     server does not deliver the files, they are not the published ones, or the thread is
@@ -266,7 +271,7 @@ public final class ModelHub {
 
   /**
    * Returns the SHA-256 of a file in lower-case hexadecimal, like {@link RemoteFile#sha256}.
-   * 
+   *
    * @throws IOException if the file cannot be read
    */
   public static String sha256(Path file) throws IOException {
@@ -284,7 +289,8 @@ public final class ModelHub {
         progress.waiting(model.name());
         lock = channel.lock();
       }
-      // Closing the channel releases the lock. The file stays, since waiting processes have it open.
+      // Closing the channel releases the lock. The file stays, since waiting processes have it
+      // open.
       if (!isCached(model)) {
         Downloader downloader = new Downloader(Proxies.of(environment), patience, pause);
         new ModelDownload(model, mirror, downloader, progress)
@@ -367,10 +373,10 @@ public final class ModelHub {
 
     /**
      * Sets a mirror to download from instead of the published addresses. System property {@code
-     * elmo4j.mirror}, environment variable {@code ELMO4J_MIRROR}; there is no mirror by default. The
-     * address of a file is {@code MIRROR/NAME/FILE}, so any web server that serves a cache folder is a
-     * mirror.
-     * 
+     * elmo4j.mirror}, environment variable {@code ELMO4J_MIRROR}; there is no mirror by default.
+     * The address of a file is {@code MIRROR/NAME/FILE}, so any web server that serves a cache
+     * folder is a mirror.
+     *
      * @throws ElmoException if {@code address} is not an HTTP or HTTPS address
      */
     public Builder mirror(String address) {
@@ -400,9 +406,9 @@ public final class ModelHub {
     }
 
     /**
-     * Sets whether the network must not be used. System property {@code elmo4j.offline}, environment
-     * variable {@code ELMO4J_OFFLINE}: any value other than 0, false and no turns offline mode on. By
-     * default the network is used.
+     * Sets whether the network must not be used. System property {@code elmo4j.offline},
+     * environment variable {@code ELMO4J_OFFLINE}: any value other than 0, false and no turns
+     * offline mode on. By default the network is used.
      */
     public Builder offline(boolean offline) {
       this.offline = offline;

@@ -33,10 +33,10 @@ public final class ClassWeights {
   }
 
   /**
-   * Returns weights with which all labels have the same total weight in the training data. The weight
-   * of a label is {@code n / (k * n_c)}, where n is the number of labels in the training data, k is
-   * the number of different labels, and n_c is how often this label occurs. This is scikit-learn's
-   * {@code class_weight="balanced"}.
+   * Returns weights with which all labels have the same total weight in the training data. The
+   * weight of a label is {@code n / (k * n_c)}, where n is the number of labels in the training
+   * data, k is the number of different labels, and n_c is how often this label occurs. This is
+   * scikit-learn's {@code class_weight="balanced"}.
    */
   public static ClassWeights balanced() {
     return new ClassWeights(null);
@@ -67,7 +67,7 @@ public final class ClassWeights {
 
   /**
    * Parses {@code balanced}, or labels and weights as {@code LABEL=W,LABEL=W}.
-   * 
+   *
    * @throws ElmoException if the text is neither, contains a label twice, and like {@link #of}
    */
   public static ClassWeights parse(String text) {
@@ -103,7 +103,7 @@ public final class ClassWeights {
 
   /**
    * Returns the weight of each label, in the order of {@code labels}.
-   * 
+   *
    * @param targets the indexes of the labels in the training data, one array for each sentence
    * @throws ElmoException if a label that has a weight is not among {@code labels}
    */
@@ -115,7 +115,8 @@ public final class ClassWeights {
       targets.forEach(target -> Arrays.stream(target).forEach(label -> counts[label]++));
       long n = Arrays.stream(counts).sum();
       long k = Arrays.stream(counts).filter(count -> count > 0).count();
-      // A label that occurs only in held-back sentences is never learned, so its weight is not used.
+      // A label that occurs only in held-back sentences is never learned, so its weight is not
+      // used.
       Arrays.setAll(all, c -> counts[c] == 0 ? 1 : n / ((double) k * counts[c]));
       return all;
     }

@@ -25,19 +25,19 @@ import org.elmo4j.train.LabeledData.Task;
 /**
  * A learned mix and the head on top of it. It does not contain the model that it was trained with,
  * but checks that it is used with the same model. Immutable and thread-safe.
- * 
+ *
  * <p>It is saved as a folder with these files:
- * 
+ *
  * <ul>
  *   <li>{@code model.json}: the task, labels, hidden units, the model that it was trained with, and
  *       the form of the data
  *   <li>{@code mix.json}: a {@link ScalarMix}
  *   <li>{@code curves.csv}: one {@link Epoch} on each line
  *   <li>{@code weights.safetensors}: {@code hidden.weight} [2P, hidden] and {@code hidden.bias} if
- *       there is a hidden layer, {@code weight} [hidden or 2P, labels], {@code bias}, and with a CRF
- *       {@code transitions} [labels + 2, labels]. The rows of {@code transitions} are the scores of
- *       transitions from each label, then from the sentence's start; the last row has those from each
- *       label to the sentence's end.
+ *       there is a hidden layer, {@code weight} [hidden or 2P, labels], {@code bias}, and with a
+ *       CRF {@code transitions} [labels + 2, labels]. The rows of {@code transitions} are the
+ *       scores of transitions from each label, then from the sentence's start; the last row has
+ *       those from each label to the sentence's end.
  * </ul>
  */
 public abstract sealed class Classifier permits TokenClassifier, SentenceClassifier {
@@ -126,14 +126,16 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
     return Optional.ofNullable(form);
   }
 
-  /** The learning curves, one run after the other; empty for a classifier saved by an early version. */
+  /**
+   * The learning curves, one run after the other; empty for a classifier saved by an early version.
+   */
   public List<Epoch> epochs() {
     return epochs;
   }
 
   /**
    * A predicted label with probabilities.
-   * 
+   *
    * @param label the label, like {@link #label} returns it
    * @param probabilities the probability of every label, the most probable first. With a CRF these
    *     are marginal probabilities over all label sequences of the sentence, so the first one need
@@ -148,7 +150,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
 
   /**
    * Labels sentences like {@link #label} and returns the probability of every label too.
-   * 
+   *
    * @throws ElmoException like {@link #label}
    */
   public List<List<Prediction>> predictWithScores(
@@ -276,7 +278,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
 
   /**
    * Labels sentences and returns the share of correct labels, 0 to 1.
-   * 
+   *
    * @throws ElmoException if the data is for another task, and like {@link #label}
    */
   public double score(ElmoModel model, LabeledData data) {
@@ -285,7 +287,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
 
   /**
    * Labels sentences and compares the result with their labels.
-   * 
+   *
    * @throws ElmoException if the data is for another task, and like {@link #label}
    */
   public Evaluation evaluate(ElmoModel model, LabeledData data) {
@@ -322,9 +324,9 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
 
   /**
    * Checks before a long training that {@link #save} can write to a path.
-   * 
-   * @throws ElmoException if the parent folder is missing, or the path contains something other than
-   *     a classifier
+   *
+   * @throws ElmoException if the parent folder is missing, or the path contains something other
+   *     than a classifier
    */
   public static void checkTarget(Path folder) {
     Arguments.require(folder, "folder");
@@ -334,7 +336,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
   /**
    * Saves the classifier as a folder. The folder appears complete or not at all, and replaces a
    * classifier that exists there.
-   * 
+   *
    * @throws ElmoException if it cannot be written, or the path contains something else
    */
   public void save(Path folder) {
@@ -347,7 +349,7 @@ public abstract sealed class Classifier permits TokenClassifier, SentenceClassif
 
   /**
    * Loads a {@link TokenClassifier} or {@link SentenceClassifier} that {@link #save} wrote.
-   * 
+   *
    * @throws ElmoException if the folder does not contain a classifier, or it is damaged
    */
   public static Classifier load(Path folder) {

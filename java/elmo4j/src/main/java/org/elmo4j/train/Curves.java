@@ -18,7 +18,9 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.AtomicFile;
 import org.elmo4j.internal.files.Json;
 
-/** Learning curves as a CSV file: a header, then one line for each epoch, in the order of training. */
+/**
+ * Learning curves as a CSV file: a header, then one line for each epoch, in the order of training.
+ */
 final class Curves {
   static final String FILE = "curves.csv";
 

@@ -7,7 +7,7 @@ import org.elmo4j.internal.Arguments;
 /**
  * The form of a file of labelled data. A classifier stores the form of its training data, so that
  * files to label can be read in the same form. Immutable and thread-safe.
- * 
+ *
  * @param kind the file format
  * @param text the column or field of the text or tokens: its name, or its number from 1 in a table
  *     without a header line; empty for CoNLL

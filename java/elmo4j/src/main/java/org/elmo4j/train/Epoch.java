@@ -4,7 +4,7 @@ package org.elmo4j.train;
 
 /**
  * One point of the learning curves. Immutable and thread-safe.
- * 
+ *
  * @param run the name of the run: {@code learned mix}, {@code even mix}, {@code word_emb}...
  * @param epoch the number of the epoch, from 1
  * @param trainLoss the mean cross-entropy of the training data during the epoch, in nats per label,

@@ -20,7 +20,7 @@ import org.elmo4j.internal.Arguments;
 public final class Evaluation {
   /**
    * Counts for one type of span or one label.
-   * 
+   *
    * @param name the type or label
    * @param right the number of correct predictions (true positives)
    * @param found the number of predictions
@@ -143,12 +143,18 @@ public final class Evaluation {
     return labels.precision();
   }
 
-  /** The counts of all spans or labels together. Their F1 is conlleval's for spans, and the accuracy for other labels. */
+  /**
+   * The counts of all spans or labels together. Their F1 is conlleval's for spans, and the accuracy
+   * for other labels.
+   */
   public Counts all() {
     return all;
   }
 
-  /** The counts of each type of span or each label that occurs in the data or predictions, sorted by name. */
+  /**
+   * The counts of each type of span or each label that occurs in the data or predictions, sorted by
+   * name.
+   */
   public List<Counts> each() {
     return each;
   }
@@ -158,7 +164,10 @@ public final class Evaluation {
     return each.stream().mapToDouble(Counts::f1).average().orElse(0);
   }
 
-  /** How often a correct label (first key) was predicted as a label (second key); empty if spans were evaluated. */
+  /**
+   * How often a correct label (first key) was predicted as a label (second key); empty if spans
+   * were evaluated.
+   */
   public Map<String, Map<String, Long>> confusion() {
     return Collections.unmodifiableMap(confusion);
   }

@@ -28,9 +28,7 @@ import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.files.Records;
 
-/**
- * Sentences with labels, for training and evaluating a classifier. Immutable and thread-safe.
- */
+/** Sentences with labels, for training and evaluating a classifier. Immutable and thread-safe. */
 public final class LabeledData {
   /** Which units have labels. */
   public enum Task {
@@ -71,7 +69,7 @@ public final class LabeledData {
 
   /**
    * Returns data from sentences in memory.
-   * 
+   *
    * @param source the name of the data in messages
    * @throws ElmoException if there are no sentences, or the number of labels of a sentence does not
    *     match the task
@@ -94,14 +92,14 @@ public final class LabeledData {
   /**
    * Reads labelled tokens in a CoNLL format: one token on each line, and a blank line after each
    * sentence. Columns are separated by tabs in CoNLL-U, which is detected from the file's name or
-   * first line, and by white space otherwise (CoNLL-2003). In CoNLL-U, comments, ranges of contracted
-   * words and empty nodes are skipped; the words of a contraction are read. Lines with {@code
-   * -DOCSTART-} are skipped. The token is in the first column, or in the second if the first column
-   * numbers the tokens.
-   * 
+   * first line, and by white space otherwise (CoNLL-2003). In CoNLL-U, comments, ranges of
+   * contracted words and empty nodes are skipped; the words of a contraction are read. Lines with
+   * {@code -DOCSTART-} are skipped. The token is in the first column, or in the second if the first
+   * column numbers the tokens.
+   *
    * <p>If the first line of the file is a JSON object, or a header with the columns {@code tokens}
    * and {@code labels}, the file is read like {@link #readTokens(Path, String, String)} does.
-   * 
+   *
    * @param column the number of the label's column, from 1, or its name in CoNLL-U; null for {@code
    *     upos} in CoNLL-U and for the last column otherwise
    * @throws ElmoException if the file cannot be read, has no sentences or no such column, or a line
@@ -161,13 +159,13 @@ public final class LabeledData {
    * Reads labelled tokens, with one sentence in each record. Records are JSON objects, one on each
    * line, or rows of a table; the format is detected like in {@link #readSentences}. Tokens and
    * labels are JSON arrays, or strings that are split at white space.
-   * 
-   * @param tokens the JSON field or column of the tokens: its name, or the column's number from 1 if
-   *     the file has no header line
+   *
+   * @param tokens the JSON field or column of the tokens: its name, or the column's number from 1
+   *     if the file has no header line
    * @param labels the JSON field or column of the labels, given like {@code tokens}
-   * @throws ElmoException if the file cannot be read, has no sentences or no such columns, a row has
-   *     a different number of columns than the first, or a sentence does not have one label for each
-   *     token
+   * @throws ElmoException if the file cannot be read, has no sentences or no such columns, a row
+   *     has a different number of columns than the first, or a sentence does not have one label for
+   *     each token
    */
   public static LabeledData readTokens(Path file, String tokens, String labels) {
     Arguments.require(file, "file");
@@ -284,9 +282,9 @@ public final class LabeledData {
    * Otherwise it is a table. If the first line has commas and no tabs, or the file's name ends in
    * {@code .csv}, columns are separated by commas, with the quotes of RFC 4180. Otherwise they are
    * separated by tabs, without quotes.
-   * 
-   * @param text the JSON field or column of the text: its name, or the column's number from 1 if the
-   *     file has no header line
+   *
+   * @param text the JSON field or column of the text: its name, or the column's number from 1 if
+   *     the file has no header line
    * @param label the JSON field or column of the label, given like {@code text}
    * @param tokenizer splits a text into tokens
    * @throws ElmoException if the file cannot be read, has no sentences or no such columns, or a row
@@ -409,7 +407,7 @@ public final class LabeledData {
     return Optional.ofNullable(form);
   }
 
-    /** Which units have labels. */
+  /** Which units have labels. */
   public Task task() {
     return task;
   }

@@ -8,7 +8,7 @@ import org.elmo4j.internal.Arguments;
 
 /**
  * A sentence with labels. Immutable and thread-safe.
- * 
+ *
  * @param tokens the tokens of the sentence
  * @param labels one label for each token, or one for the sentence
  */

@@ -19,8 +19,8 @@ import org.elmo4j.internal.backend.cpu.CpuMix;
 /**
  * Computes a {@link ScalarMix} of a batch's layers and its gradients, for training loops of the
  * caller. It reads the layers from the embeddings without a copy, and can compute any number of
- * mixes. It holds native memory, so it must be closed; the embeddings must stay open until then. Not
- * thread-safe.
+ * mixes. It holds native memory, so it must be closed; the embeddings must stay open until then.
+ * Not thread-safe.
  */
 public final class MixFunction implements AutoCloseable {
   private final Embeddings layers;
@@ -76,9 +76,9 @@ public final class MixFunction implements AutoCloseable {
 
   /**
    * Computes the mix.
-   * 
-   * @param target a direct buffer in native byte order, [sentences, maxLength, 2P] from its position
-   *     on. All of it is written, with zeros after each sentence's end.
+   *
+   * @param target a direct buffer in native byte order, [sentences, maxLength, 2P] from its
+   *     position on. All of it is written, with zeros after each sentence's end.
    * @throws ElmoException if the number of mix weights or the buffer does not match
    */
   public void forward(ScalarMix mix, FloatBuffer target) {
@@ -93,11 +93,11 @@ public final class MixFunction implements AutoCloseable {
 
   /**
    * Returns the gradient with respect to the mix, and adds that with respect to the layers.
-   * 
+   *
    * @param gradient the gradient with respect to the target, with the same layout; elements after a
    *     sentence's end are not read
-   * @param toLayers one buffer for each layer, with the layer's layout including boundaries, to which
-   *     the layer's gradient is added; null if it is not needed
+   * @param toLayers one buffer for each layer, with the layer's layout including boundaries, to
+   *     which the layer's gradient is added; null if it is not needed
    * @throws ElmoException if the number of mix weights or a buffer does not match
    */
   public ScalarMix.Gradient backward(

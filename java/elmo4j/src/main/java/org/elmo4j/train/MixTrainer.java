@@ -21,8 +21,8 @@ import org.elmo4j.train.LabeledData.Task;
  * Trains the mix weights of a model's layers together with a linear head or a head with one hidden
  * layer (Peters et al. 2018, section 3.2), with cross-entropy, Adam, mini-batches of sentences and
  * early stopping. The model itself is not changed, so its layers are computed only once, and epochs
- * are short. Training runs on the calling thread. On one machine the same seed always gives the same
- * bits. Not thread-safe.
+ * are short. Training runs on the calling thread. On one machine the same seed always gives the
+ * same bits. Not thread-safe.
  */
 public final class MixTrainer {
   /** The name of the run whose classifier is the result. */
@@ -53,7 +53,10 @@ public final class MixTrainer {
     this.model = model;
   }
 
-  /** Sets the number of units of a hidden ReLU layer in the head; 0, the default, for no hidden layer. */
+  /**
+   * Sets the number of units of a hidden ReLU layer in the head; 0, the default, for no hidden
+   * layer.
+   */
   public MixTrainer hidden(int units) {
     hidden = (int) within("hidden units", units, 0, 1 << 14);
     return this;
@@ -61,8 +64,9 @@ public final class MixTrainer {
 
   /**
    * Sets whether the labels of a sentence's tokens are predicted jointly, by a linear-chain CRF on
-   * top of the head; false by default. If the labels are of spans, their scheme (BIO, IOB1 or BIOES)
-   * is detected from the training data, and label sequences that it forbids are never predicted.
+   * top of the head; false by default. If the labels are of spans, their scheme (BIO, IOB1 or
+   * BIOES) is detected from the training data, and label sequences that it forbids are never
+   * predicted.
    */
   public MixTrainer crf(boolean crf) {
     this.crf = crf;
@@ -85,14 +89,20 @@ public final class MixTrainer {
     return this;
   }
 
-  /** Sets the layer norm of the mix; none by default. Its mean and variance are those of a mini-batch. */
+  /**
+   * Sets the layer norm of the mix; none by default. Its mean and variance are those of a
+   * mini-batch.
+   */
   public MixTrainer layerNorm(LayerNorm norm) {
     Arguments.require(norm, "norm");
     layerNorm = norm == null ? LayerNorm.NONE : norm;
     return this;
   }
 
-  /** Sets bilm-tf's {@code l2_coef}: the loss includes this number times the sum of the squared mix weights; 0 by default. */
+  /**
+   * Sets bilm-tf's {@code l2_coef}: the loss includes this number times the sum of the squared mix
+   * weights; 0 by default.
+   */
   public MixTrainer l2(double coefficient) {
     l2 = within("l2", coefficient, 0, 1e6);
     return this;
@@ -116,25 +126,36 @@ public final class MixTrainer {
     return this;
   }
 
-  /** Sets the number of epochs without a better development score after which a run ends; 5 by default. */
+  /**
+   * Sets the number of epochs without a better development score after which a run ends; 5 by
+   * default.
+   */
   public MixTrainer patience(int epochs) {
     patience = (int) within("patience", epochs, 1, 1 << 20);
     return this;
   }
 
-  /** Sets the seed for the head's initial weights, the order of sentences and dropout; 1 by default. */
+  /**
+   * Sets the seed for the head's initial weights, the order of sentences and dropout; 1 by default.
+   */
   public MixTrainer seed(long seed) {
     this.seed = seed;
     return this;
   }
 
-  /** Sets whether heads on each single layer and on the even mix are trained too, for comparison; true by default. */
+  /**
+   * Sets whether heads on each single layer and on the even mix are trained too, for comparison;
+   * true by default.
+   */
   public MixTrainer compare(boolean compare) {
     this.compare = compare;
     return this;
   }
 
-  /** Sets the folder of the file that holds the layers during training, and the most bytes that it may take; by default the system's temporary folder and 8 GiB. */
+  /**
+   * Sets the folder of the file that holds the layers during training, and the most bytes that it
+   * may take; by default the system's temporary folder and 8 GiB.
+   */
   public MixTrainer cache(Path folder, long limit) {
     Arguments.require(folder, "folder");
     if (limit < 1) {
@@ -152,7 +173,10 @@ public final class MixTrainer {
     return this;
   }
 
-  /** Sets a condition that ends training with the best result so far. It is checked between mini-batches. */
+  /**
+   * Sets a condition that ends training with the best result so far. It is checked between
+   * mini-batches.
+   */
   public MixTrainer stopWhen(BooleanSupplier stop) {
     Arguments.require(stop, "stop");
     this.stop = stop;
@@ -180,7 +204,7 @@ public final class MixTrainer {
 
   /**
    * The result of training.
-   * 
+   *
    * @param classifier a {@link TokenClassifier} or {@link SentenceClassifier}
    * @param scores the scores of the runs that were completed; the learned mix is the last
    * @param evaluation the classifier's evaluation on the test data, or on the development data if
@@ -190,7 +214,7 @@ public final class MixTrainer {
 
   /**
    * Does the same as {@link #fit(LabeledData, LabeledData, LabeledData)} without test data.
-   * 
+   *
    * @param development null to hold back a tenth of the sentences
    */
   public Result fit(LabeledData train, LabeledData development) {
@@ -199,9 +223,9 @@ public final class MixTrainer {
   }
 
   /**
-   * Trains a classifier. Labels of spans, such as {@code B-PER}, are scored by the F1 of spans, other
-   * labels by the share of correct ones. The score also decides when to stop.
-   * 
+   * Trains a classifier. Labels of spans, such as {@code B-PER}, are scored by the F1 of spans,
+   * other labels by the share of correct ones. The score also decides when to stop.
+   *
    * @param train the training data
    * @param development decides when to stop and which epoch is kept; null to hold back a tenth of
    *     the sentences of {@code train}, chosen by the seed

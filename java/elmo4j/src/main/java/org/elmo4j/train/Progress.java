@@ -4,7 +4,10 @@ package org.elmo4j.train;
 
 import java.nio.file.Path;
 
-/** Receives the progress of training. Its methods are called on the training thread; by default they do nothing. */
+/**
+ * Receives the progress of training. Its methods are called on the training thread; by default they
+ * do nothing.
+ */
 public interface Progress {
   /**
    * Called before the layers are written to a file of {@code bytes} bytes. The folder's disk has
@@ -17,7 +20,7 @@ public interface Progress {
 
   /**
    * Called when an epoch has ended.
-   * 
+   *
    * @param run the name of the run: {@code learned mix}, {@code even mix}, {@code word_emb}...
    * @param epoch the number of the epoch, from 1
    * @param loss the mean cross-entropy of the training data during the epoch, in nats per label

@@ -4,7 +4,9 @@ package org.elmo4j.train;
 
 import org.elmo4j.train.LabeledData.Task;
 
-/** Labels each token, for example with parts of speech or named entities. Immutable and thread-safe. */
+/**
+ * Labels each token, for example with parts of speech or named entities. Immutable and thread-safe.
+ */
 public final class TokenClassifier extends Classifier {
   TokenClassifier(Parts parts) {
     super(parts);

@@ -13,6 +13,7 @@ import org.bytedeco.javacpp.Pointer;
 import org.elmo4j.Precision;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.kernels.CpuKernels;
+import org.elmo4j.internal.kernels.NativeLibrary;
 
 /**
  * What this machine can do, measured: the limits that the forward pass is compared with. Each call
