@@ -409,8 +409,8 @@ public final class LabeledData {
     return Optional.ofNullable(form);
   }
 
-    /** Which units have labels. */
-    public Task task() {
+  /** Which units have labels. */
+  public Task task() {
     return task;
   }
 
