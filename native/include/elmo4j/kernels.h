@@ -115,7 +115,7 @@ typedef struct elmo4j_batch {
 typedef struct elmo4j_term {
   const void* forward;   // [positions, dim], or indexed by rows
   const void* backward;  // the same; not read if the sum has one half
-  const int32_t* rows;   // [positions]: the layer's row of each position; NULL: position p has row p
+  const int32_t* rows;   // [positions]: layer row of each position; NULL: position p has row p
   float scale;
 } elmo4j_term;
 
@@ -384,9 +384,9 @@ int elmo4j_find_driver(int32_t* version, int32_t* error);
 // ELMO4J_F32 or ELMO4J_F16; biases, sums, gates and cell states are 32-bit floats.
 //
 // Packed order. A batch's sentences are sorted by length, the longest first; n_t of them are longer
-// than t. A direction's rows are ordered by step: step t has rows offset[t] ... offset[t] + n_t - 1.
-// Sentence r reads row offset[t] + r at step t: its position t forward, its position
-// length[r] - 1 - t backward. So a step's rows are contiguous, and no row is padding.
+// than t. A direction's rows are ordered by step: step t has the rows offset[t] ...
+// offset[t] + n_t - 1. Sentence r reads row offset[t] + r at step t: its position t forward, its
+// position length[r] - 1 - t backward. So a step's rows are contiguous, and no row is padding.
 
 #ifdef ELMO4J_WITH_CUDA
 
@@ -540,8 +540,8 @@ int elmo4j_cuda_lstm(const elmo4j_lstm* lstm, const elmo4j_lstm_rows* rows, int6
 
 // Around cuDNN's recurrence (kernels/packed_rows.cu).
 
-// Gather: target[i] = source[index[i]]. Scatter: target[index[i]] = source[i], where no index occurs
-// twice. Rows have `dim` numbers of `type`.
+// Gather: target[i] = source[index[i]]. Scatter: target[index[i]] = source[i], where no index
+// occurs twice. Rows have `dim` numbers of `type`.
 int elmo4j_cuda_gather_rows(int type, int64_t rows, int64_t dim, const void* source,
                             const int32_t* index, void* target, elmo4j_stream stream);
 int elmo4j_cuda_scatter_rows(int type, int64_t rows, int64_t dim, const void* source,
@@ -561,9 +561,9 @@ int elmo4j_cuda_clip(int type, int64_t count, float clip, void* values, elmo4j_s
 //   batch    `rows` is not read
 //   targets  [sentences]: a target for each sentence, of its own length; the sum's max_length is
 //            then the longest of them and the batch's `row` is not read. NULL: `target`, shared
-//   not_finite  [terms + 1], pinned or on the device. If a written number is not finite, the element
-//               of its first term that is not finite is set to 1, or the last element if all terms
-//               are finite. NULL: not checked
+//   not_finite  [terms + 1], pinned or on the device. If a written number is not finite, the
+//               element of its first term that is not finite is set to 1, or the last element if
+//               all terms are finite. NULL: not checked
 #define ELMO4J_CUDA_MAX_TERMS 8
 int elmo4j_cuda_scalar_mix(const elmo4j_sum* sum, const elmo4j_packed_batch* batch, float* target,
                            float* const* targets, int32_t* not_finite, elmo4j_stream stream);
