@@ -22,15 +22,13 @@ import org.elmo4j.internal.model.ModelWeights;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * The forward pass on the processor. Native calls are single-threaded; this class spreads them over
- * its own threads: token representations by chunks of words, the biLM by batch and direction, which
- * meet only in the outputs.
+ * The forward pass on the CPU. Native calls are single-threaded; this class distributes them over its own threads. A task computes the token representations of a chunk of words, or one direction of the biLM for one batch; the two directions are combined only in the outputs.
  */
 public final class CpuBackend implements Backend {
-  /** Most steps have more than 128 rows then, at 25 tokens a sentence. */
+  /** With this many positions and 25 tokens in each sentence, most steps have more than 128 rows. */
   private static final int BATCH_POSITIONS = 6144;
 
-  /** Words that one native call computes: enough that the highway's weights are read rarely. */
+  /** The number of words of one native call, large enough that the highway weights are read rarely. */
   private static final int WORDS_PER_CHUNK = 96;
 
   private final ModelOptions options;
@@ -39,10 +37,10 @@ public final class CpuBackend implements Backend {
   private final CpuContinuousBatcher continuousBatcher;
 
   /**
-   * Reads the weights and packs them as the kernels want them.
+   * Reads the weights and packs them in the order in which the kernels read them.
    *
-   * @param precision how to hold the matrices
-   * @param threads how many work at once, 1 or more
+   * @param precision the number format of the matrices
+   * @param threads the number of worker threads, 1 or more
    * @throws ElmoException if a weight is not finite, the precision is fp16, or memory cannot be had
    */
   public CpuBackend(ModelWeights store, Precision precision, int threads) {
@@ -90,7 +88,7 @@ public final class CpuBackend implements Backend {
     return (2 * direction + outputs + 3L * sentences + positions) * Float.BYTES;
   }
 
-  /** So many floats, or a few more: what comes behind them lies on a 64-byte boundary. */
+  /** Rounds a number of floats up, so that what follows them begins on a 64-byte boundary. */
   static long aligned(long floats) {
     return (floats + 15) / 16 * 16;
   }
@@ -214,7 +212,7 @@ public final class CpuBackend implements Backend {
     }
   }
 
-  /** Puts words' own embeddings in front of what their characters gave. */
+  /** Writes each word's embedding, followed by its character features, into a row of {@code joined}. */
   private void join(
       int first, int words, int[] wordIds, FloatPointer features, FloatPointer joined) {
     long wordDim = options.wordDim();
@@ -227,7 +225,7 @@ public final class CpuBackend implements Backend {
     }
   }
 
-  /** A batch to be computed with these weights. */
+  /** Plans a batch; nothing is computed yet. */
   private CpuBatchRun begin(
       Batch batch, int layers, Memory tokenRepresentations, List<Output> outputs) {
     return new CpuBatchRun(

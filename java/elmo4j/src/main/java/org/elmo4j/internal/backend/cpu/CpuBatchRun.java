@@ -15,7 +15,7 @@ import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.backend.Output;
 import org.elmo4j.internal.kernels.CpuKernels;
 
-/** A batch while it is computed: its plan in native memory, and the outputs of its layers. */
+/** A batch that is being computed: its plan in native memory, and the outputs of its layers. */
 final class CpuBatchRun implements AutoCloseable {
   final Batch batch;
   final int layers;
@@ -36,11 +36,11 @@ final class CpuBatchRun implements AutoCloseable {
 
   private record Sum(Output output, CpuKernels.LayerSum kernel) {}
 
-  /** Assigns parts of one allocation. */
+  /** Divides one allocation into parts. */
   private static final class Layout {
     long bytes;
 
-    /** The offset of so many bytes, on a boundary of 8 bytes. */
+    /** Adds a part of {@code count} bytes and returns its offset, a multiple of 8. */
     long add(long count) {
       long at = bytes;
       bytes += (count + Long.BYTES - 1) / Long.BYTES * Long.BYTES;
@@ -51,7 +51,7 @@ final class CpuBatchRun implements AutoCloseable {
   /**
    * Plans a batch; nothing is computed yet.
    *
-   * @param layers how many LSTM layers are to run
+   * @param layers the number of LSTM layers to run
    * @param tokenRepresentations [., P]
    */
   CpuBatchRun(
@@ -139,7 +139,7 @@ final class CpuBatchRun implements AutoCloseable {
         .terms(terms.position(0));
   }
 
-  /** Which row of {@link #outputs} a position has in the output of layer 1 or more. */
+  /** Returns the row of {@link #outputs} for a position in the output of a layer, 1 or more. */
   long outputRow(int layer, int direction, int position) {
     return (2L * (layer - 1) + direction) * batch.positions() + position;
   }
@@ -195,7 +195,7 @@ final class CpuBatchRun implements AutoCloseable {
     }
   }
 
-  /** Writes all outputs of the sentences {@code from} to before {@code to}. */
+  /** Writes all outputs of the sentences from {@code from} (inclusive) to {@code to} (exclusive). */
   synchronized void write(int from, int to) {
     for (Sum sum : sums) {
       List<Memory> targets = sum.output.targets();
@@ -218,7 +218,7 @@ final class CpuBatchRun implements AutoCloseable {
     }
   }
 
-  /** The lowest layer that has a number that is not finite in these sentences; or one above all. */
+  /** Returns the lowest layer with a non-finite number in these sentences, or {@code layers + 1}. */
   private int firstNotFinite(int from, int to) {
     for (int layer = 0; layer <= layers; layer++) {
       for (int r = from; r < to; r++) {

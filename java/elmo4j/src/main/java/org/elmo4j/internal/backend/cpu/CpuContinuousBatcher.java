@@ -177,7 +177,7 @@ final class CpuContinuousBatcher implements ContinuousBatcher, AutoCloseable {
   }
 
   /**
-   * The sentences of two workers. One iteration follows another; sentences may be added meanwhile.
+   * The sentences of two workers. Iterations run one after another; sentences may be added while one runs.
    */
   private final class SlotGroup {
     final AtomicInteger occupied = new AtomicInteger(); // slots: running and waiting sentences
@@ -339,8 +339,8 @@ final class CpuContinuousBatcher implements ContinuousBatcher, AutoCloseable {
      * Waits a moment for callers that got a result to submit again, so that they do not miss the
      * next iteration. The wait is at most what the missing rows would save of an iteration.
      *
-     * @param left how many got a result
-     * @param all running sentences before they left
+     * @param left the number of sentences that got a result
+     * @param the number of running and waiting sentences before those left
      */
     private void awaitReturn(int left, int all) {
       if (left == 0 || rows.isEmpty() || all > FEW_POSITIONS) {

@@ -12,20 +12,20 @@ import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.kernels.CpuKernels;
 
 /**
- * Sums of layers over rows that one chooses, with the optional layer norm, and their gradients
+ * Weighted sums of layers over selected rows, with optional layer norm, and their gradients
  * (Peters et al. 2018, equation 1). Layer norm needs no kernels of its own: {@code s * (x - mean) /
  * deviation} is the layer times {@code s / deviation} plus a constant, a term whose rows are ones.
- * For one thread.
+ * Not thread-safe.
  */
 public final class CpuMix implements AutoCloseable {
   /** As in bilm-tf and AllenNLP. */
   private static final double EPSILON = 1e-12;
 
   /**
-   * A layer in native memory, which stays its owner's.
+   * A layer in native memory, which the caller owns and frees.
    *
    * @param floats rows of {@code halves * P} floats
-   * @param halves 2 for [forward; backward]; 1 where the row stands for both of them
+   * @param halves 2 for [forward; backward]; 1 if the row serves as both halves
    */
   public record Rows(FloatPointer floats, int halves) {}
 
@@ -94,7 +94,7 @@ public final class CpuMix implements AutoCloseable {
    * Chooses the rows that the following calls work on.
    *
    * @param chosen rows of the layers, sentence by sentence; each less than 2^30
-   * @param lengths how many of them each sentence has; together all
+   * @param lengths the number of chosen rows of each sentence; their sum is {@code chosen.length}
    * @param norm the rows that layer norm takes mean and variance over, {@code chosen} mostly among
    *     them; null for no layer norm
    */
@@ -161,12 +161,12 @@ public final class CpuMix implements AutoCloseable {
   }
 
   /**
-   * The sum.
+   * Writes the sum.
    *
-   * @param halves 2, or 1 where all layers have one half
-   * @param scales one a layer
+   * @param halves 2, or 1 if all layers have one half
+   * @param scales one for each layer
    * @param mean whether to take each sentence's mean
-   * @param maxLength rows of each sentence in the target, where it is no mean
+   * @param maxLength rows of each sentence in the target; not used for means
    * @param target [sentences, maxLength, halves * P] or, for means, [sentences, halves * P]
    */
   public void forward(
@@ -185,11 +185,11 @@ public final class CpuMix implements AutoCloseable {
   }
 
   /**
-   * The gradient to the scales, and where they are wanted those to the layers.
+   * Returns the gradient with respect to the scales, and optionally adds those with respect to the layers.
    *
-   * @param gradient to the target of {@link #forward}, laid out like it
-   * @param layerGradients one a layer, laid out like it, added to; null where none is wanted
-   * @return one a layer
+   * @param gradient the gradient with respect to the target of {@link #forward}, in its layout
+   * @param layerGradients one buffer for each layer, in the layer's layout, to which its gradient is added; null if these gradients are not needed
+   * @return one gradient for each layer
    */
   public double[] backward(
       int halves,

@@ -19,11 +19,10 @@ import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * A model's weights in native memory, packed for one instruction set, and the kernels' descriptions
- * of them. Immutable once made; any number of threads may read it.
+ * A model's weights in native memory, packed for one instruction set, and the structs that describe them to the kernels. Immutable; thread-safe.
  */
 final class CpuWeights implements AutoCloseable {
-  /** Up to here a sum of products of 8-bit integers is a 32-bit one. */
+  /** The largest depth at which a sum of products of 8-bit integers fits in 32 bits. */
   private static final int MOST_DEPTH = 1 << 17;
 
   final String source; // for messages
@@ -84,7 +83,7 @@ final class CpuWeights implements AutoCloseable {
     return typeOf(precision);
   }
 
-  /** The elmo4j_type of the LSTM's matrices. */
+  /** Returns the elmo4j_type of the LSTM's matrices. */
   static int typeOf(Precision precision) {
     return switch (precision) {
       case BF16 -> CpuKernels.ELMO4J_BF16;
@@ -174,7 +173,7 @@ final class CpuWeights implements AutoCloseable {
     return weights;
   }
 
-  /** A matrix outside of the LSTM: one of 8-bit integers would cost more accuracy than time. */
+  /** Describes a matrix outside the LSTM. With int8 it has 32-bit floats: 8-bit integers would lose more accuracy than they save time. */
   private CpuKernels.Matrix matrix(long depth, long columns, int groups, boolean bias) {
     CpuKernels.Matrix matrix = new CpuKernels.Matrix(struct(CpuKernels.Matrix.class));
     boolean floats = type == CpuKernels.ELMO4J_INT8;
@@ -190,7 +189,7 @@ final class CpuWeights implements AutoCloseable {
     matrix.bias(bias ? keep(CpuKernels.elmo4j_cpu_packed_bias_size(matrix)).floatPointer(0) : null);
   }
 
-  /** Memory for a struct; JavaCPP's own would be counted against the Java heap's size. */
+  /** Allocates memory for a struct; JavaCPP would count its own allocation against the maximum Java heap size. */
   private Pointer struct(Class<? extends Pointer> type) {
     return keep(Loader.sizeof(type)).bytePointer(0);
   }
@@ -205,7 +204,7 @@ final class CpuWeights implements AutoCloseable {
     return memories.stream().mapToLong(NativeMemory::bytes).sum();
   }
 
-  /** Floats of scratch that the LSTM takes for so many sentences. */
+  /** Returns the number of floats of scratch memory that the LSTM needs for a number of sentences. */
   long lstmScratch(int sentences) {
     return lstm.length == 0 ? 0 : CpuKernels.elmo4j_cpu_lstm_scratch(lstm[0][0], sentences);
   }

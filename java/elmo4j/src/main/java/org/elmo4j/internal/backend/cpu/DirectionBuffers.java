@@ -95,7 +95,7 @@ final class DirectionBuffers implements AutoCloseable {
     return at;
   }
 
-  /** Copies the state of the first rows of another. */
+  /** Copies the state of the first {@code rows} rows of other buffers. */
   void copyState(DirectionBuffers from, int rows) {
     for (int layer = 0; layer < layers; layer++) {
       state.put(h[layer], from.state, from.h[layer], rows * projection);
@@ -123,14 +123,14 @@ final class DirectionBuffers implements AutoCloseable {
     CpuKernels.elmo4j_cpu_sharing_begin(sharing);
   }
 
-  /** Helps {@link #run}, if it is running, until it ends. */
+  /** Helps {@link #run} until it ends; returns at once if it is not running. */
   void help() {
     if (helpable) {
       CpuKernels.elmo4j_cpu_sharing_help(sharing);
     }
   }
 
-  /** Advances all rows by some steps through the layers up to {@code top}. */
+  /** Advances all rows by {@code steps} steps in the layers up to {@code top}. */
   void run(int direction, List<Sentence> rows, int steps, int top) {
     long rowBytes = (long) projection * Float.BYTES;
     int count = rows.size();

@@ -15,7 +15,7 @@ final class Isa {
 
   private Isa() {}
 
-  /** The best one of this processor, or the one that the property {@code elmo4j.cpu.isa} names. */
+  /** Returns this processor's best instruction set, or the one named by the property {@code elmo4j.cpu.isa}. */
   static int choose() {
     NativeLibrary.CPU.require();
     String wanted = System.getProperty(PROPERTY);

@@ -16,14 +16,13 @@ import org.elmo4j.internal.kernels.CpuKernels;
 import org.elmo4j.internal.kernels.NativeLibrary;
 
 /**
- * What this machine can do, measured: the limits that the forward pass is compared with. Each call
- * runs for about a second, on so many threads at once.
+ * Measures this machine's limits, with which the forward pass is compared. Each call takes about a second and uses the given number of threads at once.
  */
 public final class Machine {
   private static final int SIZE = 2048;
   private static final int REPEATS = 5;
 
-  /** OpenBLAS and what it needs, itself last, under each system's names. */
+  /** The file names of the libraries that OpenBLAS needs and of OpenBLAS itself, which is last, on each operating system. */
   private static final List<String> OPENBLAS =
       List.of(
           "libgcc_s.so.1",
@@ -39,14 +38,13 @@ public final class Machine {
           "libgfortran-5.dll",
           "libopenblas.dll");
 
-  /** Beyond any cache of today's processors, the largest server parts excepted. */
+  /** Larger than the caches of today's processors, except the largest server processors. */
   private static final long READ_BYTES = 1L << 30;
 
   private Machine() {}
 
   /**
-   * Operations a second of OpenBLAS's sgemm on 2048 x 2048 matrices, each thread its own; empty
-   * where OpenBLAS is not on the class path or does not load.
+   * Returns the operations per second of OpenBLAS's sgemm on 2048 x 2048 matrices, where each thread has its own matrices; empty if OpenBLAS is not on the class path or cannot be loaded.
    */
   public static OptionalDouble sgemmFlops(int threads) {
     if (!openOpenBlas()) {
@@ -95,8 +93,7 @@ public final class Machine {
   }
 
   /**
-   * Operations a second of multiply-adds on registers alone, by the instructions that a model of
-   * that precision uses here: what no product exceeds.
+   * Returns the operations per second of multiply-adds that only access registers, with the instructions that a model of that precision uses on this processor. No matrix product is faster.
    */
   public static double peakFlops(Precision precision, int threads) {
     NativeLibrary.CPU.require(); // Before the size of a struct is asked for.
@@ -113,7 +110,7 @@ public final class Machine {
     }
   }
 
-  /** Bytes a second that the threads read together, each its share of 1 GiB. */
+  /** Returns the bytes per second that the threads read together, where each reads its share of 1 GiB. */
   public static double readBytes(int threads) {
     long share = READ_BYTES / threads / 64 * 64;
     try (Workers workers = new Workers(threads);
@@ -132,7 +129,7 @@ public final class Machine {
     }
   }
 
-  /** The best of some runs, all threads at once. */
+  /** Returns the time of the fastest of several runs, each on all threads at once. */
   private static double seconds(Workers workers, int threads, IntConsumer task) {
     long best = Long.MAX_VALUE;
     for (int i = 0; i <= REPEATS; i++) {

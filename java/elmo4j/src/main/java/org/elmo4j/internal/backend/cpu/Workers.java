@@ -13,11 +13,10 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntConsumer;
 
 /**
- * A fixed number of threads that native calls run on, whoever makes them: so at most that many
- * cores and workspaces are in use. Any number of threads may call.
+ * A fixed number of threads on which all native calls run, so that at most that many cores and workspaces are in use. Thread-safe.
  */
 public final class Workers implements AutoCloseable {
-  /** How long a worker without work looks for some before it sleeps, in nanoseconds. */
+  /** How long an idle worker polls for tasks before it sleeps, in nanoseconds. */
   private static final long AWAKE = 1_000_000;
 
   private static final AtomicInteger POOLS = new AtomicInteger();
@@ -43,8 +42,7 @@ public final class Workers implements AutoCloseable {
   }
 
   /**
-   * Whoever takes from it looks for a while before it sleeps: to wake a thread takes long beside
-   * the pieces of work of a step, and longer on a virtual machine, whose idle cores sleep too.
+   * A queue whose consumers poll for a while before they sleep. Waking a thread takes long compared with the tasks of a step, and longer on a virtual machine, whose idle cores sleep too.
    */
   private static final class EagerQueue<T> extends LinkedBlockingQueue<T> {
     private static final long serialVersionUID = 1;
@@ -64,20 +62,18 @@ public final class Workers implements AutoCloseable {
     return threads;
   }
 
-  /** Whether a task waits for one of them. */
+  /** Returns whether a task waits for a worker. */
   boolean haveWaiting() {
     return !waiting.isEmpty();
   }
 
-  /** Has a task done that throws nothing, behind those that wait already. */
+  /** Queues a task behind the waiting ones. The task must not throw. */
   void execute(Runnable task) {
     executor.execute(task);
   }
 
   /**
-   * Runs {@code task} for 0 to count - 1 and waits until all have ended, also when the caller is
-   * interrupted: native code uses the caller's memory. Once one has failed, those that have not
-   * begun are skipped; the first failure is thrown.
+   * Runs {@code task} for 0 to count - 1 and waits until all calls have ended, even if the calling thread is interrupted, because native code uses the caller's memory. After a failure, calls that have not begun are skipped, and the first failure is thrown.
    */
   public void run(int count, IntConsumer task) {
     if (count == 0) {
