@@ -87,8 +87,8 @@ typedef struct elmo4j_char_cnn {
   const int32_t* widths;   // host [groups]: 1 <= width <= slots
   const int32_t* filters;  // host [groups]: number of filters of each width
   int64_t table_ids;       // number of rows of a table for each tap
-  const void* table;  // the tables of the groups in order, each [width, table_ids, filters]
-  const float* bias;  // [sum of filters]
+  const void* table;       // the tables of the groups in order, each [width, table_ids, filters]
+  const float* bias;       // [sum of filters]
 } elmo4j_char_cnn;
 
 // The LSTM weights of one layer and direction; P = x.depth, cells = x.columns.

@@ -22,13 +22,19 @@ import org.elmo4j.internal.model.ModelWeights;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * The forward pass on the CPU. Native calls are single-threaded; this class distributes them over its own threads. A task computes the token representations of a chunk of words, or one direction of the biLM for one batch; the two directions are combined only in the outputs.
+ * The forward pass on the CPU. Native calls are single-threaded; this class distributes them over
+ * its own threads. A task computes the token representations of a chunk of words, or one direction
+ * of the biLM for one batch; the two directions are combined only in the outputs.
  */
 public final class CpuBackend implements Backend {
-  /** With this many positions and 25 tokens in each sentence, most steps have more than 128 rows. */
+  /**
+   * With this many positions and 25 tokens in each sentence, most steps have more than 128 rows.
+   */
   private static final int BATCH_POSITIONS = 6144;
 
-  /** The number of words of one native call, large enough that the highway weights are read rarely. */
+  /**
+   * The number of words of one native call, large enough that the highway weights are read rarely.
+   */
   private static final int WORDS_PER_CHUNK = 96;
 
   private final ModelOptions options;
@@ -212,7 +218,9 @@ public final class CpuBackend implements Backend {
     }
   }
 
-  /** Writes each word's embedding, followed by its character features, into a row of {@code joined}. */
+  /**
+   * Writes each word's embedding, followed by its character features, into a row of {@code joined}.
+   */
   private void join(
       int first, int words, int[] wordIds, FloatPointer features, FloatPointer joined) {
     long wordDim = options.wordDim();

@@ -195,7 +195,9 @@ final class CpuBatchRun implements AutoCloseable {
     }
   }
 
-  /** Writes all outputs of the sentences from {@code from} (inclusive) to {@code to} (exclusive). */
+  /**
+   * Writes all outputs of the sentences from {@code from} (inclusive) to {@code to} (exclusive).
+   */
   synchronized void write(int from, int to) {
     for (Sum sum : sums) {
       List<Memory> targets = sum.output.targets();
@@ -218,7 +220,9 @@ final class CpuBatchRun implements AutoCloseable {
     }
   }
 
-  /** Returns the lowest layer with a non-finite number in these sentences, or {@code layers + 1}. */
+  /**
+   * Returns the lowest layer with a non-finite number in these sentences, or {@code layers + 1}.
+   */
   private int firstNotFinite(int from, int to) {
     for (int layer = 0; layer <= layers; layer++) {
       for (int r = from; r < to; r++) {

@@ -177,7 +177,8 @@ final class CpuContinuousBatcher implements ContinuousBatcher, AutoCloseable {
   }
 
   /**
-   * The sentences of two workers. Iterations run one after another; sentences may be added while one runs.
+   * The sentences of two workers. Iterations run one after another; sentences may be added while
+   * one runs.
    */
   private final class SlotGroup {
     final AtomicInteger occupied = new AtomicInteger(); // slots: running and waiting sentences

@@ -12,8 +12,8 @@ import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.kernels.CpuKernels;
 
 /**
- * Weighted sums of layers over selected rows, with optional layer norm, and their gradients
- * (Peters et al. 2018, equation 1). Layer norm needs no kernels of its own: {@code s * (x - mean) /
+ * Weighted sums of layers over selected rows, with optional layer norm, and their gradients (Peters
+ * et al. 2018, equation 1). Layer norm needs no kernels of its own: {@code s * (x - mean) /
  * deviation} is the layer times {@code s / deviation} plus a constant, a term whose rows are ones.
  * Not thread-safe.
  */
@@ -185,10 +185,12 @@ public final class CpuMix implements AutoCloseable {
   }
 
   /**
-   * Returns the gradient with respect to the scales, and optionally adds those with respect to the layers.
+   * Returns the gradient with respect to the scales, and optionally adds those with respect to the
+   * layers.
    *
    * @param gradient the gradient with respect to the target of {@link #forward}, in its layout
-   * @param layerGradients one buffer for each layer, in the layer's layout, to which its gradient is added; null if these gradients are not needed
+   * @param layerGradients one buffer for each layer, in the layer's layout, to which its gradient
+   *     is added; null if these gradients are not needed
    * @return one gradient for each layer
    */
   public double[] backward(

@@ -19,7 +19,8 @@ import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * A model's weights in native memory, packed for one instruction set, and the structs that describe them to the kernels. Immutable; thread-safe.
+ * A model's weights in native memory, packed for one instruction set, and the structs that describe
+ * them to the kernels. Immutable; thread-safe.
  */
 final class CpuWeights implements AutoCloseable {
   /** The largest depth at which a sum of products of 8-bit integers fits in 32 bits. */
@@ -173,7 +174,10 @@ final class CpuWeights implements AutoCloseable {
     return weights;
   }
 
-  /** Describes a matrix outside the LSTM. With int8 it has 32-bit floats: 8-bit integers would lose more accuracy than they save time. */
+  /**
+   * Describes a matrix outside the LSTM. With int8 it has 32-bit floats: 8-bit integers would lose
+   * more accuracy than they save time.
+   */
   private CpuKernels.Matrix matrix(long depth, long columns, int groups, boolean bias) {
     CpuKernels.Matrix matrix = new CpuKernels.Matrix(struct(CpuKernels.Matrix.class));
     boolean floats = type == CpuKernels.ELMO4J_INT8;
@@ -189,7 +193,10 @@ final class CpuWeights implements AutoCloseable {
     matrix.bias(bias ? keep(CpuKernels.elmo4j_cpu_packed_bias_size(matrix)).floatPointer(0) : null);
   }
 
-  /** Allocates memory for a struct; JavaCPP would count its own allocation against the maximum Java heap size. */
+  /**
+   * Allocates memory for a struct; JavaCPP would count its own allocation against the maximum Java
+   * heap size.
+   */
   private Pointer struct(Class<? extends Pointer> type) {
     return keep(Loader.sizeof(type)).bytePointer(0);
   }
@@ -204,7 +211,9 @@ final class CpuWeights implements AutoCloseable {
     return memories.stream().mapToLong(NativeMemory::bytes).sum();
   }
 
-  /** Returns the number of floats of scratch memory that the LSTM needs for a number of sentences. */
+  /**
+   * Returns the number of floats of scratch memory that the LSTM needs for a number of sentences.
+   */
   long lstmScratch(int sentences) {
     return lstm.length == 0 ? 0 : CpuKernels.elmo4j_cpu_lstm_scratch(lstm[0][0], sentences);
   }

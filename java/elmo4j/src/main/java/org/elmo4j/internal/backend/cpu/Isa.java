@@ -15,7 +15,10 @@ final class Isa {
 
   private Isa() {}
 
-  /** Returns this processor's best instruction set, or the one named by the property {@code elmo4j.cpu.isa}. */
+  /**
+   * Returns this processor's best instruction set, or the one named by the property {@code
+   * elmo4j.cpu.isa}.
+   */
   static int choose() {
     NativeLibrary.CPU.require();
     String wanted = System.getProperty(PROPERTY);

@@ -16,13 +16,17 @@ import org.elmo4j.internal.kernels.CpuKernels;
 import org.elmo4j.internal.kernels.NativeLibrary;
 
 /**
- * Measures this machine's limits, with which the forward pass is compared. Each call takes about a second and uses the given number of threads at once.
+ * Measures this machine's limits, with which the forward pass is compared. Each call takes about a
+ * second and uses the given number of threads at once.
  */
 public final class Machine {
   private static final int SIZE = 2048;
   private static final int REPEATS = 5;
 
-  /** The file names of the libraries that OpenBLAS needs and of OpenBLAS itself, which is last, on each operating system. */
+  /**
+   * The file names of the libraries that OpenBLAS needs and of OpenBLAS itself, which is last, on
+   * each operating system.
+   */
   private static final List<String> OPENBLAS =
       List.of(
           "libgcc_s.so.1",
@@ -44,7 +48,8 @@ public final class Machine {
   private Machine() {}
 
   /**
-   * Returns the operations per second of OpenBLAS's sgemm on 2048 x 2048 matrices, where each thread has its own matrices; empty if OpenBLAS is not on the class path or cannot be loaded.
+   * Returns the operations per second of OpenBLAS's sgemm on 2048 x 2048 matrices, where each
+   * thread has its own matrices; empty if OpenBLAS is not on the class path or cannot be loaded.
    */
   public static OptionalDouble sgemmFlops(int threads) {
     if (!openOpenBlas()) {
@@ -93,7 +98,9 @@ public final class Machine {
   }
 
   /**
-   * Returns the operations per second of multiply-adds that only access registers, with the instructions that a model of that precision uses on this processor. No matrix product is faster.
+   * Returns the operations per second of multiply-adds that only access registers, with the
+   * instructions that a model of that precision uses on this processor. No matrix product is
+   * faster.
    */
   public static double peakFlops(Precision precision, int threads) {
     NativeLibrary.CPU.require(); // Before the size of a struct is asked for.
@@ -110,7 +117,10 @@ public final class Machine {
     }
   }
 
-  /** Returns the bytes per second that the threads read together, where each reads its share of 1 GiB. */
+  /**
+   * Returns the bytes per second that the threads read together, where each reads its share of 1
+   * GiB.
+   */
   public static double readBytes(int threads) {
     long share = READ_BYTES / threads / 64 * 64;
     try (Workers workers = new Workers(threads);

@@ -13,7 +13,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntConsumer;
 
 /**
- * A fixed number of threads on which all native calls run, so that at most that many cores and workspaces are in use. Thread-safe.
+ * A fixed number of threads on which all native calls run, so that at most that many cores and
+ * workspaces are in use. Thread-safe.
  */
 public final class Workers implements AutoCloseable {
   /** How long an idle worker polls for tasks before it sleeps, in nanoseconds. */
@@ -42,7 +43,8 @@ public final class Workers implements AutoCloseable {
   }
 
   /**
-   * A queue whose consumers poll for a while before they sleep. Waking a thread takes long compared with the tasks of a step, and longer on a virtual machine, whose idle cores sleep too.
+   * A queue whose consumers poll for a while before they sleep. Waking a thread takes long compared
+   * with the tasks of a step, and longer on a virtual machine, whose idle cores sleep too.
    */
   private static final class EagerQueue<T> extends LinkedBlockingQueue<T> {
     private static final long serialVersionUID = 1;
@@ -73,7 +75,9 @@ public final class Workers implements AutoCloseable {
   }
 
   /**
-   * Runs {@code task} for 0 to count - 1 and waits until all calls have ended, even if the calling thread is interrupted, because native code uses the caller's memory. After a failure, calls that have not begun are skipped, and the first failure is thrown.
+   * Runs {@code task} for 0 to count - 1 and waits until all calls have ended, even if the calling
+   * thread is interrupted, because native code uses the caller's memory. After a failure, calls
+   * that have not begun are skipped, and the first failure is thrown.
    */
   public void run(int count, IntConsumer task) {
     if (count == 0) {
