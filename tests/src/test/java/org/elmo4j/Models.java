@@ -29,7 +29,7 @@ public final class Models {
           .projectionClip(3)
           .build();
 
-  /** As {@link #TINY}, with enough work in a call that calls of several threads overlap. */
+  /** Like {@link #TINY}, with enough work in a call that calls of several threads overlap. */
   public static final ModelOptions SMALL =
       TINY.toBuilder()
           .charEmbeddingDim(8)

@@ -9,7 +9,7 @@ import org.elmo4j.internal.Arguments;
 
 /**
  * Where a model runs. This is only a name: elmo4j looks for the device when it loads a model onto
- * it. Immutable; any thread may use it.
+ * it. Immutable and thread-safe.
  */
 public final class Device {
   private static final String EXPECTED =

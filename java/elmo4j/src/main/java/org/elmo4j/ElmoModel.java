@@ -37,9 +37,8 @@ import org.elmo4j.weights.WeightStores;
  * with one copy on each of several CUDA devices. It holds native memory, so it must be closed.
  *
  * <p>Thread-safe: any number of threads may use it at the same time, and they get the same bits as
- * a single thread. The vectors of a sentence do not depend on the other sentences in the batch. On
- * processors without AVX2, both statements hold only up to rounding. {@link #close} waits for
- * running calls; later calls throw {@link IllegalStateException}.
+ * a single thread. The vectors of a sentence do not depend on the other sentences in the batch.
+ * {@link #close} waits for running calls; later calls throw {@link IllegalStateException}.
  */
 public final class ElmoModel implements AutoCloseable {
   private final LayerPlan plan;

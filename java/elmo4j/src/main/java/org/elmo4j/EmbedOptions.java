@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.elmo4j.internal.Arguments;
 
-/** What to compute for a batch. Immutable; any thread may use it. */
+/** What to compute for a batch. Immutable and thread-safe. */
 public final class EmbedOptions {
   private final List<Layer> layers;
   private final boolean boundaries;

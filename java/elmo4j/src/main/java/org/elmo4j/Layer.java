@@ -21,7 +21,7 @@ import org.elmo4j.internal.Arguments;
  * writes twice side by side; 1, 2 and so on are {@link #lstm(int)}; -1, the plain mean of all
  * layers, is {@link #ELMO}; -2 stands for all layers.
  *
- * <p>Two objects for the same output are equal. Immutable; any thread may use it.
+ * <p>Two objects for the same output are equal. Immutable and thread-safe.
  */
 public final class Layer {
   /** The kinds of outputs. */

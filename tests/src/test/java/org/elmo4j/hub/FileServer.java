@@ -104,7 +104,7 @@ public final class FileServer implements AutoCloseable {
     begin(exchange, file, 0, true);
   }
 
-  /** As {@link #well}, but the connection breaks after so many bytes of each answer. */
+  /** Like {@link #well}, but the connection breaks after so many bytes of each answer. */
   public static Answer cutAfter(int bytes) {
     return (exchange, file) -> begin(exchange, file, bytes, true);
   }

@@ -14,7 +14,7 @@ import org.elmo4j.weights.WeightStore;
 
 /**
  * What ELMo computes, in scalar Java and double: what the backends are held to. It shares no code
- * with them and is as plain as it can be; slow on purpose. For one thread at a time.
+ * with them and is as plain as it can be; slow on purpose. Not thread-safe.
  *
  * <p>Peters et al. 2018, "Deep contextualized word representations"; the character CNN is that of
  * Kim et al. 2016, the LSTM with projection that of Sak et al. 2014.
@@ -255,7 +255,7 @@ public final class ElmoOracle {
     return result;
   }
 
-  /** The mean over rows: [dim]; zeros where there are none. */
+  /** The mean over rows: [dim]; zeros if there are none. */
   public static double[] mean(double[][] rows, int dim) {
     double[] mean = new double[dim];
     for (double[] row : rows) {

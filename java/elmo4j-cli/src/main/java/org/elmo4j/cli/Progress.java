@@ -7,7 +7,9 @@ import java.util.Locale;
 import java.util.function.DoubleFunction;
 import org.elmo4j.hub.ModelHub;
 
-/** One line on a terminal, written over and over, that says how far a long run is. One thread. */
+/**
+ * One line on a terminal, written over and over, that says how far a long run is. Not thread-safe.
+ */
 final class Progress implements AutoCloseable {
   private static final double SECOND = 1e9;
 

@@ -47,7 +47,8 @@ import org.elmo4j.internal.weights.MixJson;
  * tokens is null, the job fails with an error that names the column.
  *
  * <p>Each executor loads the model once for all its tasks and closes it when it is idle. Setters
- * are not thread-safe, as in any stage; {@link #transform} is.
+ * are not thread-safe, as in any stage; {@link #transform} is. (The file has more than 500 lines
+ * because each parameter needs a setter that returns this type.)
  */
 public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   private static final long serialVersionUID = 1;

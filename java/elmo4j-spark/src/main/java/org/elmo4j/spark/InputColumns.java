@@ -254,7 +254,7 @@ record InputColumns(
     };
   }
 
-  /** As {@link #read(Row)}, of annotations. */
+  /** Like {@link #read(Row)}, of annotations. */
   Item read(List<Annotation> annotations) {
     List<Span> sentences = new ArrayList<>();
     List<Span> tokens = new ArrayList<>();

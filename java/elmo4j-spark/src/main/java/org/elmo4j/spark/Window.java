@@ -12,7 +12,7 @@ import org.elmo4j.Layer;
 
 /**
  * The sentences of some successive rows, embedded. Results stay in native memory until a row asks
- * for them: close it. For one thread at a time.
+ * for them: close it. Not thread-safe.
  */
 final class Window implements AutoCloseable {
   /**

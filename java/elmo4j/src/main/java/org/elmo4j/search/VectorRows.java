@@ -16,7 +16,7 @@ import org.elmo4j.internal.Arguments;
 /**
  * Describes the vectors of a {@link VectorFile}: which model and layer they come from, and whether
  * each stands for a sentence or for a use of a word. It also makes such vectors from {@link
- * Embeddings}, both of the text that is searched and of queries. Immutable; any thread may use it.
+ * Embeddings}, both of the text that is searched and of queries. Immutable and thread-safe.
  */
 public final class VectorRows {
   /** How the vectors of a sentence's tokens are combined into one. */

@@ -8,7 +8,7 @@ import java.util.List;
 /**
  * A linear chain over the labels of a sentence (Lafferty et al. 2001): a path's score is the sum of
  * its labels' scores and of its transitions'. Transitions that a scheme forbids are on no path.
- * Immutable; any thread may use it.
+ * Immutable and thread-safe.
  *
  * <p>Parameters are [classes + 2, classes]: a row for each label that a transition comes from, one
  * for the sentence's start, and one that holds each label's transition to the sentence's end.

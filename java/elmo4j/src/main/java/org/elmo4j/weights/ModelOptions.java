@@ -9,7 +9,7 @@ import org.elmo4j.internal.Arguments;
 
 /**
  * The structure of a model: the values of {@code options.json} of AllenNLP and bilm-tf, and the
- * tables that ELMoForManyLangs adds. Immutable; any thread may use it.
+ * tables that ELMoForManyLangs adds. Immutable and thread-safe.
  */
 public final class ModelOptions {
   /** Rows of the character table where characters are bytes. */

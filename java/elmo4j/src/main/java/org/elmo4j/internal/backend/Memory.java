@@ -275,17 +275,17 @@ public abstract class Memory implements AutoCloseable {
     return new FloatPointer(at(block.address + offset * Float.BYTES));
   }
 
-  /** As {@link #floatPointer}; the offset counts bytes. */
+  /** Like {@link #floatPointer}; the offset counts bytes. */
   public final BytePointer bytePointer(long offset) {
     return new BytePointer(at(block.address + offset));
   }
 
-  /** As {@link #floatPointer}; the offset counts ints. */
+  /** Like {@link #floatPointer}; the offset counts ints. */
   public final IntPointer intPointer(long offset) {
     return new IntPointer(at(block.address + offset * Integer.BYTES));
   }
 
-  /** As {@link #floatPointer}; the offset counts shorts. */
+  /** Like {@link #floatPointer}; the offset counts shorts. */
   public final ShortPointer shortPointer(long offset) {
     return new ShortPointer(at(block.address + offset * Short.BYTES));
   }

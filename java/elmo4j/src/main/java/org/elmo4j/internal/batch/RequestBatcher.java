@@ -24,7 +24,7 @@ import org.elmo4j.ElmoException;
  * batch mode sentences wait until enough positions are queued, or until the oldest has waited long
  * enough, and then run together; the next batch collects meanwhile, and starts early if it is full
  * and the work allows several runs at once. The queue is bounded: a thread that submits to a full
- * queue waits. Any number of threads may use it.
+ * queue waits. Thread-safe.
  *
  * @param <K> the outputs that a sentence requests; only sentences that request the same outputs run
  *     together

@@ -22,7 +22,7 @@ import org.elmo4j.ElmoException;
 
 /**
  * Records with a text, and maybe a label, among other columns: rows of a table, or objects of JSON,
- * one a line. For one thread.
+ * one a line. Not thread-safe.
  */
 public final class Records implements Closeable {
   /** How records lie in a file. */
@@ -149,7 +149,7 @@ public final class Records implements Closeable {
     }
   }
 
-  /** The names of a table's columns; null where there are none. */
+  /** The names of a table's columns; null if there are none. */
   public List<String> header() {
     return header;
   }
@@ -204,10 +204,10 @@ public final class Records implements Closeable {
   }
 
   /**
-   * The next record, or null where there is none.
+   * The next record, or null if there is none.
    *
-   * @throws ElmoException if a row has another number of columns than the first, a line is no JSON,
-   *     or text or label is not there
+   * @throws ElmoException if a row has another number of columns than the first, a line is not
+   *     JSON, or text or label is not there
    */
   public Row next() throws IOException {
     return form == Form.JSONL ? nextObject() : nextOfTable();

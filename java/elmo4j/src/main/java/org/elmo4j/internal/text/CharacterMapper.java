@@ -8,7 +8,7 @@ import org.elmo4j.ElmoException;
  * Turns a token into the character ids that the char-CNN reads: {@link #BOW}, the UTF-8 bytes of
  * the token, {@link #EOW}, then {@link #PAD} up to a fixed count. Byte b has the id b + 1; id 0 is
  * reserved for masked positions. bilm-tf's UnicodeCharsVocabulary and AllenNLP's
- * ELMoCharacterMapper map in the same way. Immutable; any thread may use it.
+ * ELMoCharacterMapper map in the same way. Immutable and thread-safe.
  */
 public final class CharacterMapper extends TokenEncoder {
   /** Stands for the beginning of a sentence, inside its boundary word. */

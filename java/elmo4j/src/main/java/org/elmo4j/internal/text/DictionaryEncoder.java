@@ -14,7 +14,7 @@ import org.elmo4j.ElmoException;
  * including case. Code points and words that are not in the dictionary are {@code <oov>}.
  *
  * <p>As in the original, which swaps the two, a token begins with the id of {@code <eow>} and ends
- * with that of {@code <bow>}. Immutable; any thread may use it.
+ * with that of {@code <bow>}. Immutable and thread-safe.
  */
 public final class DictionaryEncoder extends TokenEncoder {
   private static final String BEGIN_SENTENCE = "<bos>";

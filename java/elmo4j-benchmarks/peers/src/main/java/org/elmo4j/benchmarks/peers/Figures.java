@@ -13,7 +13,7 @@ import org.elmo4j.Precision;
 import org.elmo4j.internal.backend.cpu.Machine;
 import org.elmo4j.weights.ModelOptions;
 
-/** What was measured in all runs, and its table. For one thread. */
+/** What was measured in all runs, and its table. Not thread-safe. */
 final class Figures {
   private final int threads;
   private final Map<Precision, List<Double>> peaks = new EnumMap<>(Precision.class);

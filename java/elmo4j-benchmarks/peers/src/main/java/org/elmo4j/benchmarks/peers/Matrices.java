@@ -9,7 +9,7 @@ import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.internal.model.TensorShapes;
 import org.elmo4j.weights.WeightStore;
 
-/** A model's tensors in the forms that the peers take. For one thread. */
+/** A model's tensors in the forms that the peers take. Not thread-safe. */
 final class Matrices {
   private final WeightStore store;
 

@@ -8,7 +8,7 @@ import java.nio.FloatBuffer;
 import java.util.List;
 import org.elmo4j.Precision;
 
-/** A way to compute a model's layers that is compared with the others. For one thread. */
+/** A way to compute a model's layers that is compared with the others. Not thread-safe. */
 interface Peer extends AutoCloseable {
   /** Takes results; null in place of one drops them. */
   interface Sink {

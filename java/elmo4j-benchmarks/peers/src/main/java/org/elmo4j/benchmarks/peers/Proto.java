@@ -16,7 +16,7 @@ import java.util.List;
 
 /**
  * A protobuf message under way, as the list of its parts, so that hundreds of megabytes of weights
- * are not copied into the messages around them. For one thread.
+ * are not copied into the messages around them. Not thread-safe.
  */
 final class Proto {
   private final List<ByteBuffer> parts = new ArrayList<>();

@@ -6,7 +6,7 @@ import java.nio.FloatBuffer;
 import java.util.List;
 import org.elmo4j.weights.ModelOptions;
 
-/** All layers of a text, kept to compare others with. Any thread may use it. */
+/** All layers of a text, kept to compare others with. Thread-safe. */
 final class Vectors implements Peer.Sink {
   private final int[] starts; // the token that each sentence starts at, and the count of tokens
   private final int[] dims; // by layer
