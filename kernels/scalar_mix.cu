@@ -31,18 +31,31 @@ constexpr int kThreads = 256;
 constexpr int kWarps = kThreads / 32;
 constexpr int64_t kMaxGridY = 65535;
 
-// A kernel's parameters: the caller's structs, the terms with them.
+// A kernel's parameters.
 struct Sum {
-  elmo4j_sum of;  // whose terms are the host's: not read
+  elmo4j_sum of;  // without `terms`, which are the host's
   elmo4j_term terms[ELMO4J_CUDA_MAX_TERMS];
   int32_t* not_finite;
 };
 
+// Copies each field that kernels read. Copies of whole structs would launch their padding too, and
+// what the caller's memory held there before.
 Sum with_terms(const elmo4j_sum& sum, int32_t* not_finite = nullptr) {
   Sum all = {};
   all.not_finite = not_finite;
-  all.of = sum;
-  std::copy_n(sum.terms, sum.term_count, all.terms);
+  all.of.type = sum.type;
+  all.of.halves = sum.halves;
+  all.of.skip_ends = sum.skip_ends;
+  all.of.mean = sum.mean;
+  all.of.dim = sum.dim;
+  all.of.max_length = sum.max_length;
+  all.of.term_count = sum.term_count;
+  for (int64_t k = 0; k < sum.term_count; k++) {
+    all.terms[k].forward = sum.terms[k].forward;
+    all.terms[k].backward = sum.halves == 2 ? sum.terms[k].backward : nullptr;
+    all.terms[k].rows = sum.terms[k].rows;
+    all.terms[k].scale = sum.terms[k].scale;
+  }
   return all;
 }
 

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 #include <limits>
 #include <optional>
 
@@ -253,6 +255,34 @@ TEST_P(ScalarMixCudaTest, NothingIsLaunchedForNoSentences) {
   const elmo4j_sum sum = {0, type(), 2, 0, 0, 8, 0, 0, nullptr};
   const elmo4j_packed_batch none = {};
   finish(elmo4j_cuda_scalar_mix(&sum, &none, nullptr, nullptr, nullptr, stream_));
+}
+
+// The bytes between the fields of the caller's structs, and fields that are not read, may hold
+// anything: here the address of another device's memory, which the emulator refuses in a launch.
+TEST_P(ScalarMixCudaTest, PaddingOfTheStructsIsNotLaunched) {
+  int devices = 0;
+  ASSERT_EQ(cudaSuccess, cudaGetDeviceCount(&devices));
+  if (devices < 2) {
+    GTEST_SKIP() << "one device";
+  }
+  ASSERT_EQ(cudaSuccess, cudaSetDevice(1));
+  void* elsewhere;
+  ASSERT_EQ(cudaSuccess, cudaMalloc(&elsewhere, 1));
+  ASSERT_EQ(cudaSuccess, cudaSetDevice(0));
+  const ScalarMixOracle oracle = oracle_of(16);
+  const DeviceNumbers words(type(), oracle.forward[0]);
+  const Batch batch = upload(oracle);
+  elmo4j_term term = {words.get(), elsewhere, batch.words.get(), 0};
+  elmo4j_sum sum = {0, type(), 1, 0, 0, 16, 7, 1, &term};
+  // Both fields, with the padding behind them, become the address.
+  std::memcpy(reinterpret_cast<char*>(&term) + offsetof(elmo4j_term, scale), &elsewhere, 8);
+  std::memcpy(reinterpret_cast<char*>(&sum) + offsetof(elmo4j_sum, mean), &elsewhere, 8);
+  const elmo4j_packed_batch described = batch.described();
+  const DeviceArray<float> target(4 * 7 * 16);
+  finish(elmo4j_cuda_scalar_mix(&sum, &described, target.get(), nullptr, nullptr, stream_));
+  ASSERT_EQ(cudaSuccess, cudaSetDevice(1));
+  EXPECT_EQ(cudaSuccess, cudaFree(elsewhere));
+  ASSERT_EQ(cudaSuccess, cudaSetDevice(0));
 }
 
 ELMO4J_FOR_EACH_TYPE(ScalarMixCudaTest);
