@@ -44,7 +44,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code elmo bench}: how fast a model is here, beside how fast this machine can be. */
+/** {@code elmo bench}: measures the speed of a model and, for comparison, of this machine. */
 @Command(
     name = "bench",
     description = {
@@ -60,10 +60,10 @@ import picocli.CommandLine.Spec;
     footer = {"  elmo bench", "  elmo bench --model small --precision bf16 --json"})
 final class BenchCommand implements Callable<Integer> {
   private static final int LATENCY_TOKENS = 10;
-  private static final int LATENCY_SAMPLES = 100; // a run
+  private static final int LATENCY_SAMPLES = 100; // in each run
   private static final int CALLERS = 16;
-  private static final int CALLER_SENTENCES = 40 * CALLERS; // the text's first
-  private static final int COMPARED_SENTENCES = 2_000; // with fp32, the text's first
+  private static final int CALLER_SENTENCES = 40 * CALLERS; // the first of the text
+  private static final int COMPARED_SENTENCES = 2_000; // the first of the text, with fp32
 
   @Spec private CommandSpec command;
   @Mixin private ModelChoice modelChoice;
@@ -95,7 +95,7 @@ final class BenchCommand implements Callable<Integer> {
       description = "Print JSON. Units have no prefixes: seconds, bytes, operations per second.")
   private boolean json;
 
-  /** What was measured, in all runs. */
+  /** The measured quantities. A quantity that does not apply has no line in the output. */
   private enum Figure {
     TOKENS("tokens/s, word cache empty", "tokens_per_second", "%,.0f", 1),
     SENTENCES("sentences/s, word cache empty", "sentences_per_second", "%,.1f", 1),
@@ -115,9 +115,9 @@ final class BenchCommand implements Callable<Integer> {
     MEMORY("machine: memory read, GB/s", "memory_read_bytes_per_second", "%,.1f", 1e-9),
     LSTM("LSTM, GFLOP/s, word cache full", "lstm_flops", "%,.1f", 1e-9),
     SHARE("LSTM, share of sgemm", "lstm_share_of_sgemm", "%.3f", 1),
-    SHARE_OF_PEAK("LSTM, share of its peak", "lstm_share_of_peak", "%.3f", 1), // on the CPU
-    HOST("host's share, word cache full", "host_share", "%.3f", 1), // with a device
-    DEVICE("waiting for the GPU, share", "device_wait_share", "%.3f", 1), // with a device
+    SHARE_OF_PEAK("LSTM, share of its peak", "lstm_share_of_peak", "%.3f", 1), // only on the CPU
+    HOST("host's share, word cache full", "host_share", "%.3f", 1), // only on a GPU
+    DEVICE("waiting for the GPU, share", "device_wait_share", "%.3f", 1), // only on a GPU
     COSINE("worst cosine to fp32", "worst_cosine_to_fp32", "%.6f", 1); // not with fp32
 
     final String title;
@@ -142,7 +142,7 @@ final class BenchCommand implements Callable<Integer> {
       throw usage("--runs: expected 1 or more, found " + runs);
     }
     if (size != null && modelChoice.isNamed()) {
-      throw usage("--size: expected it without a model of one's own, found both");
+      throw usage("--size: expected without --model, found both");
     }
     List<List<String>> sentences = text == null ? BenchText.box() : read(text);
     TemporaryFolder temporary = null;
@@ -241,7 +241,7 @@ final class BenchCommand implements Callable<Integer> {
     double cold = pass(model, sentences);
     add(Figure.TOKENS, tokens / cold);
     add(Figure.SENTENCES, sentences.size() / cold);
-    // Not the cache's hits: they depend on which sentences come together, and so on the load.
+    // The cache's hits would depend on which sentences share a batch, and so on the load.
     double positions = tokens + 2.0 * sentences.size();
     add(Figure.REUSED, Math.max(0, 1 - model.statistics().wordsComputed() / positions));
     Map<String, Long> before = model.statistics().deviceCounts();
@@ -276,7 +276,8 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   /**
-   * Where the device's calls spent their time: preparing and launching, or waiting at their end.
+   * Records the shares of the GPU calls' time that the host spent preparing and launching work, and
+   * waiting for the GPU.
    */
   private void addShares(Map<String, Long> before, Map<String, Long> after) {
     if (after.containsKey("host_nanos")) {
@@ -287,7 +288,7 @@ final class BenchCommand implements Callable<Integer> {
     }
   }
 
-  /** Seconds to embed all sentences, each result closed at once. */
+  /** Returns the seconds that {@code embedAll} takes for all sentences. */
   private static double pass(ElmoModel model, List<List<String>> sentences) {
     long before = System.nanoTime();
     try (Stream<Embeddings> all = model.embedAll(sentences.iterator(), Layer.ELMO)) {
@@ -296,7 +297,7 @@ final class BenchCommand implements Callable<Integer> {
     return seconds(before);
   }
 
-  /** Seconds of a call for every 16 sentences. */
+  /** Returns the seconds that calls of {@code embed} with 16 sentences each take for all sentences. */
   private static double calls(ElmoModel model, List<List<String>> sentences) {
     long before = System.nanoTime();
     for (int s = 0; s < sentences.size(); s += CALLERS) {
@@ -307,8 +308,9 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   /**
-   * Tokens a second of 16 threads that each wait for one sentence before they submit the next, as
-   * long as all of them have one; a short text comes again.
+   * Returns the tokens per second of 16 threads that each wait for one sentence before they submit
+   * the next. The measurement ends when the first thread finds no sentence left. A short text is
+   * repeated.
    */
   private static double callers(ElmoModel model, List<List<String>> sentences) {
     ExecutorService threads = Executors.newFixedThreadPool(CALLERS);
@@ -337,7 +339,7 @@ final class BenchCommand implements Callable<Integer> {
     }
   }
 
-  /** The least cosine between two models' vectors, over all tokens and layers. */
+  /** Returns the lowest cosine between two models' vectors, over all tokens and layers. */
   private static double worstCosine(ElmoModel a, ElmoModel b, List<List<String>> sentences) {
     List<Layer> layers = new ArrayList<>(List.of(Layer.WORD_EMB, Layer.ELMO));
     for (int k = 1; k <= a.options().lstmLayers(); k++) {
@@ -377,7 +379,8 @@ final class BenchCommand implements Callable<Integer> {
     return xx == 0 && yy == 0 ? 1 : xy / Math.sqrt(xx * yy);
   }
 
-  /** Operations of one position: the gates' and the projection's products, all layers. */
+  /** Returns the number of operations for one position: the matrix products of the gates and the
+   * projection in all layers and both directions. A multiply-add counts as two. */
   private static double lstmOperations(ModelOptions options) {
     double p = options.projectionDim();
     double cells = options.lstmDim();
@@ -402,7 +405,7 @@ final class BenchCommand implements Callable<Integer> {
     add(Figure.LATENCY_99, samples[(int) (0.99 * (samples.length - 1))]);
   }
 
-  /** The most memory that this process has had so far, or 0 where the system does not say. */
+  /** Returns the peak resident memory of this process so far, or 0 if the system does not report it. */
   private static double peakBytes() throws IOException {
     Path status = Path.of("/proc/self/status");
     if (!Files.exists(status)) {

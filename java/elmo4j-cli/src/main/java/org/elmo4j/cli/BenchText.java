@@ -13,20 +13,21 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.elmo4j.internal.text.TextSplitter;
 
-/** The text that {@code elmo bench} embeds: that of the box, or more words made of it. */
+/** The default text of {@code elmo bench}: the bundled prose, or for a GPU a longer text made of it. */
 final class BenchText {
-  /** The box's text lasts 20 ms on a large GPU; this many words last half a second. */
+  /** A large GPU embeds the bundled text in 20 ms, and this many words in half a second. */
   static final long GPU_WORDS = 1_000_000;
 
   private static final String PROSE = "/org/elmo4j/cli/prose.txt";
 
-  // A million words of English prose hold some 40,000 different ones, the box's 39,000 about 6,000.
+  // A million words of English prose contain about 40,000 distinct ones; the 39,000 words of the
+  // bundled text contain about 6,000.
   private static final int NEW_WORDS = 60_000;
   private static final int ONE_IN = 12;
 
   private BenchText() {}
 
-  /** 1,700 sentences of two novels. */
+  /** Returns the bundled text: 1,700 sentences of two novels. */
   static List<List<String>> box() throws IOException {
     try (BufferedReader lines =
         new BufferedReader(
@@ -37,9 +38,9 @@ final class BenchText {
   }
 
   /**
-   * Sentences of these in random order, until they have so many words. One word in twelve is
-   * replaced by a new one, so that new words keep coming as they do in running text; some of those
-   * come often, most come seldom. The same arguments give the same text.
+   * Draws sentences at random until they have this many words. On average one word in twelve is
+   * replaced by an invented one, so that new words keep appearing, as in running text. A few invented
+   * words are frequent; most are rare. The same arguments give the same text.
    */
   static List<List<String>> lengthened(List<List<String>> sentences, long words) {
     List<String> known =
@@ -61,7 +62,7 @@ final class BenchText {
     return text;
   }
 
-  /** A word that is the front of one and the back of another. */
+  /** Makes a word from the first half of one known word and the second half of another. */
   private static String made(int number, List<String> known) {
     Random random = new Random(number);
     String front = known.get(random.nextInt(known.size()));

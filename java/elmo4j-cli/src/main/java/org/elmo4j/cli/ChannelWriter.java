@@ -11,8 +11,8 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 
 /**
- * A buffer in front of a channel: bytes and little-endian numbers, and a count of what went
- * through.
+ * Writes bytes and little-endian numbers to a channel through a buffer, and counts the bytes. Not
+ * thread-safe.
  */
 final class ChannelWriter extends OutputStream {
   private final WritableByteChannel channel;
@@ -24,12 +24,13 @@ final class ChannelWriter extends OutputStream {
     this.channel = channel;
   }
 
-  /** Bytes written so far, those in the buffer among them. */
+  /** The number of bytes written so far, including those in the buffer. */
   long position() {
     return flushed + buffer.position();
   }
 
-  /** A buffer with room for {@code bytes}, at most 256 KiB; what is put there is written. */
+  /** Returns the buffer with room for at least {@code bytes}, at most 256 KiB. The bytes that the
+   * caller puts there will be written. */
   private ByteBuffer room(int bytes) throws IOException {
     if (buffer.remaining() < bytes) {
       flush();
@@ -86,7 +87,7 @@ final class ChannelWriter extends OutputStream {
     return this;
   }
 
-  /** Zeros up to the next multiple of eight. */
+  /** Writes zeros up to the next multiple of eight bytes. */
   ChannelWriter align() throws IOException {
     return zeros(-position() & 7);
   }
@@ -120,7 +121,7 @@ final class ChannelWriter extends OutputStream {
     buffer.clear();
   }
 
-  /** Flushes; the channel stays open, it belongs to another. */
+  /** Flushes. The channel stays open; its owner closes it. */
   @Override
   public void close() throws IOException {
     flush();

@@ -8,7 +8,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** {@code elmo completion}: a script with which a shell completes commands and options. */
+/** {@code elmo completion}: prints a shell script that completes commands and options. */
 @Command(
     name = "completion",
     description = {

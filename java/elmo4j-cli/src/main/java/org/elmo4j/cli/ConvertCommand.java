@@ -16,7 +16,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code elmo convert}: a model of any form that elmo4j reads, into its own. */
+/** {@code elmo convert}: writes a model of any format that elmo4j reads as safetensors. */
 @Command(
     name = "convert",
     description = {"Writes a model to one safetensors file, the format that loads fastest.", ""},
@@ -25,7 +25,7 @@ import picocli.CommandLine.Spec;
       "  elmo convert --dtype fp16 folder model.safetensors"
     })
 final class ConvertCommand implements Callable<Integer> {
-  /** How the weights are stored. */
+  /** The values of {@code --dtype}. */
   enum Stored {
     FP32(Dtype.F32),
     FP16(Dtype.F16),

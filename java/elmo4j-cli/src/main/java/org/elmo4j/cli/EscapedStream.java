@@ -9,13 +9,14 @@ import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 
 /**
- * UTF-8 on its way to a person. Characters that a terminal obeys, rather than shows, are written as
- * the escapes of Java and JSON, such as {@code \u001b}: control characters but for tab and line
- * feed, what changes the direction of text, and separators of lines. Not thread-safe.
+ * Passes on UTF-8 for a terminal and escapes the characters that would control it, with the escapes
+ * of Java and JSON such as {@code \u001b}: control characters except tab and line feed, characters
+ * that change the direction of text, line and paragraph separators, and byte order marks. Not
+ * thread-safe.
  */
 final class EscapedStream extends FilterOutputStream {
   private final byte[] character = new byte[4];
-  private int length; // bytes of a character that is not complete
+  private int length; // bytes received of the current character
 
   EscapedStream(OutputStream out) {
     super(out);
@@ -41,7 +42,7 @@ final class EscapedStream extends FilterOutputStream {
     return bits < 0xc0 ? 1 : bits < 0xe0 ? 2 : bits < 0xf0 ? 3 : 4;
   }
 
-  /** A text of one line, its tabs and line feeds escaped too. */
+  /** Returns a text as one line: tabs and line feeds are escaped too. */
   static String escape(String text) {
     StringBuilder shown = new StringBuilder();
     for (int i = 0; i < text.length(); i++) {

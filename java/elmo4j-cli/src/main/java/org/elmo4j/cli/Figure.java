@@ -11,13 +11,13 @@ import java.util.function.ToDoubleFunction;
 import org.elmo4j.train.Epoch;
 
 /**
- * Panels one below the other as one SVG that needs nothing else: no script, no font, no network.
- * Not thread-safe.
+ * Draws panels one below the other in an SVG without scripts, fonts or links to other files. Not
+ * thread-safe.
  */
 final class Figure {
   private static final int MARGIN = 24;
 
-  /** The colours that depend on what lies behind the picture. */
+  /** The colours for a light or a dark background. */
   private record Palette(String ink, String faint, String paper, String frame, String edge) {
     static final Palette LIGHT = new Palette("#222222", "#777777", "#ffffff", "#fafafa", "#cccccc");
     static final Palette DARK = new Palette("#e6edf3", "#8d96a0", "#0d1117", "#161b22", "#30363d");
@@ -33,7 +33,7 @@ final class Figure {
     palette = dark ? Palette.DARK : Palette.LIGHT;
   }
 
-  /** About what a text of this font takes. */
+  /** Estimates the width of a text in pixels for a font size. */
   private static int textWidth(String text, int size) {
     return (int) Math.ceil(text.codePointCount(0, text.length()) * size * 0.62);
   }
@@ -50,7 +50,7 @@ final class Figure {
                 case '>' -> safe.append("&gt;");
                 case '"' -> safe.append("&quot;");
                 default -> {
-                  // XML has no surrogates and no non-characters.
+                  // XML does not allow surrogates and non-characters.
                   boolean bad = (c >= 0xD800 && c < 0xE000) || (c & 0xFFFE) == 0xFFFE;
                   safe.appendCodePoint(bad ? '?' : c);
                 }
@@ -79,7 +79,7 @@ final class Figure {
     y += 14;
   }
 
-  /** A horizontal bar for each share, 0 to 1. */
+  /** Draws a horizontal bar for each share from 0 to 1. */
   void bars(String title, String below, List<String> names, double[] shares) {
     title(title, below);
     int left = MARGIN;
@@ -115,7 +115,7 @@ final class Figure {
     "#2f6db3", "#d1702b", "#2e8b57", "#a3489b", "#8a6d1f", "#4aa3a8"
   };
 
-  /** A line for each run: a value an epoch. */
+  /** Draws a line for each run, with one value for each epoch. */
   void curves(
       String title, String below, Map<String, List<Epoch>> runs, ToDoubleFunction<Epoch> value) {
     title(title, below);
@@ -180,7 +180,7 @@ final class Figure {
     y += Math.max(height + 14, 18 * number) + MARGIN;
   }
 
-  /** White at 0 and below, dark blue at 1. */
+  /** Returns a colour from white, for 0 and below, to dark blue, for 1 and above. */
   private static String shade(double value) {
     double v = Math.max(0, Math.min(1, value));
     return String.format(
@@ -191,7 +191,7 @@ final class Figure {
         (int) Math.round(255 - v * 148));
   }
 
-  /** One square for each name: the likeness of every two tokens, -1 to 1. */
+  /** Draws a heat map for each name: the similarity of every pair of tokens, from -1 to 1. */
   void heatMaps(
       String title, String below, List<String> tokens, List<String> names, List<double[][]> maps) {
     title(title, below);
@@ -203,7 +203,8 @@ final class Figure {
       label = Math.max(label, Math.min(120, textWidth(token, font)));
     }
     label += 8;
-    // Slanted labels rise by half their length above the squares, and lean out to the right.
+    // Slanted labels rise above the cells by three quarters of their length, and extend as far to
+    // the right.
     int rise = (int) (label * 0.75) + 4;
     int square = n * cell;
     int step = label + square + (int) (label * 0.75) + 16;
@@ -253,7 +254,7 @@ final class Figure {
     y += MARGIN;
   }
 
-  /** Two places, no zero before the point. */
+  /** Formats a number with two decimals and no zero before the point. */
   private static String number(double value) {
     String text = String.format(Locale.ROOT, "%.2f", value);
     return text.equals("-0.00") ? ".00" : text.replaceFirst("^(-?)0\\.", "$1.");
@@ -280,7 +281,7 @@ final class Figure {
     y += 14;
   }
 
-  /** A colour for each direction: what lies on one side of the middle looks alike. */
+  /** Returns a colour for an angle, so that points in similar directions have similar colours. */
   private static String hue(double angle) {
     int[] mixed = new int[3];
     for (int i = 0; i < 3; i++) {
@@ -290,11 +291,11 @@ final class Figure {
   }
 
   /**
-   * Points in a plane, numbered and coloured by their direction from the middle, and a list of what
-   * the numbers stand for.
+   * Draws points in a plane, numbered and coloured by their direction from the middle, and a legend
+   * with a text for each number.
    *
-   * @param points two coordinates each
-   * @param before what stands before the word, the word, what stands behind it
+   * @param points two coordinates for each point
+   * @param before for each point the text before the word, the word, and the text after it
    */
   void points(String title, String below, double[][] points, List<List<String>> before) {
     title(title, below);
@@ -318,7 +319,7 @@ final class Figure {
     Arrays.sort(order, Comparator.comparingDouble(i -> angle[i]));
     int room = 400;
     int pad = 24;
-    // One scale for both directions: distances are what the picture is about.
+    // Both axes have the same scale, so that distances are correct.
     double extent = Math.max(1e-9, Math.max(high[0] - low[0], high[1] - low[1]));
     double scale = (room - 2 * pad) / extent;
     double height = Math.max(140, scale * (high[1] - low[1]) + 2 * pad);
@@ -368,11 +369,11 @@ final class Figure {
     text(x, atY + 4, 11, "middle", "#ffffff", "", number);
   }
 
-  /** Moves points that overlap away from each other, a little at a time. */
+  /** Moves overlapping points apart in small steps. */
   private static double[][] apart(double[][] points, double distance) {
     double[][] moved = new double[points.length][];
     for (int i = 0; i < moved.length; i++) {
-      // Points in one place part in directions of their own.
+      // A small offset for each point, so that identical points move in different directions.
       moved[i] =
           new double[] {points[i][0] + 0.01 * Math.cos(i), points[i][1] + 0.01 * Math.sin(i)};
     }
@@ -395,7 +396,7 @@ final class Figure {
     return moved;
   }
 
-  /** The whole as an SVG document. */
+  /** Returns the SVG document. */
   String svg() {
     return String.format(
             Locale.ROOT,
@@ -409,7 +410,7 @@ final class Figure {
         + "</svg>\n";
   }
 
-  /** The SVG in an HTML page. */
+  /** Returns an HTML page with the SVG. */
   String html() {
     return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>elmo4j</title>"
         + "</head><body style=\"margin:0\">\n"

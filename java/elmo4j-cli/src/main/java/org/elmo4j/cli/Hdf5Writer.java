@@ -16,17 +16,19 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.AtomicFile;
 
 /**
- * HDF5 as AllenNLP's {@code elmo} command wrote it: one float32 dataset a sentence, named by its
- * number or its text. With numbers comes {@code sentence_to_index}, one variable-length string with
- * a JSON object from a sentence's text to its number; where a text comes more than once, readers of
- * JSON see its last number, as there.
+ * Writes HDF5 like AllenNLP's {@code elmo} command: one float32 dataset for each sentence, named by
+ * the sentence's number or text. If numbers are the names, the dataset {@code sentence_to_index}
+ * follows: one variable-length string with a JSON object that maps the text of each sentence to its
+ * number. If several sentences have the same text, JSON readers see the last number, as with
+ * AllenNLP.
  *
- * <p>Sentences go straight to the disk; what stays in memory is eight bytes for each, or with texts
- * as names these. That is why this is no library: jHDF holds all data until the file is closed and
- * writes a group as an unordered list, which readers search from one end to the other for each
- * name. The form here is the oldest one, which every reader knows: superblock version 0, contiguous
- * datasets, the root group a B-tree of names (HDF5 File Format Specification 3.0, sections II.A,
- * III.A to III.E, IV.A). All addresses are from the file's start; numbers are little-endian.
+ * <p>Sentences are written to disk at once. Only eight bytes for each sentence stay in memory or, if
+ * texts are the names, the texts. No library is used, because jHDF keeps all data in memory until
+ * the file is closed, and writes a group as an unordered list, which readers search linearly for
+ * each name. This class writes the oldest version of the format, which every reader supports:
+ * superblock version 0, contiguous datasets, and a B-tree of names as the root group (HDF5 File
+ * Format Specification 3.0, sections II.A, III.A to III.E, IV.A). Addresses count from the start of
+ * the file; numbers are little-endian. Not thread-safe.
  */
 final class Hdf5Writer implements SentenceWriter {
   /** How the datasets are named. */
@@ -41,7 +43,8 @@ final class Hdf5Writer implements SentenceWriter {
 
   /** The name of a dataset and the address of its header. */
   private record Name(byte[] bytes, long header) {
-    /** Returns its bytes in the heap of names, with the zero at its end and padding to eight. */
+    /** Returns the size of the name in the heap of names: its bytes and a zero, padded to a multiple
+     * of eight. */
     long slot() {
       return (bytes.length + 1 + 7) & -8;
     }
@@ -54,7 +57,7 @@ final class Hdf5Writer implements SentenceWriter {
   /** The length of a variable-length string is an unsigned 32-bit number. */
   static final long MAX_INDEX_BYTES = 0xFFFFFFFFL;
 
-  // Addresses are held in one array.
+  // The addresses are kept in one array.
   private static final int MAX_SENTENCES = Integer.MAX_VALUE - 8;
 
   // "K" of the specification: a symbol node holds up to 2 K names, an inner node up to 2 K
@@ -67,13 +70,13 @@ final class Hdf5Writer implements SentenceWriter {
 
   // Datatype messages, version 1 (section IV.A.2.d).
   private static final byte[] FLOAT32 = {
-    0x11, 0x20, 31, 0, 4, 0, 0, 0, // class 1, mantissa's top bit implied, sign in bit 31, 4 bytes
+    0x11, 0x20, 31, 0, 4, 0, 0, 0, // class 1, implied leading mantissa bit, sign at 31, 4 bytes
     0, 0, 32, 0, 23, 8, 0, 23, 127, 0, 0,
-    0, // 32 bits: exponent of 8 from 23, bias 127; mantissa of 23 from 0
+    0, // 32 bits: 8 bits of exponent at bit 23, bias 127; 23 bits of mantissa at bit 0
     0, 0, 0, 0
   };
   private static final byte[] UTF8_STRING = {
-    0x19, 0x01, 0x01, 0, 16, 0, 0, 0, // class 9, a string that a zero ends, UTF-8, 16 bytes
+    0x19, 0x01, 0x01, 0, 16, 0, 0, 0, // class 9, zero-terminated string, UTF-8, 16 bytes
     0x10, 0, 0, 0, 1, 0, 0, 0, 0, 0, 8, 0, // of unsigned bytes
     0, 0, 0, 0
   };
@@ -81,19 +84,19 @@ final class Hdf5Writer implements SentenceWriter {
   private final AtomicFile file;
   private final ChannelWriter out;
   private final NavigableMap<byte[], Long>
-      texts; // with their headers; null if numbers are the names
+      texts; // the addresses of their headers; null if numbers are the names
   private final FileChannel indexChannel;
   private final ChannelWriter index;
   private long[] headers = new long[1024];
   private int count;
 
   /**
-   * @param file where it goes; closed with this
+   * @param file the output, which this writer closes
    */
   Hdf5Writer(AtomicFile file, Keys keys) throws IOException {
     this.file = file;
     out = new ChannelWriter(file.channel());
-    out.zeros(SUPERBLOCK_BYTES); // Its numbers are known at the end.
+    out.zeros(SUPERBLOCK_BYTES); // The superblock is written at the end.
     texts = keys == Keys.SENTENCES ? new TreeMap<>(Arrays::compareUnsigned) : null;
     indexChannel = keys == Keys.NUMBERS ? file.spool() : null;
     index = keys == Keys.NUMBERS ? new ChannelWriter(indexChannel) : null;
@@ -138,7 +141,8 @@ final class Hdf5Writer implements SentenceWriter {
     }
   }
 
-  /** Returns a text as the name of a dataset. A slash in it would stand for a group. */
+  /** Returns the text of a sentence as the name of a dataset. It must not contain a slash, which
+   * separates groups. */
   private static byte[] key(Sentence sentence) {
     String text = sentence.text();
     if (text.isEmpty() || text.equals(".") || text.contains("/") || text.indexOf('\0') >= 0) {
@@ -158,8 +162,8 @@ final class Hdf5Writer implements SentenceWriter {
   }
 
   /**
-   * Writes the object header of a dataset whose {@code bytes} of data come right after it. Returns
-   * its address.
+   * Writes the object header of a dataset and returns its address. The caller writes the {@code
+   * bytes} of data directly after it.
    */
   private long dataset(byte[] type, long[] shape, long bytes) throws IOException {
     long address = out.position();
@@ -175,7 +179,7 @@ final class Hdf5Writer implements SentenceWriter {
     return address;
   }
 
-  /** Object header, version 1 (section IV.A.1.a). */
+  /** Writes the start of an object header, version 1 (section IV.A.1.a). */
   private void objectHeader(int messages, int size) throws IOException {
     out.bytes(1, 0).shorts(messages).ints(1, size, 0);
   }
@@ -192,7 +196,8 @@ final class Hdf5Writer implements SentenceWriter {
   }
 
   /**
-   * The JSON, alone in a global heap collection (section III.E), and the dataset that points there.
+   * Writes a global heap collection (section III.E) that contains only the JSON, and the dataset
+   * {@code sentence_to_index}, which refers to it. Returns the address of the dataset's header.
    */
   private long sentenceToIndex() throws IOException {
     index.write((count == 0 ? "{}" : "}").getBytes(StandardCharsets.US_ASCII));
@@ -213,8 +218,8 @@ final class Hdf5Writer implements SentenceWriter {
   }
 
   /**
-   * The root group (sections III.A.1, III.B, III.C, III.D): names in a local heap, symbol nodes
-   * that hold names in their order with their datasets, a B-tree over these.
+   * Writes the root group (sections III.A.1, III.B, III.C, III.D): the names in a local heap, symbol
+   * nodes with the sorted names and the addresses of their datasets, and a B-tree over the nodes.
    */
   private void rootGroup(long indexHeader) throws IOException {
     long names = count + (indexHeader == UNDEFINED ? 0 : 1);
@@ -233,7 +238,7 @@ final class Hdf5Writer implements SentenceWriter {
 
     int leaves = (int) Math.max(1, (names + 2 * LEAF_K - 1) / (2 * LEAF_K));
     long[] children = new long[leaves];
-    long[] last = new long[leaves]; // A child's last name, as its offset in the heap.
+    long[] last = new long[leaves]; // The offset in the heap of each child's last name.
     Iterator<Name> next = names(indexHeader);
     long offset = FIRST_NAME;
     for (int leaf = 0; leaf < leaves; leaf++) {
@@ -287,9 +292,10 @@ final class Hdf5Writer implements SentenceWriter {
   }
 
   /**
-   * Returns all names in the order of their bytes. For numbers that is 0, 1, 10, 100, 101, ..., 11.
+   * Returns all names in the order of their bytes. Numbers come as 0, 1, 10, 100, 101, ..., 11.
    *
-   * @param indexHeader the header of {@code sentence_to_index}, which comes after all digits
+   * @param indexHeader the address of the header of {@code sentence_to_index}, whose name comes after
+   * all numbers, or {@link #UNDEFINED} if there is none
    */
   private Iterator<Name> names(long indexHeader) {
     if (texts != null) {
@@ -319,8 +325,8 @@ final class Hdf5Writer implements SentenceWriter {
   }
 
   /**
-   * The number below {@code count} whose decimal digits come next as a string; anything after the
-   * last.
+   * Returns the number below {@code count} that follows {@code number} if numbers are sorted as
+   * strings. After the last one the result is undefined.
    */
   static long nextName(long number, long count) {
     if (number > 0 && number * 10 < count) {
@@ -332,7 +338,7 @@ final class Hdf5Writer implements SentenceWriter {
     return number + 1;
   }
 
-  /** Superblock, version 0 (section II.A). */
+  /** Writes the superblock, version 0 (section II.A). */
   private void superblock(long root, long tree, long heap) throws IOException {
     ByteBuffer block = ByteBuffer.allocate(SUPERBLOCK_BYTES).order(ByteOrder.LITTLE_ENDIAN);
     block.put(new byte[] {(byte) 0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'});

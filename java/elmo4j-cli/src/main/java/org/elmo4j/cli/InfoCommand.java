@@ -20,7 +20,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code elmo info}: what a model is, or what this machine offers. */
+/** {@code elmo info}: describes a model, or the devices of this machine. */
 @Command(
     name = "info",
     description = {"Describes a model or, with --devices, the devices of this machine.", ""},

@@ -10,8 +10,8 @@ import java.io.OutputStream;
 import org.elmo4j.internal.files.AtomicFile;
 
 /**
- * One JSON object a line and sentence: {@code index}, {@code tokens} and {@code values}, the
- * numbers in nested lists as the layer's shape has it.
+ * Writes one line with a JSON object for each sentence: {@code index}, {@code tokens} and {@code
+ * values}, which are lists nested by the shape of the layer. Not thread-safe.
  */
 final class JsonLinesWriter implements SentenceWriter {
   private final AtomicFile file;
@@ -51,7 +51,7 @@ final class JsonLinesWriter implements SentenceWriter {
 
   private void values(Sentence sentence) throws IOException {
     long[] shape = sentence.shape();
-    long[] sizes = new long[shape.length]; // Numbers in one list of each depth.
+    long[] sizes = new long[shape.length]; // The count of numbers in a list, by depth.
     long size = 1;
     for (int depth = shape.length - 1; depth >= 0; depth--) {
       size *= shape[depth];

@@ -24,8 +24,8 @@ import org.elmo4j.train.LabeledData.Task;
 
 /**
  * Writes the records of a table or of JSON lines unchanged and adds the predictions as last columns
- * or fields: {@code predicted}, {@code score}, {@code label_1}, {@code score_1}, ... For one
- * thread.
+ * or fields: {@code predicted}, {@code score}, {@code label_1}, {@code score_1}, ... Not
+ * thread-safe.
  */
 final class LabelTable {
   /** An added column. Its value is one prediction for a sentence, or one for each token. */

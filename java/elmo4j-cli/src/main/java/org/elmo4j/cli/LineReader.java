@@ -23,15 +23,16 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.FoundFile;
 
 /**
- * Lines of UTF-8, ended by a line feed or a carriage return and a line feed. A byte order mark at
- * the start is skipped. Bytes that are not UTF-8 cause an error that names the line. For one
- * thread.
+ * Reads lines of UTF-8, which end with a line feed, or a carriage return and a line feed. A byte
+ * order mark at the start is skipped. Bytes that are not UTF-8 cause an error that names the line.
+ * Not thread-safe.
  */
 final class LineReader implements Closeable {
   private static final int MAX_LINE_BYTES = 1 << 28;
 
   /**
-   * Characters of a piece of running text, if a blank line ends it; 64 times as many if none does.
+   * After this many characters, a piece of running text ends at the next blank line; without a blank
+   * line it ends after 64 times as many.
    */
   private static final int PIECE_CHARACTERS = 1 << 14;
 

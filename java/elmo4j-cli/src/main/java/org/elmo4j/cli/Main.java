@@ -65,7 +65,7 @@ import picocli.CommandLine.ScopeType;
 public final class Main implements Runnable {
   @Option(
       names = "--debug",
-      description = "Show where an error comes from.",
+      description = "Print the stack trace of an error.",
       scope = ScopeType.INHERIT)
   private boolean debug;
 
@@ -77,7 +77,7 @@ public final class Main implements Runnable {
   final InputStream in;
   private final Output output;
 
-  /** Standard output, for what programs read. */
+  /** Standard output for bytes that programs read. */
   final OutputStream out;
 
   private final PrintWriter status;
@@ -122,10 +122,10 @@ public final class Main implements Runnable {
         new CommandLine(main)
             .setOut(output.text())
             .setErr(errors)
-            // Colours are escape sequences, and none pass.
+            // Colours are escape sequences, which EscapedStream would escape.
             .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF))
             .setCaseInsensitiveEnumValuesAllowed(true)
-            .setExpandAtFiles(false) // @name is a word like others.
+            .setExpandAtFiles(false) // @name is ordinary text.
             .setExecutionStrategy(main::dispatch)
             .setParameterExceptionHandler((e, a) -> main.wrongUsage(e))
             .setExecutionExceptionHandler((e, command, parsed) -> main.failed(e));

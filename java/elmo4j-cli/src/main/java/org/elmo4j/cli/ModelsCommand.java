@@ -19,7 +19,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code elmo models}: which models have a name. */
+/** {@code elmo models}: lists the named models. */
 @Command(
     name = "models",
     description = {

@@ -17,9 +17,10 @@ import java.util.zip.ZipOutputStream;
 import org.elmo4j.internal.files.AtomicFile;
 
 /**
- * NumPy's .npz: a zip of arrays (NumPy Enhancement Proposal 1, version 1.0), float32, one a
- * sentence, named by its number. Sentences go straight to the disk; what stays in memory is the
- * zip's directory, some hundred bytes for each.
+ * Writes NumPy's .npz: a zip file with one float32 array for each sentence (NumPy Enhancement
+ * Proposal 1, version 1.0), named by the sentence's number. Sentences are written to disk at once.
+ * Only the directory of the zip file stays in memory, about a hundred bytes for each sentence. Not
+ * thread-safe.
  */
 final class NpzWriter implements SentenceWriter {
   private final AtomicFile file;
@@ -37,7 +38,7 @@ final class NpzWriter implements SentenceWriter {
   @Override
   public void write(Sentence sentence) throws IOException {
     ZipEntry entry = new ZipEntry(sentence.index() + ".npy");
-    entry.setTime(0); // The same input makes the same file.
+    entry.setTime(0); // so that the same input gives the same file
     zip.putNextEntry(entry);
     out.write(header(sentence.shape()));
     sentence.values().writeTo(out::floats);

@@ -13,11 +13,11 @@ import java.nio.file.Path;
 
 /**
  * Standard output. The tool writes to it only through this class. A write that fails throws {@link
- * Failure}, through a {@link PrintWriter} too, which keeps an IOException to itself. Not
+ * Failure}. Unlike an IOException, it also passes through a {@link PrintWriter}. Not
  * thread-safe.
  */
 final class Output extends OutputStream {
-  /** A write to standard output failed. */
+  /** Thrown if a write to standard output fails. */
   static final class Failure extends UncheckedIOException {
     private static final long serialVersionUID = 1;
 
@@ -37,8 +37,8 @@ final class Output extends OutputStream {
   private Failure failure;
 
   /**
-   * @param out where the bytes go
-   * @param terminal whether that is a terminal
+   * @param out the destination of the bytes
+   * @param terminal whether it is a terminal
    */
   Output(OutputStream out, boolean terminal) {
     this.out = new BufferedOutputStream(out, 1 << 14);
@@ -75,7 +75,7 @@ final class Output extends OutputStream {
     put(out::flush);
   }
 
-  /** Flushes all; nothing was lost if this returns. */
+  /** Flushes everything. If this returns normally, all output was written. */
   void finish() {
     if (failure != null) {
       throw failure;
@@ -97,7 +97,8 @@ final class Output extends OutputStream {
     }
   }
 
-  /** The real one: whether a failed write means a closed pipe does not depend on the language. */
+  /** Returns the process's standard output. It detects a closed pipe by the file descriptor, because
+   * the message of the system's exception depends on the language. */
   static OutputStream named(OutputStream out, Path descriptor) {
     return new OutputStream() {
       @Override

@@ -8,7 +8,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** The option that says where to write. */
+/** The option {@code --output}. */
 final class OutputFile {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
@@ -19,24 +19,24 @@ final class OutputFile {
       description = "The file to write. Default, and -: standard output.")
   private Path path;
 
-  /** Whether it was given. */
+  /** Whether the option was given. */
   boolean isGiven() {
     return path != null;
   }
 
-  /** Whether all goes to standard output. */
+  /** Whether the output is standard output. */
   boolean isStandard() {
     return path == null || Main.isStandard(path);
   }
 
-  /** Begins it. */
+  /** Opens the output. */
   AtomicFile create() {
     return isStandard()
         ? AtomicFile.to(Main.of(command).out, "standard output")
         : AtomicFile.create(path);
   }
 
-  /** Its name as it was typed. */
+  /** Returns the name as the user typed it. */
   @Override
   public String toString() {
     return isStandard() ? "standard output" : path.toString();

@@ -2,20 +2,21 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
-/** Principal components of a few long vectors. Thread-safe. */
+/** Computes principal components of a few long vectors. Thread-safe. */
 final class Pca {
   private static final int ROUNDS = 2000;
 
   private Pca() {}
 
   /**
-   * The vectors' coordinates along the two directions in which they vary most. Few vectors: their
-   * products with each other are a small matrix, whose eigenvectors power iteration finds.
+   * Returns the vectors' coordinates along the two directions in which they vary most. It finds the
+   * eigenvectors of the matrix of dot products by power iteration; for few vectors this matrix is
+   * small.
    *
-   * @param shares two numbers, written: what part of the variance each direction has; 0 and 0 where
-   *     the vectors are equal but for rounding
-   * @return two coordinates for each vector; the signs are such that the first vector's are not
-   *     negative
+   * @param shares receives two numbers: the share of the variance along each direction; 0 and 0 if
+   * the vectors are equal except for rounding
+   * @return two coordinates for each vector; the signs are chosen so that those of the first vector
+   * are not negative
    */
   static double[][] plane(double[][] vectors, double[] shares) {
     int n = vectors.length;
@@ -51,10 +52,8 @@ final class Pca {
     for (int d = 0; d < 2; d++) {
       double[] v = new double[n];
       for (int r = 0; r < n; r++) {
-        v[r] =
-            Math.cos(
-                1 + r * (d + 1.3)); // no direction that an eigenvector is likely to be at right
-        // angles to
+        // A direction that is unlikely to be orthogonal to an eigenvector.
+        v[r] = Math.cos(1 + r * (d + 1.3));
       }
       double value = 0;
       for (int round = 0; round < ROUNDS; round++) {

@@ -8,12 +8,12 @@ import java.util.function.DoubleFunction;
 import org.elmo4j.hub.ModelHub;
 
 /**
- * One line on a terminal, written over and over, that says how far a long run is. Not thread-safe.
+ * Shows the progress of a long run in one line of a terminal, which it overwrites. Not thread-safe.
  */
 final class Progress implements AutoCloseable {
   private static final double SECOND = 1e9;
 
-  /** A file of fewer bytes comes silently. */
+  /** The download of a file with fewer bytes is not shown. */
   private static final long SMALL = 1 << 20;
 
   private final PrintWriter terminal;
@@ -22,17 +22,17 @@ final class Progress implements AutoCloseable {
   private int width;
 
   /**
-   * @param terminal null to be silent
+   * @param terminal the terminal, or null to show nothing
    */
   Progress(PrintWriter terminal) {
     this.terminal = terminal;
   }
 
   /**
-   * Shows where it is, at most five times a second.
+   * Shows the progress, at most five times a second.
    *
-   * @param share what is done of 1; 0 where nobody knows
-   * @param amount says how much is done after so many seconds
+   * @param share the finished share, up to 1; 0 if it is not known
+   * @param amount returns a text for the finished amount, given the seconds since the start
    */
   void show(double share, DoubleFunction<String> amount) {
     double seconds = (System.nanoTime() - start) / SECOND;
@@ -42,7 +42,7 @@ final class Progress implements AutoCloseable {
     }
   }
 
-  /** A bar, the amount, and the time that is left if it goes on so. */
+  /** Returns a bar, the amount, and the estimated time left at the average speed so far. */
   static String text(double seconds, double share, String amount) {
     if (share <= 0) {
       return amount;
@@ -85,16 +85,17 @@ final class Progress implements AutoCloseable {
   }
 
   /**
-   * How downloads go: on a terminal a line, elsewhere one said at the start of each file.
+   * Returns an object that shows downloads: on a terminal their progress, elsewhere one message at
+   * the start of each file.
    *
    * @param err standard error
-   * @param terminal the same where it is a terminal; else null
-   * @param model whose files they are
+   * @param terminal standard error if it is a terminal, otherwise null
+   * @param model the name of the model that is downloaded
    */
   static ModelHub.Progress ofDownloads(PrintWriter err, PrintWriter terminal, String model) {
     return new ModelHub.Progress() {
       private String file;
-      private long before; // bytes of an earlier attempt
+      private long before; // bytes from an earlier attempt
       private Progress line;
 
       @Override

@@ -15,7 +15,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** {@code elmo random-model}: a model of a published size that knows nothing, to measure with. */
+/** {@code elmo random-model}: writes an untrained model of a published size, for measurements. */
 @Command(
     name = "random-model",
     description = {
@@ -64,7 +64,7 @@ final class RandomModelCommand implements Callable<Integer> {
     return 0;
   }
 
-  /** Writes {@link #FILE} into a folder, which is made where it is missing. */
+  /** Writes {@link #FILE} into a folder, which is created if it does not exist. */
   static void write(Size size, long seed, Path folder) throws IOException {
     Files.createDirectories(folder);
     try (RandomWeights weights = new RandomWeights(size.options(), seed)) {

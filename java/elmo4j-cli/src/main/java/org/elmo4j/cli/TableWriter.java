@@ -8,7 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** A table to look at: each token and the first numbers of its vector. */
+/** Prints a table with each token and the first numbers of its vector. Not thread-safe. */
 final class TableWriter implements SentenceWriter {
   private static final int COLUMNS = 6;
   private static final int WIDEST_TOKEN = 24;
@@ -18,7 +18,8 @@ final class TableWriter implements SentenceWriter {
 
   /**
    * @param out where to print
-   * @param blocks the headings: one, or one for each of the first dimension where there are three
+   * @param blocks the headings: one for each index of the first dimension if there are three
+   * dimensions, otherwise one
    */
   TableWriter(PrintWriter out, List<String> blocks) {
     this.out = out;
@@ -70,7 +71,7 @@ final class TableWriter implements SentenceWriter {
     finish();
   }
 
-  /** The token, short enough and without what would upset a terminal. */
+  /** Returns the token, shortened and with escaped control characters. */
   private static String label(String token) {
     String shown = EscapedStream.escape(token);
     return shown.codePointCount(0, shown.length()) <= WIDEST_TOKEN

@@ -7,20 +7,20 @@ import org.elmo4j.ElmoException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** {@code elmo test}: named here for help and completion; the launcher runs it. */
+/** {@code elmo test}: only for help and completion. The launcher runs the tests. */
 @Command(
     name = "test",
     description = {
-      "Builds everything and runs all tests. For the launcher elmo in a checkout of the project.",
+      "Builds everything and runs all tests. Works only with the launcher ./elmo in a checkout.",
       ""
     },
     footer = {"  elmo test", "  elmo test --all"})
 final class TestCommand implements Callable<Integer> {
-  @Option(names = "--all", description = "Spark's tests too.")
+  @Option(names = "--all", description = "Run the tests of elmo4j-spark too.")
   private boolean all;
 
   @Override
   public Integer call() {
-    throw new ElmoException("test: expected the launcher ./elmo, found the tool without it");
+    throw new ElmoException("test: expected the launcher ./elmo in a checkout, found the tool without it");
   }
 }

@@ -19,13 +19,13 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code elmo tokens}: the sentences and tokens that {@code elmo embed} finds in a text. */
+/** {@code elmo tokens}: splits a text into sentences and tokens, like {@code elmo embed}. */
 @Command(
     name = "tokens",
     description = {
       "Splits English text into sentences and tokens, like embed.",
-      "Writes one sentence on each line, with single spaces between its tokens, for "
-          + "--tokenized.",
+      "Writes one sentence on each line, with single spaces between its tokens: the input for "
+                + "--tokenized.",
       ""
     },
     footer = {"  elmo tokens book.txt", "  elmo tokens book.txt --output sentences.txt"})

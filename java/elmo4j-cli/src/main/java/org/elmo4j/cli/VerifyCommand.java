@@ -27,7 +27,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code elmo verify}: whether a model's files and numbers are the published ones. */
+/** {@code elmo verify}: compares a model's files and vectors with the published ones. */
 @Command(
     name = "verify",
     description = {
@@ -41,8 +41,9 @@ final class VerifyCommand implements Callable<Integer> {
   private static final int SHOWN = 4;
 
   /**
-   * The first numbers of each token's vector that Spark NLP published for its model {@code elmo},
-   * the original one taken from TensorFlow Hub. Which layer they are was not published.
+   * The first numbers of each token's vector, as Spark NLP published them for its model {@code
+   * elmo}, which is the original model from TensorFlow Hub. Spark NLP did not say which layer they
+   * are from.
    */
   static final double[][] PUBLISHED = {
     {0.6922717690467834, -0.32613131403923035},
@@ -50,7 +51,7 @@ final class VerifyCommand implements Callable<Integer> {
     {0.16370956599712372, 0.1217058077454567}
   };
 
-  /** Far above rounding, far below the distance of one layer from another. */
+  /** Much larger than rounding errors, and much smaller than the difference between two layers. */
   private static final double TOLERANCE = 1e-3;
 
   @Spec private CommandSpec command;
@@ -84,12 +85,12 @@ final class VerifyCommand implements Callable<Integer> {
     return 0;
   }
 
-  /** Says what the files are; fails where they are not the published ones. */
+  /** Prints the files with their checksums. Throws an exception if one is not the published one. */
   private static void files(PrintWriter out, ModelHub hub, ModelEntry entry) throws IOException {
     if (entry.files().isEmpty()) {
       return;
     }
-    // Before the hub would fetch it again: who asks shall hear of it.
+    // The hub would replace a wrong file without a message, so this check comes first.
     for (RemoteFile file : entry.files()) {
       Path path = hub.folder(entry).resolve(file.name());
       String sum =
@@ -130,7 +131,7 @@ final class VerifyCommand implements Callable<Integer> {
   }
 
   private static void compare(PrintWriter out, List<Layer> layers, Embeddings result) {
-    out.println("published by Spark NLP for its model elmo, which layer is not known");
+    out.println("published by Spark NLP for its model elmo (it is not known for which layer)");
     for (int t = 0; t < SENTENCE.size(); t++) {
       out.printf(
           Locale.ROOT, "  %-5s %11.7f %11.7f%n", SENTENCE.get(t), PUBLISHED[t][0], PUBLISHED[t][1]);
@@ -143,7 +144,7 @@ final class VerifyCommand implements Callable<Integer> {
     out.println(verdict(ours));
   }
 
-  /** As many numbers of each row as were published. */
+  /** Returns the first numbers of each row, as many as were published. */
   private static double[][] beginnings(Tensor rows) {
     double[][] beginnings = new double[PUBLISHED.length][PUBLISHED[0].length];
     for (int t = 0; t < beginnings.length; t++) {
@@ -164,14 +165,14 @@ final class VerifyCommand implements Callable<Integer> {
     return distance;
   }
 
-  /** Which of our layers, if any, the published values are. */
+  /** Returns a message that says which of the layers, if any, has the published values. */
   static String verdict(Map<String, double[][]> ours) {
     String matching =
         ours.keySet().stream()
             .filter(layer -> distance(ours.get(layer)) <= TOLERANCE)
             .collect(Collectors.joining(", "));
     return matching.isEmpty()
-        ? "no layer matches: another model than the original, or values taken otherwise"
+        ? "no layer matches: the model is not the original, or the values were computed differently"
         : "they are " + matching;
   }
 }

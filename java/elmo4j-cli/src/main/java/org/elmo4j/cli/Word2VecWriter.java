@@ -30,7 +30,7 @@ import org.elmo4j.internal.files.TemporaryFolder;
  * thread-safe.
  */
 final class Word2VecWriter implements SentenceWriter {
-  /** How many words have their sums in one file. */
+  /** The number of words whose sums are in one file. */
   private static final int CHUNK = 1 << 12;
 
   /** A distinct word. */
@@ -67,7 +67,7 @@ final class Word2VecWriter implements SentenceWriter {
   public void write(Sentence sentence) throws IOException {
     dim = (int) sentence.shape()[1];
     int[] token = {0};
-    DoubleBuffer[] sum = {DoubleBuffer.allocate(0)}; // what is left of a token's word
+    DoubleBuffer[] sum = {DoubleBuffer.allocate(0)}; // the rest of the sum for the current token
     sentence
         .values()
         .writeTo(
