@@ -50,10 +50,11 @@ import picocli.CommandLine.Spec;
     description = {
       "Measures the speed of a model and, for comparison, the speed of this machine.",
       "",
-      "Each run loads the model and embeds a text twice: first with an empty word cache, then with a"
-          + " full one. In between it measures sgemm and the memory. Results are medians of the runs."
-          + " With a precision other than fp32 the vectors are compared with those of fp32 at the end,"
-          + " and the worst cosine of any token and layer is shown. The default model has random weights"
+      "Each run measures sgemm, the arithmetic peaks and the memory of this machine. Then it loads"
+          + " the model and embeds a text twice: first with an empty word cache, then with a full"
+          + " one. Results are medians of the runs. With a precision other than fp32, the vectors"
+          + " of the first 2,000 sentences are compared with those of fp32 at the end, and the"
+          + " lowest cosine of any token and layer is shown. The default model has random weights"
           + " and the size of the original model.",
       ""
     },

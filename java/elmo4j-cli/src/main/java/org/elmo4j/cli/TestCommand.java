@@ -21,6 +21,7 @@ final class TestCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    throw new ElmoException("test: expected the launcher ./elmo in a checkout, found the tool without it");
+    throw new ElmoException(
+        "test: expected the launcher ./elmo in a checkout, found the tool without it");
   }
 }
