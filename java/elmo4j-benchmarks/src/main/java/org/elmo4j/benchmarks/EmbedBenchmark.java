@@ -37,9 +37,9 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * The ways through the library, over the same 512 sentences of prose. A call is one way over all of
- * them, {@link #singleSentence} apart. With {@code -prof gc}, {@code gc.alloc.rate.norm} divided by
- * 512 is the Java garbage of a sentence, results' own objects included.
+ * Compares the ways to embed text, on the same 512 sentences of prose. Each benchmark except {@link
+ * #singleSentence} embeds all of them. With {@code -prof gc}, {@code gc.alloc.rate.norm} divided by
+ * 512 is the number of bytes of Java objects allocated for each sentence, including its result.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.SingleShotTime)
@@ -51,14 +51,14 @@ public class EmbedBenchmark {
   private static final int SENTENCES = 512;
   private static final int CALLERS = 16;
 
-  /** Requests that one caller of {@link #submitAhead} has under way. */
+  /** The number of unfinished requests that each caller of {@link #submitAhead} keeps. */
   private static final int AHEAD = 32;
 
-  /** A model's folder or file; empty for the model in the box. */
+  /** The folder or file of a model, or empty for mini-en. */
   @Param("")
   public String model;
 
-  /** Bytes of the word cache: it is full when measured, or off. */
+  /** The size of the word cache in bytes; 0 for no cache. The warm-up fills the cache. */
   @Param({"67108864", "0"})
   public long wordCacheBytes;
 
@@ -67,7 +67,7 @@ public class EmbedBenchmark {
   private List<List<String>> tenTokens;
   private ExecutorService callers;
 
-  /** Loads the model and the text, and fills the word cache. */
+  /** Loads the model and the text. */
   @Setup
   public void setUp() throws IOException {
     ElmoModelBuilder builder = ElmoModel.builder().wordCacheBytes(wordCacheBytes);
@@ -83,20 +83,20 @@ public class EmbedBenchmark {
     callers = Executors.newFixedThreadPool(CALLERS);
   }
 
-  /** Closes the model. */
+  /** Stops the callers and closes the model. */
   @TearDown
   public void tearDown() {
     callers.shutdown();
     elmo.close();
   }
 
-  /** One call with all sentences. */
+  /** Embeds all sentences in one call. */
   @Benchmark
   public void batch() {
     elmo.embed(sentences, Layer.ELMO).close();
   }
 
-  /** A call for every sixteen sentences: what sixteen callers that wait could get at best. */
+  /** Embeds sixteen sentences in each call: the upper bound for {@link #submitAndWait}. */
   @Benchmark
   public void batchesOf16() {
     for (int s = 0; s < SENTENCES; s += CALLERS) {
@@ -104,7 +104,7 @@ public class EmbedBenchmark {
     }
   }
 
-  /** One call with one sentence of ten tokens. */
+  /** Embeds one sentence of ten tokens. */
   @Benchmark
   @BenchmarkMode(Mode.SampleTime)
   @Warmup(iterations = 2, time = 2)
@@ -113,7 +113,7 @@ public class EmbedBenchmark {
     elmo.embed(tenTokens, Layer.ELMO).close();
   }
 
-  /** A stream, each result closed at once. */
+  /** Embeds all sentences as a stream, and closes each result at once. */
   @Benchmark
   public void embedAll() {
     try (Stream<Embeddings> all = elmo.embedAll(sentences.stream(), Layer.ELMO)) {
@@ -121,13 +121,13 @@ public class EmbedBenchmark {
     }
   }
 
-  /** Sixteen callers that each wait for one sentence before they submit the next. */
+  /** Runs sixteen callers, each of which waits for one sentence before it submits the next. */
   @Benchmark
   public void submitAndWait() throws InterruptedException, ExecutionException {
     submit(1);
   }
 
-  /** Sixteen callers that each keep some sentences under way. */
+  /** Runs sixteen callers, each of which keeps up to 32 requests unfinished. */
   @Benchmark
   public void submitAhead() throws InterruptedException, ExecutionException {
     submit(AHEAD);

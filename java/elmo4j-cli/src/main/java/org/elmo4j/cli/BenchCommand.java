@@ -143,7 +143,7 @@ final class BenchCommand implements Callable<Integer> {
       throw usage("--runs: expected 1 or more, found " + runs);
     }
     if (size != null && modelChoice.isNamed()) {
-      throw usage("--size: expected without --model, found both");
+      throw usage("--size: expected without --model and --options-file, found with one of them");
     }
     List<List<String>> sentences = text == null ? BenchText.box() : read(text);
     TemporaryFolder temporary = null;
@@ -298,7 +298,9 @@ final class BenchCommand implements Callable<Integer> {
     return seconds(before);
   }
 
-  /** Returns the seconds that calls of {@code embed} with 16 sentences each take for all sentences. */
+  /**
+   * Returns the seconds that calls of {@code embed} with 16 sentences each take for all sentences.
+   */
   private static double calls(ElmoModel model, List<List<String>> sentences) {
     long before = System.nanoTime();
     for (int s = 0; s < sentences.size(); s += CALLERS) {
@@ -380,8 +382,10 @@ final class BenchCommand implements Callable<Integer> {
     return xx == 0 && yy == 0 ? 1 : xy / Math.sqrt(xx * yy);
   }
 
-  /** Returns the number of operations for one position: the matrix products of the gates and the
-   * projection in all layers and both directions. A multiply-add counts as two. */
+  /**
+   * Returns the number of operations for one position: the matrix products of the gates and the
+   * projection in all layers and both directions. A multiply-add counts as two.
+   */
   private static double lstmOperations(ModelOptions options) {
     double p = options.projectionDim();
     double cells = options.lstmDim();
@@ -406,7 +410,9 @@ final class BenchCommand implements Callable<Integer> {
     add(Figure.LATENCY_99, samples[(int) (0.99 * (samples.length - 1))]);
   }
 
-  /** Returns the peak resident memory of this process so far, or 0 if the system does not report it. */
+  /**
+   * Returns the peak resident memory of this process so far, or 0 if the system does not report it.
+   */
   private static double peakBytes() throws IOException {
     Path status = Path.of("/proc/self/status");
     if (!Files.exists(status)) {

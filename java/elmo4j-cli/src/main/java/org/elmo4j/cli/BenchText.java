@@ -13,7 +13,9 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.elmo4j.internal.text.TextSplitter;
 
-/** The default text of {@code elmo bench}: the bundled prose, or for a GPU a longer text made of it. */
+/**
+ * The default text of {@code elmo bench}: the bundled prose, or for a GPU a longer text made of it.
+ */
 final class BenchText {
   /** A large GPU embeds the bundled text in 20 ms, and this many words in half a second. */
   static final long GPU_WORDS = 1_000_000;
@@ -39,8 +41,8 @@ final class BenchText {
 
   /**
    * Draws sentences at random until they have this many words. On average one word in twelve is
-   * replaced by an invented one, so that new words keep appearing, as in running text. A few invented
-   * words are frequent; most are rare. The same arguments give the same text.
+   * replaced by an invented one, so that new words keep appearing, as in running text. A few
+   * invented words are frequent; most are rare. The same arguments give the same text.
    */
   static List<List<String>> lengthened(List<List<String>> sentences, long words) {
     List<String> known =

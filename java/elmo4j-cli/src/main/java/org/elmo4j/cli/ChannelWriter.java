@@ -29,8 +29,10 @@ final class ChannelWriter extends OutputStream {
     return flushed + buffer.position();
   }
 
-  /** Returns the buffer with room for at least {@code bytes}, at most 256 KiB. The bytes that the
-   * caller puts there will be written. */
+  /**
+   * Returns the buffer with room for at least {@code bytes}, at most 256 KiB. The bytes that the
+   * caller puts there will be written.
+   */
   private ByteBuffer room(int bytes) throws IOException {
     if (buffer.remaining() < bytes) {
       flush();

@@ -22,10 +22,10 @@ import org.elmo4j.internal.files.AtomicFile;
  * number. If several sentences have the same text, JSON readers see the last number, as with
  * AllenNLP.
  *
- * <p>Sentences are written to disk at once. Only eight bytes for each sentence stay in memory or, if
- * texts are the names, the texts. No library is used, because jHDF keeps all data in memory until
- * the file is closed, and writes a group as an unordered list, which readers search linearly for
- * each name. This class writes the oldest version of the format, which every reader supports:
+ * <p>Sentences are written to disk at once. Only eight bytes for each sentence stay in memory or,
+ * if texts are the names, the texts. No library is used, because jHDF keeps all data in memory
+ * until the file is closed, and writes a group as an unordered list, which readers search linearly
+ * for each name. This class writes the oldest version of the format, which every reader supports:
  * superblock version 0, contiguous datasets, and a B-tree of names as the root group (HDF5 File
  * Format Specification 3.0, sections II.A, III.A to III.E, IV.A). Addresses count from the start of
  * the file; numbers are little-endian. Not thread-safe.
@@ -43,8 +43,10 @@ final class Hdf5Writer implements SentenceWriter {
 
   /** The name of a dataset and the address of its header. */
   private record Name(byte[] bytes, long header) {
-    /** Returns the size of the name in the heap of names: its bytes and a zero, padded to a multiple
-     * of eight. */
+    /**
+     * Returns the size of the name in the heap of names: its bytes and a zero, padded to a multiple
+     * of eight.
+     */
     long slot() {
       return (bytes.length + 1 + 7) & -8;
     }
@@ -141,8 +143,10 @@ final class Hdf5Writer implements SentenceWriter {
     }
   }
 
-  /** Returns the text of a sentence as the name of a dataset. It must not contain a slash, which
-   * separates groups. */
+  /**
+   * Returns the text of a sentence as the name of a dataset. It must not contain a slash, which
+   * separates groups.
+   */
   private static byte[] key(Sentence sentence) {
     String text = sentence.text();
     if (text.isEmpty() || text.equals(".") || text.contains("/") || text.indexOf('\0') >= 0) {
@@ -218,8 +222,9 @@ final class Hdf5Writer implements SentenceWriter {
   }
 
   /**
-   * Writes the root group (sections III.A.1, III.B, III.C, III.D): the names in a local heap, symbol
-   * nodes with the sorted names and the addresses of their datasets, and a B-tree over the nodes.
+   * Writes the root group (sections III.A.1, III.B, III.C, III.D): the names in a local heap,
+   * symbol nodes with the sorted names and the addresses of their datasets, and a B-tree over the
+   * nodes.
    */
   private void rootGroup(long indexHeader) throws IOException {
     long names = count + (indexHeader == UNDEFINED ? 0 : 1);
@@ -294,8 +299,8 @@ final class Hdf5Writer implements SentenceWriter {
   /**
    * Returns all names in the order of their bytes. Numbers come as 0, 1, 10, 100, 101, ..., 11.
    *
-   * @param indexHeader the address of the header of {@code sentence_to_index}, whose name comes after
-   * all numbers, or {@link #UNDEFINED} if there is none
+   * @param indexHeader the address of the header of {@code sentence_to_index}, whose name comes
+   *     after all numbers, or {@link #UNDEFINED} if there is none
    */
   private Iterator<Name> names(long indexHeader) {
     if (texts != null) {

@@ -31,8 +31,8 @@ final class LineReader implements Closeable {
   private static final int MAX_LINE_BYTES = 1 << 28;
 
   /**
-   * After this many characters, a piece of running text ends at the next blank line; without a blank
-   * line it ends after 64 times as many.
+   * After this many characters, a piece of running text ends at the next blank line; without a
+   * blank line it ends after 64 times as many.
    */
   private static final int PIECE_CHARACTERS = 1 << 14;
 

@@ -13,8 +13,7 @@ import java.nio.file.Path;
 
 /**
  * Standard output. The tool writes to it only through this class. A write that fails throws {@link
- * Failure}. Unlike an IOException, it also passes through a {@link PrintWriter}. Not
- * thread-safe.
+ * Failure}. Unlike an IOException, it also passes through a {@link PrintWriter}. Not thread-safe.
  */
 final class Output extends OutputStream {
   /** Thrown if a write to standard output fails. */
@@ -97,8 +96,10 @@ final class Output extends OutputStream {
     }
   }
 
-  /** Returns the process's standard output. It detects a closed pipe by the file descriptor, because
-   * the message of the system's exception depends on the language. */
+  /**
+   * Returns the process's standard output. It detects a closed pipe by the file descriptor, because
+   * the message of the system's exception depends on the language.
+   */
   static OutputStream named(OutputStream out, Path descriptor) {
     return new OutputStream() {
       @Override

@@ -14,9 +14,9 @@ final class Pca {
    * small.
    *
    * @param shares receives two numbers: the share of the variance along each direction; 0 and 0 if
-   * the vectors are equal except for rounding
+   *     the vectors are equal except for rounding
    * @return two coordinates for each vector; the signs are chosen so that those of the first vector
-   * are not negative
+   *     are not negative
    */
   static double[][] plane(double[][] vectors, double[] shares) {
     int n = vectors.length;

@@ -19,7 +19,7 @@ final class TableWriter implements SentenceWriter {
   /**
    * @param out where to print
    * @param blocks the headings: one for each index of the first dimension if there are three
-   * dimensions, otherwise one
+   *     dimensions, otherwise one
    */
   TableWriter(PrintWriter out, List<String> blocks) {
     this.out = out;

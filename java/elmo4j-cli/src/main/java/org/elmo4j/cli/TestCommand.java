@@ -16,7 +16,9 @@ import picocli.CommandLine.Option;
     },
     footer = {"  elmo test", "  elmo test --all"})
 final class TestCommand implements Callable<Integer> {
-  @Option(names = "--all", description = "Run the tests of elmo4j-spark too.")
+  @Option(
+      names = "--all",
+      description = "Also run the stages that take long: Spark, other platforms, a release.")
   private boolean all;
 
   @Override

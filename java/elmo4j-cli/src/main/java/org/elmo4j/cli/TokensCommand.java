@@ -25,7 +25,7 @@ import picocli.CommandLine.Spec;
     description = {
       "Splits English text into sentences and tokens, like embed.",
       "Writes one sentence on each line, with single spaces between its tokens: the input for "
-                + "--tokenized.",
+          + "--tokenized.",
       ""
     },
     footer = {"  elmo tokens book.txt", "  elmo tokens book.txt --output sentences.txt"})

@@ -9,14 +9,15 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Sentences of about one length that run through the layers together. Their positions lie step by
- * step, each sentence at the same place in every step, longest sentence first: packed, so that a
- * step has only the sentences that last so long, or padded, with as many in each. Immutable.
+ * Sentences of similar length that run through the layers together. Their positions are ordered by
+ * step and, in each step, by sentence, with the longest sentence first. A packed batch has in each
+ * step only the sentences that are long enough for it; a padded batch has all sentences in each
+ * step. Immutable.
  *
- * @param sentences their numbers, longest first
- * @param starts the position that each step starts at, and behind the last the count of positions
+ * @param sentences the numbers of the sentences, longest first
+ * @param starts the position where each step starts, and then the number of positions
  * @param forward the word at each position for the forward direction; 0 at padding
- * @param backward the same, each sentence's own words reversed
+ * @param backward the same with the words of each sentence reversed
  * @param tokensForward the position of each real token, sentence after sentence
  * @param tokensBackward the same for the backward direction
  */
@@ -27,12 +28,12 @@ record Batch(
     long[] backward,
     long[] tokensForward,
     long[] tokensBackward) {
-  /** Steps of the longest sentence. */
+  /** The number of steps, which is the length of the longest sentence. */
   int steps() {
     return starts.length - 1;
   }
 
-  /** Sentences that have a position at this step. */
+  /** The number of sentences in a step. */
   int rows(int step) {
     return starts[step + 1] - starts[step];
   }

@@ -13,10 +13,10 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * What a careful user of a library for tensors builds around it: each distinct word computed once,
- * sentences of about one length together, batches taken by some callers at once.
+ * Does what a careful user of a tensor library would do: computes each distinct word once, puts
+ * sentences of similar length into one batch, and runs several batches at once.
  *
- * @param <T> a table of words' representations
+ * @param <T> the type of the table of word representations
  */
 abstract class BatchPeer<T> implements Peer {
   private static final int GROUP = 256;
@@ -31,10 +31,10 @@ abstract class BatchPeer<T> implements Peer {
     this.callers = Executors.newFixedThreadPool(callers);
   }
 
-  /** The table of all words, [words, P]. */
+  /** Computes the table of all words, [words, P]. */
   abstract T words(Words words);
 
-  /** Runs the layers; several threads may call. */
+  /** Runs the layers of a batch. Several threads may call this at once. */
   abstract void layers(T table, Batch batch, Sink sink);
 
   abstract void release(T table);

@@ -16,7 +16,7 @@ import org.elmo4j.Layer;
 import org.elmo4j.Precision;
 import org.elmo4j.weights.WeightStore;
 
-/** This library: {@code embedAll} by a model that is loaded anew for each pass. */
+/** Runs a model on elmo4j: {@code embedAll} of a model that is loaded again for each pass. */
 final class ElmoPeer implements Peer {
   private final Supplier<WeightStore> weights;
   private final Precision precision;

@@ -13,7 +13,7 @@ import org.elmo4j.Precision;
 import org.elmo4j.internal.backend.cpu.Machine;
 import org.elmo4j.weights.ModelOptions;
 
-/** What was measured in all runs, and its table. Not thread-safe. */
+/** Collects the measurements of all runs and prints them as a table. Not thread-safe. */
 final class Figures {
   private final int threads;
   private final Map<Precision, List<Double>> peaks = new EnumMap<>(Precision.class);
@@ -26,7 +26,9 @@ final class Figures {
     this.threads = threads;
   }
 
-  /** Measures what the machine can do at this moment. */
+  /**
+   * Measures the machine's own rates. They change with the load, so each run measures them again.
+   */
   void machine() {
     Machine.sgemmFlops(threads).ifPresent(sgemm::add);
     for (Precision precision : List.of(Precision.FP32, Precision.BF16, Precision.INT8)) {
@@ -42,7 +44,7 @@ final class Figures {
     processor.computeIfAbsent(peer, p -> new ArrayList<>()).add(times.processor());
   }
 
-  /** Prints a table in Markdown; rows are the peers. */
+  /** Prints a table in Markdown with one row for each peer. */
   void print(
       PrintStream out,
       List<List<String>> text,
@@ -51,7 +53,7 @@ final class Figures {
       Map<Peer, Vectors.Agreement> agreements) {
     long tokens = text.stream().mapToLong(List::size).sum();
     double positions = tokens + 2.0 * text.size();
-    // Two operations a multiply-add, two directions.
+    // Two operations for each multiply-add, in two directions.
     double operations =
         4.0
             * options.lstmLayers()

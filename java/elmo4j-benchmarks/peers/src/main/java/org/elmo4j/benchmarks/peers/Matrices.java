@@ -9,18 +9,18 @@ import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.internal.model.TensorShapes;
 import org.elmo4j.weights.WeightStore;
 
-/** A model's tensors in the forms that the peers take. Not thread-safe. */
+/** Reads a model's tensors in the layouts that the peers take. Not thread-safe. */
 final class Matrices {
   private final WeightStore store;
 
   /**
-   * @throws ElmoException if the model is not of bilm-tf's kind
+   * @throws ElmoException if the model's format is not that of bilm-tf or AllenNLP
    */
   Matrices(WeightStore store) {
     if (store.options().dictionary() != null) {
       throw new ElmoException(
           store.source()
-              + ": expected a model of bilm-tf's or AllenNLP's kind, found one with dictionaries");
+              + ": expected a model of bilm-tf or AllenNLP, found one with dictionaries");
     }
     this.store = store;
   }
@@ -29,14 +29,17 @@ final class Matrices {
     return store.shape(name) != null;
   }
 
-  /** A tensor as it is, row-major. */
+  /** Reads a tensor in its stored layout, row-major. */
   float[] read(String name) {
     float[] values = new float[Math.toIntExact(TensorShapes.count(store.shape(name)))];
     store.read(name, FloatBuffer.wrap(values));
     return values;
   }
 
-  /** The character table with the row of id 0 in front, [characters + 1, dim]. */
+  /**
+   * Reads the character embeddings and puts a row of zeros for id 0 before them: [characters + 1,
+   * dim].
+   */
   float[] characters() {
     float[] stored = read(TensorNames.CHAR_EMBED);
     int dim = store.options().charEmbeddingDim();
@@ -45,7 +48,10 @@ final class Matrices {
     return table;
   }
 
-  /** A convolution's filters, from [1, width, dim, count] to [count, dim, width]. */
+  /**
+   * Reads the filters of a convolution and changes their layout from [1, width, dim, count] to
+   * [count, dim, width].
+   */
   float[] filter(int number) {
     float[] stored = read(TensorNames.filter(number));
     int dim = store.options().charEmbeddingDim();
@@ -62,7 +68,7 @@ final class Matrices {
     return turned;
   }
 
-  /** The gates' bias, in which the forget gate's 1 is added: gates i, j, f, o. */
+  /** Reads the bias of the gates i, j, f, o, and adds 1 for the forget gate f. */
   float[] gatesBias(int direction, int layer) {
     float[] bias = read(TensorNames.gatesBias(direction, layer));
     int cells = store.options().lstmDim();
@@ -72,12 +78,15 @@ final class Matrices {
     return bias;
   }
 
-  /** Rows of a matrix. */
+  /** Returns a range of a matrix's rows. */
   static float[] rows(float[] matrix, int from, int to, int columns) {
     return Arrays.copyOfRange(matrix, from * columns, to * columns);
   }
 
-  /** What an integer of so many bits, its sign included, is worth in each column. */
+  /**
+   * Returns the scale of each column for integers of this many bits, including the sign: the value
+   * of the integer 1.
+   */
   static float[] scales(float[] matrix, int columns, int bits) {
     int largest = (1 << bits - 1) - 1;
     float[] scales = new float[columns];

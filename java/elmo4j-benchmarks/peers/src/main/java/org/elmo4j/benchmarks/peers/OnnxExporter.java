@@ -12,11 +12,11 @@ import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
 
 /**
- * Writes a model's computation as two ONNX files: words, and layers. They are apart so that each
- * distinct word of a text is computed once, as elmo4j does it.
+ * Writes a model as two ONNX files, one for words and one for layers. They are separate so that
+ * each distinct word of a text is computed only once, as in elmo4j. Not thread-safe.
  *
- * <p>An ONNX LSTM has no projection, so a layer and direction is a Scan over the steps of a batch.
- * The input's half of the gates is one product before it, over all steps.
+ * <p>ONNX's LSTM operator has no projection. Therefore each layer and direction is a Scan over the
+ * steps of a batch. The input's part of the gates is one product over all steps before the Scan.
  */
 final class OnnxExporter {
   private final Matrices store;
@@ -24,9 +24,9 @@ final class OnnxExporter {
   private final int bits;
 
   /**
-   * @param bits of an integer of the LSTM's matrices, its sign included: 8, or 7 so that sums of
-   *     two products fit into 16 bits, which processors without VNNI compute with; 0 for floats
-   * @throws ElmoException if the model is not of bilm-tf's kind
+   * @param bits the number of bits, including the sign, of the integers in the LSTM's matrices: 8,
+   *     or 7 for processors without VNNI, which add two products in 16 bits; 0 for floats
+   * @throws ElmoException if the model's format is not that of bilm-tf or AllenNLP
    */
   OnnxExporter(WeightStore store, int bits) {
     this.store = new Matrices(store);
@@ -35,8 +35,8 @@ final class OnnxExporter {
   }
 
   /**
-   * Writes the graph of words: {@code ids} int32 [words, slots], any number of slots that the
-   * widest filter fits into, to {@code rows} float [words, P].
+   * Writes the graph of words. Its input is {@code ids} int32 [words, slots], with at least as many
+   * slots as the widest filter. Its output is {@code rows} float [words, P].
    */
   void writeWords(Path file) throws IOException {
     OnnxGraph graph = new OnnxGraph("words");
@@ -93,10 +93,11 @@ final class OnnxExporter {
   }
 
   /**
-   * Writes the graph of layers. In: {@code table} float [words, P]; {@code forward} and {@code
-   * backward} int64 [steps, sentences], the table's row that a direction reads at each step; {@code
-   * tokens_forward} and {@code tokens_backward} int64 [tokens], where in [steps * sentences] each
-   * real token is. Out: {@code layer0} float [tokens, P] and {@code layer1} and on [tokens, 2 P].
+   * Writes the graph of layers. Its inputs are {@code table} float [words, P]; {@code forward} and
+   * {@code backward} int64 [steps, sentences], the row of the table that a direction reads at each
+   * step; and {@code tokens_forward} and {@code tokens_backward} int64 [tokens], the index of each
+   * real token in [steps * sentences]. Its outputs are {@code layer0} float [tokens, P], and {@code
+   * layer1}, {@code layer2}, ... float [tokens, 2 P].
    */
   void writeLayers(Path file) throws IOException {
     OnnxGraph graph = new OnnxGraph("layers");
@@ -130,7 +131,7 @@ final class OnnxExporter {
     return graph.node("Gather", rows, tokens);
   }
 
-  /** One layer and direction over [steps, sentences, P]. */
+  /** Adds one layer and direction over [steps, sentences, P]. */
   private String lstm(OnnxGraph graph, String x, int direction, int layer) {
     int p = options.projectionDim();
     int cells = options.lstmDim();
@@ -181,8 +182,9 @@ final class OnnxExporter {
   }
 
   /**
-   * x times a matrix [inputs, columns]. With integers, x is quantised as a whole as it is used, and
-   * the matrix beforehand by columns, symmetrically.
+   * Adds the product of x and a matrix [inputs, columns]. For integers, the matrix is quantised
+   * here, symmetrically with one scale for each column, and x at run time with one scale for the
+   * whole tensor.
    */
   private String product(OnnxGraph graph, String x, float[] matrix, int columns) {
     int inputs = matrix.length / columns;
@@ -200,7 +202,7 @@ final class OnnxExporter {
             "MatMulInteger",
             quantised[0],
             graph.int8(integers, inputs, columns),
-            quantised[2]); // the matrix has no zero point
+            quantised[2]); // only x has a zero point
     String floats = graph.node("Cast", new Attributes().number("to", Type.FLOAT.number), sums);
     return graph.node(
         "Mul", floats, graph.node("Mul", quantised[1], graph.floats(scales, columns)));

@@ -7,12 +7,12 @@ import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 
 /**
- * An ONNX graph under way: nodes in the order of the computation, each with one or more named
- * results, and constants. Field numbers are those of onnx.proto (ONNX 1.12, operator set 17). For
- * one thread.
+ * Builds an ONNX graph: constants, and nodes in the order of the computation, each with one or more
+ * named results. Field numbers are those of onnx.proto (ONNX 1.12, operator set 17). Not
+ * thread-safe.
  */
 final class OnnxGraph {
-  /** Element types of {@code TensorProto.DataType}. */
+  /** The element types of {@code TensorProto.DataType}. */
   enum Type {
     FLOAT(1),
     INT8(3),
@@ -39,8 +39,8 @@ final class OnnxGraph {
   private int names;
 
   /**
-   * @param name the graph's, also in front of all names that it makes: those of a graph and of the
-   *     graph within must differ
+   * @param name the name of the graph, and the prefix of all names that it makes, because names in
+   *     a graph and in a graph inside it must differ
    */
   OnnxGraph(String name) {
     prefix = name + "/";
@@ -54,9 +54,9 @@ final class OnnxGraph {
   }
 
   /**
-   * Declares an output, under the name that a node gave it.
+   * Declares a node's result as an output, under the same name.
    *
-   * @param shape its dimensions, -1 where any; a graph within a Scan must tell them
+   * @param shape its dimensions, with -1 for any size; optional except in the body of a Scan
    */
   void output(String name, Type type, long... shape) {
     graph.message(12, value(name, type, shape));
@@ -74,7 +74,7 @@ final class OnnxGraph {
     return new Proto().text(1, name).message(2, new Proto().message(1, tensor));
   }
 
-  /** A constant of floats, row-major. */
+  /** Adds a constant of floats, row-major, and returns its name. */
   String floats(float[] values, long... shape) {
     ByteBuffer bytes =
         ByteBuffer.allocate(values.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
@@ -83,12 +83,12 @@ final class OnnxGraph {
     return constant(bytes, Type.FLOAT, shape);
   }
 
-  /** A constant of bytes with signs, row-major. */
+  /** Adds a constant of signed bytes, row-major, and returns its name. */
   String int8(byte[] values, long... shape) {
     return constant(ByteBuffer.wrap(values), Type.INT8, shape);
   }
 
-  /** A constant list of integers. */
+  /** Adds a constant list of integers and returns its name. */
   String int64(long... values) {
     ByteBuffer bytes =
         ByteBuffer.allocate(values.length * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
@@ -107,7 +107,7 @@ final class OnnxGraph {
     return name;
   }
 
-  /** An operator's attributes under way. */
+  /** Builds the attributes of an operator. */
   static final class Attributes {
     private final Proto node = new Proto();
 
@@ -132,17 +132,17 @@ final class OnnxGraph {
     }
   }
 
-  /** Adds an operator with one result, whose name it returns. */
+  /** Adds an operator with one result and returns the result's name. */
   String node(String operator, String... inputs) {
     return node(operator, new Attributes(), inputs);
   }
 
-  /** As above, with attributes. */
+  /** Adds an operator with attributes and one result, and returns the result's name. */
   String node(String operator, Attributes attributes, String... inputs) {
     return nodes(operator, 1, attributes, inputs)[0];
   }
 
-  /** Adds an operator with several results. */
+  /** Adds an operator with several results and returns their names. */
   String[] nodes(String operator, int results, Attributes attributes, String... inputs) {
     Proto node = new Proto();
     for (String input : inputs) {
@@ -158,13 +158,13 @@ final class OnnxGraph {
     return outputs;
   }
 
-  /** Gives a result the name under which a caller reads it. */
+  /** Declares a result as an output with another name. */
   void named(String name, String result, Type type, long... shape) {
     graph.message(1, new Proto().text(1, result).text(2, name).text(4, "Identity"));
     output(name, type, shape);
   }
 
-  /** The whole file's message. */
+  /** Returns the message that the file consists of. */
   Proto model() {
     return new Proto()
         .number(1, IR_VERSION)

@@ -20,7 +20,7 @@ import org.elmo4j.Precision;
 import org.elmo4j.internal.files.TemporaryFolder;
 import org.elmo4j.weights.WeightStore;
 
-/** ONNX Runtime on the graphs of {@link OnnxExporter}. */
+/** Runs a model on ONNX Runtime, with the graphs of {@link OnnxExporter}. */
 final class OnnxPeer extends BatchPeer<OnnxTensor> {
   private final OrtEnvironment environment =
       OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_WARNING);

@@ -8,46 +8,51 @@ import java.nio.FloatBuffer;
 import java.util.List;
 import org.elmo4j.Precision;
 
-/** A way to compute a model's layers that is compared with the others. Not thread-safe. */
+/** A library with a precision, which computes all layers of a model. Not thread-safe. */
 interface Peer extends AutoCloseable {
-  /** Takes results; null in place of one drops them. */
+  /** Receives results. */
   interface Sink {
     /**
-     * One layer of some sentences; several threads may call.
+     * Receives one layer of some sentences. Several threads may call this at once.
      *
-     * @param sentences their numbers
+     * @param sentences the numbers of the sentences
      * @param layer 0 for the token representation
-     * @param vectors [tokens, dim], sentence after sentence; good during the call
+     * @param vectors [tokens, dim], sentence after sentence; valid only during the call
      */
     void accept(int[] sentences, int layer, FloatBuffer vectors);
   }
 
   /**
-   * Seconds from token strings to all layers in memory.
+   * The seconds from token strings to all layers in memory.
    *
-   * @param cold with every distinct word computed, once
-   * @param warm with the words' representations there
-   * @param processor of {@code cold}, the processor time that the whole process took
+   * @param cold the time if every distinct word is computed once
+   * @param warm the time if the words' representations are already known
+   * @param processor the processor time of the whole process during {@code cold}
    */
   record Times(double cold, double warm, double processor) {}
 
   String name();
 
-  /** The numbers that its LSTM's products take. */
+  /** The number format of the LSTM's products. */
   Precision precision();
 
-  /** Whether it is told how many sentences run together. */
+  /** Whether {@link #pass} uses its batch size. */
   default boolean takesBatchSize() {
     return true;
   }
 
-  /** Embeds a text. */
+  /**
+   * Embeds a text.
+   *
+   * @param batchSize the number of sentences that run together
+   * @param sink receives the results; null to drop them
+   */
   Times pass(List<List<String>> sentences, int batchSize, Sink sink);
 
   @Override
   void close();
 
-  /** Processor time of all of the process's threads so far, in seconds. */
+  /** Returns the processor time of all threads of the process so far, in seconds. */
   static double processorSeconds() {
     return ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
             .getProcessCpuTime()

@@ -33,28 +33,32 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** The same text and weights through elmo4j, libtorch and ONNX Runtime: one table. */
+/** Compares elmo4j, libtorch and ONNX Runtime on the same text and weights, and prints a table. */
 @Command(
     name = "peers",
     description = {
-      "Measures elmo4j beside libtorch (by DJL) and ONNX Runtime: the same text, the same weights,"
-          + " from token strings to all layers in memory.",
+      "Compares elmo4j with libtorch (through DJL) and ONNX Runtime on the same text and weights."
+          + " It measures the time from token strings to all layers in memory.",
       "",
-      "Each run takes every way in turn; figures are medians of the runs. The ways that are told how"
-          + " many sentences run together try several numbers first, and keep the fastest. At the end"
-          + " all vectors are compared with elmo4j's in fp32; it fails where they do not agree."
+      "Each run measures all libraries and precisions in turn. Results are medians of the runs. For"
+          + " libtorch and ONNX Runtime, several batch sizes are tried first, and the fastest is"
+          + " used. At the end all vectors are compared with those of elmo4j in fp32. The exit code"
+          + " is 1 if they do not agree."
     })
 public final class Peers implements Callable<Integer> {
-  /** Of two numbers in fp32. */
+  /** The largest accepted difference of two numbers in fp32. */
   private static final double LARGEST_DIFFERENCE = 1e-4;
 
-  /** mini-en is stored in 16 bits, and its golden vectors are those of the weights before that. */
+  /**
+   * The same for the golden vectors of mini-en: they come from its weights before these were
+   * rounded to 16 bits.
+   */
   private static final double LARGEST_DIFFERENCE_MINI_EN = 1e-2;
 
   private static final double WORST_COSINE_BF16 = 0.99;
   private static final double WORST_COSINE_INT8 = 0.95;
 
-  /** Sentences, or up to twice as many, by which batch sizes are chosen. */
+  /** Batch sizes are tried on about this many sentences; fewer than twice as many. */
   private static final int TRIED = 256;
 
   /** The published sizes. */
@@ -86,67 +90,70 @@ public final class Peers implements Callable<Integer> {
       names = "--text",
       paramLabel = "FILE",
       description =
-          "Sentences of tokens with spaces between, a line each; or CoNLL-U (*.conllu). Default:"
+          "One sentence on each line, tokens separated by spaces; or CoNLL-U (*.conllu). Default:"
               + " prose of two novels.")
   private Path text;
 
   @Option(
       names = "--sentences",
       paramLabel = "N",
-      description = "The text's first N. Default: 900.")
+      description = "Use the first N sentences of the text. Default: 900.")
   private int sentences = 900;
 
-  @Option(names = "--runs", paramLabel = "N", description = "Default: 5.")
+  @Option(names = "--runs", paramLabel = "N", description = "Number of runs. Default: 5.")
   private int runs = 5;
 
   @Option(
       names = "--threads",
       paramLabel = "N",
-      description = "For each way. Default: one a processor.")
+      description = "Number of threads of each library. Default: the number of processors.")
   private int threads = Runtime.getRuntime().availableProcessors();
 
   @Option(
       names = "--callers",
       paramLabel = "N",
       description =
-          "Threads that call a peer with a batch each, which share its threads. Default: 1.")
+          "Number of batches that libtorch and ONNX Runtime run at once, each on a share of the"
+              + " threads. Default: 1.")
   private int callers = 1;
 
   @Option(
       names = "--batches",
       split = ",",
       paramLabel = "N",
-      description = "Sentences that run together, to be tried. Default: 16,32,64,128.")
+      description = "The batch sizes to try, in sentences. Default: 16,32,64,128.")
   private List<Integer> batches = List.of(16, 32, 64, 128);
 
   @Option(
       names = "--only",
       paramLabel = "TEXT",
-      description = "Ways whose names have this in them; elmo4j in fp32 is always there.")
+      description =
+          "Measure only elmo4j in fp32, and the entries of the table whose names contain TEXT.")
   private String only = "";
 
-  @Option(names = "--help", usageHelp = true, description = "Show this.")
+  @Option(names = "--help", usageHelp = true, description = "Show this help.")
   private boolean help;
 
   @Option(
       names = "--torch-bf16",
-      description = "libtorch in bf16 too: slow where the processor has no such instructions.")
+      description =
+          "Measure libtorch in bf16 too. It is slow if the processor has no bfloat16 instructions.")
   private boolean torchBf16;
 
   @Option(
       names = "--onnx-bits",
       paramLabel = "N",
       description =
-          "Bits of ONNX Runtime's integer weights. 8 is for processors with VNNI; on others its sums"
-              + " of 16 bits overflow, and its numbers are wrong. Default: 7.")
+          "Number of bits of ONNX Runtime's int8 weights: 7 or 8. Use 8 only on processors with"
+              + " VNNI; on others its 16-bit sums overflow, and its results are wrong. Default: 7.")
   private int onnxBits = 7;
 
   @Option(
       names = "--check",
       paramLabel = "DIR",
       description =
-          "Measure nothing: compare every way with the golden vectors of each model in DIR"
-              + " (tests/golden), and fail where one does not agree.")
+          "Measure nothing. Compare all libraries and precisions with the golden vectors of each"
+              + " model in DIR (tests/golden). The exit code is 1 if one does not agree.")
   private Path check;
 
   private final PrintStream out = System.out;
@@ -177,7 +184,7 @@ public final class Peers implements Callable<Integer> {
     expect("--callers", 1, threads, callers);
     expect("--onnx-bits", 7, 8, onnxBits);
     batches.forEach(size -> expect("--batches", 1, Integer.MAX_VALUE, size));
-    // DJL unpacks libtorch here, and asks the network for nothing.
+    // DJL unpacks libtorch into this folder. The other properties keep it from using the network.
     try (TemporaryFolder folder = TemporaryFolder.create()) {
       System.setProperty("ENGINE_CACHE_DIR", folder.path().toString());
       System.setProperty("DJL_CACHE_DIR", folder.path().toString());
@@ -198,7 +205,7 @@ public final class Peers implements Callable<Integer> {
     System.err.println("peers: " + what);
   }
 
-  /** Every way that is compared, elmo4j in fp32 first. */
+  /** Loads all peers; elmo4j in fp32 is the first. */
   private List<Peer> open(Supplier<WeightStore> weights) {
     List<Peer> peers = new ArrayList<>();
     for (Precision precision : List.of(Precision.FP32, Precision.BF16, Precision.INT8)) {
@@ -279,7 +286,7 @@ public final class Peers implements Callable<Integer> {
     }
   }
 
-  /** Tries the batch sizes on some of the sentences, taken all over the text. */
+  /** Returns the fastest batch size for sentences from all parts of the text. */
   private int fastest(Peer peer, List<List<String>> text) {
     if (batches.size() == 1) {
       return batches.get(0);
@@ -340,7 +347,7 @@ public final class Peers implements Callable<Integer> {
     return all.subList(0, Math.min(sentences, all.size()));
   }
 
-  /** The words of CoNLL-U: its second column, where the first is a whole number. */
+  /** Returns the words of CoNLL-U: the second column of the lines whose first is a whole number. */
   private static List<List<String>> conllu(Stream<String> lines) {
     List<List<String>> sentences = new ArrayList<>();
     List<String> sentence = new ArrayList<>();
@@ -359,7 +366,7 @@ public final class Peers implements Callable<Integer> {
     return sentences;
   }
 
-  /** Every folder of golden vectors, by every way. */
+  /** Compares all peers with the golden vectors of all models. */
   private boolean checkAll() throws IOException {
     List<Path> folders;
     try (Stream<Path> all = Files.list(check)) {
@@ -414,7 +421,10 @@ public final class Peers implements Callable<Integer> {
     return agree;
   }
 
-  /** A dataset [layers + 1, tokens, 2 P] a sentence, in which layer 0 is there twice over. */
+  /**
+   * Reads golden vectors: for each sentence one dataset [layers + 1, tokens, 2 P], in which layer 0
+   * is the token representation repeated twice.
+   */
   private static Vectors golden(Path file, List<List<String>> text, ModelOptions options) {
     Vectors golden = new Vectors(text, options);
     try (HdfFile hdf = new HdfFile(file)) {

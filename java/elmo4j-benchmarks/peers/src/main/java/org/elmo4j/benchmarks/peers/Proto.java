@@ -15,14 +15,14 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A protobuf message under way, as the list of its parts, so that hundreds of megabytes of weights
- * are not copied into the messages around them. Not thread-safe.
+ * Builds a protobuf message as a list of parts, so that hundreds of megabytes of weights are not
+ * copied into the enclosing messages. Not thread-safe.
  */
 final class Proto {
   private final List<ByteBuffer> parts = new ArrayList<>();
   private long size;
 
-  /** Adds an integer or enumerated value. */
+  /** Adds an integer or an enum value. */
   Proto number(int field, long value) {
     return encoded(out -> out.writeInt64(field, value));
   }
@@ -37,14 +37,14 @@ final class Proto {
     return encoded(out -> out.writeString(field, value));
   }
 
-  /** Adds bytes; the buffer is kept, not copied. */
+  /** Adds bytes. The buffer is not copied. */
   Proto bytes(int field, ByteBuffer value) {
     header(field, value.remaining());
     add(value);
     return this;
   }
 
-  /** Adds a message as it is now; what is added to it later is not seen. */
+  /** Adds a message with its present fields. Fields that it gets later are not included. */
   Proto message(int field, Proto value) {
     header(field, value.size);
     value.parts.forEach(this::add);
@@ -57,7 +57,7 @@ final class Proto {
     return this;
   }
 
-  /** Writes the message to a file, which must not be there yet. */
+  /** Writes the message to a file, which must not exist. */
   void write(Path file) throws IOException {
     try (FileChannel channel =
         FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
@@ -89,7 +89,7 @@ final class Proto {
       writer.write(out);
       out.flush();
     } catch (IOException e) {
-      throw new UncheckedIOException(e); // not from a stream in memory
+      throw new UncheckedIOException(e); // cannot happen with a stream in memory
     }
     add(ByteBuffer.wrap(bytes.toByteArray()));
     return this;

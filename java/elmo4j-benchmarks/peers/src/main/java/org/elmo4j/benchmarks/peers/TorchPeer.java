@@ -32,9 +32,9 @@ import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
 
 /**
- * libtorch by DJL: words operator by operator, a layer and direction as a call of {@link
- * TorchScript}. A step of a batch has only the sentences that last so long; the input's half of the
- * gates is one product before the steps.
+ * Runs a model on libtorch through DJL. Words are computed operator by operator, and each layer and
+ * direction by one call of {@link TorchScript}. Batches are packed: a step has only the sentences
+ * that are long enough for it. The input's part of the gates is one product before the steps.
  */
 final class TorchPeer extends BatchPeer<NDArray> {
   private final PtNDManager manager =
@@ -48,17 +48,17 @@ final class TorchPeer extends BatchPeer<NDArray> {
   private final Affine[] filters;
   private final Affine[] carries;
   private final Affine[] transforms;
-  private final Affine projection; // null where there is none
-  private final Lstm[][] lstm; // direction, layer
+  private final Affine projection; // null if there is none
+  private final Lstm[][] lstm; // by direction and layer
 
-  /** A matrix and what is added behind it. */
+  /** An affine transformation. */
   private record Affine(NDArray matrix, NDArray bias) {}
 
-  /** One layer and direction, as the script takes it. */
+  /** The weights of one layer and direction in the form that the script takes. */
   private record Lstm(IValue ofInput, IValue recurrent, IValue projection, IValue bias) {}
 
   /**
-   * @param precision of the LSTM's matrices and of what is multiplied with them: FP32, BF16 or INT8
+   * @param precision the number format of both factors in the LSTM's products: FP32, BF16 or INT8
    */
   TorchPeer(WeightStore store, Precision precision, int threads, int callers) {
     super(store.options(), true, callers);
@@ -94,7 +94,7 @@ final class TorchPeer extends BatchPeer<NDArray> {
       script =
           JniUtils.loadModule(manager, new ByteArrayInputStream(TorchScript.write()), false, false);
     } catch (IOException e) {
-      throw new UncheckedIOException(e); // not from a stream in memory
+      throw new UncheckedIOException(e); // cannot happen with a stream in memory
     }
     lstm = new Lstm[2][options.lstmLayers()];
     for (int direction = 0; direction < 2; direction++) {
@@ -122,7 +122,7 @@ final class TorchPeer extends BatchPeer<NDArray> {
         precision == Precision.BF16 ? run("bf16_of", value(bias)) : value(bias));
   }
 
-  /** A matrix [inputs, columns] in the form that the script's products take. */
+  /** Converts a matrix [inputs, columns] to the form that the script's products take. */
   private IValue packed(float[] matrix, int columns, NDArray bias) {
     NDArray floats = transposed(array(matrix, matrix.length / columns, columns));
     switch (precision) {
@@ -151,7 +151,10 @@ final class TorchPeer extends BatchPeer<NDArray> {
     return manager.create(values, new Shape(shape));
   }
 
-  /** As {@code linear} takes a matrix, [outputs, inputs]. */
+  /**
+   * Returns a matrix in the form that {@code linear} takes, [outputs, inputs], and closes the given
+   * one.
+   */
   private static NDArray transposed(NDArray matrix) {
     try (NDArray view = matrix.transpose()) {
       return view.duplicate();
@@ -175,7 +178,7 @@ final class TorchPeer extends BatchPeer<NDArray> {
 
   @Override
   NDArray words(Words words) {
-    JniUtils.setNumThreads(threads); // holds for the calling thread alone
+    JniUtils.setNumThreads(threads); // only for the calling thread
     try (NDScope scope = new NDScope()) {
       scope.suppressNotUsedWarning();
       NDList groups = new NDList();
@@ -258,7 +261,7 @@ final class TorchPeer extends BatchPeer<NDArray> {
     }
   }
 
-  /** A layer and direction over all positions [positions, P]. */
+  /** Runs one layer and direction over all positions [positions, P]. */
   private NDArray run(Lstm weights, NDArray x, Batch batch) {
     try (IValue ofX = value(x);
         IValue starts = IValue.listFrom(Arrays.stream(batch.starts()).asLongStream().toArray());

@@ -11,11 +11,11 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /**
- * Writes the LSTM as a TorchScript file: a zip of source text and of a pickled object without
- * attributes. Weights are arguments, so the file holds none.
+ * Writes the LSTM as a TorchScript file: a zip of source code and a pickled object without weights,
+ * which are arguments of the methods.
  */
 final class TorchScript {
-  /** The module has no attributes but {@code training}, which each must have. */
+  /** The pickled module. Its only attribute is {@code training}, which every module must have. */
   private static final String OBJECT =
       "\u0080\u0002" // protocol 2
           + "c__torch__\nElmo\n" // the class
@@ -42,8 +42,9 @@ final class TorchScript {
       """;
 
   /**
-   * One layer and direction over all positions [positions, P], which lie step by step; {@code
-   * starts} says where each step starts, and behind the last the count. A clip of 0 is none.
+   * Computes one layer and direction over all positions [positions, P], which are ordered by step.
+   * {@code starts} contains the position where each step starts, and then the number of positions.
+   * A clip of 0 means none.
    */
   private static final String LSTM =
       """
@@ -83,14 +84,14 @@ final class TorchScript {
 
   private TorchScript() {}
 
-  /** The file's bytes. */
+  /** Returns the bytes of the file. */
   static byte[] write() {
     String packed = "__torch__.torch.classes.quantized.LinearPackedParamsBase";
     StringBuilder code = new StringBuilder(METHODS.replace("PACKED", packed));
-    // libtorch's numbers of element types: 6 is float, 15 bfloat16.
+    // libtorch's element types: 6 is float, 15 is bfloat16.
     lstm(code, "fp32", "Tensor", "torch.linear($1, $2, $3)");
     lstm(code, "bf16", "Tensor", "torch.to(torch.linear(torch.to($1, 15), $2, $3), 6)");
-    // True: 7 bits of x, so that sums of two products fit into 16 bits.
+    // True: x has 7 bits, so that sums of two products fit into 16 bits.
     lstm(code, "int8", packed, "ops.quantized.linear_dynamic($1, $2, True)");
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
@@ -99,7 +100,7 @@ final class TorchScript {
       entry(zip, "constants.pkl", NO_CONSTANTS.getBytes(StandardCharsets.ISO_8859_1));
       entry(zip, "version", "3\n".getBytes(StandardCharsets.US_ASCII));
     } catch (IOException e) {
-      throw new UncheckedIOException(e); // not from a stream in memory
+      throw new UncheckedIOException(e); // cannot happen with a stream in memory
     }
     return bytes.toByteArray();
   }
@@ -111,7 +112,7 @@ final class TorchScript {
             .replaceAll("PRODUCT\\((\\w+), (\\w+), (\\w+)\\)", product));
   }
 
-  /** Not compressed, with its size in front, as libtorch reads entries. */
+  /** Writes an entry as libtorch expects it: not compressed, with its size before the content. */
   private static void entry(ZipOutputStream zip, String name, byte[] content) throws IOException {
     ZipEntry entry = new ZipEntry("elmo/" + name);
     CRC32 sum = new CRC32();

@@ -6,13 +6,13 @@ import java.nio.FloatBuffer;
 import java.util.List;
 import org.elmo4j.weights.ModelOptions;
 
-/** All layers of a text, kept to compare others with. Thread-safe. */
+/** The vectors of all layers of a text, with which others are compared. Thread-safe. */
 final class Vectors implements Peer.Sink {
-  private final int[] starts; // the token that each sentence starts at, and the count of tokens
+  private final int[] starts; // the first token of each sentence, then the number of tokens
   private final int[] dims; // by layer
   private final float[][] layers;
 
-  /** Room for all layers. */
+  /** Allocates memory for all layers. */
   Vectors(List<List<String>> sentences, ModelOptions options) {
     starts = new int[sentences.size() + 1];
     for (int s = 0; s < sentences.size(); s++) {
@@ -34,7 +34,7 @@ final class Vectors implements Peer.Sink {
     }
   }
 
-  /** Compares what it takes with these vectors. */
+  /** Compares vectors with the stored ones. */
   final class Agreement implements Peer.Sink {
     private double worst = 1;
     private double sum;
@@ -55,7 +55,7 @@ final class Vectors implements Peer.Sink {
           for (int i = 0; i < dim; i++) {
             double x = expected[from + i];
             double difference = Math.abs(x - found[i]);
-            // Also where one of them is not a number.
+            // The condition is false for NaN, so that NaN is taken too; likewise below.
             largest = difference <= largest ? largest : difference;
             product += x * found[i];
             expectedSquares += x * x;
@@ -69,7 +69,7 @@ final class Vectors implements Peer.Sink {
       }
     }
 
-    /** The least cosine of any token and layer. */
+    /** The lowest cosine of any token and layer. */
     double worstCosine() {
       return worst;
     }
@@ -78,12 +78,12 @@ final class Vectors implements Peer.Sink {
       return sum / count;
     }
 
-    /** The largest difference of two numbers. */
+    /** The largest difference between two numbers. */
     double largestDifference() {
       return largest;
     }
 
-    /** Vectors compared: tokens times layers. */
+    /** The number of compared vectors: tokens times layers. */
     long count() {
       return count;
     }

@@ -12,15 +12,15 @@ import org.elmo4j.internal.text.CharacterMapper;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * The distinct words of a text, boundaries among them, in order of their lengths, so that a group
- * of them needs no more character slots than its longest. Immutable.
+ * The distinct words of a text, including the sentence boundaries, sorted by length, so that a
+ * group of words needs only about as many character slots as its longest word. Immutable.
  *
- * @param groups the words' character ids
- * @param sentences the number of each word, boundaries included, by sentence
+ * @param groups the character ids of the words
+ * @param sentences for each sentence the numbers of its words, including the boundaries
  */
 record Words(List<Group> groups, int[][] sentences) {
   /**
-   * Words that are computed together.
+   * A group of words that are computed together.
    *
    * @param ids [words, slots]
    */
@@ -64,7 +64,7 @@ record Words(List<Group> groups, int[][] sentences) {
   }
 
   private static List<Group> groups(List<Word> words, ModelOptions options, int groupSize) {
-    // Windows in the padding are all equal: one of the widest filter's must be there.
+    // All windows that lie in the padding are equal, so one of the widest filter's is enough.
     int widest =
         options.filters().stream().mapToInt(ModelOptions.Filter::width).max().orElseThrow();
     List<Group> groups = new ArrayList<>();
@@ -83,7 +83,7 @@ record Words(List<Group> groups, int[][] sentences) {
     return groups;
   }
 
-  /** How many distinct words there are. */
+  /** The number of distinct words. */
   int count() {
     return groups.stream().mapToInt(Group::words).sum();
   }
