@@ -288,9 +288,9 @@ final class FitCommand implements Callable<Integer> {
             .println(
                 "elmo fit: the development data is small ("
                     + held
-                    + " sentences, of which "
+                    + " sentences; "
                     + SMALL
-                    + " or more tell something): scores may be chance");
+                    + " or more are better): the scores may be due to chance");
       }
       noteUnseen(trainData, devData);
       noteUnseen(trainData, testData);
@@ -315,7 +315,7 @@ final class FitCommand implements Callable<Integer> {
         try {
           Runtime.getRuntime().removeShutdownHook(interrupted);
         } catch (IllegalStateException e) {
-          // Ctrl-C came just now, and the JVM is already shutting down.
+          // The user has just pressed Ctrl-C, and the JVM is already shutting down.
         }
       }
     }

@@ -97,7 +97,7 @@ final class LabelTable {
     if (Records.isObject(first) || !Records.isNumber(text)) {
       return Records.named(first, text);
     }
-    // Without names of columns, only what cannot be plain text is a table.
+    // Without column names, a line that could be plain text is not taken for a table.
     Records.Form form = Records.table(source, first);
     boolean same = table && data.kind().name().equals(form.name());
     boolean sure =

@@ -180,7 +180,7 @@ final class PlotCommand implements Callable<Integer> {
     }
     Map<String, List<Epoch>> runs = new LinkedHashMap<>();
     epochs.forEach(each -> runs.computeIfAbsent(each.run(), run -> new ArrayList<>()).add(each));
-    String below = "an epoch each; a dot is the epoch that was kept";
+    String below = "one value for each epoch; the dot marks the epoch that was kept";
     figure.curves("Loss of the training data", below, runs, Epoch::trainLoss);
     figure.curves("Loss of the development data", below, runs, Epoch::developmentLoss);
     figure.curves("Score of the development data", below, runs, Epoch::developmentScore);

@@ -162,7 +162,8 @@ final class TokenReader {
       return null;
     }
     if (form == Form.TABS) {
-      // As ELMoForManyLangs: blanks around a line are no tokens, those within one belong to it.
+      // Like ELMoForManyLangs: white space at the ends of a line is dropped, and spaces inside a
+      // token belong to it.
       List<String> tokens =
           Arrays.stream(line.strip().split("\t")).filter(token -> !token.isEmpty()).toList();
       return new Sentence(tokens, line.strip(), List.of(), List.of());
@@ -173,7 +174,7 @@ final class TokenReader {
               + ": expected single spaces between tokens, found a tab; --input-format tabs, or"
               + " spaces if it belongs to a token");
     }
-    // AllenNLP's key of a line.
+    // AllenNLP uses the stripped line as the key.
     return new Sentence(TextSplitter.onSpaces(line), line.strip(), List.of(), List.of());
   }
 
