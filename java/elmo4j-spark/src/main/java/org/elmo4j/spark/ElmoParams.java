@@ -92,7 +92,8 @@ abstract class ElmoParams extends Transformer {
         new BooleanParam(
             this,
             "caseSensitive",
-            "whether tokens keep their case; false: they are converted to lower case for the model");
+            "whether tokens keep their case; false: they are converted to lower case for the"
+                + " model");
     batchTokens =
         number(
             "batchTokens", "the number of tokens to collect from several rows for one batch", 1);
