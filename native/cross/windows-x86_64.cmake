@@ -1,8 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The elmo4j authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# mingw. Everything is linked statically, so that a file needs Windows's own
-# libraries alone.
+# For mingw. Everything is linked statically, so that a file needs only libraries that are part of Windows.
 set(CMAKE_SYSTEM_NAME Windows)
 set(CMAKE_SYSTEM_PROCESSOR x86_64)
 set(CMAKE_C_COMPILER x86_64-w64-mingw32-gcc-posix)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 The elmo4j authors
 # SPDX-License-Identifier: Apache-2.0
-"""Writes what tests/gpu/run saw as one Markdown table: table.py RESULTS COMMIT_FILE."""
+"""Prints the results of tests/gpu/run as one Markdown table: table.py RESULTS COMMIT_FILE."""
 
 import json
 import pathlib
@@ -31,14 +31,14 @@ def stages(folder):
         last[name] = rest
     for name, (status, took, remark) in last.items():
         if status == "planned":
-            yield f"stage {name}", "**missing**", "it did not run to its end"
+            yield f"stage {name}", "**missing**", "it did not finish"
         else:
             yield (f"stage {name}", status if status in ("passed", "skipped") else f"**{status}**",
                    f"{took} s; {remark}")
 
 
 def kernel_name(name):
-    """lstm/type:2/products:0/sentences:8/manual_time: lstm f16 wgmma, sentences 8"""
+    """Shortens the name of a benchmark: lstm/type:2/products:0/sentences:8/manual_time to "lstm f16 wgmma, sentences 8"."""
     kernel, *arguments = name.split("/")
     words = []
     for key, _, value in (a.partition(":") for a in arguments):
@@ -52,7 +52,7 @@ def kernel_name(name):
 
 
 def after(text, key):
-    """The JSON value behind a key; None where the text ends within it."""
+    """Returns the JSON value after a key; None if the key is missing or the text ends within the value."""
     at = text.find(key)
     try:
         return None if at < 0 else json.JSONDecoder().raw_decode(text[at + len(key):].lstrip())[0]
@@ -61,7 +61,7 @@ def after(text, key):
 
 
 def rows_of(text):
-    """The whole rows of a benchmark that may have been stopped."""
+    """Yields the complete rows of a benchmark, which may have been stopped in the middle of a row."""
     at = text.find('"benchmarks": [')
     decoder = json.JSONDecoder()
     at = text.find("{", at) if at >= 0 else -1
@@ -78,7 +78,7 @@ def kernels(path):
     text = path.read_text(encoding="utf-8")
     context = after(text, '"context":')
     if context is None:
-        raise ValueError("it ends within its context")
+        raise ValueError("the file ends within its context")
     yield "ceiling: copy", scaled(float(context["copy_bytes_per_second"]), "B/s"), "1 GiB, read and written"
     product = float(context["product_f16_flops"])
     yield ("ceiling: product f16", scaled(product, "FLOP/s") if product else "not measured",
@@ -147,8 +147,8 @@ def main():
         try:
             for row in rows(path):
                 print("| " + " | ".join(cell.replace("|", "/") for cell in row) + " |")
-        except (ValueError, KeyError, IndexError) as error:  # A stage that was stopped half-way.
-            print(f"| {name} | **not whole** | {type(error).__name__}: {error} |".replace("\n", " "))
+        except (ValueError, KeyError, IndexError) as error:  # The stage was stopped.
+            print(f"| {name} | **incomplete** | {type(error).__name__}: {error} |".replace("\n", " "))
 
 
 if __name__ == "__main__":

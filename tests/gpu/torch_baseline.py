@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 The elmo4j authors
 # SPDX-License-Identifier: Apache-2.0
-"""The yardstick: ELMo as one would write it in PyTorch, timed on the GPU at hand.
+"""Measures a straightforward ELMo in PyTorch on this machine's GPU, for comparison.
 
-The published model's structure with random weights, on sentences of equal length (no padding,
-PyTorch's best case). Measured in 32-bit floats (without TF32) and in 16-bit ones:
+It has the structure of the published model with random weights. All sentences have the same length, so there is no padding,
+which is PyTorch's best case. Measured in 32-bit floats (without TF32) and in 16-bit floats:
 
   char_cnn   embedding, seven convolutions, maximum, two highway layers, projection: words/s
-  lstm       nn.LSTM(proj_size=...) on cuDNN, a call a layer and direction, the directions on
-             streams of their own; it knows neither clip: tokens/s of the biLM
-  steps      the same a step at a time, with both clips, as the original computes: tokens/s
+  lstm       nn.LSTM(proj_size=...) on cuDNN, one call for each layer and direction, with the directions
+             on separate streams and without the two clips: tokens/s of the biLM
+  steps      the same step by step, with both clips, as in the original: tokens/s
   elmo       char_cnn of every token, then lstm, then the mix: tokens/s end to end
 
-and beside them what the GPU can do: a product of 8192 x 8192 halves and a copy. Prints one JSON
-object a line; --output writes them to a file too. Needs PyTorch alone.
+For comparison it also measures the limits of the GPU: a product of 8192 x 8192 halves and a copy. Prints one JSON object on
+each line; --output also writes them to a file. Needs only PyTorch.
 """
 
 import argparse
@@ -34,7 +34,7 @@ HIGHWAYS, LAYERS, CLIP = 2, 2, 3.0
 
 
 class CharCnn(nn.Module):
-    """Token representations from character ids [words, slots] (Kim et al. 2016)."""
+    """Computes token representations from character ids [words, slots] (Kim et al. 2016)."""
 
     def __init__(self, filters, projection, **_):
         super().__init__()
@@ -56,7 +56,7 @@ class CharCnn(nn.Module):
 
 
 class Lstm(nn.Module):
-    """The biLM by cuDNN: [steps, sentences, projection] to each layer's [.., 2 * projection]."""
+    """The biLM on cuDNN: maps [steps, sentences, projection] to [.., 2 * projection] for each layer."""
 
     def __init__(self, cells, projection, **_):
         super().__init__()
@@ -89,7 +89,7 @@ class Lstm(nn.Module):
 
 
 class Steps(Lstm):
-    """The same, a step at a time, with the clips of Peters et al. (2018)."""
+    """The same biLM step by step, with the clips of Peters et al. (2018)."""
 
     def layer(self, cell, x):
         inputs = x @ cell.weight_ih_l0.T + (cell.bias_ih_l0 + cell.bias_hh_l0)
@@ -131,7 +131,7 @@ class Yardstick:
             torch.cuda.synchronize()
 
     def time(self, call):
-        """Median seconds of a call, host and device, after two to warm up."""
+        """Returns the median seconds of a call, on host and device, after two calls to warm up."""
         taken = []
         until = None
         while until is None or len(taken) < 3 or (time.perf_counter() < until and len(taken) < 200):
@@ -156,7 +156,7 @@ class Yardstick:
         self.report("copy", bytes_per_second=8 * count / self.time(lambda: y.copy_(x)))
 
     def check(self, lstm, steps, dtype):
-        """That both ways compute the same where no clip binds, so that the yardstick is one."""
+        """Checks that both biLMs compute the same if no clip has an effect, so that both are valid for comparison."""
         x = 0.1 * torch.randn(5, 3, lstm.cells[0].input_size, device=self.device, dtype=dtype)
         for want, got in zip(lstm(x), steps(x)):
             worst = (want - got).abs().max().item()
@@ -199,13 +199,13 @@ def main():
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
     parser.add_argument("--size", default="original", choices=SIZES)
     parser.add_argument("--sentences", type=int, nargs="+", default=[8, 32, 128, 512, 2048])
-    parser.add_argument("--length", type=int, default=20, help="tokens a sentence")
-    parser.add_argument("--seconds", type=float, default=0.5, help="of each measurement")
-    parser.add_argument("--output", help="a file for the figures")
+    parser.add_argument("--length", type=int, default=20, help="tokens in each sentence")
+    parser.add_argument("--seconds", type=float, default=0.5, help="seconds for each measurement")
+    parser.add_argument("--output", help="a file for the results")
     arguments = parser.parse_args()
     if arguments.device == "cuda" and not torch.cuda.is_available():
         sys.exit("torch_baseline: PyTorch sees no GPU")
-    # 32-bit floats are 32-bit floats.
+    # Without TF32, which would round 32-bit floats in products.
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     output = open(arguments.output, "w", encoding="utf-8") if arguments.output else None
     with torch.inference_mode():

@@ -1,15 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The elmo4j authors
 # SPDX-License-Identifier: Apache-2.0
-"""macho.py FILE: prints what a dynamic library of macOS asks of a system, and what it offers a JVM,
-read from its load commands; exit code 1 where that is not what the README promises.
-Structures and numbers: mach-o/loader.h and mach-o/nlist.h."""
+"""macho.py FILE: prints what a dynamic library of macOS requires of a system, and the number of its functions for a JVM.
+
+It reads them from the load commands. Exit code 1 if they are not as the README promises. The structures and numbers are
+from mach-o/loader.h and mach-o/nlist.h.
+"""
 import struct
 import sys
 
 path = sys.argv[1]
 data = open(path, "rb").read()
 kind, _, file_type, commands = struct.unpack_from("<IIII", data, 4)
-# Of each processor: its name and the first macOS that it runs on.
+# The name of each processor, and the oldest macOS that the library must run on.
 arch, oldest = {0x01000007: ("x86_64", "10.15"), 0x0100000C: ("arm64", "11.0")}[kind]
 needs, names, minimum, signed = [], [], None, False
 at = 32
@@ -22,7 +24,7 @@ for _ in range(commands):
         symbols, count, strings, _ = struct.unpack_from("<IIII", data, at + 8)
         for i in range(count):
             text, flags, _, _, _ = struct.unpack_from("<IBBHQ", data, symbols + 16 * i)
-            # External and defined, no debugging entry, not private.
+            # Symbols that are external and defined, and neither debugging entries nor private.
             if flags & 0xE0 == 0 and flags & 0x10 == 0 and flags & 1 and flags & 0xE:
                 name = strings + text
                 names.append(data[name : data.index(0, name)].decode())
@@ -42,11 +44,11 @@ if file_type != 6:
 if arch not in path:
     wrong.append(f"expected {path} to be for its folder's processor, found {arch}")
 if needs != ["/usr/lib/libSystem.B.dylib"]:
-    wrong.append(f"expected to need libSystem alone, found {needs}")
+    wrong.append(f"expected to need only libSystem, found {needs}")
 if version != oldest:
     wrong.append(f"expected macOS {oldest}, found {version}")
 if arch == "arm64" and not signed:
-    wrong.append("expected a signature, which arm64 wants, found none")
+    wrong.append("expected a signature, which arm64 requires, found none")
 if len(functions) < 100 or "_JNI_OnLoad" not in names:
     wrong.append(f"expected JNI_OnLoad and 100 functions for the JVM or more, found {len(functions)}")
 for line in wrong:

@@ -5,7 +5,8 @@ import { defineConfig } from 'vitepress';
 
 const root = '../..';
 
-// In the repository a folder's page is README.md, which forges show; on the site it is index.md, so that its address is the folder's.
+// The page of a folder is README.md in the repository, where code hosts show it, and index.md on the site, so that its address is
+// that of the folder.
 function index(path) {
   return path.replace(/(^|\/)README\.md(?=$|#)/, '$1index.md');
 }
@@ -19,7 +20,7 @@ export default defineConfig({
   cacheDir: `${root}/build/site-cache`,
   srcExclude: ['**/target/**', 'build/**', '**/node_modules/**', '.github/**'],
   rewrites: index,
-  // The pages lie outside of this folder, so they would look for Vue in vain.
+  // The pages are outside of this folder, so Vue would not be found from there.
   vite: {
     resolve: {
       alias: ['vue/server-renderer', 'vue'].map((name) => ({
@@ -28,7 +29,7 @@ export default defineConfig({
       })),
     },
   },
-  // The API's pages are javadoc's, and LICENSE is no page; `build` copies both.
+  // javadoc makes the pages of the API, and LICENSE is not a page; `build` copies both.
   ignoreDeadLinks: [/^\/api\//, /LICENSE$/],
   markdown: {
     config(md) {

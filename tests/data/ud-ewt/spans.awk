@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The elmo4j authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# Makes spans of UD's trees: a CoNLL-U file in, a token and its BIO label a line out.
-#   kind=names (default): B-NAME, I-NAME: neighbouring proper nouns that the tree joins.
-#   kind=phrases: B-NP, I-NP: a noun with the determiners, adjectives, numbers and nouns that
-#   the tree joins to it and that stand next to it, without what follows in phrases of their own.
-# These are the trees' own spans, not annotated entities: UD has no types of entities.
+# Makes spans from UD's trees. Reads a CoNLL-U file and prints a token and its BIO label on each line.
+#   kind=names (default): B-NAME, I-NAME: adjacent proper nouns that the tree joins.
+#   kind=phrases: B-NP, I-NP: a noun with the adjacent determiners, adjectives, numbers and nouns that
+#   the tree joins to it, without phrases that follow it, such as prepositional phrases.
+# These spans come from the trees. They are not annotated entities, since UD has no entity types.
 #
 #   awk -v kind=names -f spans.awk en_ewt-ud-dev.conllu > dev.conll
 BEGIN { FS = "\t" }

@@ -32,28 +32,29 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
     """The Spark ML stage. Make one with pretrained, miniEnglish, load or loadByReference."""
 
     inputCols = _param(
-        "inputCols", "a column of text or tokens, or two of annotations: sentence, token", TypeConverters.toListString)
-    outputCols = _param("outputCols", "columns to add, one a pooling layer", TypeConverters.toListString)
+        "inputCols", "the columns to read: one of text or tokens, or two of annotations: sentence, token", TypeConverters.toListString)
+    outputCols = _param("outputCols", "the columns to add, one for each pooling layer", TypeConverters.toListString)
     poolingLayer = _param(
-        "poolingLayer", "word_emb, lstm_outputs1, lstm_outputs2 ..., elmo, or a mean: default, mean(word_emb) ...", TypeConverters.toString)
+        "poolingLayer", "the layer: elmo, word_emb, lstm_outputs1, lstm_outputs2 ..., or a mean: default, mean(word_emb) ...", TypeConverters.toString)
     poolingLayers = _param(
-        "poolingLayers", "in place of poolingLayer: several, one an output column", TypeConverters.toListString)
+        "poolingLayers", "instead of poolingLayer: several layers, one for each output column", TypeConverters.toListString)
     model = _param("model", "mini-en, or the path of a model", TypeConverters.toString)
     byReference = _param(
         "byReference", "whether all nodes can read the model's path, so that it is neither sent nor saved", TypeConverters.toBoolean)
-    tokensCol = _param("tokensCol", "for text: a column to add with the tokens found in it", TypeConverters.toString)
+    tokensCol = _param("tokensCol", "for a text column: a further column to add, with the tokens of the text", TypeConverters.toString)
     scalarMixWeights = _param(
-        "scalarMixWeights", "weights of the layers in elmo, before the softmax", TypeConverters.toListFloat)
-    scalarMixGamma = _param("scalarMixGamma", "factor of the sum of layers in elmo", TypeConverters.toFloat)
-    caseSensitive = _param("caseSensitive", "false: tokens go to the model in lower case", TypeConverters.toBoolean)
-    batchTokens = _param("batchTokens", "tokens gathered across rows for one batch", TypeConverters.toInt)
-    batchSize = _param("batchSize", "most sentences in one batch", TypeConverters.toInt)
-    device = _param("device", "auto, cpu, cuda or cuda:N", TypeConverters.toString)
-    precision = _param("precision", "fp32, bf16, int8 or, on a GPU, fp16", TypeConverters.toString)
-    threads = _param("threads", "CPU threads an executor; 0: as many as its tasks have CPUs", TypeConverters.toInt)
+        "scalarMixWeights", "the weights of the layers in elmo, before the softmax", TypeConverters.toListFloat)
+    scalarMixGamma = _param("scalarMixGamma", "the factor of the weighted sum of layers in elmo", TypeConverters.toFloat)
+    caseSensitive = _param(
+        "caseSensitive", "whether tokens keep their case; false: they are converted to lower case for the model", TypeConverters.toBoolean)
+    batchTokens = _param("batchTokens", "the number of tokens to collect from several rows for one batch", TypeConverters.toInt)
+    batchSize = _param("batchSize", "the maximum number of sentences in one batch", TypeConverters.toInt)
+    device = _param("device", "the device on which executors run the model: auto, cpu, cuda or cuda:N", TypeConverters.toString)
+    precision = _param("precision", "the precision of the weights: fp32, bf16 or int8, or, on a GPU, fp16", TypeConverters.toString)
+    threads = _param("threads", "the number of CPU threads in each executor; 0: as many as its tasks have CPUs", TypeConverters.toInt)
     keepAlive = _param(
-        "keepAlive", "seconds that an executor keeps the model after its last task", TypeConverters.toInt)
-    storageRef = _param("storageRef", "tells later stages which embeddings they were made for", TypeConverters.toString)
+        "keepAlive", "the seconds for which an executor keeps the model after its last task", TypeConverters.toInt)
+    storageRef = _param("storageRef", "the name of these embeddings for later stages, by default the uid", TypeConverters.toString)
 
     def __init__(self, java_model=None):
         super().__init__()

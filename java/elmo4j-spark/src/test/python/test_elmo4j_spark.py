@@ -1,7 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The elmo4j authors
 # SPDX-License-Identifier: Apache-2.0
-"""Run by spark-submit --packages org.elmo4j:elmo4j-spark:VERSION, with as arguments a scratch folder
-and a folder that Spark NLP saved."""
+"""The test application, for spark-submit --packages org.elmo4j:elmo4j-spark:VERSION.
+
+Arguments: a scratch folder, and a folder that Spark NLP saved.
+"""
 
 import json
 import os
@@ -36,7 +38,7 @@ folder = sys.argv[1]
 text = spark.sql("select 'I love NLP' as text")
 tokens = spark.sql("select array('I', 'love', 'NLP') as tokens")
 
-# The published snippet; Spark NLP's columns are for the Java tests.
+# The published example. The Java tests run it with Spark NLP's columns.
 stage = ElmoEmbeddings.pretrained("mini-en", "en") \
     .setInputCols(["sentence", "token"]).setOutputCol("embeddings").setPoolingLayer("elmo")
 assert stage.getInputCols() == ["sentence", "token"]
@@ -47,7 +49,7 @@ assert stage.setDimension(512).setLazyAnnotator(False).setConfigProtoBytes([1]).
 assert stage.uid == stage._java_obj.uid()
 assert "expected a column sentence" in refused(Exception, lambda: stage.transform(text))
 
-# On plain columns, each way of naming them.
+# On plain columns, with each way to pass their names.
 stage = ElmoEmbeddings.miniEnglish().setInputCols("text").setTokensCol("words").setOutputCol("vectors").setKeepAlive(0)
 assert stage.getPoolingLayers() == ["elmo"]
 found = rows(stage.transform(text))[0]
@@ -57,9 +59,9 @@ for word, vector in zip(found["words"], found["vectors"]):
     print("vector", word, *vector[:6])
 metrics = stage.metrics()
 assert (metrics["rows"], metrics["sentences"], metrics["tokens"], metrics["batches"]) == (1, 1, 3, 1)
-assert metrics["wordHits"] + metrics["wordMisses"] == 5  # Boundaries are words too.
+assert metrics["wordHits"] + metrics["wordMisses"] == 5  # The two sentence boundaries count as words.
 
-# Several outputs, numbers, truth values, the mix by value and by file.
+# Several outputs, params of type number and boolean, and the mix as weights and as a file.
 several = ElmoEmbeddings().setInputCols("tokens").setOutputCols("a", "b").setPoolingLayers(["elmo", "default"]) \
     .setScalarMix([0.5, -1, 2], 0.7).setCaseSensitive(False).setBatchTokens(100).setBatchSize(10) \
     .setThreads(1).setKeepAlive(0).setDevice("cpu").setPrecision("bf16").setStorageRef("mine")
@@ -90,7 +92,7 @@ assert single.getPoolingLayers() == ["default"]
 single._transfer_params_to_java()
 assert list(single._java_obj.getPoolingLayers()) == ["default"]
 
-# Saved and read, by name and as PySpark reads the stages of a pipeline.
+# Save the stage, and load it by its class and as PySpark loads the stages of a pipeline.
 path = os.path.join(folder, "stage")
 several.save(path)
 for read in (ElmoEmbeddings.load(path), ElmoEmbeddings.read().load(path),
@@ -106,7 +108,7 @@ read.transform(tokens)
 assert read._java_obj.getStorageRef() == plain.uid
 assert "no/such/model" in refused(Exception, lambda: ElmoEmbeddings.load("no/such/model"))
 
-# A process that loads a pipeline and has never heard of this module: it has the same packages and gateway.
+# A process with the same packages and gateway loads a pipeline without importing this module.
 fresh = """
 import sys
 from pyspark.sql import SparkSession
@@ -123,7 +125,7 @@ stages.add(several._java_obj)
 java.org.apache.spark.ml.PipelineModel("pipeline", stages).save(os.path.join(folder, "pipeline"))
 subprocess.run([sys.executable, "-c", fresh, os.path.join(folder, "pipeline")], check=True)
 
-# Spark NLP's saved stage is a model.
+# A stage that Spark NLP saved can be loaded as a model.
 for way in (ElmoEmbeddings.load, ElmoEmbeddings.loadSavedModel):
     assert way(sys.argv[2]).getModel().endswith(os.path.normpath(sys.argv[2]))
 print("python", "done")

@@ -1,16 +1,16 @@
 # SPDX-FileCopyrightText: 2026 The elmo4j authors
 # SPDX-License-Identifier: Apache-2.0
-"""What elmo4j_spark.py uses of PySpark, for tests where the real one is not installed.
+"""A stand-in for the parts of PySpark that elmo4j_spark.py uses, for tests without an installed PySpark.
 
-Written after PySpark 3.5: real Py4J, the gateway that spark-submit opens, and params that are kept on both sides and
-carried over before each run. No more than that: no Python workers, no Connect.
+It works like PySpark 3.5: it uses the real Py4J and the gateway that spark-submit opens, keeps params in Python and in Java,
+and copies them to Java before each run. Python workers and Spark Connect are not implemented.
 """
 
 import collections
 import collections.abc
 import os
 
-# The Py4J that tests find is of 2018: it looks for these where Python had them up to 3.9.
+# The tests' Py4J is from 2018 and looks for these names in collections, where Python had them up to 3.9.
 for name in collections.abc.__all__:
     setattr(collections, name, getattr(collections.abc, name))
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The elmo4j authors
 # SPDX-License-Identifier: Apache-2.0
-"""A session and a data frame, as far as tests go."""
+"""The parts of a session and a data frame that the tests use."""
 
 from pyspark import _gateway
 

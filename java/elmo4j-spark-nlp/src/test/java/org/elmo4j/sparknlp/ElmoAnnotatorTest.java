@@ -45,7 +45,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import scala.collection.JavaConverters;
 
-/** Spark NLP's LightPipeline with elmo4j in it. */
+/** Tests Spark NLP's LightPipeline with an annotator of elmo4j. */
 class ElmoAnnotatorTest {
   private static final List<String> TEXTS =
       List.of("I love NLP. You do too, don't you?", "", "One sentence only.");
@@ -92,7 +92,7 @@ class ElmoAnnotatorTest {
     return session.createDataset(TEXTS, Encoders.STRING()).toDF("text").coalesce(1);
   }
 
-  /** What the pipeline gives for a DataFrame of the texts. */
+  /** Returns the annotations that the pipeline gives for a DataFrame of the texts. */
   private static List<List<Annotation>> embedded(PipelineModel pipeline, String column) {
     List<List<Annotation>> embedded = new ArrayList<>();
     for (Row row : pipeline.transform(texts()).select(column).collectAsList()) {
@@ -109,7 +109,7 @@ class ElmoAnnotatorTest {
   }
 
   private static void assertSame(List<Annotation> expected, List<Annotation> found) {
-    // Annotations are equal when they say the same; their vectors are not looked at.
+    // Annotation.equals does not compare the vectors, so they are compared here.
     assertEquals(expected, found);
     for (int i = 0; i < expected.size(); i++) {
       assertArrayEquals(expected.get(i).embeddings(), found.get(i).embeddings());
@@ -137,7 +137,7 @@ class ElmoAnnotatorTest {
       }
     }
 
-    // They are the library's own, and of each sentence.
+    // The vectors are the library's, and each sentence has its own.
     List<Annotation> vectors = light(light, TEXTS.get(0), "embeddings");
     List<String> second = List.of("You", "do", "too", ",", "don't", "you", "?");
     assertEquals(second, vectors.subList(4, 11).stream().map(Annotation::result).toList());
@@ -174,7 +174,7 @@ class ElmoAnnotatorTest {
       }
       assertEquals(bytes, NativeMemory.liveBytes());
     } finally {
-      // The next user of the same model closes it.
+      // A further call with keepAlive 0 closes the model.
       light(
           new LightPipeline(
               pipeline(new ElmoAnnotator(stage(ElmoEmbeddings.miniEnglish()))), false),

@@ -16,7 +16,7 @@ import org.apache.spark.sql.types.UserDefinedType;
 import org.apache.spark.unsafe.types.UTF8String;
 import org.elmo4j.Layer;
 
-/** What the columns that a plan adds hold of a row, in Spark's inner form. */
+/** Makes the values of the columns that a plan adds to a row, in Spark's internal format. */
 final class AddedColumns {
   @SuppressWarnings("unchecked")
   private static final UserDefinedType<Vector> VECTOR =
@@ -34,17 +34,17 @@ final class AddedColumns {
     layers = plan.outputs().stream().map(OutputColumn::toLayer).toArray(Layer[]::new);
   }
 
-  /** What to ask the model for. */
+  /** The layers that the model has to return. */
   Layer[] layers() {
     return layers;
   }
 
   /**
-   * The values of a row.
+   * Makes the added values of a row.
    *
    * @param item the row
-   * @param window in which its sentences were embedded
-   * @param sentence its first one there
+   * @param window the window in which the row's sentences were embedded
+   * @param sentence the index in the window of the row's first sentence
    */
   InternalRow of(InputColumns.Item item, Window window, int sentence) {
     Object[] values = new Object[layers.length + (plan.tokensColumn() ? 1 : 0)];
@@ -130,7 +130,7 @@ final class AddedColumns {
     return new GenericArrayData(rows.toArray());
   }
 
-  /** Over all tokens of the row; zeros if it has none. */
+  /** Returns the mean over all tokens of the row; zeros if it has none. */
   private static double[] mean(Layer layer, InputColumns.Item item, Window window, int sentence) {
     double[] sum = new double[window.dim(layer)];
     int tokens = item.tokens();

@@ -17,14 +17,14 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.unsafe.types.UTF8String;
 
-/** Spark NLP's annotations: their type, as its later stages compare it, and how one is made. */
+/** Reads and makes Spark NLP's annotations, and defines their column type, which later stages of Spark NLP compare with their own. */
 final class Annotations {
   static final String DOCUMENT = "document";
   static final String TOKEN = "token";
   static final String WORD_EMBEDDINGS = "word_embeddings";
   static final String SENTENCE_EMBEDDINGS = "sentence_embeddings";
 
-  /** Nullability counts: EmbeddingsFinisher compares it too. */
+  /** The type of a column of annotations. Nullability matters, because EmbeddingsFinisher compares it too. */
   static final DataType TYPE =
       DataTypes.createArrayType(
           DataTypes.createStructType(
@@ -53,7 +53,7 @@ final class Annotations {
     return DataTypes.createStructField(name, type, nullable);
   }
 
-  /** A column's value, as {@link #of} made its annotations. */
+  /** Reads the value of a column whose annotations {@link #of} made. */
   static List<Annotation> read(ArrayData column) {
     List<Annotation> annotations = new ArrayList<>(column.numElements());
     for (int i = 0; i < column.numElements(); i++) {
@@ -85,13 +85,13 @@ final class Annotations {
   }
 
   /**
-   * One annotation in Spark's inner form.
+   * Makes one annotation in Spark's internal format.
    *
-   * @param type its annotator type
-   * @param begin first character, as the annotation it stems from has it
-   * @param end last character, inclusive
-   * @param result the token or sentence
-   * @param sentence which sentence of the row, from 0
+   * @param type the annotator type
+   * @param begin the position of the first character, from the input annotation
+   * @param end the position of the last character, inclusive
+   * @param result the text of the token or sentence
+   * @param sentence the number of the sentence in its text, from 0, as a string
    */
   static InternalRow of(
       UTF8String type, int begin, int end, String result, UTF8String sentence, float[] vector) {

@@ -61,37 +61,68 @@ abstract class ElmoParams extends Transformer {
         new StringArrayParam(
             this,
             "inputCols",
-            "a column of text or tokens, or two of annotations: sentence, token");
-    outputCols = new StringArrayParam(this, "outputCols", "columns to add, one a pooling layer");
+            "the columns to read: one of text or tokens, or two of annotations: sentence, token");
+    outputCols =
+        new StringArrayParam(
+            this, "outputCols", "the columns to add, one for each pooling layer");
     poolingLayer =
         string(
             "poolingLayer",
-            "word_emb, lstm_outputs1, lstm_outputs2 ..., elmo, or a mean: default, mean(word_emb)"
-                + " ...",
+            "the layer: elmo, word_emb, lstm_outputs1, lstm_outputs2 ..., or a mean: default,"
+                + " mean(word_emb) ...",
             OutputColumn::parse);
     poolingLayers =
         new StringArrayParam(
             this,
             "poolingLayers",
-            "in place of poolingLayer: several, one an output column",
+            "instead of poolingLayer: several layers, one for each output column",
             layers(uid));
     tokensCol =
-        string("tokensCol", "for text: a column to add with the tokens found in it", any -> any);
+        string(
+            "tokensCol",
+            "for a text column: a further column to add, with the tokens of the text",
+            any -> any);
     mixWeights =
         new DoubleArrayParam(
-            this, "scalarMixWeights", "weights of the layers in elmo, before the softmax");
-    mixGamma = new DoubleParam(this, "scalarMixGamma", "factor of the sum of layers in elmo");
+            this, "scalarMixWeights", "the weights of the layers in elmo, before the softmax");
+    mixGamma =
+        new DoubleParam(
+            this, "scalarMixGamma", "the factor of the weighted sum of layers in elmo");
     caseSensitive =
-        new BooleanParam(this, "caseSensitive", "false: tokens go to the model in lower case");
-    batchTokens = number("batchTokens", "tokens gathered across rows for one batch", 1);
-    batchSize = number("batchSize", "most sentences in one batch", 1);
-    device = string("device", "auto, cpu, cuda or cuda:N", TaskResources::checkDevice);
-    precision = string("precision", "fp32, bf16, int8 or, on a GPU, fp16", Precision::parse);
-    threads = number("threads", "CPU threads an executor; 0: as many as its tasks have CPUs", 0);
+        new BooleanParam(
+            this,
+            "caseSensitive",
+            "whether tokens keep their case; false: they are converted to lower case for the"
+                + " model");
+    batchTokens =
+        number(
+            "batchTokens", "the number of tokens to collect from several rows for one batch", 1);
+    batchSize = number("batchSize", "the maximum number of sentences in one batch", 1);
+    device =
+        string(
+            "device",
+            "the device on which executors run the model: auto, cpu, cuda or cuda:N",
+            TaskResources::checkDevice);
+    precision =
+        string(
+            "precision",
+            "the precision of the weights: fp32, bf16 or int8, or, on a GPU, fp16",
+            Precision::parse);
+    threads =
+        number(
+            "threads",
+            "the number of CPU threads in each executor; 0: as many as its tasks have CPUs",
+            0);
     keepAlive =
-        number("keepAlive", "seconds that an executor keeps the model after its last task", 0);
+        number(
+            "keepAlive",
+            "the seconds for which an executor keeps the model after its last task",
+            0);
     storageRef =
-        string("storageRef", "tells later stages which embeddings they were made for", any -> any);
+        string(
+            "storageRef",
+            "the name of these embeddings for later stages, by default the uid",
+            any -> any);
     setDefault(model, ModelFiles.BOX);
     setDefault(byReference, false);
     setDefault(poolingLayer, "elmo");
@@ -167,7 +198,7 @@ abstract class ElmoParams extends Transformer {
     return inputCols;
   }
 
-  /** The columns to add. */
+  /** The param with the columns to add. */
   public StringArrayParam outputCols() {
     return outputCols;
   }

@@ -16,7 +16,7 @@ import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.JoinedRow;
 import org.apache.spark.util.TaskCompletionListener;
 
-/** Adds the output columns to the rows of a partition, in order. */
+/** Adds the output columns to the rows of a partition. Keeps their order. */
 final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
   private final Plan plan;
 
@@ -31,12 +31,10 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
   }
 
   /**
-   * Reads ahead until {@code batchTokens} are gathered, embeds them, and hands the rows back. The
-   * task's end closes it, whether all rows were read or not; a row may be asked for by another
-   * thread than the task's (Python's writer), hence the locks.
+   * Reads rows ahead until they contain {@code batchTokens} tokens, embeds them, and returns the rows one by one. It is closed when the task ends, even if not all rows were read. The methods are synchronized because a thread other than the task's may ask for rows (Spark's writer to a Python process).
    */
   private static final class Rows implements Iterator<Row> {
-    /** A row that was read ahead: what passes through, what the stage reads, and its file. */
+    /** A row that was read ahead: its original columns, the input of the stage, and the file that it came from. */
     private record Pending(InternalRow row, InputColumns.Item item, InputFile file) {}
 
     private final Plan plan;
@@ -45,10 +43,10 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
     private final List<String> gpus;
     private final int taskCpus;
     private final ArrayDeque<Pending> items = new ArrayDeque<>();
-    private InputFile file = InputFile.NONE; // Of the row that was read last.
+    private InputFile file = InputFile.NONE; // The file of the row that was read last.
     private SharedModels.Lease lease;
     private Window window;
-    // The first sentence in the window of the row that comes next.
+    // The index in the window of the first sentence of the next row.
     private int sentence;
     private boolean closed;
 
@@ -99,7 +97,8 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
       }
       sentence = 0;
       List<List<String>> sentences = new ArrayList<>();
-      // A row without tokens costs something too.
+      // Another iterator of the task may have set its own file meanwhile, and Spark sets ours only
+      // when it opens the next one.
       file.restore();
       for (long cost = 0; cost < plan.batchTokens() && rows.hasNext(); ) {
         Row row = rows.next();
@@ -107,7 +106,7 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
         file = file.current();
         items.add(new Pending(((RowUdt.Cell) row.get(0)).row(), item, file));
         sentences.addAll(item.sentences());
-        cost += Math.max(1, item.tokens());
+        cost += Math.max(1, item.tokens()); // Rows without tokens take memory too.
       }
       if (items.isEmpty()) {
         return;

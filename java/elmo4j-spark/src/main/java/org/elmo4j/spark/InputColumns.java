@@ -21,19 +21,19 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.internal.text.TextSplitter;
 
 /**
- * The columns that the stage reads, and how a row becomes sentences.
+ * The columns that the stage reads. Converts rows to sentences.
  *
- * @param uid of the stage, for messages
- * @param kind what they hold
- * @param names one, or two for annotations: sentences, tokens
- * @param indices where they are among all columns
- * @param numbered whether annotations of sentences say which one of the text they are
- * @param lowerCase whether tokens are put in lower case for the model
+ * @param uid the uid of the stage, for messages
+ * @param kind the content of the columns
+ * @param names one name, or two for annotations: sentences, tokens
+ * @param indices their indices among all columns
+ * @param numbered whether annotations of sentences have metadata, which may contain the number of the sentence in its text
+ * @param lowerCase whether tokens are converted to lower case for the model
  */
 record InputColumns(
     String uid, Kind kind, String[] names, int[] indices, boolean numbered, boolean lowerCase)
     implements Serializable {
-  /** What counts of an annotation. */
+  /** The fields of an annotation that the stage reads. */
   private static final List<String> FIELDS = List.of("begin", "end", "result");
 
   private static final DataType STRINGS =
@@ -51,7 +51,7 @@ record InputColumns(
   /**
    * Finds and checks the columns.
    *
-   * @throws IllegalArgumentException naming the stage and the column
+   * @throws IllegalArgumentException if a column does not fit; the message names it and the stage
    */
   static InputColumns of(String uid, StructType schema, String[] names, boolean lowerCase) {
     int[] indices = new int[names.length];
@@ -112,7 +112,7 @@ record InputColumns(
         lowerCase);
   }
 
-  /** Those of annotations that lie in no table: {@link #read(List)} takes them. */
+  /** Returns an instance for annotations that are not in a table, which {@link #read(List)} reads. */
   static InputColumns annotations(String uid, String[] names, boolean lowerCase) {
     if (names.length != 2) {
       throw wrong(
@@ -158,9 +158,9 @@ record InputColumns(
   }
 
   /**
-   * What to select of the columns, so that no more than the stage needs is decoded.
+   * Returns the expressions to select, so that Spark decodes only what the stage needs.
    *
-   * @param columns how they are called now
+   * @param columns the current names of all columns
    */
   List<Column> select(List<String> columns) {
     String first = columns.get(indices[0]);
@@ -182,7 +182,7 @@ record InputColumns(
     };
   }
 
-  /** The types of what {@link #select} selects. */
+  /** Returns the types of the expressions that {@link #select} returns. */
   List<DataType> selectedTypes() {
     DataType strings = DataTypes.createArrayType(DataTypes.StringType);
     return switch (kind) {
@@ -200,17 +200,17 @@ record InputColumns(
     };
   }
 
-  /** An annotation as far as it matters here. */
+  /** The fields of an annotation that the stage reads. */
   record Span(int begin, int end, String text) {}
 
   /**
-   * What a row holds.
+   * The input of the stage from one row.
    *
    * @param isNull whether an input column is null
-   * @param sentences tokens of each, as the model gets them
-   * @param sentenceSpans for annotations, else null
-   * @param tokenSpans for annotations, the tokens of each sentence, else null
-   * @param numbers for annotations, which sentence of the text each is, else null
+   * @param sentences the tokens of each sentence, as the model gets them
+   * @param sentenceSpans for annotations, the sentences; otherwise null
+   * @param tokenSpans for annotations, the tokens of each sentence; otherwise null
+   * @param numbers for annotations, the number of each sentence in its text; otherwise null
    */
   record Item(
       boolean isNull,
@@ -230,7 +230,7 @@ record InputColumns(
   /**
    * Reads a row.
    *
-   * @param row of what {@link #select} selects, and anything before it
+   * @param row a row that ends with the columns that {@link #select} selects
    * @throws ElmoException if a token is null
    */
   Item read(Row row) {
@@ -254,7 +254,7 @@ record InputColumns(
     };
   }
 
-  /** Like {@link #read(Row)}, of annotations. */
+  /** Like {@link #read(Row)}, but reads annotations that are not in a table. */
   Item read(List<Annotation> annotations) {
     List<Span> sentences = new ArrayList<>();
     List<Span> tokens = new ArrayList<>();
@@ -283,18 +283,19 @@ record InputColumns(
   }
 
   /**
-   * Distributes tokens over sentences.
+   * Assigns each token to the sentences that contain it.
    *
-   * @param told the sentences' numbers, null where one says none; null if none does
+   * @param told the numbers of the sentences, with null for a sentence without one; null if no sentence has one
    */
   private Item item(List<Span> sentences, List<Span> tokens, List<String> told) {
-    // Their place in the row where they do not say: but a row may hold some of a text's sentences.
+    // A sentence without a number gets its position in the row. This is only the fallback, since a
+    // row may contain only some of the sentences of a text.
     List<String> numbers = new ArrayList<>(sentences.size());
     for (int i = 0; i < sentences.size(); i++) {
       String number = told == null ? null : told.get(i);
       numbers.add(number == null ? Integer.toString(i) : number);
     }
-    // They come in this order; should they not, the model still needs it.
+    // Tokens usually come in this order, but the model needs it in any case.
     tokens.sort(Comparator.comparingInt(Span::begin));
     List<List<Span>> spans = new ArrayList<>(sentences.size());
     List<List<String>> words = new ArrayList<>(sentences.size());
@@ -315,7 +316,7 @@ record InputColumns(
     return new Item(false, lower(words), sentences, spans, numbers);
   }
 
-  /** The first token that begins at a character or after it. */
+  /** Returns the index of the first token that begins at or after a character. */
   private static int firstFrom(List<Span> tokens, int begin) {
     int low = 0;
     int high = tokens.size();

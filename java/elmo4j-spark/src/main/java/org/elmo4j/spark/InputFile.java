@@ -6,13 +6,12 @@ import org.apache.spark.rdd.InputFileBlockHolder;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
- * The file that a row came from, as {@code input_file_name()} tells it: Spark keeps that of the row
- * read last, and the stage reads ahead.
+ * The file that a row came from, which {@code input_file_name()} returns. Spark stores only the file of the row that was read last. The stage reads rows ahead, so it must set the file again for each row that it returns.
  */
 record InputFile(UTF8String path, long start, long length) {
   static final InputFile NONE = new InputFile(UTF8String.EMPTY_UTF8, -1, -1);
 
-  /** That of the row that was just read. */
+  /** Returns the file of the row that was just read; the same object if it has not changed. */
   InputFile current() {
     UTF8String now = InputFileBlockHolder.getInputFilePath();
     long from = InputFileBlockHolder.getStartOffset();
@@ -21,7 +20,7 @@ record InputFile(UTF8String path, long start, long length) {
         : new InputFile(now, from, InputFileBlockHolder.getLength());
   }
 
-  /** Tells Spark that rows are of this file again. */
+  /** Sets this file as Spark's current one again. */
   void restore() {
     if (path.numBytes() > 0) {
       InputFileBlockHolder.set(path.toString(), start, length);

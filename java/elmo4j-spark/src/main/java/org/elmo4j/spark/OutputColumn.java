@@ -10,15 +10,15 @@ import org.elmo4j.ScalarMix;
 /**
  * A column that the stage adds.
  *
- * @param name of the column
- * @param layer as {@link Layer#parse} reads it, or a mean of such a one: {@code mean(word_emb)}
- * @param mixWeights in place of the model's own mix; null for that
- * @param mixGamma its factor
+ * @param name the name of the column
+ * @param layer a name that {@link Layer#parse} accepts, or a mean such as {@code mean(word_emb)}
+ * @param mixWeights the weights of the mix, before the softmax; null for the model's own mix
+ * @param mixGamma the factor of that mix; not used if {@code mixWeights} is null
  */
 record OutputColumn(String name, String layer, float[] mixWeights, float mixGamma)
     implements Serializable {
   /**
-   * What to ask the model for.
+   * Returns the layer that the model has to return.
    *
    * @throws ElmoException if there is no such layer
    */
@@ -39,15 +39,15 @@ record OutputColumn(String name, String layer, float[] mixWeights, float mixGamm
   }
 
   /**
-   * The layer of that name.
+   * Returns the layer with the given name.
    *
-   * @throws ElmoException if there is none
+   * @throws ElmoException if there is no such layer
    */
   static Layer parse(String layer) {
     return new OutputColumn("", layer, null, 1).toLayer();
   }
 
-  /** Spark NLP's name of a layer's annotations. */
+  /** Returns Spark NLP's annotator type for the annotations of a layer. */
   static String annotatorType(Layer layer) {
     return layer.kind() == Layer.Kind.MEAN
         ? Annotations.SENTENCE_EMBEDDINGS

@@ -10,21 +10,21 @@ import org.elmo4j.Precision;
 import org.elmo4j.internal.devices.Devices;
 
 /**
- * What a task needs to know.
+ * The settings that are sent to each task.
  *
- * @param uid of the stage, for messages
- * @param model where the weights are
- * @param device as {@link TaskResources#checkDevice} gives it
- * @param precision of the model
- * @param threads CPU threads of a model, all tasks of a JVM together; 0: as many as they have CPUs
- * @param executorCores 0 if only the executor knows
- * @param keepAlive seconds that a model stays loaded after its last task
- * @param batchTokens tokens that are gathered across rows
- * @param batchSize most sentences of one call
+ * @param uid the uid of the stage, for messages
+ * @param model says where the weights are
+ * @param device the name that {@link TaskResources#checkDevice} returned
+ * @param precision the precision of the model
+ * @param threads the number of CPU threads of the model, which all tasks of a JVM share; 0: as many as the tasks have CPUs
+ * @param executorCores the number of cores of an executor; 0 if only the executor knows it
+ * @param keepAlive the seconds for which the model stays loaded after its last task
+ * @param batchTokens the number of tokens to collect from several rows for one batch
+ * @param batchSize the maximum number of sentences in one call
  * @param input the columns to read
  * @param outputs the columns to add, after all others
- * @param tokensColumn whether a column of the tokens follows them
- * @param metrics to count in; null where nobody counts
+ * @param tokensColumn whether a column with the tokens follows {@code outputs}
+ * @param metrics the metrics to update; null if the work is not counted
  */
 record Plan(
     String uid,
@@ -42,11 +42,11 @@ record Plan(
     ElmoMetrics metrics)
     implements Serializable {
   /**
-   * Loads the model in this process, or shares the one that is there.
+   * Loads the model in this process, or shares it if it is already loaded.
    *
-   * @param gpus addresses of the task's GPUs
-   * @param taskCpus CPUs of a task
-   * @throws ElmoException naming the stage
+   * @param gpus the addresses of the task's GPUs
+   * @param taskCpus the number of CPUs of a task
+   * @throws ElmoException if the model cannot be loaded; the message names the stage
    */
   SharedModels.Lease lease(List<String> gpus, int taskCpus) {
     try {

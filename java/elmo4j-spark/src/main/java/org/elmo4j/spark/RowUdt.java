@@ -9,10 +9,7 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.types.UserDefinedType;
 
 /**
- * Rows on their way through the stage in Spark's inner form. Decoding columns that only pass
- * through would change some (dates of October 1582, collations), fail at others (types of Python's)
- * and cost time, and encoding vectors in the general way boxes each float. The stage unwraps the
- * type before anybody sees it.
+ * The type in which rows pass through the stage, in Spark's internal format. To decode columns that only pass through would change some values (dates of October 1582, collations), fail for some types (user-defined types of Python) and take time. Spark's general encoding of vectors would box each float. The stage unwraps this type in its output, so users never see it.
  */
 public final class RowUdt extends UserDefinedType<RowUdt.Cell> {
   private static final long serialVersionUID = 1;
@@ -23,7 +20,7 @@ public final class RowUdt extends UserDefinedType<RowUdt.Cell> {
   @SQLUserDefinedType(udt = RowUdt.class)
   public record Cell(InternalRow row) {}
 
-  /** For Spark, whose generated code makes one to convert rows of any type. */
+  /** The constructor that Spark's generated code calls, to convert rows of any type. */
   public RowUdt() {
     this(new StructType());
   }
@@ -42,7 +39,7 @@ public final class RowUdt extends UserDefinedType<RowUdt.Cell> {
     return cell.row();
   }
 
-  /** A copy: Spark uses the memory of a row for the next, and the stage reads ahead. */
+  /** Returns a copy, because the stage reads ahead and Spark reuses the memory of a row for the next one. */
   @Override
   public Cell deserialize(Object datum) {
     return new Cell(((InternalRow) datum).copy());

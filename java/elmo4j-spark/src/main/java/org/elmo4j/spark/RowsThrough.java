@@ -17,8 +17,7 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Takes partitions through a function that reads some columns and adds others: the rest passes
- * through as it is, in Spark's inner form, whatever its types and names.
+ * Applies a function that reads some columns and adds others to the partitions of a table. All other columns pass through unchanged, in Spark's internal format, whatever their types and names.
  */
 final class RowsThrough {
   private static final String ROW = "row";
@@ -30,8 +29,7 @@ final class RowsThrough {
    *
    * @param inputs the columns to decode
    * @param added the columns that the function adds
-   * @param function from rows of a {@link RowUdt.Cell} and the inputs, to rows of a cell that has
-   *     the added columns too
+   * @param function maps rows that consist of a {@link RowUdt.Cell} and the inputs to rows that consist of a cell which also contains the added columns
    */
   static Dataset<Row> partitions(
       Dataset<?> dataset,
@@ -41,7 +39,7 @@ final class RowsThrough {
     List<StructField> before = Arrays.asList(dataset.schema().fields());
     List<StructField> after = new ArrayList<>(before);
     after.addAll(added);
-    // By place, since two columns may have one name.
+    // Columns are named by their position, since two columns may have the same name.
     List<String> names = IntStream.range(0, after.size()).mapToObj(i -> "c" + i).toList();
     List<String> passing = names.subList(0, before.size());
 

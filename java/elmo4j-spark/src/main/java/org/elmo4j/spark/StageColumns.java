@@ -18,19 +18,19 @@ import org.elmo4j.Layer;
 /**
  * The columns of a table that a stage reads and adds, checked against each other and the model.
  *
- * @param inputs what it reads
- * @param outputs what it adds, after all others
- * @param added their fields, and last that of the tokens if they are wanted
+ * @param inputs the columns that it reads
+ * @param outputs the columns that it adds, after all others
+ * @param added the fields of {@code outputs}, then the field of the tokens column if there is one
  */
 record StageColumns(InputColumns inputs, List<OutputColumn> outputs, List<StructField> added) {
   private static final DataType VECTORS =
       DataTypes.createArrayType(DataTypes.createArrayType(DataTypes.FloatType, false), false);
 
   /**
-   * Finds and checks them.
+   * Finds and checks the columns.
    *
-   * @param model of the stage, asked for once, since one by reference is looked at each time
-   * @throws IllegalArgumentException naming the stage and the column that does not fit
+   * @param model the model of the stage. The caller gets it once from the stage, because each such call reads the file status of a model by reference
+   * @throws IllegalArgumentException if a column does not fit; the message names it and the stage
    */
   static StageColumns of(ElmoEmbeddings stage, ModelFiles.Known model, StructType schema) {
     String uid = stage.uid();
@@ -62,7 +62,7 @@ record StageColumns(InputColumns inputs, List<OutputColumn> outputs, List<Struct
     return new StageColumns(inputs, outputs, added);
   }
 
-  /** Where columns of that name are, as Spark compares names. */
+  /** Returns the indices of the columns with a name, compared as Spark compares names. */
   static int[] find(List<String> columns, String name) {
     boolean caseSensitive = SQLConf.get().caseSensitiveAnalysis();
     return java.util.stream.IntStream.range(0, columns.size())
@@ -73,9 +73,9 @@ record StageColumns(InputColumns inputs, List<OutputColumn> outputs, List<Struct
   }
 
   /**
-   * The columns to add but for that of the tokens.
+   * Returns the columns to add, without the tokens column.
    *
-   * @param taken names of columns that are there; the new ones are added
+   * @param taken the names of existing columns; the new names are appended to it
    */
   static List<OutputColumn> outputs(
       ElmoEmbeddings stage, ModelFiles.Known model, List<String> taken) {
@@ -143,12 +143,12 @@ record StageColumns(InputColumns inputs, List<OutputColumn> outputs, List<Struct
         .build();
   }
 
-  /** Numbers in a vector. */
+  /** Returns the length of a layer's vectors. */
   static int dimension(Layer layer, ModelFiles.Known model) {
     return model.projectionDim() * (rows(layer).kind() == Layer.Kind.WORD_EMB ? 1 : 2);
   }
 
-  /** What a mean is of. */
+  /** Returns the layer itself, or for a mean the layer that it is the mean of. */
   private static Layer rows(Layer layer) {
     return layer.kind() == Layer.Kind.MEAN ? layer.of() : layer;
   }

@@ -14,7 +14,7 @@ import org.apache.spark.ml.util.MLReader;
 import org.apache.spark.ml.util.MLWriter;
 import org.elmo4j.ElmoException;
 
-/** Saved stages: params as Spark keeps them, and beside them the model as one file. */
+/** Saves and loads stages. A saved stage contains the params in Spark's format and, beside them, the model as one file. */
 final class StageFiles {
   private static final String WEIGHTS = "weights";
   private static final String METADATA = "metadata";
@@ -22,8 +22,7 @@ final class StageFiles {
   private StageFiles() {}
 
   /**
-   * Whether a folder holds a stage of this class. Others keep metadata too: Spark NLP's stage is a
-   * model to read.
+   * Whether a folder contains a stage of this class. Stages of other classes have metadata too: for example, a stage that Spark NLP saved, which is read as a model.
    */
   static boolean isStage(String path) {
     Path metadata = new Path(path, METADATA);
@@ -39,7 +38,7 @@ final class StageFiles {
     }
   }
 
-  /** Reads stages, and makes new ones with what else is a model. */
+  /** Reads saved stages. If the path contains a model instead, it makes a new stage with that model. */
   static final class Reader extends MLReader<ElmoEmbeddings> {
     private final MLReader<ElmoEmbeddings> params = new DefaultParamsReader<>();
 
@@ -54,13 +53,14 @@ final class StageFiles {
             Hadoop.qualified(new Path(path, WEIGHTS).toString(), Hadoop.configuration());
         stage.set(stage.model(), weights);
       }
-      // Held from now on: whoever saves over this path, Spark deletes it first.
+      // The driver makes its copy now, because Spark deletes this path before it saves a stage
+      // over it.
       stage.known();
       return stage;
     }
   }
 
-  /** Writes the params, and the model unless it is by reference or in the box. */
+  /** Writes the params, and the model unless it is by reference or the bundled one. */
   static final class Writer extends MLWriter {
     private final ElmoEmbeddings stage;
     private final ModelFiles.Known model;
@@ -89,7 +89,7 @@ final class StageFiles {
       if (model.file() != null) {
         saveWeights(new Path(path, WEIGHTS));
       }
-      // Last: a folder without it is no stage.
+      // Last, so that an incomplete folder is not taken for a stage.
       new DefaultParamsWriter(stage).saveImpl(path);
     }
 

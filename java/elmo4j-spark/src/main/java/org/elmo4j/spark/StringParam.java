@@ -8,7 +8,7 @@ import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.util.Identifiable;
 import scala.Function1;
 
-/** Makes params of type String, whose constructor has a parameter more in Spark 4 than in 3.5. */
+/** Makes params of type String. The constructor of Param has one more parameter in Spark 4 than in 3.5, so it is called by reflection. */
 final class StringParam {
   private StringParam() {}
 

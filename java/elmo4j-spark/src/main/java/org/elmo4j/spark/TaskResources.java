@@ -11,14 +11,14 @@ import org.apache.spark.TaskContext;
 import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
 
-/** What Spark gave a task, as a model takes it: a device, and CPU threads. */
+/** Converts the resources that Spark assigned to a task to a device and a number of CPU threads for the model. */
 final class TaskResources {
   private TaskResources() {}
 
   /**
-   * The name in lower case. Whether there is such a device, only executors know.
+   * Checks the name of a device and returns it in lower case. Whether the device exists is checked later, on the executors.
    *
-   * @throws ElmoException if it is no device's
+   * @throws ElmoException if it is not the name of a device
    */
   static String checkDevice(String name) {
     if (!Device.isName(name)) {
@@ -27,22 +27,20 @@ final class TaskResources {
     return name.toLowerCase(Locale.ROOT);
   }
 
-  /** The addresses of the task's GPUs, {@code spark.task.resource.gpu.amount} of them. */
+  /** Returns the addresses of the task's GPUs, as many as {@code spark.task.resource.gpu.amount}. */
   static List<String> gpus(TaskContext context) {
     var gpus = context.resourcesJMap().get("gpu");
     return gpus == null ? List.of() : List.of(gpus.addresses());
   }
 
   /**
-   * The device of a task's model. {@code cuda} is the task's GPU, and so is {@code auto} where
-   * elmo4j can use one; a device with a number is that one, whatever Spark says.
+   * Returns the device of a task's model. {@code cuda} is the task's GPU, and so is {@code auto} if elmo4j can use a GPU. A device with a number is used as it is, even if Spark assigned another one.
    *
-   * @param wanted as {@link #checkDevice} gives it
-   * @param gpus addresses as Spark's discovery script found them: CUDA's device numbers. Of several
-   *     the first is taken
+   * @param wanted the name that {@link #checkDevice} returned
+   * @param gpus the addresses that Spark's discovery script found, which are CUDA's device numbers; only the first is used
    * @param cuda whether elmo4j can use a GPU here
-   * @return for {@link Device#parse}
-   * @throws ElmoException if the address is no number
+   * @return a name for {@link Device#parse}
+   * @throws ElmoException if the address is not a number
    */
   static String device(String wanted, List<String> gpus, boolean cuda) {
     boolean asSparkSays = wanted.equals("cuda") || wanted.equals("auto") && cuda;
@@ -59,7 +57,7 @@ final class TaskResources {
     return device;
   }
 
-  /** Cores of an executor, which its tasks share; 0 if only the executor knows. On the driver. */
+  /** Returns the number of cores of an executor, which its tasks share; 0 if only the executor knows it. Called on the driver. */
   static int executorCores(SparkContext context) {
     if (context.isLocal()) {
       Matcher cores = Pattern.compile("local(?:\\[(\\d+).*)?").matcher(context.master());
@@ -71,11 +69,10 @@ final class TaskResources {
   }
 
   /**
-   * CPU threads of a model. All tasks of an executor share it, so it has what they have together:
-   * {@code spark.task.cpus} for each task that can run at once.
+   * Returns the number of CPU threads of a model. All tasks of an executor share the model, so it gets as many threads as they have CPUs together: {@code spark.task.cpus} for each task that can run at once.
    *
-   * @param wanted by the user; 0 for none
-   * @param cores of the executor; 0 if not known: then those of the machine
+   * @param wanted the number that the user set; 0 if none
+   * @param cores the cores of the executor; 0 if they are not known, which means all cores of the machine
    * @param taskCpus {@code spark.task.cpus}
    */
   static int threads(int wanted, int cores, int taskCpus) {

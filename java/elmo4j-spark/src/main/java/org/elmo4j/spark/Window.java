@@ -11,29 +11,28 @@ import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 
 /**
- * The sentences of some successive rows, embedded. Results stay in native memory until a row asks
- * for them: close it. Not thread-safe.
+ * Embeds the sentences of several successive rows. The results stay in native memory until the window is closed, and are copied when a row needs them. Not thread-safe.
  */
 final class Window implements AutoCloseable {
   /**
-   * A result is as wide as its longest sentence: past this much padding another call is cheaper.
+   * The maximum ratio of positions to tokens in a call. A result is padded to its longest sentence; with more padding than this, a further call is cheaper.
    */
   private static final double MAX_PADDING = 1.5;
 
-  /** Fewer tokens than this share of the budget are not worth a call of their own. */
+  /** A call is ended because of padding only if it has more than one {@code MIN_CALLS}-th of {@code batchTokens}, since smaller calls are slow, or if its positions exceed twice {@code batchTokens}. */
   private static final int MIN_CALLS = 4;
 
   private final ElmoModel model;
   private final List<List<String>> sentences;
   private final List<Embeddings> calls = new ArrayList<>();
-  // Where a sentence's result is; those without tokens have none.
+  // The call and the row in its result of each sentence; not used for sentences without tokens.
   private final int[] call;
   private final int[] row;
   private long sentencesRun;
   private long tokensRun;
   private long nanos;
 
-  /** Runs the model; on failure nothing stays open. */
+  /** Runs the model. If this fails, all results are closed. */
   Window(ElmoModel model, List<List<String>> sentences, Layer[] layers, Plan plan) {
     this.model = model;
     this.sentences = sentences;
@@ -59,7 +58,7 @@ final class Window implements AutoCloseable {
     }
   }
 
-  /** How far the call that begins with {@code order[first]}, its longest sentence, goes. */
+  /** Returns the end (exclusive) in {@code order} of the call that begins at {@code first}, with its longest sentence. */
   private int end(int[] order, int first, Plan plan) {
     long longest = sentences.get(order[first]).size();
     long tokens = longest;
@@ -91,17 +90,17 @@ final class Window implements AutoCloseable {
     sentencesRun += batch.size();
   }
 
-  /** Adds what was run. */
+  /** Adds the calls of this window to the metrics. */
   void count(ElmoMetrics metrics) {
     metrics.addBatches(calls.size(), sentencesRun, tokensRun, nanos);
   }
 
-  /** Numbers in a vector. */
+  /** The length of a vector. */
   int dim(Layer layer) {
     return model.dim(layer);
   }
 
-  /** A sentence's vectors, a copy: [length, dim] row-major, [dim] for means. */
+  /** Returns a copy of a sentence's vectors: [length, dim], row-major, or [dim] for a mean. */
   float[] vectors(Layer layer, int sentence) {
     if (sentences.get(sentence).isEmpty()) {
       return new float[layer.kind() == Layer.Kind.MEAN ? dim(layer) : 0];

@@ -20,20 +20,20 @@ import org.elmo4j.ElmoModel;
 import org.elmo4j.Layer;
 
 /**
- * Not a test: tokens a second of the stage against the library alone, on the same cores.
+ * Not a test. Compares the tokens per second of the stage with those of the library alone, on the same cores.
  *
- * <p>Arguments: rows (20000), cores (2), runs (3), a model's path (mini-en).
+ * <p>Arguments, with their defaults: rows (20000), cores (2), runs (3), path of a model (mini-en).
  */
 public final class Benchmark {
   private static final int CALL_TOKENS = 8192;
 
-  /** Vectors do not repeat, and hardly compress: Parquet need not try. */
+  /** Parquet options for vectors, which do not repeat and hardly compress. */
   private static final Map<String, String> PLAIN =
       Map.of("compression", "none", "parquet.enable.dictionary", "false");
 
   private Benchmark() {}
 
-  /** Runs it. */
+  /** Runs the benchmark. */
   public static void main(String[] args) throws Exception {
     int rows = args.length > 0 ? Integer.parseInt(args[0]) : 20_000;
     int cores = args.length > 1 ? Integer.parseInt(args[1]) : 2;
@@ -43,7 +43,8 @@ public final class Benchmark {
     long tokens = sentences.stream().mapToLong(List::size).sum();
     System.out.printf("%d rows, %d tokens, %d cores%n", rows, tokens, cores);
 
-    // Rows of 20 KB: Spark's 4,096 at a time would fill a heap of 1 GB when they are read back.
+    // Rows have about 20 KB. Spark's default of 4,096 rows at a time would fill a heap of 1 GB when
+    // they are read back.
     SparkSession session =
         Spark.start(
             "local[" + cores + "]", Map.of("spark.sql.parquet.columnarReaderBatchSize", "128"));
@@ -77,7 +78,7 @@ public final class Benchmark {
           stage.setOutputCol("vectors").setPoolingLayer("elmo");
           Dataset<Row> embedded = stage.transform(session.read().parquet(in));
           report("stage, elmo, to Parquet" + how, tokens, write(embedded, options, out), library);
-          // The same columns once more without the stage: what Parquet alone takes.
+          // Read and write the same columns without the stage, for the cost of Parquet alone.
           Dataset<Row> again = session.read().parquet(out);
           Cost reading = write(again, null, null);
           Cost copying = write(again, options, out + "-copy");
@@ -89,7 +90,7 @@ public final class Benchmark {
     }
   }
 
-  /** Wall clock and processor time; the second is the fair one on a machine that others use too. */
+  /** Wall-clock time and processor time. Compare processor times if other programs use the machine too. */
   private record Cost(double seconds, double cpuSeconds) {
     private static final OperatingSystemMXBean SYSTEM =
         ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
@@ -145,7 +146,7 @@ public final class Benchmark {
     return write(stage.transform(session.read().parquet(in)), Map.of(), out);
   }
 
-  /** Runs a query; to nowhere if {@code out} is null. */
+  /** Runs a query and writes the result to a folder; discards it if {@code out} is null. */
   private static Cost write(Dataset<Row> data, Map<String, String> options, String out) {
     return Cost.of(
         () -> {
@@ -157,7 +158,7 @@ public final class Benchmark {
         });
   }
 
-  /** Words by Zipf's law, sentences of 1 to 60 words, about 21 in the mean, as prose has. */
+  /** Makes sentences like those of prose: words distributed by Zipf's law, 1 to 60 words in a sentence, about 21 on average. */
   private static List<List<String>> prose(int count) {
     Random random = new Random(1);
     String[] words = new String[30_000];

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Executors in JVMs of their own; the test that ends one comes last. */
+/** Tests with executors in JVMs of their own. The test that ends an executor runs last. */
 @Order(1)
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class ClusterTest {
@@ -51,7 +51,7 @@ class ClusterTest {
     Spark.check();
   }
 
-  /** The model in the box, as a file of a content that executors do not have. */
+  /** Writes the bundled model as a file with a content that executors do not have yet. */
   private static Path model(Path folder, String content) {
     return Spark.box(folder.resolve(content), Map.of("test", content));
   }
@@ -63,14 +63,14 @@ class ClusterTest {
         .setOutputCol("vectors");
   }
 
-  /** Runs one task on each executor and returns what they say. */
+  /** Runs one task on each executor and returns the results. */
   private static List<String> onExecutors(MapPartitionsFunction<Long, String> task) {
     return session
         .range(0, 2, 1, 2)
         .map(
             (MapFunction<Long, Long>)
                 i -> {
-                  Thread.sleep(1000); // So that neither executor gets both.
+                  Thread.sleep(1000); // So that one executor does not get both.
                   return i;
                 },
             Encoders.LONG())
@@ -78,7 +78,7 @@ class ClusterTest {
         .collectAsList();
   }
 
-  /** Of each executor, its id and its native memory in use. */
+  /** Returns the id of each executor with the native memory that it uses. */
   private static Set<String> liveBytes() {
     return new HashSet<>(
         onExecutors(
@@ -95,7 +95,7 @@ class ClusterTest {
     Dataset<Row> data = Spark.tokens(session, 4, sentences);
     Spark.assertVectors(sentences, stage(model(folder, "sent").toString()).transform(data));
 
-    // The same model from another path, of which executors have the file already.
+    // The same model from another path. The executors already have its file.
     Path copy = Files.copy(folder.resolve("sent"), folder.resolve("copy"));
     Spark.assertVectors(
         sentences.subList(0, 1), stage(copy.toString()).transform(data.filter("id = 0")));
@@ -108,7 +108,7 @@ class ClusterTest {
         stage(model(folder, "gpu").toString())
             .setDevice("cuda")
             .transform(Spark.tokens(session, 2, Spark.sentences(4)));
-    // No machine has that many: so the address has come through.
+    // No machine has that many GPUs, so the number in the message is the address from Spark.
     Exception e = assertThrows(Exception.class, embedded::collectAsList);
     assertTrue(e.getMessage().matches("(?s).*cuda:123[45].*"), e.getMessage());
   }
@@ -137,7 +137,7 @@ class ClusterTest {
         e.getMessage());
   }
 
-  /** Both at once on both executors: the file is fetched once on each all the same. */
+  /** Both precisions run at once on both executors, and each executor fetches the file only once. */
   @Test
   void twoPrecisionsOfOneModelShareItsFile() {
     List<List<String>> sentences = Spark.sentences(20);
@@ -181,7 +181,7 @@ class ClusterTest {
         embedded.map(
             (MapFunction<Row, Row>)
                 row -> {
-                  // Once only: with the executor went its input, so all attempts begin anew.
+                  // Only once: each new attempt reads its input from the beginning and comes here.
                   if (row.getInt(0) == 100 && new File(marker).createNewFile()) {
                     Runtime.getRuntime().halt(1);
                   }

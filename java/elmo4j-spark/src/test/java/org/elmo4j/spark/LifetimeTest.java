@@ -38,7 +38,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** When models are loaded and closed, and that tasks that end badly leave nothing behind. */
+/** Tests when models are loaded and closed, and that failed and killed tasks leave no memory behind. */
 class LifetimeTest {
   private static final ModelRef BOX = ModelRef.box();
   private static SparkSession session;
@@ -118,7 +118,7 @@ class LifetimeTest {
       List<Future<?>> loads = new ArrayList<>();
       for (int i = 0; i < 8; i++) {
         Precision precision = i % 2 == 0 ? Precision.FP32 : Precision.BF16;
-        // Not through SharedModels, so that each is a load of its own.
+        // Not through SharedModels, so that each call loads the model.
         loads.add(
             threads.submit(() -> sent.open(sent.content(), Device.cpu(), precision, 1).close()));
       }
@@ -174,7 +174,7 @@ class LifetimeTest {
           TaskContext task = TaskContext.get();
           if (task.attemptNumber() == 0 && row.getInt(0) % 20 == 13) {
             SparkContext.getOrCreate().killTaskAttempt(task.taskAttemptId(), true, "test");
-            Thread.sleep(10_000); // Until the kill arrives.
+            Thread.sleep(10_000); // Waits to be killed.
           }
           return row;
         });
@@ -192,7 +192,7 @@ class LifetimeTest {
     assertEquals(0, Spark.settle());
   }
 
-  /** As when a speculative copy has won: two attempts at the same partitions, one is killed. */
+  /** Runs two attempts at the same partitions and kills one, as Spark does after a speculative copy has won. */
   @Test
   void ofTwoAttemptsAtOnceTheKilledOneHarmsNeitherTheOtherNorMemory() throws Exception {
     List<List<String>> sentences = Spark.sentences(5_000);
@@ -209,7 +209,7 @@ class LifetimeTest {
           threads.submit(
               () -> {
                 session.sparkContext().setJobGroup("killed", "", true);
-                // Not count alone: it would need no vectors.
+                // A filter on the vectors, since count() alone would not compute them.
                 return embedded.filter("size(vectors) > 0").count();
               });
       while (NativeMemory.liveBytes() == 0) {

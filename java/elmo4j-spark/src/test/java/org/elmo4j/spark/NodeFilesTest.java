@@ -19,12 +19,12 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** One fetch a content and node, by two JVMs too. */
+/** Tests that each content is fetched once for each node, also by two JVMs at once. */
 class NodeFilesTest {
   @TempDir Path folder;
   private Path fetches;
 
-  /** A JVM that fetches: its arguments are a folder, and the content or nothing to die midway. */
+  /** The program of a JVM that fetches a file. Arguments: a folder and the content; without the content, the JVM ends in the middle of the fetch. */
   static final class Fetcher {
     private Fetcher() {}
 
@@ -41,7 +41,7 @@ class NodeFilesTest {
               Runtime.getRuntime().halt(3);
             }
             Files.writeString(folder.resolve("fetches"), "1", StandardOpenOption.APPEND);
-            // Until both run, so that the other one asks meanwhile.
+            // Wait until the other JVM runs too, so that it asks during this fetch.
             Files.writeString(folder.resolve("ready"), "");
             while (!Files.exists(folder.resolve("go"))) {
               pause();
@@ -94,7 +94,7 @@ class NodeFilesTest {
       pause();
     }
     Process second = start("second");
-    // This process asks too, and waits for the first.
+    // This process asks too, and waits for the first one.
     Thread here = new Thread(() -> fetch("name", null, "third"));
     here.start();
     Thread.sleep(200);
@@ -127,12 +127,12 @@ class NodeFilesTest {
         e.getMessage()
             .startsWith(folder.resolve("name") + ": expected content of sha256 " + sha256),
         e.getMessage());
-    // Nothing of it stays.
+    // The wrong content was not kept.
     Path file = fetch("name", sha256, "wanted");
     Files.writeString(file, "damaged");
     assertThrows(ElmoException.class, () -> fetch("name", sha256, "wanted"));
 
-    // Folders too.
+    // The same with a folder.
     Path copied =
         NodeFiles.once(
             folder,

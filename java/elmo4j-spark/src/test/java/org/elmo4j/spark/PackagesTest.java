@@ -18,7 +18,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Java and Python applications on {@code --packages}. */
+/** Runs Java and Python applications that get elmo4j by {@code --packages}. */
 class PackagesTest {
   @TempDir static Path folder;
   private static Submit submit;
@@ -49,7 +49,7 @@ class PackagesTest {
         submit.run(Map.of(), "--class", PublishedExample.class.getName(), jar.toString()));
   }
 
-  /** With the PySpark that is installed if it is of this Spark's version, else the stand-in. */
+  /** Uses the installed PySpark if it has this Spark's version, otherwise the stand-in. */
   @Test
   void pythonFindsItsModuleInThePackages() throws Exception {
     Path python = Submit.ROOT.resolve("java/elmo4j-spark/src/test/python");
@@ -68,7 +68,7 @@ class PackagesTest {
             Submit.ROOT.resolve("tests/golden-formats/spark-nlp/model").toString());
     assertEquals("python done", said.get(3));
     for (int i = 0; i < 3; i++) {
-      // Python prints doubles.
+      // Python prints the numbers as doubles.
       String[] wanted = expected.get(i).split(" ");
       String[] found = said.get(i).split(" ");
       assertEquals(wanted[1], found[1]);

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What params may be, however they are set. */
+/** Tests which values params accept, for each way to set them. */
 class ParamsTest {
   private static SparkSession session;
 

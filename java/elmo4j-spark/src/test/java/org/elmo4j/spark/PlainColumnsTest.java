@@ -37,7 +37,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Vectors of columns of tokens and text: the library's own, whatever the row and the partition. */
+/** Tests that columns of tokens and text get the same vectors as from the library, in any row and partition. */
 class PlainColumnsTest {
   private static SparkSession session;
 
@@ -254,14 +254,14 @@ class PlainColumnsTest {
     try {
       Dataset<Row> data = Spark.tokens(session, 1, Collections.nCopies(3, sentence));
       stage.transform(data).collectAsList();
-      // Four words and the two boundaries, all new to the first of three calls.
+      // The first of three calls computes four words and the two boundaries.
       assertEquals(6, stage.metrics().wordMisses());
       assertEquals(12, stage.metrics().wordHits());
       stage.transform(data).collectAsList();
       assertEquals(6, stage.metrics().wordMisses());
       assertEquals(30, stage.metrics().wordHits());
     } finally {
-      // The next task of the same model closes it.
+      // A further task with keepAlive 0 closes the model.
       stage.setKeepAlive(0).transform(Spark.tokens(session, 1, List.of(sentence))).collectAsList();
     }
   }

@@ -11,11 +11,11 @@ import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
-/** Not a test: an application that {@link PackagesTest} submits; prints tokens and vectors. */
+/** Not a test: an application that {@link PackagesTest} submits. It prints tokens and vectors. */
 public final class PublishedExample {
   private PublishedExample() {}
 
-  /** Runs it. */
+  /** Runs the application. */
   public static void main(String[] args) {
     SparkSession session = SparkSession.builder().getOrCreate();
     Dataset<Row> data =
@@ -41,7 +41,7 @@ public final class PublishedExample {
     session.stop();
   }
 
-  /** A token and the first six numbers of its vector. */
+  /** Returns a line with a token and the first six numbers of its vector. */
   static String line(String token, float[] vector) {
     StringBuilder line = new StringBuilder("vector ").append(token);
     for (float x : Arrays.copyOf(vector, 6)) {

@@ -54,7 +54,7 @@ class SaveAndLoadTest {
     Spark.check();
   }
 
-  /** A model in the original form: two files in a folder. */
+  /** Writes a model in the original format, two files in a folder. */
   private Path model() throws IOException {
     Path golden = Path.of(System.getProperty("elmo4j.root"), "tests", "golden", "relu-skip");
     Path model = Files.createDirectory(folder.resolve("model"));
@@ -101,7 +101,7 @@ class SaveAndLoadTest {
     assertEquals("mine", read.getStorageRef());
     assertArrayEquals(new String[] {"a", "b"}, read.getOutputCols());
 
-    // And again from there.
+    // Save the loaded stage again.
     Path again = folder.resolve("again");
     read.save(again.toString());
     delete(moved);
@@ -168,7 +168,7 @@ class SaveAndLoadTest {
     assertEquals(17, stage.params().length);
   }
 
-  /** A stage whose saving fails. */
+  /** A stage that cannot be saved. */
   public static final class Unwritable extends Transformer implements MLWritable {
     @Override
     public String uid() {
@@ -224,7 +224,7 @@ class SaveAndLoadTest {
     new Pipeline().setStages(new PipelineStage[] {stage}).fit(data).save(saved);
     PipelineModel loaded = PipelineModel.load(saved);
 
-    // First one that fails, when Spark has deleted what was there.
+    // The first attempt fails after Spark has deleted the folder.
     PipelineModel failing =
         new Pipeline()
             .setStages(new PipelineStage[] {new Unwritable(), loaded.stages()[0]})
@@ -280,9 +280,9 @@ class SaveAndLoadTest {
       ElmoEmbeddings reference = configured(ElmoEmbeddings.loadByReference(place + "/model"));
       assertArrayEquals(a, first(reference.transform(data), "a"));
       reference.save(place + "/reference");
-      // The box and the models that have a name are where they always are.
+      // The bundled model and named models do not depend on the default file system.
       assertEquals("mini-en", ElmoEmbeddings.pretrained("mini-en").getModel());
-      // What was named with its file system is found whatever the default.
+      // A path that contains its file system does not depend on the default either.
       hadoop.set("fs.defaultFS", before);
       String saved = "viewfs://elmo4j" + place + "/reference";
       assertArrayEquals(a, first(ElmoEmbeddings.load(saved).transform(data), "a"));
@@ -314,9 +314,9 @@ class SaveAndLoadTest {
           assertEquals(2 * one[0][i], two[0][i], 1e-6);
         }
         assertArrayEquals(two, first(reference.setKeepAlive(0).transform(data), "a"));
-        // A stage keeps what it was loaded with.
+        // A stage keeps the model it was loaded with.
         assertArrayEquals(one, first(old.setKeepAlive(0).transform(data), "a"));
-        // Back again, in place and in the same length.
+        // The first model again, at the same path and with the same length.
         box(file, 1);
         assertArrayEquals(one, first(plain(ElmoEmbeddings.load(place)).transform(data), "a"));
         Files.delete(file);
@@ -330,7 +330,7 @@ class SaveAndLoadTest {
     return stage.setKeepAlive(0).setInputCols("tokens").setOutputCol("a");
   }
 
-  /** The model in the box with another factor of its mix. */
+  /** Writes the bundled model with another factor of its mix. */
   private static void box(Path file, float gamma) {
     Spark.box(file, Map.of("mix_weights", "[0.0, 0.0, 0.0]", "mix_gamma", Float.toString(gamma)));
   }

@@ -10,7 +10,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** spark-shell on {@code --packages}. */
+/** Runs spark-shell, which gets elmo4j by {@code --packages}. */
 class ShellTest {
   @TempDir Path folder;
 

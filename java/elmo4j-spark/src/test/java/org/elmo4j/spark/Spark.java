@@ -35,7 +35,7 @@ import org.elmo4j.internal.weights.SafetensorsWriter;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 
-/** Sessions, data and expectations of the tests. */
+/** Sessions, data and expected values of the tests. */
 public final class Spark {
   static final DataType TOKENS = DataTypes.createArrayType(DataTypes.StringType);
   private static final Duration PATIENCE = Duration.ofSeconds(60);
@@ -44,19 +44,18 @@ public final class Spark {
 
   private Spark() {}
 
-  /** A session of one JVM, shared by all tests: tasks may fail twice. */
+  /** Returns a session in one JVM, which all tests share. A task may fail twice. */
   public static synchronized SparkSession local() {
     return shared("local[2,3]", Map.of());
   }
 
   /**
-   * A master, and two executors of two cores in JVMs of their own, shared by all tests: tasks may
-   * fail once, and each executor has two GPUs that no machine has.
+   * Returns a session with a master and two executors of two cores in JVMs of their own, which all tests share. A task may fail once. Spark believes that each executor has two GPUs, with numbers that exist on no machine.
    */
   public static synchronized SparkSession cluster() {
     Path gpus = Path.of("target", "gpus").toAbsolutePath();
     try {
-      // Executors' class path is that of the tests; Spark looks for its jars here all the same.
+      // The executors use the class path of the tests, but Spark expects this folder to exist.
       Files.createDirectories(Path.of(System.getenv("SPARK_HOME"), "jars"));
       Files.createDirectories(gpus.getParent());
       Files.writeString(
@@ -74,7 +73,7 @@ public final class Spark {
                 "spark.worker.resource.gpu.discoveryScript", gpus.toString(),
                 "spark.executor.resource.gpu.amount", "2",
                 "spark.task.resource.gpu.amount", "1"));
-    // Or the first tasks might all go to one of them.
+    // Wait for both executors, or the first tasks might all go to one of them.
     SparkStatusTracker tracker = session.sparkContext().statusTracker();
     long deadline = System.nanoTime() + 3 * PATIENCE.toNanos();
     while (tracker.getExecutorInfos().length < 3 && System.nanoTime() < deadline) {
@@ -119,7 +118,7 @@ public final class Spark {
     return builder.getOrCreate();
   }
 
-  /** The folder that is {@code viewfs://elmo4j/data}, a file system that is not the local one. */
+  /** Returns the local folder that tests see as {@code viewfs://elmo4j/data}, on a file system other than the local one. */
   static URI remoteFolder() {
     try {
       return Files.createDirectories(Path.of("target", "remote")).toRealPath().toUri();
@@ -128,12 +127,12 @@ public final class Spark {
     }
   }
 
-  /** After a test class: no native memory is left in this JVM. */
+  /** Checks, after a test class, that no native memory is left in this JVM. */
   public static void check() {
     assertEquals(0, settle(), "bytes of native memory never freed");
   }
 
-  /** Live native bytes once they are none, or patience has ended. */
+  /** Waits until no native memory is in use, for a limited time, and returns the bytes still in use. */
   static long settle() {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
     while (NativeMemory.liveBytes() > 0 && System.nanoTime() < deadline) {
@@ -151,12 +150,12 @@ public final class Spark {
     }
   }
 
-  /** A stage whose model goes with its last task. */
+  /** Returns a stage whose model is closed with its last task. */
   static ElmoEmbeddings stage() {
     return ElmoEmbeddings.miniEnglish().setKeepAlive(0);
   }
 
-  /** Rows of an id and a sentence's tokens. */
+  /** Returns rows with an id and the tokens of a sentence. */
   static Dataset<Row> tokens(SparkSession session, int partitions, List<List<String>> sentences) {
     List<Row> rows = new ArrayList<>();
     for (List<String> sentence : sentences) {
@@ -168,7 +167,7 @@ public final class Spark {
     return session.createDataFrame(rows, schema).repartition(partitions);
   }
 
-  /** One column of texts, in order, in one partition. */
+  /** Returns one column of texts, in order, in one partition. */
   public static Dataset<Row> texts(SparkSession session, String... texts) {
     List<Row> rows = Arrays.stream(texts).map(RowFactory::create).toList();
     return session
@@ -176,7 +175,7 @@ public final class Spark {
         .coalesce(1);
   }
 
-  /** Writes the model in the box; metadata make it another file, or another model. */
+  /** Writes the bundled model to a file. Different metadata give a different file, or a different model. */
   public static Path box(Path file, Map<String, String> metadata) {
     try (WeightStore store = WeightStores.miniEnglish()) {
       SafetensorsWriter.write(store, file, Dtype.F32, metadata);
@@ -185,9 +184,9 @@ public final class Spark {
   }
 
   /**
-   * That each sentence has the vectors of the library, in any order of rows.
+   * Checks that each sentence has the vectors that the library gives, in any order of rows.
    *
-   * @param rows as {@link #tokens} made them, with a column {@code vectors} of the layer elmo
+   * @param rows the rows of {@link #tokens} with a column {@code vectors} of the layer elmo
    */
   static void assertVectors(List<List<String>> sentences, Dataset<Row> rows) {
     List<float[][]> expected = expected(sentences, Layer.ELMO);
@@ -200,7 +199,7 @@ public final class Spark {
     assertEquals(sentences.size(), ids.size());
   }
 
-  /** Sentences of prose-like lengths, some words rare. */
+  /** Makes sentences of 1 to 31 words, some of them rare. */
   static List<List<String>> sentences(int count) {
     String[] words = "the cat sat on a mat and it was happy there , I love NLP .".split(" ");
     List<List<String>> sentences = new ArrayList<>();
@@ -215,7 +214,7 @@ public final class Spark {
     return sentences;
   }
 
-  /** What the library gives for each sentence alone: [length][dim]; [1][dim] for means. */
+  /** Returns the library's vectors of each sentence, embedded alone: [length][dim], or [1][dim] for a mean. */
   public static List<float[][]> expected(List<List<String>> sentences, Layer layer) {
     List<float[][]> expected = new ArrayList<>();
     try (ElmoModel model = ElmoModel.miniEnglish()) {
@@ -234,7 +233,7 @@ public final class Spark {
     return expected;
   }
 
-  /** A column of arrays of arrays of floats. */
+  /** Reads a column of type {@code array<array<float>>}. */
   static float[][] vectors(Row row, String column) {
     List<Object> outer = row.getList(row.fieldIndex(column));
     float[][] vectors = new float[outer.size()][];
@@ -244,7 +243,7 @@ public final class Spark {
     return vectors;
   }
 
-  /** An array of floats of a row. */
+  /** Reads an array of floats from a row. */
   public static float[] floats(Row row, int index) {
     List<Float> list = row.getList(index);
     float[] floats = new float[list.size()];

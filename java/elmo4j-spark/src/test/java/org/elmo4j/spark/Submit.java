@@ -17,15 +17,13 @@ import java.util.stream.Collectors;
 import org.elmo4j.Layer;
 
 /**
- * Submits applications that get elmo4j by {@code --packages}, as users do: spark-submit's own
- * resolution, from the jars of this build and Maven's local repository, then a run on Spark's jars
- * alone. After the phase {@code package}, since it needs the jars.
+ * Submits applications that get elmo4j by {@code --packages}, as users do. spark-submit resolves it from the jars of this build and Maven's local repository, and runs the application with Spark's jars alone. Needs the jars, so it runs after the phase {@code package}.
  */
 final class Submit {
   private static final String VERSION = System.getProperty("elmo4j.version");
   static final Path ROOT = Path.of(System.getProperty("elmo4j.root"));
 
-  /** On the tests' class path, but not in a Spark distribution or not with this version. */
+  /** Matches entries of the tests' class path that are not in a Spark distribution, or are there in another version. */
   private static final String NOT_SPARKS =
       ".*(/target/|/com/github/ben-manes/|/com/google/errorprone/|/com/google/protobuf/|/io/jhdf/"
           + "|/org/apache/opennlp/|/org/apache/zeppelin/|/org/bytedeco/|/org/elmo4j/"
@@ -34,9 +32,9 @@ final class Submit {
   private final Path folder;
 
   /**
-   * Lays out a repository.
+   * Makes a repository with the jars of this build.
    *
-   * @param folder for all that is written
+   * @param folder the folder for all files
    */
   Submit(Path folder) throws IOException {
     this.folder = folder;
@@ -56,7 +54,7 @@ final class Submit {
             + "</chain></resolvers></ivysettings>");
   }
 
-  /** The lines that all applications are to print. */
+  /** The lines that each application must print. */
   static List<String> expected() {
     List<String> tokens = List.of("I", "love", "NLP");
     float[][] vectors = Spark.expected(List.of(tokens), Layer.ELMO).get(0);
@@ -83,7 +81,7 @@ final class Submit {
   }
 
   /**
-   * Runs one to its end.
+   * Runs an application to its end.
    *
    * @return the lines of tokens and vectors that it printed
    */

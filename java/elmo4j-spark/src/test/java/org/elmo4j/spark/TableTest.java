@@ -25,7 +25,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What happens to a table's other columns, and how the stage finds its own. */
+/** Tests that a table's other columns pass through, and how the stage finds its own. */
 class TableTest {
   private static SparkSession session;
 
@@ -98,7 +98,7 @@ class TableTest {
         Spark.vectors(first, "vectors"));
   }
 
-  /** Not Dataset.toJSON, which decodes the rows. */
+  /** Returns the rows as JSON. Dataset.toJSON is not used, because it decodes the rows. */
   private static List<String> json(Dataset<Row> data) {
     return data.select(functions.to_json(functions.struct("*")))
         .as(Encoders.STRING())
@@ -129,8 +129,8 @@ class TableTest {
       assertTrue(row.getString(1).endsWith("/file" + number), row.toString());
       assertEquals("file" + number, row.getString(2));
     }
-    // It has to be selected before: of plans that read files alone, mapPartitions can be one, but
-    // hands no column of theirs on that it was not given. Spark's analyzer fails over it.
+    // _metadata has to be selected before the stage. Spark resolves this hidden column through the
+    // stage's mapPartitions, which does not pass it on, and then the analyzer fails.
     assertThrows(Exception.class, () -> stage.transform(files).select("_metadata"));
   }
 

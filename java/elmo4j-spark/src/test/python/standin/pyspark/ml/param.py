@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The elmo4j authors
 # SPDX-License-Identifier: Apache-2.0
-"""Params: set values and defaults by name, each through its converter."""
+"""Params: values and defaults by name, each converted by the param's converter."""
 
 from py4j.java_gateway import JavaObject
 

@@ -55,7 +55,7 @@ class JavaParams(Params):
 
     @staticmethod
     def _from_java(java_stage):
-        """By the class's name, as PipelineModel.load does it."""
+        """Finds the Python class by the name of the Java class, as PipelineModel.load does."""
         name = java_stage.getClass().getName().replace("org.apache.spark", "pyspark")
         module, cls = name.rsplit(".", 1)
         py_type = getattr(__import__(module, fromlist=[cls]), cls)

@@ -10,13 +10,13 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.MetadataBuilder;
 
-/** Columns of annotations made by hand. */
+/** Makes columns of annotations without Spark NLP's stages. */
 final class AnnotationsOf {
   static final DataType TYPE = DataTypes.createArrayType(Annotation.dataType());
 
   private AnnotationsOf() {}
 
-  /** A column {@code pos} that calls every token a word, since taggers need a download. */
+  /** Adds a column {@code pos} in which every token has the tag X, since a real tagger needs a download. */
   static Dataset<Row> withPartsOfSpeech(Dataset<Row> data) {
     return data.withColumn(
         "pos",

@@ -43,7 +43,7 @@ import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The pipeline of Spark NLP's documentation, its own stages before and after, on two executors. */
+/** Tests the pipeline of Spark NLP's documentation, with Spark NLP's stages before and after, on two executors. */
 @Order(1)
 class SparkNlpTest {
   private static final String[] TEXTS = {
@@ -99,7 +99,7 @@ class SparkNlpTest {
     return row.getList(row.fieldIndex(column));
   }
 
-  /** A row's tokens by sentence, as Spark NLP numbers them. */
+  /** Returns the tokens of each sentence of a row, by the sentence numbers that Spark NLP gave them. */
   private static List<List<String>> sentences(Row row) {
     List<List<String>> sentences = new ArrayList<>();
     annotations(row, "sentence").forEach(sentence -> sentences.add(new ArrayList<>()));
@@ -148,7 +148,7 @@ class SparkNlpTest {
     assertEquals(3, several);
   }
 
-  /** The published pipeline, a sentence a row, saved over itself and loaded again. */
+  /** Runs the published pipeline with one sentence in each row, saves it over itself and loads it again. */
   @Test
   void explodedSentencesKeepTheirNumbers(@TempDir Path folder) throws Exception {
     Path model = Spark.box(folder.resolve("model"), Map.of());
@@ -203,7 +203,7 @@ class SparkNlpTest {
                 functions
                     .expr("filter(sentence, s -> s.metadata['sentence'] in ('1', '3'))")
                     .as("sentence", type("document")));
-    // It counts the sentences of a row, which it sorts by their numbers.
+    // ChunkEmbeddings sorts the sentences of a row by their numbers and then counts them.
     ChunkEmbeddings chunks = new ChunkEmbeddings();
     chunks.setInputCols(new String[] {"chunk", "embeddings"});
     chunks.setOutputCol("chunk_embeddings");
@@ -294,7 +294,7 @@ class SparkNlpTest {
     ner.setOutputCol("ner");
     ner.setMinEpochs(20);
     ner.setMaxEpochs(20);
-    ner.setC0(1250); // So few examples need large steps.
+    ner.setC0(1250); // With so few examples, training needs large steps.
     ner.setRandomSeed(1);
     List<PipelineStage> stages = stages(embeddings().setStorageRef("mini-en"));
     Dataset<Row> data =
