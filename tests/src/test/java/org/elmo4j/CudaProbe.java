@@ -7,7 +7,10 @@ import java.nio.file.Path;
 import java.util.List;
 import org.elmo4j.internal.devices.Devices;
 
-/** Run in a process of its own by {@link DeviceTest}: what of CUDA is in memory, and when. */
+/**
+ * Prints which CUDA libraries are in memory at each step of using the library. {@link DeviceTest}
+ * runs it in its own process.
+ */
 final class CudaProbe {
   private CudaProbe() {}
 
