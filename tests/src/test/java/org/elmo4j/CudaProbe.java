@@ -8,8 +8,8 @@ import java.util.List;
 import org.elmo4j.internal.devices.Devices;
 
 /**
- * Prints which CUDA libraries are in memory at each step of using the library. {@link DeviceTest}
- * runs it in its own process.
+ * Embeds on the CPU, prints the CUDA libraries that are in memory then, and prints the CUDA device
+ * or the reason why there is none, twice. {@link DeviceTest} runs it in its own process.
  */
 final class CudaProbe {
   private CudaProbe() {}
