@@ -300,7 +300,8 @@ class RequestBatcherTest {
             1)) {
       CompletableFuture<AutoCloseable> cancelled = batcher.submit("k", List.of("a"));
       CompletableFuture<AutoCloseable> answered = batcher.submit("k", List.of("b"));
-      CompletableFuture<AutoCloseable> missing = batcher.submit("k", List.of("c")); // The run is full.
+      // The run is full.
+      CompletableFuture<AutoCloseable> missing = batcher.submit("k", List.of("c"));
       work.begun.acquireUninterruptibly();
       assertTrue(cancelled.cancel(false));
       work.permits.release();
@@ -387,7 +388,8 @@ class RequestBatcherTest {
         new RequestBatcher<>("the test's batcher", work, Duration.ofHours(1), 7, 1, 1)) {
       CompletableFuture<Result> first = batcher.submit("k", List.of("a", "b", "c")); // 5 positions
       batcher.submit("k", List.of("d")); // 3
-      assertEquals("k a b c", first.join().text); // This ends within the test's minute, not after an hour.
+      // This ends within the test's minute, not after an hour.
+      assertEquals("k a b c", first.join().text);
     }
   }
 
