@@ -13,7 +13,6 @@ import java.nio.file.Path;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** Tests {@code elmo tokens}. */
 class TokensCommandTest extends ToolTest {
   @Test
   void tokensAreThoseThatEmbedFinds() throws IOException {
