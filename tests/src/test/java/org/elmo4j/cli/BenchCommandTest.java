@@ -97,8 +97,8 @@ class BenchCommandTest {
   }
 
   /**
-   * The text has a million words. It repeats the built-in sentences, and new words keep appearing
-   * in it.
+   * The text has a million words. It has the built-in sentences in random order, with some words
+   * replaced by new ones.
    */
   @Test
   void theTextForAGpuIsMadeOfTheBoxs() throws Exception {

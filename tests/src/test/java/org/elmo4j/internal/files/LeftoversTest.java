@@ -20,8 +20,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Tests which files remain after processes that end normally or by signals, and that the next
- * process removes them.
+ * Tests that processes that are ended by a signal leave no files, and that the next process removes
+ * those of a killed one.
  */
 @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class LeftoversTest {

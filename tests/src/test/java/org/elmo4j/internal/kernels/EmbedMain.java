@@ -18,7 +18,8 @@ final class EmbedMain {
   private EmbedMain() {}
 
   public static void main(String[] args) throws Exception {
-    for (int i = 0; i < 2; i++) { // A second attempt must fail with the same message.
+    // After a failure, the second attempt must fail with the same message.
+    for (int i = 0; i < 2; i++) {
       try (ElmoModel model = ElmoModel.miniEnglish();
           Embeddings result = model.embed(List.of(List.of("I", "love", "NLP")))) {
         System.out.println("elmo " + result.get(Layer.ELMO).get(0, 0, 0));

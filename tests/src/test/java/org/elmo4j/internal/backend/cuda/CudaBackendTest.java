@@ -98,7 +98,7 @@ class CudaBackendTest {
     }
   }
 
-  /** The projection of layer 1 has weights of 1e38 and no clip, so the layer's outputs overflow. */
+  /** The projections have weights of 1e38 and no clip, so the outputs of layer 1 overflow. */
   @Test
   void outputsBeyondAFloatsRangeNameTheLayer() {
     try (WeightStore golden = WeightStores.open(GOLDEN.folder());
