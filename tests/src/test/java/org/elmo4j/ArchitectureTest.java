@@ -17,11 +17,11 @@ import org.elmo4j.train.MixTrainer;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** The dependencies between the library's packages, as ARCHITECTURE.md draws them. */
+/** Tests that the library's packages depend on each other only as ARCHITECTURE.md shows. */
 class ArchitectureTest {
   private static final String ROOT = "org.elmo4j";
 
-  /** Classes of public packages that know nothing of how a model is run. */
+  /** Classes of public packages that do not depend on the code that runs models. */
   private static final Set<String> VALUES =
       Set.of(
           "Device",
@@ -37,7 +37,8 @@ class ArchitectureTest {
           "weights.WeightStore");
 
   /**
-   * What each may use; {@code org.elmo4j} itself is the public face, all of it that is no value.
+   * The packages that each package may use. The entry {@code org.elmo4j} is the public API without
+   * {@link #VALUES}.
    */
   private static final Map<String, Set<String>> MAY_USE =
       Map.ofEntries(
@@ -155,7 +156,6 @@ class ArchitectureTest {
     assertTrue(wrong.isEmpty(), () -> String.join("\n", wrong));
   }
 
-  /** The table itself has no circle: each part stands above all that it uses. */
   @Test
   void theTableHasNoCircle() {
     Set<String> placed = new TreeSet<>();

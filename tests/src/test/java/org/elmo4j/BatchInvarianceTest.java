@@ -19,7 +19,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What must change nothing, down to the last bit: company in the batch, order, threads. */
+/**
+ * Tests that a sentence's numbers have the same bits whatever the other sentences of the batch,
+ * their order and the number of threads are.
+ */
 class BatchInvarianceTest {
   private static final Layer[] LAYERS = {
     Layer.WORD_EMB, Layer.lstm(1), Layer.lstm(2), Layer.ELMO, Layer.DEFAULT

@@ -9,7 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** A Java process of its own that runs a class of the tests' class path. */
+/** Runs a class of the tests' class path in a new Java process. */
 public final class ChildJvm {
   private static final String CACHE = "org.bytedeco.javacpp.cachedir";
 
@@ -20,12 +20,12 @@ public final class ChildJvm {
   private String script = "";
 
   /**
-   * What a process said until it ended.
+   * The output of a process that has ended.
    *
-   * @param code its exit status
+   * @param code the exit status
    */
   public record Ended(int code, List<String> out, List<String> err) {
-    /** The rests of the output's lines that begin with a word and a space. */
+    /** Returns the lines of the output that begin with a word and a space, without these. */
     public List<String> out(String word) {
       return out.stream()
           .filter(line -> line.startsWith(word + " "))
@@ -39,13 +39,13 @@ public final class ChildJvm {
     this.arguments = List.of(arguments);
   }
 
-  /** Adds options of {@code java}. */
+  /** Adds options for {@code java}. */
   public ChildJvm options(String... more) {
     options.addAll(List.of(more));
     return this;
   }
 
-  /** Has it use this process's cache of native libraries, not the user's. */
+  /** Makes the process use this process's cache of native libraries instead of the user's. */
   public ChildJvm sharedCache() {
     String cache = System.getProperty(CACHE);
     return cache == null ? this : options("-D" + CACHE + "=" + cache);
@@ -57,7 +57,7 @@ public final class ChildJvm {
     return this;
   }
 
-  /** Has a shell start it: the script runs {@code "$@"}. */
+  /** Makes a shell start the process with this script, which must run {@code "$@"}. */
   public ChildJvm shell(String text) {
     script = text;
     return this;
@@ -73,16 +73,19 @@ public final class ChildJvm {
     command.addAll(List.of("-cp", classPath, main.getName()));
     command.addAll(arguments);
     ProcessBuilder builder = new ProcessBuilder(command);
-    builder.environment().remove("JAVA_TOOL_OPTIONS"); // Java says that it took them.
+    // Java would report on stderr that it used them.
+    builder.environment().remove("JAVA_TOOL_OPTIONS");
     return builder;
   }
 
-  /** Starts it; its errors are among this process's. */
+  /** Starts the process. Its standard error is this process's. */
   public Process start() throws IOException {
     return builder().redirectError(ProcessBuilder.Redirect.INHERIT).start();
   }
 
-  /** Starts it and waits; one that takes more than two minutes is stopped. */
+  /**
+   * Starts the process and waits for its end. A process that takes more than two minutes is killed.
+   */
   public Ended run() throws IOException, InterruptedException {
     Path out = Files.createTempFile("child", ".out");
     Path err = Files.createTempFile("child", ".err");

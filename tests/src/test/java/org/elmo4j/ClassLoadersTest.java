@@ -15,11 +15,14 @@ import java.util.concurrent.Callable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Several applications of one container, each with a class loader of its own. */
+/**
+ * Tests several applications in one container, each with its own class loader: all of them can use
+ * the library, and their class loaders are garbage-collected after their models are closed.
+ */
 class ClassLoadersTest {
   private static final int LOADERS = 3;
 
-  /** What an application does; in its class loader. */
+  /** The code of one application, which runs in the application's class loader. */
   public static final class Application implements Callable<Float>, AutoCloseable {
     private final ElmoModel model = ElmoModel.miniEnglish();
 
@@ -38,7 +41,10 @@ class ClassLoadersTest {
     }
   }
 
-  /** Run in a process of its own, whose class loader has not loaded a model. */
+  /**
+   * The container. It runs in its own process, so that no model was loaded by the system class
+   * loader.
+   */
   public static final class Container {
     private static Callable<?> deploy(List<URLClassLoader> loaders) throws Exception {
       List<URL> urls = new ArrayList<>();
@@ -95,7 +101,8 @@ class ClassLoadersTest {
     ChildJvm.Ended ended =
         new ChildJvm(Container.class)
             .options("-Xmx512m")
-            .options("-XX:SoftRefLRUPolicyMSPerMB=0") // Jackson's buffers are held softly.
+            // Jackson holds its buffers by soft references, which keep the class loader alive.
+            .options("-XX:SoftRefLRUPolicyMSPerMB=0")
             .sharedCache()
             .run();
     List<String> lines = ended.out();

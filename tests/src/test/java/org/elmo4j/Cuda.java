@@ -9,13 +9,13 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.util.List;
 import org.elmo4j.internal.devices.Devices;
 
-/** The CUDA devices that tests run on: real ones, or the emulated ones of the build. */
+/** The CUDA devices that tests run on: real devices, or the emulated devices of the build. */
 public final class Cuda {
   private Cuda() {}
 
   /**
-   * The device; where there is none the test is skipped and says why, or fails where {@code
-   * -Delmo4j.require=cuda} demands one.
+   * Returns the default CUDA device. If there is none, the test is skipped with the reason, or
+   * fails if {@code -Delmo4j.require=cuda} is set.
    */
   public static Device device() {
     try {
@@ -28,7 +28,7 @@ public final class Cuda {
     }
   }
 
-  /** Two of them; where there are fewer the test is skipped. */
+  /** Returns two CUDA devices. If there are fewer, the test is skipped. */
   public static List<Device> two() {
     device();
     List<Device> all = Devices.resolve(List.of(Device.allCuda()));

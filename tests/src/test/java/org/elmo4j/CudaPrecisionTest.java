@@ -12,7 +12,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Half precision on a CUDA device against another program's golden numbers. */
+/**
+ * Compares the results of half precision on a CUDA device with golden numbers that another program
+ * computed.
+ */
 class CudaPrecisionTest {
   private static final double TOLERANCE = 2e-2;
   private static final double COSINE = 0.9995;
@@ -55,7 +58,9 @@ class CudaPrecisionTest {
     }
   }
 
-  /** As on every device but Hopper, which the emulated one is. */
+  /**
+   * Devices other than Hopper use mma. The emulated device is a Hopper and uses wgmma by default.
+   */
   @Test
   void layersByTheOtherWayOfProductsStayClose() {
     GoldenCase golden = GoldenCase.named("clips-bind");

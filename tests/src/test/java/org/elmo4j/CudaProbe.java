@@ -7,7 +7,10 @@ import java.nio.file.Path;
 import java.util.List;
 import org.elmo4j.internal.devices.Devices;
 
-/** Run in a process of its own by {@link DeviceTest}: what of CUDA is in memory, and when. */
+/**
+ * Embeds on the CPU, prints the CUDA libraries that are in memory then, and prints the CUDA device
+ * or the reason why there is none, twice. {@link DeviceTest} runs it in its own process.
+ */
 final class CudaProbe {
   private CudaProbe() {}
 

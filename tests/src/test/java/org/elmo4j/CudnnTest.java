@@ -17,13 +17,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Another program's golden numbers with the biLM run by cuDNN. Where there is no cuDNN 9, or
- * nothing of org.bytedeco:cuda on the class path, each test is skipped and says so.
+ * Compares the results of the biLM run by cuDNN with golden numbers that another program computed.
+ * Each test is skipped, with the reason, if cuDNN 9 is missing or org.bytedeco:cuda is not on the
+ * class path.
  */
 class CudnnTest {
   private static final String PROPERTY = "elmo4j.cuda.bilm";
 
-  /** Absolute, and relative to the wanted value. */
+  /** The largest allowed error, absolute and relative to the wanted value. */
   private static final double TOLERANCE = 2e-5;
 
   private static final double HALF_TOLERANCE = 2e-2;

@@ -20,9 +20,9 @@ import org.elmo4j.internal.kernels.CudaKernels;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Devices, and what of CUDA is loaded when. */
+/** Tests the names and the choice of devices, and when the CUDA libraries are loaded. */
 class DeviceTest {
-  /** Lines that {@link CudaProbe} prints in a process of its own. */
+  /** Runs {@link CudaProbe} in its own process and returns the lines that it prints. */
   private static List<String> probe(String... properties) throws Exception {
     ChildJvm.Ended ended =
         new ChildJvm(CudaProbe.class).options("-Xmx256m").sharedCache().options(properties).run();
@@ -58,7 +58,10 @@ class DeviceTest {
     assertEquals(List.of("auto cpu"), starting(lines, "auto"));
   }
 
-  /** With the library itself and no driver asked before, the first call of CUDA must answer. */
+  /**
+   * If the property names the kernels' library, no driver is looked for first. The first CUDA call
+   * must then return a device or an error that says why there is none.
+   */
   @Test
   void theJniHalfLoads(@TempDir Path folder) throws Exception {
     String library = kernels(folder);
@@ -73,7 +76,10 @@ class DeviceTest {
         answers.get(0));
   }
 
-  /** A copy of the kernels' library beside the JNI half. */
+  /**
+   * Copies the kernels' library out of the jar and returns its path. The test is skipped if the
+   * build has no such library.
+   */
   private static String kernels(Path folder) throws IOException {
     try (InputStream library =
         CudaKernels.class.getResourceAsStream("linux-x86_64/libelmo4j_cuda.so")) {

@@ -29,22 +29,22 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What README and the guide under {@code docs} show is true: every Java block compiles, and those
- * that need no file of the reader's own run and print; every Java call in a table compiles; links
- * lead somewhere.
+ * Tests the examples in README and in the guide under {@code docs}: every Java block and every Java
+ * call in a table compiles, the blocks that need no file of the reader's run and print numbers, and
+ * the targets of links exist.
  */
 class DocsTest {
   private static final Path ROOT = Path.of(System.getProperty("elmo4j.root"));
   private static final Pattern BLOCK = Pattern.compile("(?ms)^```java\\s*?\\n(.*?)^```");
   private static final Pattern IMPORT = Pattern.compile("(?m)^import [^;]+;[ \\t]*$");
 
-  /** The last code in a table's row, where it is Java. */
+  /** The code in the last cell of a table's row, if it is Java. */
   private static final Pattern CALL =
       Pattern.compile("(?m)^\\|.*\\| `((?:model|ElmoModel|Layer)\\.[^`]*|new [^`]*)` \\|$");
 
   private static final Pattern LINK = Pattern.compile("\\]\\(([^)#:]+)(?:#[^)]*)?\\)");
 
-  /** What the calls in tables may name. */
+  /** The variables that calls in tables may use. */
   private static final String NAMES =
       """
       ElmoModel model, List<List<String>> sentences, List<String> tokens, Path options, Path weights,
@@ -127,7 +127,10 @@ class DocsTest {
     assertEquals(List.of(), broken);
   }
 
-  /** Compiles a block as the body of a main method, after the imports it has of its own. */
+  /**
+   * Compiles a block as the body of a main method. The block's own imports go to the top of the
+   * file.
+   */
   private void compile(String name, String block) throws IOException {
     StringBuilder source =
         new StringBuilder("import org.elmo4j.*;\nimport java.nio.file.*;\nimport java.util.*;\n");
@@ -154,7 +157,7 @@ class DocsTest {
     }
   }
 
-  /** Runs a block and expects it to print numbers and to close what it opened. */
+  /** Runs a block and asserts that it prints numbers and closes what it opened. */
   private void run(String name) throws Exception {
     ByteArrayOutputStream printed = new ByteArrayOutputStream();
     PrintStream out = System.out;

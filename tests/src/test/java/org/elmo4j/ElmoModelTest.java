@@ -18,13 +18,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Every kind of batch and output against the oracle; {@link ModelStructuresTest} has the models.
+ * Compares the results for every kind of batch and output with the oracle's. {@link
+ * ModelStructuresTest} tests the kinds of models.
  */
 @Tag("long")
 class ElmoModelTest {
   /**
-   * A micro kernel takes 6 to 14 rows at once: every remainder, below and above several of its
-   * blocks.
+   * A micro kernel processes 6 to 14 rows at once. The sizes leave every remainder, with no full
+   * block and with several.
    */
   @ParameterizedTest
   @MethodSource("org.elmo4j.Isa#all")
@@ -32,7 +33,7 @@ class ElmoModelTest {
     Random random = new Random(3);
     List<List<String>> sentences = new ArrayList<>();
     for (int s = 0; s < 130; s++) {
-      sentences.add(Models.sentence(random, s % 3)); // rows drop out on the way, too
+      sentences.add(Models.sentence(random, s % 3)); // rows also end at different steps
     }
     EmbedOptions asked = EmbedOptions.layers(Layer.WORD_EMB, Layer.lstm(1), Layer.lstm(2));
     Expected expected = Models.expected(Models.SMALL, 5);
@@ -145,7 +146,7 @@ class ElmoModelTest {
 
   @Test
   void oddTokensAreTokens() {
-    String huge = "é".repeat(5_000_000); // 10 MB of UTF-8, cut to 48 bytes
+    String huge = "é".repeat(5_000_000); // 10 MB of UTF-8, which the model cuts to 48 bytes
     String justFits = "x".repeat(48);
     List<List<String>> batch =
         List.of(
@@ -232,9 +233,8 @@ class ElmoModelTest {
       assertEquals(10, model.dim(Layer.ELMO));
       assertEquals(10, model.dim(Layer.DEFAULT));
       assertEquals(5, model.dim(Layer.mean(Layer.WORD_EMB)));
-      // characters 261 x 4; filters 1 x 4 x 3 + 3 and 3 x 4 x 6 + 6; highway 2 (9 x 9 + 9);
-      // projection 9 x 5 + 5;
-      // 4 times an LSTM of (5 + 5) x 36 + 36 and 9 x 5
+      // characters: 261 x 4; filters: 1 x 4 x 3 + 3 and 3 x 4 x 6 + 6; highway: 2 (9 x 9 + 9);
+      // projection: 9 x 5 + 5; four LSTMs: (5 + 5) x 36 + 36 and 9 x 5 each
       assertEquals(1044 + 15 + 78 + 180 + 50 + 4 * (396 + 45), model.parameters());
       assertTrue(
           model.weightBytes() >= Float.BYTES * model.parameters(), () -> "" + model.weightBytes());

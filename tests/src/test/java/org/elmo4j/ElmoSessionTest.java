@@ -20,18 +20,18 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** State that is carried from call to call. */
+/** Tests that a session carries the LSTM state of each row from call to call as the oracle does. */
 class ElmoSessionTest {
   private static final long SEED = 31;
   private static final Layer[] LAYERS = {Layer.lstm(1), Layer.lstm(2)};
 
-  /** One oracle state a row. */
+  /** Computes the wanted outputs. {@code states} holds the oracle's state of each row. */
   private final Expected expected = Models.expected(Models.TINY, SEED);
 
   private final List<ElmoOracle.State> states = new ArrayList<>();
 
   /**
-   * Embeds a batch in the session and in the oracle, and holds outputs and states to each other.
+   * Embeds a batch with the session and with the oracle, and asserts that outputs and states agree.
    */
   private void assertGoesOn(ElmoSession session, List<List<String>> batch) {
     while (states.size() < batch.size()) {
@@ -165,11 +165,14 @@ class ElmoSessionTest {
     }
   }
 
-  /** Memory is made to run out at one place after another, until a call gets through. */
+  /**
+   * Leaves a little more native memory in each round, so that calls fail at one place after
+   * another, until a call succeeds.
+   */
   @Test
   void aCallThatFailsHalfwayLeavesTheStateAsItWas() {
-    long limit = Pointer.totalPhysicalBytes() / 10 * 9; // NativeMemory's
-    // First a part of one word, then one of many, which takes more memory.
+    long limit = Pointer.totalPhysicalBytes() / 10 * 9; // the limit of NativeMemory
+    // The first part of the batch has one word, the next part many words, which take more memory.
     List<List<String>> batch = new ArrayList<>();
     batch.addAll(Collections.nCopies(3, Collections.nCopies(1000, "a")));
     Random random = new Random(8);
@@ -189,12 +192,13 @@ class ElmoSessionTest {
       session.embed(batch.subList(0, 3)).close();
       undisturbed.embed(batch.subList(0, 3)).close();
       boolean through = false;
-      int fine = model.device().isCuda() ? 8 : 24; // The CPU's parts take nearly the same.
+      // The CPU's parts take nearly equal amounts of memory, so its steps must be smaller.
+      int fine = model.device().isCuda() ? 8 : 24;
       for (long spare = 128 << 10; !through; spare += spare / fine) {
         long batches = model.statistics().batches();
         try (NativeMemory rest = NativeMemory.allocate(limit - NativeMemory.liveBytes() - spare)) {
           assertTrue(rest.bytes() > spare);
-          session.embed(batch, Layer.DEFAULT).close(); // small results
+          session.embed(batch, Layer.DEFAULT).close(); // The results themselves are small.
           through = true;
         } catch (ElmoException e) {
           assertTrue(e.getMessage().startsWith("native memory: expected room for"), e::getMessage);

@@ -20,8 +20,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * The ways in: lists of tokens, sentences in one string, padded arrays, running text; and what each
- * refuses.
+ * Tests the forms of input: lists of tokens, sentences in one string, padded arrays and running
+ * text, and the input that each form refuses.
  */
 class EmbedInputTest {
   private static final Layer[] LAYERS = {Layer.WORD_EMB, Layer.ELMO, Layer.DEFAULT};
@@ -37,7 +37,7 @@ class EmbedInputTest {
     model.close();
   }
 
-  /** Holds a result to that of the same tokens as lists, bit by bit. */
+  /** Asserts that a result has the bits of the result for the same tokens as lists. */
   private static void assertSame(List<List<String>> tokens, Embeddings actual) {
     try (actual;
         Embeddings wanted = model.embed(tokens, LAYERS)) {
@@ -53,7 +53,10 @@ class EmbedInputTest {
     }
   }
 
-  /** A refusal in one line that holds all of these. */
+  /**
+   * Asserts that the call throws an {@link ElmoException} whose message is one line with all these
+   * parts.
+   */
   private static void assertRefused(Executable call, String... parts) {
     ElmoException e = assertThrows(ElmoException.class, call);
     String message = e.getMessage();
@@ -64,7 +67,7 @@ class EmbedInputTest {
           () -> "no \"" + part + "\" in: " + message);
     }
     try (Embeddings after =
-        model.embed(List.of(List.of("a")))) { // the model is none the worse for it
+        model.embed(List.of(List.of("a")))) { // the model still works
       assertEquals(1, after.batchSize());
     }
   }

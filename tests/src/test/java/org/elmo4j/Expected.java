@@ -18,11 +18,14 @@ import org.elmo4j.oracle.ElmoOracle;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * What a model must compute, after the oracle, and how embeddings are held to it. For one thread at
- * a time.
+ * The results that a model must compute, taken from the oracle, and the assertions that compare
+ * embeddings with them. Not thread-safe.
  */
 final class Expected {
-  /** Absolute, and relative to the wanted value: noise of 32-bit arithmetic. */
+  /**
+   * The largest allowed error, absolute and relative to the wanted value: the rounding of 32-bit
+   * arithmetic.
+   */
   static final double TOLERANCE = 2e-5;
 
   private final ElmoOracle oracle;
@@ -31,7 +34,7 @@ final class Expected {
   private final Map<List<String>, double[][][]> cache = new HashMap<>();
 
   /**
-   * @param mix behind {@link Layer#ELMO}
+   * @param mix the mix of {@link Layer#ELMO}
    */
   Expected(ElmoOracle oracle, ModelOptions options, ScalarMix mix) {
     this.oracle = oracle;
@@ -39,7 +42,7 @@ final class Expected {
     this.mix = mix;
   }
 
-  /** Of the angle between two vectors. */
+  /** Returns the cosine of the angle between two vectors. */
   static double cosine(float[] a, float[] b) {
     double ab = 0;
     double aa = 0;
@@ -56,12 +59,15 @@ final class Expected {
     return oracle;
   }
 
-  /** Lets any number of threads compare results for these sentences afterwards. */
+  /**
+   * Computes the results for these sentences. After that, any number of threads may compare results
+   * for them.
+   */
   void precompute(List<List<String>> sentences) {
     sentences.forEach(tokens -> rows(Layer.WORD_EMB, tokens, false));
   }
 
-  /** A layer of a sentence from zero state: [rows][dim]; means have one row. */
+  /** Returns one layer of a sentence from zero state: [rows][dim]. Means have one row. */
   double[][] rows(Layer layer, List<String> tokens, boolean boundaries) {
     double[][][] layers =
         cache.computeIfAbsent(tokens, key -> oracle.layersWithBoundaries(key, oracle.zeroState()));
@@ -87,15 +93,15 @@ final class Expected {
     return boundaries ? rows : Arrays.copyOfRange(rows, 1, rows.length - 1);
   }
 
-  /** Numbers in a row. */
+  /** Returns how many numbers a row has. */
   int dim(Layer layer) {
     Layer of = layer.kind() == Layer.Kind.MEAN ? layer.of() : layer;
     return of.kind() == Layer.Kind.WORD_EMB ? options.projectionDim() : 2 * options.projectionDim();
   }
 
   /**
-   * Holds every number, every zero of the padding, all shapes, lengths and tokens of a result to
-   * the oracle.
+   * Asserts that all numbers, the zeros of the padding, the shapes, the lengths and the tokens of a
+   * result agree with the oracle.
    */
   void assertMatches(Embeddings actual, List<List<String>> sentences, EmbedOptions asked) {
     int boundaries = asked.boundaries() ? 2 : 0;
@@ -135,7 +141,10 @@ final class Expected {
     }
   }
 
-  /** Holds numbers, row-major, to those wanted; a failure names the worst of those that are off. */
+  /**
+   * Compares row-major numbers with the wanted ones. A failure names the number with the largest
+   * error.
+   */
   static void assertClose(String what, double[][] wanted, float[] got, double tolerance) {
     assertEquals(
         Arrays.stream(wanted).mapToInt(row -> row.length).sum(), got.length, what + ": numbers");
@@ -165,7 +174,7 @@ final class Expected {
     }
   }
 
-  /** The same for numbers wanted in single precision. */
+  /** Compares numbers with wanted ones in single precision. */
   static void assertClose(String what, float[][] wanted, float[] got, double tolerance) {
     double[][] doubles = new double[wanted.length][];
     for (int t = 0; t < wanted.length; t++) {
@@ -177,7 +186,9 @@ final class Expected {
     assertClose(what, doubles, got, tolerance);
   }
 
-  /** The same bits in every number: row a of one result, row b of another. */
+  /**
+   * Asserts that row {@code rowA} of one result and row {@code rowB} of another have the same bits.
+   */
   static void assertSameBits(String what, Embeddings a, int rowA, Embeddings b, int rowB) {
     assertEquals(a.layers(), b.layers());
     for (Layer layer : a.layers()) {
@@ -187,9 +198,12 @@ final class Expected {
     }
   }
 
-  /** The same bits in batches of these sizes, in any order, in up to 24 batches of each size. */
+  /**
+   * Asserts that a sentence's numbers have the same bits in batches of these sizes and in any
+   * order. Embeds up to 24 batches of each size.
+   */
   static void assertSameBitsInAnyBatch(ElmoModel model, Layer[] layers, int... sizes) {
-    // Enough rows for several blocks of every kernel, lengths mixed.
+    // 97 sentences of mixed lengths fill several blocks of every kernel.
     List<List<String>> sentences = Models.batch(new Random(4), 97, 14);
     List<Integer> order = new ArrayList<>(IntStream.range(0, sentences.size()).boxed().toList());
     try (Embeddings whole = model.embed(sentences, layers)) {

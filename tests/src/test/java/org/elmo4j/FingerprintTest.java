@@ -15,7 +15,9 @@ import org.elmo4j.weights.ModelOptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The text that tells models apart. */
+/**
+ * Tests that the fingerprint is equal for models with the same weights and differs for all others.
+ */
 class FingerprintTest {
   @TempDir Path folder;
 

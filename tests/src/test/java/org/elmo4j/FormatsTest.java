@@ -27,7 +27,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Models in the forms of other software, which wrote these files, give the golden numbers. */
+/**
+ * Tests that model files written by other software, in its own formats, give the golden numbers.
+ */
 @Tag("long")
 class FormatsTest {
   private static final Path ROOT =
@@ -36,7 +38,7 @@ class FormatsTest {
   @TempDir Path dir;
 
   /**
-   * @param name a folder of golden-formats
+   * @param name the name of a folder in golden-formats
    * @param hasMix whether the file carries the golden mix
    */
   private record Case(String name, GoldenCase golden, boolean hasMix) {
@@ -81,7 +83,7 @@ class FormatsTest {
       for (int s = 0; s < wanted.length; s++) {
         for (int k = 0; k < wanted[s].length; k++) {
           float[][] rows = wanted[s][k];
-          if (k == 0) { // twice over
+          if (k == 0) { // The file stores layer 0 as two equal halves.
             rows = Stream.of(rows).map(r -> Arrays.copyOf(r, r.length / 2)).toArray(float[][]::new);
           }
           Expected.assertClose(
@@ -172,7 +174,10 @@ class FormatsTest {
     assertEquals(0, code);
   }
 
-  /** Every tensor has the bits of the golden HDF5 file, here and after {@code convert}. */
+  /**
+   * Asserts that every tensor has the bits of the golden HDF5 file, both when read and after {@code
+   * convert}.
+   */
   @ParameterizedTest
   @MethodSource("cases")
   void convertingToElmo4jsFormChangesNoBit(Case form) throws IOException {

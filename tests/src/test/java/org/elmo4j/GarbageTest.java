@@ -24,9 +24,9 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /**
- * Java garbage of a sentence with the word cache full, over prose of 26 tokens a sentence: less
- * than 768 bytes outside of the results: 350 to 450 where a run takes some dozens of sentences,
- * each run some 3 KB more.
+ * Tests that embedding a sentence of prose, 26 tokens on average, allocates less than 768 bytes on
+ * the Java heap besides its results once the word cache holds all words. Measured are 350 to 450
+ * bytes if a run takes some dozens of sentences; each run adds about 3 KB.
  */
 class GarbageTest {
   private static final int SENTENCES = 512;
@@ -52,7 +52,7 @@ class GarbageTest {
     model.close();
   }
 
-  /** Bytes a sentence that all threads allocate, the least of some rounds. */
+  /** Returns the bytes that all threads allocate for each sentence, the least of four rounds. */
   private static double bytes(Runnable pass) {
     double least = Double.MAX_VALUE;
     for (int round = 0; round < 4; round++) {
@@ -72,14 +72,17 @@ class GarbageTest {
     long[] ids = THREADS.getAllThreadIds();
     long[] bytes = THREADS.getThreadAllocatedBytes(ids);
     for (int i = 0; i < ids.length; i++) {
-      if (bytes[i] >= 0) { // It has not ended meanwhile.
+      if (bytes[i] >= 0) { // -1 if the thread has ended
         allocated.put(ids[i], bytes[i]);
       }
     }
     return allocated;
   }
 
-  /** What the results of single sentences cost: tokens, tensor, native memory. */
+  /**
+   * Returns the bytes that the result of a single sentence takes: its tokens, tensor and native
+   * memory.
+   */
   private static double ofResults() {
     return bytes(
         () -> {

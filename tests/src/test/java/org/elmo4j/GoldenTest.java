@@ -15,7 +15,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Golden numbers of another program, through the public API, from the files a user would have. */
+/**
+ * Loads the golden models through the public API from files as users have them, and compares the
+ * results with the numbers that another program computed.
+ */
 class GoldenTest {
   static List<GoldenCase> cases() {
     return GoldenCase.all();
@@ -114,7 +117,10 @@ class GoldenTest {
     return layers.toArray(Layer[]::new);
   }
 
-  /** Embeds these sentences, by number, in one call. */
+  /**
+   * Embeds the sentences with these numbers in one call and compares their layers with the golden
+   * ones.
+   */
   private static void assertLayers(ElmoModel model, GoldenCase golden, List<Integer> numbers) {
     float[][][][] expected = golden.layers();
     List<List<String>> batch = numbers.stream().map(golden.sentences()::get).toList();
@@ -141,7 +147,7 @@ class GoldenTest {
     for (int k = 0; k < expected.length; k++) {
       float[][] wanted = expected[k];
       Layer layer = Layer.WORD_EMB;
-      if (k == 0) { // stored twice over
+      if (k == 0) { // The file stores layer 0 as two equal halves.
         wanted =
             Arrays.stream(wanted).map(r -> Arrays.copyOf(r, r.length / 2)).toArray(float[][]::new);
       } else {

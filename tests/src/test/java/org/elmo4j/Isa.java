@@ -12,19 +12,19 @@ final class Isa {
 
   private Isa() {}
 
-  /** Those of this build and processor, weakest first. */
+  /** The instruction sets of this build that the processor has, the weakest first. */
   static Stream<String> all() {
     return IntStream.rangeClosed(0, CpuKernels.elmo4j_cpu_best_isa())
         .filter(isa -> CpuKernels.elmo4j_cpu_has_isa(isa) != 0)
         .mapToObj(isa -> CpuKernels.elmo4j_cpu_isa_name(isa).getString());
   }
 
-  /** All but the best, which models have by default. */
+  /** All of these but the best, which models use by default. */
   static Stream<String> weaker() {
     return all().limit(CpuKernels.elmo4j_cpu_best_isa());
   }
 
-  /** Runs a test whose models, loaded meanwhile, use this instruction set. */
+  /** Runs a test in which all models that it loads use this instruction set. */
   static void with(String isa, Runnable test) {
     String before = System.getProperty(PROPERTY);
     System.setProperty(PROPERTY, isa);

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Names of outputs, mixes and devices. */
+/** Tests the names of layers and of their mixes and means, and how they are parsed. */
 class LayerTest {
   @ParameterizedTest
   @ValueSource(strings = {"word_emb", "lstm_outputs1", "lstm_outputs12", "elmo", "default"})

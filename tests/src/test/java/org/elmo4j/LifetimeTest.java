@@ -22,7 +22,10 @@ import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Closing in any order and at any time; memory that comes back. */
+/**
+ * Tests that models, sessions and embeddings can be closed in any order and during calls, and that
+ * their native memory is freed.
+ */
 class LifetimeTest {
   private static final List<List<String>> BATCH = List.of(List.of("a", "bc"), List.of("d"));
 
@@ -53,7 +56,8 @@ class LifetimeTest {
           assertEquals(embeddings.batchSize(), carried.batchSize());
         }
       }
-      assertEquals(before, NativeMemory.liveBytes()); // at once: no garbage collector needed
+      // Closing frees it without the garbage collector.
+      assertEquals(before, NativeMemory.liveBytes());
     }
   }
 
@@ -125,7 +129,8 @@ class LifetimeTest {
   @Test
   void aBufferTakenBeforeClosingStaysReadableAndIsFreedWithItsLastReader() {
     assertDerivedBufferOutlivesItsEmbeddings();
-    assertEquals(0, NoLeaks.settle(0)); // the buffers were that method's locals
+    // The buffers were local to that method, so they are garbage now.
+    assertEquals(0, NoLeaks.settle(0));
   }
 
   private static void assertDerivedBufferOutlivesItsEmbeddings() {
@@ -136,7 +141,8 @@ class LifetimeTest {
       float[] values = embeddings.get(Layer.ELMO).toArray();
       FloatBuffer derived = derivedBuffer(embeddings);
       embeddings.close();
-      for (int i = 0; i < 20; i++) { // memory freed too early would be taken anew
+      // If the memory were freed too early, these calls would reuse it.
+      for (int i = 0; i < 20; i++) {
         System.gc();
         model.embed(Models.batch(new Random(i), 30, 9), Layer.ELMO).close();
       }
@@ -147,7 +153,10 @@ class LifetimeTest {
     }
   }
 
-  /** As a program of a user reads its results: nothing waits for the garbage collector. */
+  /**
+   * Reads results in the ways that users do. None of these may delay the release of the memory
+   * until a garbage collection.
+   */
   @Test
   void resultsThatWereReadAreFreedWhenTheyAreClosed() {
     try (ElmoModel model = Models.random(Models.TINY, 1)) {
@@ -166,7 +175,7 @@ class LifetimeTest {
     }
   }
 
-  /** A view of a view of what is handed out. */
+  /** Returns a view of a view of the buffer that the embeddings return. */
   private static FloatBuffer derivedBuffer(Embeddings embeddings) {
     FloatBuffer buffer = embeddings.get(Layer.ELMO).floatBuffer();
     return buffer.duplicate().slice(1, buffer.remaining() - 1);
@@ -206,7 +215,7 @@ class LifetimeTest {
                   for (int done = 0; ; done++) {
                     try (Embeddings embeddings = model.embed(batch, asked)) {
                       expected.assertMatches(embeddings, batch, asked);
-                      if (done == 0) { // One of the callers must not count for the others.
+                      if (done == 0) { // Each caller counts down once.
                         underWay.countDown();
                       }
                     } catch (IllegalStateException e) {

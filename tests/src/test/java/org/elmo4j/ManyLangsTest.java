@@ -27,7 +27,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Models of ELMoForManyLangs against the numbers that their own program computes. */
+/**
+ * Compares the results of ELMoForManyLangs models with the numbers that ELMoForManyLangs computed.
+ */
 class ManyLangsTest {
   private static final Path ROOT =
       Path.of(System.getProperty("elmo4j.root"), "tests", "golden-formats");
@@ -37,7 +39,7 @@ class ManyLangsTest {
 
   @TempDir Path temporary;
 
-  /** The folders of both models in both of torch's formats. */
+  /** The folders of both models, each in both of torch's file formats. */
   static Stream<Path> models() {
     return Stream.of("manylangs-word-char", "manylangs-char-only")
         .flatMap(name -> Stream.of("model-legacy", "model-zip").map(ROOT.resolve(name)::resolve));
@@ -54,7 +56,7 @@ class ManyLangsTest {
     }
   }
 
-  /** Numbers of a dataset, row-major; null if the file has none of that name. */
+  /** Returns the numbers of a dataset, row-major. */
   private static float[] numbers(HdfFile file, String path) {
     Node node = file.getByPath(path);
     Dataset dataset = (Dataset) node;
@@ -80,7 +82,7 @@ class ManyLangsTest {
     }
   }
 
-  /** The original's layer 0 is the token representation twice over. */
+  /** Repeats each row: layer 0 of ELMoForManyLangs is two copies of the token representation. */
   private static float[] twice(float[] rows, int dim) {
     float[] twice = new float[2 * rows.length];
     for (int t = 0; t < rows.length / dim; t++) {
@@ -90,7 +92,10 @@ class ManyLangsTest {
     return twice;
   }
 
-  /** All layers of one sentence as the original's output -2 has them: [layers, tokens, 2P]. */
+  /**
+   * Returns all layers of one sentence in the form of ELMoForManyLangs' output -2: [layers, tokens,
+   * 2P].
+   */
   private static float[] layers(ElmoModel model, Embeddings embeddings, int row) {
     float[] words = embeddings.get(Layer.WORD_EMB, row).toArray();
     List<float[]> parts =
@@ -177,7 +182,8 @@ class ManyLangsTest {
   @MethodSource("models")
   void theSecondOfTwoCallsGoesOnFromTheFirst(Path golden) {
     List<List<String>> sentences = sentences(golden);
-    // Few threads: how a call is split into batches must not matter to its rows.
+    // The number of threads changes how a call is split into batches, which must not change its
+    // rows.
     for (int threads : new int[] {1, 4}) {
       try (ElmoModel model = ElmoModel.builder().path(golden).threads(threads).load();
           ElmoSession session = model.session();
@@ -238,7 +244,7 @@ class ManyLangsTest {
                     }));
   }
 
-  /** The structure's odd sizes leave parts of tiles empty. */
+  /** The sizes of this model fill some tiles of the bfloat16 kernels only partly. */
   @Test
   void bfloat16WeightsGiveNearlyTheSame() {
     Path golden = ROOT.resolve("manylangs-word-char").resolve("model-zip");
@@ -247,7 +253,7 @@ class ManyLangsTest {
     try {
       rounded = ElmoModel.builder().path(golden).precision(Precision.BF16).load();
     } catch (ElmoException e) {
-      assumeTrue(false, e.getMessage()); // This processor has no such kernels.
+      assumeTrue(false, e.getMessage()); // This processor has no bfloat16 kernels.
       return;
     }
     try (rounded;
@@ -270,7 +276,7 @@ class ManyLangsTest {
     EmbedOptions options = EmbedOptions.layers(Layer.WORD_EMB).withBoundaries(true);
     try (ElmoModel model = ElmoModel.load(golden);
         Embeddings with = model.embed(sentences, options);
-        // A token spelled as a boundary is taken for it.
+        // A token with a boundary's spelling is treated as that boundary.
         Embeddings without =
             model.embed(List.of(List.of("<bos>", "the", "bank", "<eos>")), Layer.WORD_EMB)) {
       assertArrayEquals(new int[] {4, 2}, with.lengths());
@@ -285,7 +291,7 @@ class ManyLangsTest {
         ElmoModel.load(ROOT.resolve("manylangs-word-char").resolve("model-zip"))) {
       assertEquals(102, model.options().dictionary().words());
       assertEquals(137, model.options().dictionary().characters());
-      // What the two zip files hold under data/, in numbers of four bytes.
+      // The two zip files hold the parameters under data/, four bytes each.
       assertEquals((stored("token_embedder") + stored("encoder")) / 4, model.parameters());
     }
   }

@@ -19,16 +19,16 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Every kind of model against the oracle. */
+/** Compares the results of every model structure with the oracle's. */
 @Tag("long")
 class ModelStructuresTest {
   private static final long SEED = 11;
 
-  // Small enough to bind.
+  // So small that some values are clipped.
   private static final float CELL_CLIP = 0.15f;
   private static final float PROJECTION_CLIP = 0.1f;
 
-  /** A model's structure, and the code path it is there for. */
+  /** A model's structure and the name of the code path that it tests. */
   record Structure(String path, ModelOptions options) {
     @Override
     public String toString() {
@@ -242,7 +242,7 @@ class ModelStructuresTest {
             .build());
   }
 
-  /** Width, count, width, count... */
+  /** Returns filters from pairs of width and count. */
   private static List<Filter> filters(int... numbers) {
     List<Filter> filters = new ArrayList<>();
     for (int i = 0; i < numbers.length; i += 2) {
@@ -251,7 +251,7 @@ class ModelStructuresTest {
     return filters;
   }
 
-  /** Every output a model has. */
+  /** Returns all kinds of outputs of a model. */
   static Layer[] allLayers(ModelOptions options) {
     List<Layer> layers = new ArrayList<>(List.of(Layer.WORD_EMB, Layer.ELMO, Layer.DEFAULT));
     float[] weights = new float[options.lstmLayers() + 1];
@@ -272,7 +272,7 @@ class ModelStructuresTest {
     assertGivesTheOraclesNumbers(structure);
   }
 
-  /** Otherwise the structures with clips would show nothing. */
+  /** If no value were clipped, the structures with clips would test nothing. */
   @Test
   void theClipsMeantToBindDo() {
     for (Structure structure : structures()) {

@@ -11,9 +11,11 @@ import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.ModelOptions.Activation;
 import org.elmo4j.weights.ModelOptions.Filter;
 
-/** Random models and sentences for tests: the same seed gives the same bits. */
+/** Random models and sentences for tests. The same seed gives the same bits. */
 public final class Models {
-  /** The published structure with the smallest sizes at which every part still does something. */
+  /**
+   * The structure of the published models, with the smallest sizes that still exercise every part.
+   */
   public static final ModelOptions TINY =
       ModelOptions.builder()
           .charEmbeddingDim(4)
@@ -29,7 +31,7 @@ public final class Models {
           .projectionClip(3)
           .build();
 
-  /** Like {@link #TINY}, with enough work in a call that calls of several threads overlap. */
+  /** Like {@link #TINY}, but a call takes long enough that the calls of several threads overlap. */
   public static final ModelOptions SMALL =
       TINY.toBuilder()
           .charEmbeddingDim(8)
@@ -40,12 +42,12 @@ public final class Models {
 
   private Models() {}
 
-  /** A random model on the CPU, with as many threads as it takes by default. */
+  /** Loads a random model on the default device with the default number of threads. */
   static ElmoModel random(ModelOptions options, long seed) {
     return builder(options, seed).load();
   }
 
-  /** The same with a number of threads. */
+  /** Loads a random model with this number of threads. */
   static ElmoModel random(ModelOptions options, long seed, int threads) {
     return builder(options, seed).threads(threads).load();
   }
@@ -54,12 +56,12 @@ public final class Models {
     return ElmoModel.builder().weights(new RandomWeights(options, seed)).mix(mix(options));
   }
 
-  /** What the model of that seed must compute. */
+  /** Returns what the model of this seed must compute. */
   static Expected expected(ModelOptions options, long seed) {
     return new Expected(ElmoOracle.of(new RandomWeights(options, seed)), options, mix(options));
   }
 
-  /** Far from even, so that an output that ignores it is seen. */
+  /** Returns a mix far from even, so that a result that ignores the mix is wrong. */
   private static ScalarMix mix(ModelOptions options) {
     float[] weights = new float[options.lstmLayers() + 1];
     for (int k = 0; k < weights.length; k++) {
@@ -68,7 +70,10 @@ public final class Models {
     return new ScalarMix(weights, 1.25f);
   }
 
-  /** A token of 1 to 12 code points of one to four bytes; now and then one that is cut. */
+  /**
+   * Returns a token of 1 to 12 code points of one to four bytes. One in twenty has 60 code points,
+   * which the model cuts.
+   */
   static String token(Random random) {
     int length = random.nextInt(20) == 0 ? 60 : 1 + random.nextInt(12);
     StringBuilder token = new StringBuilder();
@@ -83,7 +88,7 @@ public final class Models {
     return token.toString();
   }
 
-  /** A sentence of that many tokens. */
+  /** Returns a sentence of {@code length} tokens. */
   static List<String> sentence(Random random, int length) {
     List<String> tokens = new ArrayList<>();
     for (int t = 0; t < length; t++) {
@@ -92,7 +97,7 @@ public final class Models {
     return tokens;
   }
 
-  /** Sentences of 0 to maxLength tokens. */
+  /** Returns sentences of 0 to {@code maxLength} tokens. */
   static List<List<String>> batch(Random random, int sentences, int maxLength) {
     List<List<String>> batch = new ArrayList<>();
     for (int s = 0; s < sentences; s++) {

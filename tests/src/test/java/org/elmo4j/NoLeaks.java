@@ -11,9 +11,9 @@ import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
- * Fails a test class that leaves native memory behind, or that only the garbage collector closed it
- * for. Registered for every class of this module by {@code META-INF/services}; it looks after the
- * class's own {@code @AfterAll}.
+ * Fails a test class that leaves native memory allocated or leaves an object to be closed by the
+ * garbage collector. {@code META-INF/services} registers it for every class of this module; it
+ * checks after the class's own {@code @AfterAll}.
  */
 public final class NoLeaks implements BeforeAllCallback, AfterAllCallback {
   private static final Duration PATIENCE = Duration.ofSeconds(10);
@@ -33,8 +33,9 @@ public final class NoLeaks implements BeforeAllCallback, AfterAllCallback {
   }
 
   /**
-   * Live native bytes, once they are no more than expected or patience ends: buffers handed out are
-   * freed by the garbage collector, which takes a moment.
+   * Collects garbage until at most {@code expected} native bytes are live or {@code PATIENCE} has
+   * passed, because buffers that were handed out are freed by the garbage collector. Returns the
+   * live bytes.
    */
   public static long settle(long expected) {
     long deadline = System.nanoTime() + PATIENCE.toNanos();

@@ -46,7 +46,10 @@ import org.elmo4j.weights.WeightStore;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A null for each argument of each public method in turn: one rule for all of them. */
+/**
+ * Tests that every public method refuses null for each of its arguments in the same way, unless its
+ * Javadoc allows null.
+ */
 class NullArgumentsTest {
   private static final List<String> PACKAGES =
       List.of(
@@ -56,7 +59,7 @@ class NullArgumentsTest {
           "org/elmo4j/hub",
           "org/elmo4j/weights");
 
-  /** What the library makes and hands out; users call no constructor of it. */
+  /** Classes whose objects only the library creates; users do not call their constructors. */
   private static final Set<Class<?>> RESULTS =
       Set.of(
           Statistics.class,
@@ -74,7 +77,10 @@ class NullArgumentsTest {
           ElmoException.class,
           ElmoDeviceException.class);
 
-  /** Arguments whose description says that they may be null, by method and number. */
+  /**
+   * The arguments that may be null according to the Javadoc, as the method and the argument's
+   * number.
+   */
   private static final Set<String> ALLOWED =
       Set.of(
           "ElmoModelBuilder.pretrained[ModelHub, String, String] 2",
@@ -282,7 +288,7 @@ class NullArgumentsTest {
                 ? method.invoke(
                     Modifier.isStatic(method.getModifiers()) ? null : sample(type), arguments)
                 : ((Constructor<?>) called).newInstance(arguments);
-        // What comes later, as of a stream, comes from what it is of.
+        // A stream may read its argument only when it is consumed.
         if (result instanceof Stream<?> stream) {
           stream.toList();
         }

@@ -13,8 +13,9 @@ import org.junit.platform.launcher.core.LauncherFactory;
 import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
 
 /**
- * A program for another platform's JVM (tests/platforms/run), where no Maven runs: with the names
- * of test classes it runs them, without it prints the sum of the bits of some embeddings.
+ * A program that tests/platforms/run runs in the JVM of another platform, without Maven. It runs
+ * the test classes that its arguments name; without arguments it prints the sum of the bits of some
+ * embeddings.
  */
 final class PlatformMain {
   private PlatformMain() {}

@@ -15,8 +15,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * bfloat16 weights against 32-bit ones, on every way that multiplies them; {@link Int8Test} has
- * what is of 8-bit weights alone.
+ * Compares the results of bfloat16 weights with those of 32-bit weights on every instruction set.
+ * {@link Int8Test} has the tests of 8-bit weights alone.
  */
 class PrecisionTest {
   private static final Layer[] LAYERS = {

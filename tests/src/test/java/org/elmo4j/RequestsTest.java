@@ -26,7 +26,10 @@ import org.elmo4j.internal.weights.RandomWeights;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Single sentences and streams of them, embedded together. */
+/**
+ * Tests {@code submit} and {@code embedAll}, which embed single sentences and streams of sentences
+ * in shared batches.
+ */
 class RequestsTest {
   private static final Layer[] LAYERS = {
     Layer.WORD_EMB, Layer.lstm(1), Layer.lstm(2), Layer.ELMO, Layer.DEFAULT
@@ -36,7 +39,7 @@ class RequestsTest {
     return Models.random(Models.SMALL, 5);
   }
 
-  /** Few tokens a run, so that a small test has many. */
+  /** Returns a model whose runs take few tokens, so that a small test has many runs. */
   private static ElmoModel smallRuns() {
     return ElmoModel.builder()
         .weights(new RandomWeights(Models.SMALL, 5))
@@ -73,7 +76,8 @@ class RequestsTest {
       }
       if (model
           .device()
-          .isCuda()) { // On the CPU they join one by one: see CpuContinuousBatcherTest.
+          // On the CPU, requests join a running batch one by one: see CpuContinuousBatcherTest.
+          .isCuda()) {
         assertTrue(model.statistics().calls() < 1 + sentences.size(), "none ran together");
       }
     } finally {
@@ -179,7 +183,8 @@ class RequestsTest {
       }
       assertTrue(closed.get());
       assertTrue(read.get() < 100, () -> read + " sentences read");
-      model.submit(List.of("a")).join().close(); // What ran then has ended now.
+      // After this request, the runs of the stream have ended.
+      model.submit(List.of("a")).join().close();
       assertEquals(before, NoLeaks.settle(before));
     }
   }

@@ -58,7 +58,7 @@ class ScalarMixTest {
     assertEquals(1, e.getMessage().lines().count());
   }
 
-  /** By hand: two layers alike, gamma 2. */
+  /** The wanted numbers were computed by hand, for two equal weights and gamma 2. */
   @Test
   void gradientPassesTheSoftmax() {
     ScalarMix.Gradient gradient =

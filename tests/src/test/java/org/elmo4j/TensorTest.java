@@ -15,7 +15,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** Views of native numbers. */
+/** Tests reading and copying the numbers of tensors. */
 class TensorTest {
   private static Embeddings embeddings;
   private static Tensor tensor;

@@ -29,11 +29,14 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The word cache changes what is computed, never what comes out; and what is counted. */
+/**
+ * Tests that the word cache changes only which words are computed and not the results, and tests
+ * the statistics on it.
+ */
 class WordCacheTest {
   private static final Layer[] LAYERS = {Layer.WORD_EMB, Layer.lstm(2), Layer.DEFAULT};
 
-  /** A row of SMALL takes 160 bytes, and its place in the heap as many. */
+  /** A row of SMALL takes 160 bytes of native memory, and its entry 160 bytes of the Java heap. */
   private static final long ROOM_FOR_TWENTY = 20 * 320;
 
   @TempDir Path folder;
@@ -75,7 +78,7 @@ class WordCacheTest {
       List<List<String>> batch = List.of(List.of("a", "b", "a"), List.of(), List.of("c"));
       model.embed(batch).close();
       Statistics first = model.statistics();
-      assertEquals(5, first.wordsComputed()); // boundaries too
+      assertEquals(5, first.wordsComputed()); // with the two boundaries
       assertEquals(5, first.wordMisses());
       assertEquals(0, first.wordHits());
       assertEquals(0, first.hitRate());
@@ -92,7 +95,7 @@ class WordCacheTest {
       assertTrue(second.batches() >= 2);
       assertTrue(second.biLmTime().toNanos() > 0 && second.wordTime().toNanos() > 0);
       assertEquals(NativeMemory.liveBytes(), second.nativeBytes());
-      assertEquals(5, first.wordsComputed()); // a snapshot
+      assertEquals(5, first.wordsComputed()); // The statistics are a snapshot.
     }
   }
 
@@ -119,7 +122,7 @@ class WordCacheTest {
     }
     try (ElmoModel model = builder().wordCacheBytes(ROOM_FOR_TWENTY).load()) {
       model.warm(words);
-      assertEquals(17, model.statistics().wordsComputed()); // three slots are spare
+      assertEquals(17, model.statistics().wordsComputed()); // Three slots stay free.
       assertEquals(17, model.statistics().wordsCached());
     }
     try (ElmoModel model = builder().wordCacheBytes(0).load()) {

@@ -11,7 +11,10 @@ import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 
-/** Prints the sums of all bits that three ways to the same embeddings give: one line where equal. */
+/**
+ * Embeds a sentence in three ways and prints the sum of the bits of each result: one line if all
+ * are equal.
+ */
 public final class App {
   private App() {}
 

@@ -17,7 +17,10 @@ import org.elmo4j.oracle.GoldenCase;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** {@code elmo bench}: that it measures and adds up, not how fast it is. */
+/**
+ * Tests that {@code elmo bench} reports all its figures and that they are consistent, not how fast
+ * the library is.
+ */
 class BenchCommandTest {
   @TempDir Path folder;
 
@@ -42,7 +45,8 @@ class BenchCommandTest {
     JsonNode json = new ObjectMapper().readTree(out.toString(StandardCharsets.UTF_8));
     assertEquals(2, json.get("sentences").asInt());
     assertEquals(9, json.get("tokens").asInt());
-    // 13 with boundaries, 7 different ones, whether or not both sentences came together.
+    // 13 words with boundaries, 7 of them different, whether or not both sentences ran in one
+    // batch.
     assertEquals(6 / 13.0, json.get("words_reused_share").asDouble(), 1e-12);
     for (String key :
         new String[] {
@@ -92,7 +96,10 @@ class BenchCommandTest {
     assertTrue(cosine >= 0.9999 && cosine < 1, () -> json.toString());
   }
 
-  /** A million words of the same kind: the box's sentences, and new words that keep coming. */
+  /**
+   * The text has a million words. It has the built-in sentences in random order, with some words
+   * replaced by new ones.
+   */
   @Test
   void theTextForAGpuIsMadeOfTheBoxs() throws Exception {
     List<List<String>> box = BenchText.box();

@@ -15,7 +15,7 @@ import org.elmo4j.oracle.GoldenCase;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The tool's {@code --device} with several CUDA devices. */
+/** Tests the tool's option {@code --device} with several CUDA devices. */
 class DevicesCudaTest {
   private static final GoldenCase GOLDEN = GoldenCase.named("relu-skip");
 

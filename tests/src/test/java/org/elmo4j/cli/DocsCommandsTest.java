@@ -18,7 +18,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The tool takes every command that README and the guide show. */
+/** Tests that the tool accepts every command that README and the guide show. */
 class DocsCommandsTest {
   private static final Path ROOT = Path.of(System.getProperty("elmo4j.root"));
   private static final Pattern COMMAND = Pattern.compile("(?m)(?:^|`)\\./elmo ([^`\\n#]+)");
@@ -47,7 +47,8 @@ class DocsCommandsTest {
     while (found.find()) {
       words.add(found.group(1) == null ? found.group() : found.group(1));
     }
-    words.add("--help"); // Parses all the same; what must be there may lack.
+    // With --help, the tool parses the command without running it, and arguments may be missing.
+    words.add("--help");
     ByteArrayOutputStream err = new ByteArrayOutputStream();
     int code =
         Main.run(

@@ -34,7 +34,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** {@code elmo embed}: every format, layer and mix, and the files they go to. */
+/** Tests {@code elmo embed} with every format, layer and mix, and the files that it writes. */
 class EmbedCommandTest extends ToolTest {
   static List<GoldenCase> cases() {
     return GoldenCase.all();
@@ -69,7 +69,7 @@ class EmbedCommandTest extends ToolTest {
     assertHolds(folder.resolve("out.h5"), lines, golden.statefulLayers());
   }
 
-  /** What a choice of layers must give for a golden sentence, row after row. */
+  /** Returns the numbers that a choice of layers must give for a golden sentence, row after row. */
   static float[] wanted(String layers, int sentence) {
     float[][][] all = GOLDEN.layers()[sentence];
     int dim = all[0][0].length;
@@ -96,7 +96,7 @@ class EmbedCommandTest extends ToolTest {
           }
         }
         if (!layers.equals("default")) {
-          return flat(mean); // An even mix is the average.
+          return flat(mean); // The default mix is even: it is the average of the layers.
         }
         float[] sentenceMean = new float[dim];
         for (float[] row : mean) {
@@ -170,7 +170,7 @@ class EmbedCommandTest extends ToolTest {
         for (int n = 0; n < floats.length; n++) {
           floats[n] = numbers.get(n);
         }
-        assertArrayEquals(values, floats, what + " in JSON"); // The same bits.
+        assertArrayEquals(values, floats, what + " in JSON"); // The floats must have the same bits.
       }
     }
   }
@@ -182,7 +182,10 @@ class EmbedCommandTest extends ToolTest {
     }
   }
 
-  /** The header's text; the buffer stands at the numbers then, on a multiple of 64. */
+  /**
+   * Returns the text of the header. The buffer is then positioned at the numbers, which begin at a
+   * multiple of 64.
+   */
   private static String npyHeader(ByteBuffer npy) {
     byte[] magic = new byte[8];
     npy.get(magic);
@@ -200,7 +203,10 @@ class EmbedCommandTest extends ToolTest {
     return names;
   }
 
-  /** Adds the numbers of nested lists, which must all be of one shape; returns that. */
+  /**
+   * Adds the numbers of nested lists to {@code numbers} and returns the shape, which must be the
+   * same for all lists.
+   */
   private static int[] numbers(JsonNode node, List<Float> numbers) {
     if (node.isNumber()) {
       numbers.add(node.floatValue());
@@ -290,7 +296,7 @@ class EmbedCommandTest extends ToolTest {
     assertEquals(0, Files.size(folder.resolve("out.jsonl")));
   }
 
-  /** Padded to the longest of them, these sentences would take 1 GB. */
+  /** These sentences would take 1 GB if they were padded to the longest one. */
   @Test
   void oneLongSentenceDoesNotMakeTheOthersLong() throws Exception {
     String input = file("in.txt");
@@ -429,14 +435,18 @@ class EmbedCommandTest extends ToolTest {
     }
   }
 
-  /** Against the files that the original's command wrote, whose names for sentences are its own. */
+  /**
+   * Compares the output with files that ELMoForManyLangs' command wrote, which has its own names
+   * for sentences.
+   */
   @Test
   void aModelOfElmoForManyLangsIsNamedByItsFolder() throws IOException {
     Path golden =
         Path.of(
             System.getProperty("elmo4j.root"), "tests", "golden-formats", "manylangs-word-char");
     List<String> lines = Files.readAllLines(golden.resolve("cli-input.txt"));
-    String input = golden.resolve("cli-input.txt").toString(); // tabs, found by its lines
+    // The lines show that it is separated by tabs.
+    String input = golden.resolve("cli-input.txt").toString();
     String model = golden.resolve("model-legacy").toString();
     for (int layer : new int[] {-2, -1, 0, 1, 2}) {
       done(

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** {@code elmo embed}: word2vec's text, and HDF5 with sentences as keys. */
+/** Tests two formats of {@code elmo embed}: word2vec text, and HDF5 with sentences as keys. */
 class EmbedFormatsTest extends ToolTest {
   @ParameterizedTest
   @ValueSource(strings = {"elmo", "word_emb", "top"})

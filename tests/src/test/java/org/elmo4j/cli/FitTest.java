@@ -19,7 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.w3c.dom.Document;
 
-/** The commands fit, predict and plot, from data to picture. */
+/** Tests the commands fit, predict and plot on whole tasks, from the data to the picture. */
 class FitTest extends ToolTest {
   @Test
   void tokensFromFileToLabelsAndPicture() throws Exception {
@@ -61,7 +61,7 @@ class FitTest extends ToolTest {
         DocumentBuilderFactory.newInstance()
             .newDocumentBuilder()
             .parse(folder.resolve("p.svg").toFile());
-    // 3 bars, 4 maps of 6 x 6 squares, 40 of the legend, a frame, the background.
+    // 3 bars, 4 maps of 6 x 6 squares, 40 squares of the legend, a frame and the background.
     int tokens = 6;
     assertEquals(
         3 + 4 * tokens * tokens + 40 + 1 + 1, svg.getElementsByTagName("rect").getLength());
@@ -138,7 +138,7 @@ class FitTest extends ToolTest {
   private static final String[] PEOPLE = {"Anna Smith", "John Brown", "Mary", "Peter Jones"};
   private static final String[] PLACES = {"London", "New York", "Paris", "San Francisco"};
 
-  /** Sentences with names, in CoNLL-2003's columns. */
+  /** Returns sentences with names in the columns of CoNLL-2003. */
   private static String names(int sentences, boolean labels) {
     StringBuilder text = new StringBuilder("-DOCSTART- -X-" + (labels ? " O" : "") + "\n\n");
     for (int i = 0; i < sentences; i++) {
@@ -196,13 +196,13 @@ class FitTest extends ToolTest {
 
     Result predict = run("predict", file("ner"), "--input", test);
     assertEquals(0, predict.code(), predict.err());
-    String wanted = // the column behind is the one in front of it
+    String wanted = // The predicted column, the last one, equals the labels before it.
         names(16, true)
             .replaceAll("(?m)^(\\S+ NN) (\\S+)$", "$1 $2 $2")
             .replaceAll("(?m)^(-DOCSTART- .*)$", "$1 _");
     assertEquals(wanted, predict.out());
 
-    String plain = text(names(4, false)); // no labels: nothing tells the form
+    String plain = text(names(4, false)); // Without labels, the form cannot be detected.
     Result scored =
         run(
             "predict",
@@ -255,7 +255,7 @@ class FitTest extends ToolTest {
     assertEquals("2-3\tdon't" + "\t_".repeat(9), lines.get(2));
     assertTrue(lines.get(4).matches("3\tn't(\t_){8}\tPART"), lines.get(4));
     assertEquals(List.of("", "# the end"), lines.subList(5, lines.size()));
-    // Running text: sentences go on over ends of lines.
+    // In running text, a sentence may go on in the next line.
     assertEquals(
         run("predict", file("pos"), "The dog ran.").out(),
         run("predict", file("pos"), "--input", text("The dog\nran.\n")).out());
@@ -282,13 +282,13 @@ class FitTest extends ToolTest {
     assertEquals(List.of("a.txt"), left());
   }
 
-  /** Points on a line, far more spread along it than beside it. */
+  /** The points lie near a line: they vary far more along it than across it. */
   @Test
   void pcaFindsTheDirectionsOfMostVariance() {
     double[][] vectors = new double[8][];
     for (int i = 0; i < 8; i++) {
       double along = i - 3.5;
-      double beside = i % 4 == 0 || i % 4 == 3 ? 0.1 : -0.1; // at right angles to `along`
+      double beside = i % 4 == 0 || i % 4 == 3 ? 0.1 : -0.1; // uncorrelated with `along`
       vectors[i] = new double[] {3 * along + 7, 4 * along - 2, beside, 5};
     }
     double[] shares = new double[2];

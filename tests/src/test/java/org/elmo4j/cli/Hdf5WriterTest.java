@@ -51,8 +51,8 @@ class Hdf5WriterTest {
     return file;
   }
 
-  // 64 names fill a symbol node, 64 * 128 an inner node of the B-tree: a third level begins at
-  // 8193.
+  // A symbol node holds 64 names and an inner node of the B-tree 64 * 128, so a third level begins
+  // at 8193 names.
   @ParameterizedTest
   @ValueSource(ints = {0, 1, 2, 10, 11, 63, 64, 65, 100, 101, 8191, 8192, 8193, 20000})
   void everySentenceIsFoundByItsNumber(int count) throws IOException {
@@ -139,7 +139,7 @@ class Hdf5WriterTest {
     }
   }
 
-  // 64 names fill a symbol node, 64 * 128 an inner node of the B-tree.
+  // A symbol node holds 64 names and an inner node of the B-tree 64 * 128.
   @ParameterizedTest
   @ValueSource(ints = {0, 1, 64, 65, 8193})
   void everySentenceIsFoundByItsText(int count) throws IOException {

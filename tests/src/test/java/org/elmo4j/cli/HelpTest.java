@@ -21,7 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import picocli.CommandLine.Command;
 
-/** What the tool says of itself. */
+/** Tests the tool's help, runs the examples in it, and tests the completion script. */
 class HelpTest extends ToolTest {
   private static String help(String... args) {
     return done(args).out();
@@ -32,7 +32,7 @@ class HelpTest extends ToolTest {
         .map(each -> each.getAnnotation(Command.class).name());
   }
 
-  /** The examples of a command's help, as they are typed. */
+  /** Returns the examples in a command's help as users type them. */
   private static List<String> examples(String command) {
     List<String> lines = help(command, "--help").lines().toList();
     assertTrue(lines.contains("Examples:"), lines::toString);
@@ -42,7 +42,9 @@ class HelpTest extends ToolTest {
         .toList();
   }
 
-  /** What an example's names stand for here: small files, and the model in the box. */
+  /**
+   * Returns what replaces a name in an example: the path of a small file, or the built-in model.
+   */
   private String stand(String word) {
     return switch (word) {
       case "small" -> "mini-en";
@@ -52,10 +54,11 @@ class HelpTest extends ToolTest {
     };
   }
 
-  /** More arguments, so that an example does not take minutes here. */
+  /** Returns additional arguments that keep an example from taking minutes. */
   private List<String> shorter(List<String> example) {
     return switch (example.get(0)) {
-      case "bench" -> List.of("--help"); // It parses the rest; BenchCommandTest measures.
+      // bench only parses the arguments then; BenchCommandTest runs it.
+      case "bench" -> List.of("--help");
       case "fit" -> List.of("--epochs", "1", "--no-comparison");
       default -> List.of();
     };
@@ -97,7 +100,7 @@ class HelpTest extends ToolTest {
     assertFalse(examples.isEmpty());
     for (String example : examples) {
       assertTrue(example.contains("elmo " + command), example);
-      if (!command.equals("test")) { // the launcher's
+      if (!command.equals("test")) { // The launcher implements test, not the tool.
         runs(example);
       }
     }
@@ -105,7 +108,7 @@ class HelpTest extends ToolTest {
 
   private void runs(String example) {
     if (example.contains("(")) {
-      return; // a shell's, around the one before
+      return; // This is a shell command around the example before it.
     }
     List<String> args = words(example.split("[|>]")[0]);
     assertEquals("elmo", args.remove(0), example);

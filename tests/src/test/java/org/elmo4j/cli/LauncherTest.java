@@ -22,7 +22,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The launcher in a checkout of its own, with a Java and a Maven that only say what they got. */
+/**
+ * Tests the launcher in a separate checkout, with a fake Java and a fake Maven that only report
+ * their arguments.
+ */
 class LauncherTest {
   private static final Path ROOT = Path.of(System.getProperty("elmo4j.root"));
 
@@ -91,7 +94,7 @@ class LauncherTest {
     environment.put("JAVA_HOME", folder.resolve("jdk").toString());
     environment.put("ELMO", checkout.resolve("elmo").toString());
     environment.remove("CI");
-    environment.remove("JAVA_TOOL_OPTIONS"); // Each JVM would say that it picked it up.
+    environment.remove("JAVA_TOOL_OPTIONS"); // Each JVM would report on stderr that it used them.
     environment.remove("BASH_ENV");
     return builder
         .directory(folder.toFile())

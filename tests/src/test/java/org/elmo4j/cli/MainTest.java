@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What all commands share: wrong usage, failures, help. */
+/** Tests what all commands share: the handling of wrong usage and of failures, and help. */
 class MainTest extends ToolTest {
   @ParameterizedTest
   @CsvSource(

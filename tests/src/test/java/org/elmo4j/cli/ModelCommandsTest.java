@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The commands that describe and make models: info, convert and random-model. */
+/** Tests the commands that describe and create models: info, convert and random-model. */
 class ModelCommandsTest extends ToolTest {
   @Test
   void infoTellsTheStructureOfAModel() {
@@ -40,7 +40,7 @@ class ModelCommandsTest extends ToolTest {
     done("random-model", "--size", "small", "--seed", "8", file("d"));
     Path a = folder.resolve("a/b/model.safetensors");
     assertEquals(-1, Files.mismatch(a, folder.resolve("c/model.safetensors")));
-    // Its weights differ, not only what its header says of the seed.
+    // The weights differ too, not only the seed in the header.
     byte[] other = Files.readAllBytes(folder.resolve("d/model.safetensors"));
     byte[] last = Arrays.copyOfRange(other, other.length - 1000, other.length);
     byte[] first = Files.readAllBytes(a);

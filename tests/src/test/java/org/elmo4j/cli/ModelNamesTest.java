@@ -37,7 +37,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Models by name in the tool, from a mirror on this machine. */
+/** Tests the tool with names of models, which it downloads from a mirror on this machine. */
 class ModelNamesTest {
   private static final GoldenCase GOLDEN = GoldenCase.named("relu-skip");
 
@@ -196,7 +196,7 @@ class ModelNamesTest {
     PrintWriter err = new PrintWriter(terminal);
     ModelHub.Progress progress = Progress.ofDownloads(err, err, "small");
     progress.update("options.json", 0, 300);
-    progress.update("weights.hdf5", 4_000_000, 54_000_000); // of an earlier attempt
+    progress.update("weights.hdf5", 4_000_000, 54_000_000); // downloaded by an earlier attempt
     assertEquals("", terminal.toString());
     Thread.sleep(1_050);
     progress.update("weights.hdf5", 29_000_000, 54_000_000);
@@ -214,7 +214,7 @@ class ModelNamesTest {
     String out = done("verify", "pt");
     assertTrue(row(out, home + "/pt/weights.hdf5").contains("none published"), out);
     List<String> lines = out.lines().filter(line -> !line.startsWith("/")).toList();
-    assertEquals(16, lines.size(), out); // Four layers of a heading and three tokens.
+    assertEquals(16, lines.size(), out); // four layers, each a heading and three tokens
     try (ElmoModel model = ElmoModel.load(home.resolve("pt"));
         Embeddings wanted = model.embed(List.of(List.of("I", "love", "NLP")), Layer.lstm(2))) {
       assertEquals("lstm_outputs2 [" + model.dim(Layer.lstm(2)) + "]", lines.get(8));
@@ -234,7 +234,7 @@ class ModelNamesTest {
   void verifyRefusesFilesThatAreNotThePublishedOnes() throws IOException {
     Path small = Files.createDirectory(home.resolve("small"));
     Files.copy(GOLDEN.folder().resolve("options.json"), small.resolve("options.json"));
-    byte[] wrong = new byte[54_402_456]; // The published size.
+    byte[] wrong = new byte[54_402_456]; // the published size
     Files.write(small.resolve("weights.hdf5"), wrong);
     String message = run("verify", "small").err;
     assertTrue(message.contains("expected sha256 747ba97abce8"), message);
@@ -243,7 +243,8 @@ class ModelNamesTest {
 
   @Test
   void verifyComparesAModelOfTheOriginalSizeWithPublishedValues() {
-    // The original's cells; all else is small, so that the test is.
+    // The model has as many cells as the published one; all else is small, so that the test is
+    // fast.
     ModelOptions options =
         ModelOptions.builder()
             .charEmbeddingDim(4)

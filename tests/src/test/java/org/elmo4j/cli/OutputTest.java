@@ -22,9 +22,15 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What the tool writes, to whom, and what it says when it cannot. */
+/**
+ * Tests the tool's output and messages: the escaping of control characters, suggestions for wrong
+ * usage, and the errors if the output cannot be written.
+ */
 class OutputTest {
-  /** Escape, C1's CSI, an override of direction, an isolate, a mark, and a carriage return. */
+  /**
+   * Characters that a terminal obeys: escape, CSI of C1, an override of direction, an isolate, a
+   * mark and a carriage return.
+   */
   private static final String OBEYED = "\u001b[31m\u009b2J\u202e\u2067\u200f\r";
 
   private static final String ESCAPED = "\\u001b[31m\\u009b2J\\u202e\\u2067\\u200f\\r";

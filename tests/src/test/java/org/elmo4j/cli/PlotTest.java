@@ -15,7 +15,7 @@ import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** {@code elmo plot} and what it says of unusual vectors. */
+/** Tests {@code elmo plot} and its notes on unusual vectors. */
 class PlotTest {
   @TempDir Path folder;
 
@@ -37,7 +37,7 @@ class PlotTest {
 
   @Test
   void equalVectorsAreSaidToBeEqual() throws Exception {
-    // A word's own embedding is the same in every sentence.
+    // word_emb of a word is the same in every sentence.
     String svg = plot("--word", "bank", "--layer", "word_emb", "The bank.", "A bank is a bank.");
     assertTrue(svg.contains("all 3 vectors are equal"), svg);
     assertFalse(svg.contains("per cent"), svg);
@@ -57,7 +57,7 @@ class PlotTest {
     assertEquals(3 * 5, svg.split("<polyline ").length - 1);
     assertEquals(3 * 5, svg.split("<circle ").length - 1);
     assertEquals(3, svg.split(">lstm_outputs2<").length - 1);
-    // Three epochs: three points.
+    // The curve has a point for each of the three epochs.
     String points = svg.replaceFirst("(?s).*?<polyline points=\"([^\"]*)\".*", "$1");
     assertEquals(3, points.split(" ").length, points);
     Files.delete(folder.resolve("pos/curves.csv"));

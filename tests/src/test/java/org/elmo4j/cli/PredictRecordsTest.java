@@ -15,12 +15,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Tables and JSON lines: what fit learned from comes back from predict in the same form. */
+/**
+ * Tests tables and JSON lines: fit reads them, and predict returns its input in the same form with
+ * the predictions added.
+ */
 class PredictRecordsTest extends ToolTest {
   private static final String[] SEA = {"The ship, and its captain, sailed far.", "sea"};
   private static final String[] COURT = {"The queen wore a \"crown\" in the palace.", "court"};
 
-  /** A line of a form. */
+  /** Returns a record as a line of this form. */
   private static String line(String form, int id, String text, String label) {
     return switch (form) {
       case "csv" ->
@@ -100,13 +103,14 @@ class PredictRecordsTest extends ToolTest {
         };
     assertEquals(wanted, plain.out());
     assertEquals(wanted, piped(in, "predict", file("c")).out());
-    // Sentences that are typed are no records, and text that names no column is none.
+    // Sentences given as arguments are not records, and neither is a file whose first line names no
+    // column.
     assertEquals("court\t" + COURT[0] + "\n", run("predict", file("c"), COURT[0]).out());
     assertEquals(
         "court\t" + COURT[0] + "\n",
         run("predict", file("c"), "--input", write("in", COURT[0] + "\n")).out());
 
-    // A table may have no column but the text's.
+    // A table may have only the column of the text.
     String alone = piped("text\nThe queen\n", "predict", file("c")).out();
     String between = form.equals("csv") ? "," : "\t";
     assertTrue(
@@ -114,7 +118,7 @@ class PredictRecordsTest extends ToolTest {
             || alone.matches("text" + between + "predicted\nThe queen.(sea|court)\n"),
         alone);
 
-    // The gold label stays beside what is predicted.
+    // The gold label stays beside the prediction.
     String gold = header(form, true) + line(form, 7, COURT[0], "court");
     Result scored =
         run("predict", file("c"), "--scores", "--top", "5", "--input", write("in", gold));
@@ -149,7 +153,7 @@ class PredictRecordsTest extends ToolTest {
                   + String.join(between, "court", "court", number, "court", number, "sea", number)),
           last);
     }
-    // What is written must not be there.
+    // The input must not already have a column that predict writes.
     String taken = gold.replace("label", "predicted");
     assertEquals(
         "elmo: "
@@ -158,7 +162,10 @@ class PredictRecordsTest extends ToolTest {
         failed(1, "predict", file("c"), "--input", write("in", taken)));
   }
 
-  /** What tells a table without a line of names is its form and, with commas, its file's name. */
+  /**
+   * A table without a line of names is detected by its form and, if it has commas, by its file's
+   * name.
+   */
   @ParameterizedTest
   @ValueSource(strings = {"csv", "tsv"})
   void columnsMayHaveNumbersForNames(String form) throws IOException {
@@ -168,7 +175,7 @@ class PredictRecordsTest extends ToolTest {
     Result result = run("predict", file("c"), "--input", in);
     assertEquals(0, result.code(), result.err());
     assertEquals(line(form, 7, COURT[0], "court"), result.out().replaceFirst("^7,The", "7,\"The"));
-    // Asked for, any column of any form.
+    // With --text-column, any column of any form is read.
     String other = write("other", header("tsv", false) + line("tsv", 7, COURT[0], null));
     assertEquals(
         "id\ttext\tpredicted\n7\t" + COURT[0] + "\tcourt\n",
@@ -179,7 +186,7 @@ class PredictRecordsTest extends ToolTest {
     assertEquals(2, run("predict", file("c"), "--text-column", "text", "typed").code());
     String[] spaces = {"predict", file("c"), "--input-format", "spaces", "--input", other};
     assertEquals(2, run(with(spaces, "--text-column", "text")).code());
-    // What the command line says about the form holds: these are lines of tokens.
+    // The form on the command line takes precedence: these are lines of tokens.
     String plain = write("plain", "text,label\nThe queen\n");
     spaces[spaces.length - 1] = plain;
     assertTrue(

@@ -22,7 +22,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** {@code elmo similar} against cosines of the same vectors in double precision. */
+/**
+ * Compares the results of {@code elmo similar} with cosines of the same vectors in double
+ * precision.
+ */
 class SimilarTest extends ToolTest {
   private static final String CORPUS =
       "the bank of the river\n\nthe queen wore a crown\nhe took money to the bank\n"
@@ -78,7 +81,7 @@ class SimilarTest extends ToolTest {
       }
     }
     double[] wanted = vectors.get(vectors.size() - 1);
-    List<Integer> order = new ArrayList<>(List.of(0, 2, 3, 4, 5, 6)); // 1 has no tokens
+    List<Integer> order = new ArrayList<>(List.of(0, 2, 3, 4, 5, 6)); // Sentence 1 has no tokens.
     order.sort(Comparator.comparingDouble(s -> -cosine(vectors.get(s), wanted)));
     List<JsonNode> hits =
         hits(
@@ -194,7 +197,8 @@ class SimilarTest extends ToolTest {
     assertTrue(wrong.contains("expected vectors of the text "), wrong);
     text(CORPUS);
     wrong = failed(1, "similar", "--vectors", v, "--input", in, "--query", "a");
-    assertTrue(wrong.contains("the text"), wrong); // read another way
+    // The vectors were made from the text read in another form.
+    assertTrue(wrong.contains("the text"), wrong);
     Files.writeString(folder.resolve("v"), "no vectors");
     assertTrue(failed(1, vectors("--query", "a")).contains(v + ": expected a safetensors file"));
     Files.delete(folder.resolve("v"));

@@ -17,13 +17,13 @@ import java.util.regex.Pattern;
 import org.elmo4j.train.EnglishWebTreebank;
 import org.junit.jupiter.api.Test;
 
-/** The worked examples of docs/tasks.md run, one after the other, on the data that they name. */
+/** Runs the worked examples of docs/tasks.md, one after the other, on the data that they name. */
 class TasksDocTest extends ToolTest {
   private static final Path ROOT = Path.of(System.getProperty("elmo4j.root"));
   private static final Pattern BLOCK = Pattern.compile("(?ms)^```sh\\n(.*?)^```");
   private static final Pattern WORD = Pattern.compile("\"([^\"]*)\"|\\S+");
 
-  /** What an example calls treebank.conllu and the like, in few sentences so that it is quick. */
+  /** How many sentences the examples' treebank files get, few so that the test is fast. */
   private static final int SENTENCES = 250;
 
   @Test
@@ -43,13 +43,13 @@ class TasksDocTest extends ToolTest {
         } else if (line.startsWith("awk ")) {
           shell(line);
         } else {
-          // Loops of many runs, for which a test has no time.
+          // The other lines are loops of many runs, which would take too long.
           assertTrue(line.matches("(for .*; do|done(; done)?|  \\./elmo .*)"), line);
         }
       }
     }
     assertTrue(commands >= 12, "commands " + commands);
-    // What comes back in its form has one more column.
+    // predict returns its input in the same form with columns added.
     assertEquals(
         "id,text,predicted,score", Files.readAllLines(folder.resolve("new-labels.csv")).get(0));
     for (String line : Files.readAllLines(folder.resolve("test-names.conll"))) {

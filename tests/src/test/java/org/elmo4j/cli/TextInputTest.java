@@ -19,9 +19,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Where text comes from and in which form, in the commands that take some. */
+/** Tests where commands read text from and how they detect its form. */
 class TextInputTest extends ToolTest {
-  /** The tokens of each sentence that embed found. */
+  /** Returns the tokens of each sentence that embed found. */
   private static List<String> sentences(Result result) throws IOException {
     assertEquals("", result.err());
     assertEquals(0, result.code());
@@ -43,7 +43,7 @@ class TextInputTest extends ToolTest {
   @Test
   void everyArgumentIsASentenceOfItsOwn() throws IOException {
     assertEquals(List.of("I|love", "NLP"), embedded("I love", "NLP"));
-    // Dr. alone would go on in the next.
+    // In running text, a sentence would not end after Dr.
     assertEquals(
         List.of("See|Dr.", "Smith|left|.", "He|ran|."), embedded("See Dr.", "Smith left. He ran."));
     assertEquals(List.of("a|b", "", "c"), embedded("--tokenized", "a b", "", "c"));
@@ -95,7 +95,7 @@ class TextInputTest extends ToolTest {
     }
     assertTrue(failed(2, "embed", in).contains("; for files type --input " + in + ", and"));
     assertTrue(failed(2, "embed", "no.txt", "o.npz").contains("--input no.txt --output o.npz"));
-    // What no file is called is a sentence.
+    // An argument that is not the name of a file is a sentence.
     assertEquals(List.of("in.txt"), embedded("--tokenized", "in.txt"));
     assertEquals(List.of("no.hdf5|x"), embedded("--tokenized", "no.hdf5 x"));
   }
@@ -211,7 +211,8 @@ class TextInputTest extends ToolTest {
         tokenized("New York\tis big\nx\n", "--input-format", "spaces"));
     String late = "a b\n".repeat(300) + "c\td\n";
     Result stopped =
-        run("embed", "--tokenized", "--input", text(late)); // The lines before are out.
+        // The lines before the error are written.
+        run("embed", "--tokenized", "--input", text(late));
     assertEquals(1, stopped.code());
     assertEquals(1, stopped.err().lines().count(), stopped.err());
     assertTrue(stopped.err().contains("in.txt, line 301: expected single spaces"), stopped.err());

@@ -13,7 +13,6 @@ import java.nio.file.Path;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** {@code elmo tokens}. */
 class TokensCommandTest extends ToolTest {
   @Test
   void tokensAreThoseThatEmbedFinds() throws IOException {
@@ -28,7 +27,7 @@ class TokensCommandTest extends ToolTest {
     Path output = folder.resolve("tokens.txt");
     assertEquals("", done("tokens", file.toString(), "--output", output.toString()).out());
     assertEquals(expected, Files.readString(output));
-    // What embed --tokenized makes of them is what embed makes of the text.
+    // The tokens embedded with --tokenized give the same output as the text itself.
     assertEquals(
         done("embed", "--text", file.toString()).out(),
         done("embed", "--tokenized", "--input", output.toString()).out());
@@ -56,7 +55,7 @@ class TokensCommandTest extends ToolTest {
     assertTrue(message.contains(noText.toString()) && message.contains("2"), message);
     assertEquals("before", Files.readString(output));
     try (Stream<Path> files = Files.list(folder)) {
-      assertEquals(2, files.count()); // The output and the bytes: nothing half-written.
+      assertEquals(2, files.count()); // Only the output and the input are there, no partial file.
     }
   }
 }

@@ -24,7 +24,10 @@ import java.util.stream.Stream;
 import org.elmo4j.oracle.GoldenCase;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The tool, run in this JVM as its launcher runs it: what the tests of its commands share. */
+/**
+ * What the tests of the tool's commands share. They run the tool in this JVM in the way that its
+ * launcher runs it.
+ */
 abstract class ToolTest {
   static final double TOLERANCE = 2e-5;
   static final GoldenCase GOLDEN = GoldenCase.named("relu-skip");
@@ -45,7 +48,7 @@ abstract class ToolTest {
     return run(InputStream.nullInputStream(), args);
   }
 
-  /** Runs with a text at standard input. */
+  /** Runs the tool with a text as standard input. */
   static Result piped(String text, String... args) {
     return run(new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)), args);
   }
@@ -57,7 +60,10 @@ abstract class ToolTest {
     return result;
   }
 
-  /** A failure: the code, one line on standard error, nothing on standard output. */
+  /**
+   * Asserts that the tool fails with this code, one line on standard error and nothing on standard
+   * output. Returns standard error.
+   */
   static String failed(int code, String... args) {
     Result result = run(args);
     assertEquals(code, result.code(), result.err());
@@ -128,7 +134,10 @@ abstract class ToolTest {
     }
   }
 
-  /** Holds an HDF5 file to what each line must give, and its index to the lines. */
+  /**
+   * Asserts that an HDF5 file holds the wanted numbers for each line, and that its index holds the
+   * lines.
+   */
   static void assertHolds(Path file, List<String> lines, float[][][][] wanted) throws IOException {
     try (HdfFile hdf = new HdfFile(file)) {
       assertEquals(lines.size() + 1, hdf.getChildren().size());

@@ -20,7 +20,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
-/** Fetching models from servers of every kind of behaviour. */
+/** Tests downloads of models from servers that behave well and badly in many ways. */
 class DownloaderTest extends HubTesting {
   @Test
   void aDownloadThatIsCutOffGoesOnWhereItWas() throws IOException {
@@ -36,7 +36,7 @@ class DownloaderTest extends HubTesting {
 
   @Test
   void aLaterRunGoesOnWhereOneFailed() throws IOException {
-    // After 100,000 bytes only heads come.
+    // The first answer breaks off after 100,000 bytes. Requests for the rest get an error.
     server.answer =
         (exchange, file) -> {
           if (exchange.getRequestHeaders().getFirst("Range") != null) {
@@ -53,7 +53,7 @@ class DownloaderTest extends HubTesting {
     server.requests.clear();
     server.answer = FileServer::well;
     assertFetched(fetch(unknown()));
-    assertEquals(1, server.requests.size()); // The options were complete.
+    assertEquals(1, server.requests.size()); // options.json was complete already.
     assertEquals(List.of("bytes=100000-"), ranges());
   }
 
@@ -64,7 +64,7 @@ class DownloaderTest extends HubTesting {
         (exchange, file) ->
             FileServer.begin(exchange, file, file == weights && cuts[0]++ == 0 ? 9 : 0, false);
     assertFetched(fetch(known()));
-    // The sum is known: a part may be asked for without a tag.
+    // The sum is known, so the rest may be requested without a tag.
     assertEquals(List.of("all", "bytes=9-"), ranges());
   }
 
@@ -138,7 +138,7 @@ class DownloaderTest extends HubTesting {
 
   @Test
   void moreThanThePublishedSizeIsRefused() throws IOException {
-    // Length 0 stands for chunks: an answer that does not say how long it is.
+    // Length 0 means chunked transfer: the answer does not state its length.
     server.answer =
         (exchange, file) -> {
           exchange.sendResponseHeaders(200, 0);
@@ -350,7 +350,10 @@ class DownloaderTest extends HubTesting {
     assertTrue(seen.size() > 5, seen.toString());
   }
 
-  /** Cuts the first answer after so many bytes, and answers every range as said. */
+  /**
+   * Breaks off the first answer after so many bytes, and answers requests for ranges by {@code
+   * ranges}.
+   */
   private FileServer.Answer cutThen(int bytes, FileServer.Answer ranges) {
     return (exchange, file) -> {
       if (file == weights && exchange.getRequestHeaders().getFirst("Range") != null) {

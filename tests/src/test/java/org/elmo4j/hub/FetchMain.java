@@ -4,7 +4,10 @@ package org.elmo4j.hub;
 
 import java.nio.file.Path;
 
-/** Fetches a model, in a process of its own: cache folder, mirror, name. */
+/**
+ * A process that fetches a model. The arguments are the cache folder, the mirror and the model's
+ * name.
+ */
 final class FetchMain {
   private FetchMain() {}
 

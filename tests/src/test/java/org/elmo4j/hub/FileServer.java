@@ -20,7 +20,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.elmo4j.oracle.GoldenCase;
 
-/** A web server on this machine that answers as well, or as badly, as it is told to. */
+/** A web server on this machine that answers as well or as badly as a test asks it to. */
 public final class FileServer implements AutoCloseable {
   /** A way to answer a request for a file. */
   @FunctionalInterface
@@ -28,7 +28,7 @@ public final class FileServer implements AutoCloseable {
     void to(HttpExchange exchange, byte[] file) throws IOException;
   }
 
-  /** What was asked for. */
+  /** A request. {@code range} and {@code ifRange} are its headers. */
   public record Request(String path, String range, String ifRange) {}
 
   private final HttpServer server;
@@ -36,10 +36,10 @@ public final class FileServer implements AutoCloseable {
   private final Map<String, byte[]> files = new ConcurrentHashMap<>();
   private final CountDownLatch closing = new CountDownLatch(1);
 
-  /** All requests, in order. */
+  /** All requests, in the order of their arrival. */
   public final List<Request> requests = new CopyOnWriteArrayList<>();
 
-  /** How it answers. */
+  /** How the server answers. */
   public volatile Answer answer = FileServer::well;
 
   public FileServer() {
@@ -53,7 +53,7 @@ public final class FileServer implements AutoCloseable {
     server.start();
   }
 
-  /** The address that its paths begin with. */
+  /** Returns the server's address, which comes before the paths of its files. */
   public String address() {
     return "http://127.0.0.1:" + port();
   }
@@ -66,7 +66,7 @@ public final class FileServer implements AutoCloseable {
     files.put(path, bytes);
   }
 
-  /** Offers a golden case's files under {@code /NAME/}. */
+  /** Serves a golden case's files under {@code /NAME/}. */
   public void put(String name, GoldenCase golden) throws IOException {
     for (String file : List.of("options.json", "weights.hdf5")) {
       put("/" + name + "/" + file, Files.readAllBytes(golden.folder().resolve(file)));
@@ -94,12 +94,12 @@ public final class FileServer implements AutoCloseable {
     }
   }
 
-  /** The tag of a file's content. */
+  /** Returns the ETag of a file. */
   public static String tag(byte[] file) {
     return "\"" + Integer.toHexString(Arrays.hashCode(file)) + "\"";
   }
 
-  /** As a good server does: with a tag, and with parts of a file if asked. */
+  /** Answers correctly: with an ETag, and with a part of the file if the request has a range. */
   public static void well(HttpExchange exchange, byte[] file) throws IOException {
     begin(exchange, file, 0, true);
   }
@@ -109,7 +109,7 @@ public final class FileServer implements AutoCloseable {
     return (exchange, file) -> begin(exchange, file, bytes, true);
   }
 
-  /** Sends the head and so many bytes, then nothing until the server closes. */
+  /** Sends the headers and so many bytes, then nothing until the server is closed. */
   public Answer silentAfter(int bytes) {
     return (exchange, file) -> {
       exchange.sendResponseHeaders(200, file.length);
@@ -119,7 +119,7 @@ public final class FileServer implements AutoCloseable {
     };
   }
 
-  /** Says nothing at all until the server closes. */
+  /** Sends nothing until the server is closed. */
   public void silent(HttpExchange exchange, byte[] file) {
     await();
   }
@@ -135,8 +135,8 @@ public final class FileServer implements AutoCloseable {
   /**
    * Answers with a file or a part of it.
    *
-   * @param cut after how many bytes the connection breaks; 0 for never
-   * @param ranges whether parts and tags are known to it
+   * @param cut the number of bytes after which the connection breaks; 0 if it does not
+   * @param ranges whether the server knows ranges and ETags
    */
   public static void begin(HttpExchange exchange, byte[] file, int cut, boolean ranges)
       throws IOException {

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A server, a cache and a model for the tests of the hub. */
+/** The server, the cache and the model that the tests of the hub share. */
 @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 abstract class HubTesting {
   static final GoldenCase GOLDEN = GoldenCase.named("relu-skip");
@@ -49,7 +49,7 @@ abstract class HubTesting {
     server.close();
   }
 
-  /** A model of the server, with the size and sum of its weights as said. */
+  /** Returns the entry of a model on the server with this size and SHA-256 sum of its weights. */
   ModelEntry model(long size, String sum) {
     return new ModelEntry(
         "m",
@@ -108,7 +108,7 @@ abstract class HubTesting {
     }
   }
 
-  /** The ranges that the weights were asked for by. */
+  /** Returns the range of each request for the weights, "all" if it had none. */
   List<String> ranges() {
     return server.requests.stream()
         .filter(request -> request.path().equals(WEIGHTS))

@@ -32,7 +32,7 @@ import org.elmo4j.internal.model.TensorShapes;
 import org.elmo4j.weights.WeightStore;
 import org.junit.jupiter.api.Test;
 
-/** Names, settings and the cache. */
+/** Tests the hub's names of models, its settings and its cache. */
 class ModelHubTest extends HubTesting {
   @Test
   void aFetchedModelGivesWhatItsFilesGive() throws IOException {
@@ -83,7 +83,7 @@ class ModelHubTest extends HubTesting {
     assertEquals(2, server.requests.size());
   }
 
-  /** A process that runs {@link FetchMain}. */
+  /** Returns a process that runs {@link FetchMain}. */
   private ChildJvm process() throws IOException {
     server.put("pt", GOLDEN);
     return new ChildJvm(FetchMain.class, home.toString(), server.address(), "pt")
@@ -124,7 +124,7 @@ class ModelHubTest extends HubTesting {
 
   @Test
   void aFullDiskIsSaidAndTheCacheStaysAsItWas() throws Exception {
-    // A limit on the size of files, in units of 512 or 1024 bytes, stands for the full disk.
+    // A limit on the size of files, in units of 512 or 1024 bytes, acts like a full disk.
     ChildJvm.Ended ended = process().shell("ulimit -f 64; exec \"$@\"").run();
     assertEquals(1, ended.code(), ended::toString);
     assertTrue(
@@ -320,7 +320,7 @@ class ModelHubTest extends HubTesting {
     assertEquals(put, offline.fetch(model));
     String record = Files.readString(put.resolve(CacheRecord.NAME));
     assertTrue(record.contains(known().files().get(1).sha256()), record);
-    // A damaged record is none.
+    // A damaged record is ignored.
     Files.writeString(put.resolve(CacheRecord.NAME), "{\"weights.hdf5\": 3");
     assertTrue(offline.isCached(model));
     Files.delete(put.resolve(CacheRecord.NAME));

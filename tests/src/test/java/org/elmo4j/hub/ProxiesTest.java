@@ -53,7 +53,7 @@ class ProxiesTest {
     assertEquals("none", proxy(Map.of("https_proxy", " "), "https://a.com/"));
     assertEquals("x:1", proxy(Map.of("ALL_PROXY", "http://x:1"), "https://a.com/"));
     assertEquals("none", proxy(Map.of("ALL_PROXY", "x:1", "NO_PROXY", "*"), "https://a.com/"));
-    // It may come from a request's header.
+    // HTTP_PROXY is ignored: in a CGI program it may come from a header of the request.
     assertEquals("none", proxy(Map.of("HTTP_PROXY", "http://x:1"), "http://a.com/"));
   }
 

@@ -13,14 +13,14 @@ import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
 
 /**
- * What ELMo computes, in scalar Java and double: what the backends are held to. It shares no code
- * with them and is as plain as it can be; slow on purpose. Not thread-safe.
+ * Computes ELMo in scalar Java and double precision. The tests compare the backends with it. It
+ * shares no code with them and is as simple as possible, which makes it slow. Not thread-safe.
  *
- * <p>Peters et al. 2018, "Deep contextualized word representations"; the character CNN is that of
- * Kim et al. 2016, the LSTM with projection that of Sak et al. 2014.
+ * <p>The model is that of Peters et al. 2018, "Deep contextualized word representations"; the
+ * character CNN is that of Kim et al. 2016, the LSTM with projection that of Sak et al. 2014.
  */
 public final class ElmoOracle {
-  private static final int BEGIN_OF_SENTENCE = 256; // below are the UTF-8 bytes
+  private static final int BEGIN_OF_SENTENCE = 256; // smaller ids are the UTF-8 bytes
   private static final int END_OF_SENTENCE = 257;
   private static final int BEGIN_OF_WORD = 258;
   private static final int END_OF_WORD = 259;
@@ -31,14 +31,14 @@ public final class ElmoOracle {
   private final Map<String, double[]> words = new HashMap<>();
 
   /**
-   * @param weights row-major, by their names in the AllenNLP / bilm-tf form
+   * @param weights the tensors, row-major, by their names in the AllenNLP / bilm-tf form
    */
   public ElmoOracle(ModelOptions options, Map<String, double[]> weights) {
     this.options = options;
     this.weights = weights;
   }
 
-  /** An oracle of all tensors of a store. */
+  /** Returns an oracle for the model in a store. */
   public static ElmoOracle of(WeightStore store) {
     Map<String, double[]> weights = new HashMap<>();
     for (String name : store.names()) {
@@ -53,8 +53,8 @@ public final class ElmoOracle {
   }
 
   /**
-   * LSTM state of one sentence row: {@code h[direction][layer]} [P] and {@code c[direction][layer]}
-   * [cells].
+   * The LSTM state of one row of a batch: {@code h[direction][layer]} [P] and {@code
+   * c[direction][layer]} [cells].
    */
   public static final class State {
     public final double[][][] h;
@@ -66,14 +66,14 @@ public final class ElmoOracle {
     }
   }
 
-  /** Where a sentence starts. */
+  /** Returns the state at the beginning of a sentence. */
   public State zeroState() {
     return new State(options);
   }
 
   /**
-   * Character ids of a token, one a slot, without the shift by one that frees id 0 for masked
-   * positions.
+   * Returns the character ids of a token, one for each slot, without the addition of one that frees
+   * id 0 for masked positions.
    */
   static int[] characterIds(String token, int slots) {
     List<Integer> ids = new ArrayList<>();
@@ -94,8 +94,8 @@ public final class ElmoOracle {
   }
 
   /**
-   * The bytes of a string, without lone surrogates; stops after the code point that reaches {@code
-   * enough}.
+   * Returns the UTF-8 bytes of a string without lone surrogates. Stops after the code point with
+   * which there are {@code enough} bytes.
    */
   private static List<Integer> utf8(String text, int enough) {
     List<Integer> bytes = new ArrayList<>();
@@ -118,8 +118,8 @@ public final class ElmoOracle {
   }
 
   /**
-   * The token representation [P]: embed, convolve, maximum over positions, activate, highway,
-   * project.
+   * Returns the token representation [P]: embedding, convolutions, maximum over positions,
+   * activation, highway layers, projection.
    */
   public double[] tokenRepresentation(String token) {
     return words.computeIfAbsent(token, this::computeTokenRepresentation);
@@ -164,15 +164,15 @@ public final class ElmoOracle {
         x[n] = g * Math.max(transform[n], 0) + (1 - g) * x[n];
       }
     }
-    double[] projection = weights.get("CNN_proj/W_proj"); // absent where the filters sum to P
+    double[] projection = weights.get("CNN_proj/W_proj"); // absent if the filters sum to P
     return projection == null ? x : affine(x, projection, weights.get("CNN_proj/b_proj"));
   }
 
   /**
-   * All layers of a sentence, its two boundaries included: [LSTM layers + 1][tokens + 2][2 P].
-   * Layer 0 is the token representation twice over, the others [forward; backward].
+   * Returns all layers of a sentence with its two boundaries: [LSTM layers + 1][tokens + 2][2 P].
+   * Layer 0 is two copies of the token representation, the others are [forward; backward].
    *
-   * @param state gone on from, and left where the sentence ends
+   * @param state the state to begin with, which is updated to the state at the sentence's end
    */
   public double[][][] layersWithBoundaries(List<String> tokens, State state) {
     List<String> sentence = new ArrayList<>();
@@ -201,7 +201,10 @@ public final class ElmoOracle {
     return layers;
   }
 
-  /** One time step of one layer and direction: h [P], which with c is also left in the state. */
+  /**
+   * Computes one time step of one layer and direction and returns h [P]. Stores h and c in the
+   * state.
+   */
   private double[] lstmStep(int direction, int layer, double[] x, State state) {
     String p = "RNN_" + direction + "/RNN/MultiRNNCell/Cell" + layer + "/LSTMCell/";
     int cells = options.lstmDim();
@@ -226,7 +229,7 @@ public final class ElmoOracle {
     return h;
   }
 
-  /** All layers of a sentence's tokens: [LSTM layers + 1][tokens][2 P]. */
+  /** Returns all layers of a sentence's tokens: [LSTM layers + 1][tokens][2 P]. */
   public double[][][] layers(List<String> tokens, State state) {
     double[][][] layers = layersWithBoundaries(tokens, state);
     for (int k = 0; k < layers.length; k++) {
@@ -235,7 +238,7 @@ public final class ElmoOracle {
     return layers;
   }
 
-  /** {@code gamma * sum_k softmax(weights)_k * layer_k}: [rows][2 P]. */
+  /** Returns {@code gamma * sum_k softmax(weights)_k * layer_k}: [rows][2 P]. */
   public static double[][] mix(double[][][] layers, ScalarMix mix) {
     double[] scale = new double[layers.length];
     double sum = 0;
@@ -255,7 +258,7 @@ public final class ElmoOracle {
     return result;
   }
 
-  /** The mean over rows: [dim]; zeros if there are none. */
+  /** Returns the mean over rows: [dim]. It is zero if there are none. */
   public static double[] mean(double[][] rows, int dim) {
     double[] mean = new double[dim];
     for (double[] row : rows) {
@@ -266,7 +269,7 @@ public final class ElmoOracle {
     return mean;
   }
 
-  /** {@code x W + b}, W [x.length, b.length]. */
+  /** Returns {@code x W + b}, W [x.length, b.length]. */
   private static double[] affine(double[] x, double[] w, double[] b) {
     double[] y = b.clone();
     for (int i = 0; i < x.length; i++) {
@@ -281,7 +284,7 @@ public final class ElmoOracle {
     return 1 / (1 + Math.exp(-x));
   }
 
-  /** Clips to [-bound, bound]; a bound of 0 means none. */
+  /** Clips to [-bound, bound]. A bound of 0 means no clip. */
   private static double clip(double x, double bound) {
     return bound == 0 ? x : Math.max(-bound, Math.min(bound, x));
   }

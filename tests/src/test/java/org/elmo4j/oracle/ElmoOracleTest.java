@@ -11,7 +11,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Holds the oracle to golden numbers that another program, in another language, computed. */
+/**
+ * Compares the oracle's results with golden numbers that another program, in another language,
+ * computed.
+ */
 class ElmoOracleTest {
   private static final double TOLERANCE = 2e-6;
 

@@ -21,16 +21,16 @@ import org.elmo4j.ScalarMix;
 import org.elmo4j.weights.ModelOptions;
 
 /**
- * A folder of {@code tests/golden}, read without the library's own readers. Immutable; any thread
- * may use it.
+ * A folder of {@code tests/golden}, read without the library's own readers. Immutable and
+ * thread-safe.
  *
- * @param folder where it lies
+ * @param folder the path of the folder
  * @param sentences the tokens of {@code sentences.txt}
  */
 public record GoldenCase(Path folder, List<List<String>> sentences) {
   private static final Path ROOT = Path.of(System.getProperty("elmo4j.root"), "tests", "golden");
 
-  /** Those that hold a small random model and all outputs. */
+  /** Returns the cases with a small random model and all outputs. */
   public static List<GoldenCase> all() {
     return List.of(
         named("relu-skip"),
@@ -40,7 +40,7 @@ public record GoldenCase(Path folder, List<List<String>> sentences) {
         named("no-cnn-projection"));
   }
 
-  /** One of them. */
+  /** Returns the case in the folder of this name. */
   public static GoldenCase named(String name) {
     try (var lines = Files.lines(ROOT.resolve(name).resolve("sentences.txt"))) {
       return new GoldenCase(
@@ -50,7 +50,7 @@ public record GoldenCase(Path folder, List<List<String>> sentences) {
     }
   }
 
-  /** The model's structure. */
+  /** Reads the model's structure. */
   public ModelOptions options() {
     JsonNode json;
     try {
@@ -81,7 +81,7 @@ public record GoldenCase(Path folder, List<List<String>> sentences) {
         .build();
   }
 
-  /** All tensors of {@code weights.hdf5}, row-major, by name. */
+  /** Reads all tensors of {@code weights.hdf5}, row-major, by name. */
   public Map<String, double[]> weights() {
     Map<String, double[]> weights = new HashMap<>();
     try (HdfFile file = new HdfFile(folder.resolve("weights.hdf5"))) {
@@ -106,13 +106,16 @@ public record GoldenCase(Path folder, List<List<String>> sentences) {
   }
 
   /**
-   * {@code layers.hdf5}: [sentence][LSTM layers + 1][tokens][2 P], every sentence from zero state.
+   * Reads the layers of every sentence from zero state in {@code layers.hdf5}: [sentence][LSTM
+   * layers + 1][tokens][2 P].
    */
   public float[][][][] layers() {
     return layers("layers.hdf5");
   }
 
-  /** The same with state carried between batches of three. */
+  /**
+   * Reads the layers with the state carried between batches of three sentences, in the same form.
+   */
   public float[][][][] statefulLayers() {
     return layers("layers-stateful-batch3.hdf5");
   }
@@ -127,7 +130,7 @@ public record GoldenCase(Path folder, List<List<String>> sentences) {
     return layers;
   }
 
-  /** The mix behind {@link #mixed}. */
+  /** Reads the mix that gives {@link #mixed}. */
   public ScalarMix mix() {
     try (HdfFile file = new HdfFile(folder.resolve("mix.hdf5"))) {
       Object weights = file.getAttribute("weights").getData();
@@ -139,7 +142,7 @@ public record GoldenCase(Path folder, List<List<String>> sentences) {
     }
   }
 
-  /** The layers mixed: [sentence][tokens][2 P]. */
+  /** Reads the mixed layers: [sentence][tokens][2 P]. */
   public float[][][] mixed() {
     float[][][] mixed = new float[sentences.size()][][];
     try (HdfFile file = new HdfFile(folder.resolve("mix.hdf5"))) {

@@ -45,7 +45,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Files of vectors against cosines in double precision, and what is wrong with them. */
+/**
+ * Compares searches in files of vectors with cosines in double precision, and tests the errors for
+ * damaged files.
+ */
 class VectorFileTest {
   private static final List<List<String>> TEXT =
       List.of(
@@ -68,7 +71,7 @@ class VectorFileTest {
     return vector;
   }
 
-  /** A file of these vectors; row r has sentence 2 r, token r % 5 and text "row r". */
+  /** Writes a file with these vectors. Row r has sentence 2 r, token r % 5 and text "row r". */
   private Path file(String name, List<float[]> vectors, int dim) throws IOException {
     Path file = folder.resolve(name);
     try (VectorFileWriter writer = new VectorFileWriter(file, rows(dim))) {
@@ -92,8 +95,8 @@ class VectorFileTest {
     return aa == 0 || bb == 0 ? 0 : ab / Math.sqrt(aa * bb);
   }
 
-  // One row, few rows, several blocks and a part of one; one query, a panel of them, several
-  // passes.
+  // The counts are one row, few rows, and several blocks with a part of one. The queries are one, a
+  // panel of several, and several passes.
   @ParameterizedTest
   @CsvSource({"1, 3, 1, 5", "7, 8, 3, 2", "20000, 17, 2, 25", "9000, 33, 40, 1", "300, 5, 600, 4"})
   void theNearestAreThoseOfTheDoubles(int count, int dim, int queries, int k) throws IOException {
@@ -121,7 +124,7 @@ class VectorFileTest {
       for (int i = 0; i < hits.size(); i++) {
         Hit hit = hits.get(i);
         int row = (int) (hit.sentence() / 2);
-        // Where two are nearer to each other than a product is exact, either may come first.
+        // If two cosines differ by less than the rounding error, either row may come first.
         assertEquals(cosines[order.get(i)], cosines[row], 1e-6);
         assertEquals(cosines[row], hit.cosine(), 1e-6);
         assertEquals(row % 5, hit.token());
@@ -375,14 +378,14 @@ class VectorFileTest {
     Path path = file("v", List.of(new float[] {1}, new float[] {2}), 1);
     ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(path)).order(ByteOrder.LITTLE_ENDIAN);
     int start = 8 + (int) bytes.getLong(0);
-    bytes.putLong(start + 8 + 16, Long.MAX_VALUE); // text_ends[0], behind vectors and sentences
+    bytes.putLong(start + 8 + 16, Long.MAX_VALUE); // text_ends[0], after vectors and sentences
     Files.write(path, bytes.array());
     try (VectorFile file = VectorFile.open(path)) {
       assertFails("expected a text for row 0", () -> file.nearest(new float[] {1}, 2));
     }
   }
 
-  /** On Windows a mapped file cannot be cut. */
+  /** On Windows, a mapped file cannot be truncated. */
   @Test
   @EnabledOnOs({OS.LINUX, OS.MAC})
   void aFileCutShortWhileItIsOpenIsAnErrorAndNoCrash() throws IOException {
@@ -416,7 +419,7 @@ class VectorFileTest {
   private static boolean isMapped(Path path) throws IOException {
     Path maps = Path.of("/proc/self/maps");
     if (!Files.exists(maps)) {
-      return false; // not Linux: the bytes counted must do
+      return false; // On other systems than Linux, the test relies on the counted bytes.
     }
     return Files.readString(maps).contains(path.toRealPath().toString());
   }

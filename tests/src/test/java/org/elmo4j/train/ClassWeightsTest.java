@@ -17,7 +17,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The weights' values; their gradients are in GradientTest. */
+/**
+ * Tests the values of class weights and their effect on training. GradientTest tests their
+ * gradients.
+ */
 class ClassWeightsTest {
   private static final List<String> LABELS = List.of(",", "A", "B", "a=b");
 
@@ -25,7 +28,10 @@ class ClassWeightsTest {
     return ClassWeights.parse(text).of(LABELS, List.of(targets));
   }
 
-  /** As scikit-learn 1.x: compute_class_weight("balanced", y=[1] * 6 + [2] * 2 + [3] * 4). */
+  /**
+   * The wanted numbers are those of scikit-learn 1.x: compute_class_weight("balanced", y=[1] * 6 +
+   * [2] * 2 + [3] * 4).
+   */
   @Test
   void balancedIsAllOverTheNumberOfLabelsTimesThisOnes() {
     int[] first = {1, 1, 1, 2, 3, 3};
@@ -38,7 +44,7 @@ class ClassWeightsTest {
   @Test
   void namedLabelsGetTheirWeightsAndAllOthersOne() {
     assertArrayEquals(new double[] {1, 1, 2.5, 1}, weights("B=2.5"));
-    // Labels may hold what separates them.
+    // Labels may contain the separators.
     assertArrayEquals(new double[] {3, 1, 2e-1, 4}, weights("B=2e-1,,=3,a=b=4"));
     assertArrayEquals(
         new double[] {1, 7, 1, 1}, ClassWeights.of(Map.of("A", 7.0)).of(LABELS, List.of()));
@@ -70,7 +76,10 @@ class ClassWeightsTest {
         failure(() -> weights("C=1")));
   }
 
-  /** Of 95 sentences of one label and 5 of another that look alike, no more is to be had. */
+  /**
+   * All sentences have the same text, 95 with one label and 5 with the other, so a classifier can
+   * learn only the share of each label.
+   */
   @Test
   void rareLabelsAreFoundMoreOften() {
     List<LabeledSentence> all = new ArrayList<>();
@@ -82,7 +91,7 @@ class ClassWeightsTest {
     try (ElmoModel model = ElmoModel.miniEnglish()) {
       MixTrainer trainer = new MixTrainer(model).compare(false).dropout(0).epochs(60).patience(60);
       List<List<String>> one = List.of(List.of("the", "dog"));
-      // The loss is least where the probability is the weighted share: 0.05 and 0.5 and 0.75.
+      // The loss is smallest if the probability is the weighted share: 0.05, 0.5 and 0.75.
       double plain = rare(trainer, data, model, one);
       double balanced = rare(trainer.classWeights(ClassWeights.balanced()), data, model, one);
       double more =

@@ -15,7 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.NullSource;
 
-/** A chain against the sum over all its paths, one by one. */
+/** Compares the CRF with sums over all paths of a sentence, computed one by one. */
 class CrfTest {
   private static final List<String> LABELS =
       List.of("B-A", "B-B", "E-A", "E-B", "I-A", "I-B", "O", "S-A");
@@ -41,7 +41,7 @@ class CrfTest {
         : List.of("B-A", "B-B", "B-C", "B-D", "I-A", "I-B", "O", "I-D");
   }
 
-  /** Every labelling of a sentence that the scheme allows. */
+  /** Returns every labelling of a sentence that the scheme allows. */
   private static List<int[]> paths(List<String> labels, SpanScheme scheme, int tokens) {
     List<int[]> paths = new ArrayList<>();
     for (int n = 0; n < Math.pow(CLASSES, tokens); n++) {

@@ -10,14 +10,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.tukaani.xz.XZInputStream;
 
-/** The first sentences of tests/data/ud-ewt. */
+/** Gives tests the first sentences of tests/data/ud-ewt. */
 public final class EnglishWebTreebank {
   private static final Path FOLDER =
       Path.of(System.getProperty("elmo4j.root"), "tests", "data", "ud-ewt");
 
   private EnglishWebTreebank() {}
 
-  /** Unpacks that many sentences of {@code dev} or {@code test} into a file of their own. */
+  /** Unpacks the first {@code sentences} sentences of {@code dev} or {@code test} into a file. */
   public static Path head(String part, int sentences, Path folder) throws IOException {
     StringBuilder text = new StringBuilder();
     Path packed = FOLDER.resolve("en_ewt-ud-" + part + ".conllu.xz");

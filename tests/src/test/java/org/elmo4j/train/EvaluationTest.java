@@ -30,7 +30,7 @@ class EvaluationTest {
         .collect(Collectors.joining(" "));
   }
 
-  /** A tagger that says nothing of a token leaves its label empty. */
+  /** A tagger that gives a token no label leaves its label empty. */
   @ParameterizedTest
   @EnumSource(SpanScheme.class)
   void anEmptyLabelIsLikeO(SpanScheme scheme) {
@@ -43,7 +43,7 @@ class EvaluationTest {
     }
   }
 
-  /** Cases made by hand after conlleval's tables of where a chunk ends and begins. */
+  /** The cases were made by hand from conlleval's tables of where a chunk ends and begins. */
   @ParameterizedTest
   @CsvSource({
     "'', ''",
@@ -74,10 +74,10 @@ class EvaluationTest {
   }
 
   /**
-   * Cases made by hand; right, found and wanted spans, precision, recall and F1 in per cent. They
-   * were computed by another program, which walks both columns at once as conlleval (Tjong Kim Sang
-   * 2000) is published to do: a span is right if it begins at the same label in both columns, goes
-   * on in both, and ends at the same one.
+   * The cases were made by hand. The columns are the right, found and wanted spans, and precision,
+   * recall and F1 in per cent. Another program computed them; it reads both columns at once, as the
+   * description of conlleval (Tjong Kim Sang 2000) says: a span is right if it begins at the same
+   * label in both columns, goes on in both, and ends at the same one.
    */
   @ParameterizedTest
   @CsvSource({
@@ -118,7 +118,7 @@ class EvaluationTest {
               100 * all.recall(),
               100 * all.f1()));
     } else {
-      // Nothing but O tells of no spans: labels are counted.
+      // If all labels are O, the data have no spans and labels are counted.
       assertEquals("O O O O O O", wanted + " " + found);
     }
   }
@@ -129,7 +129,7 @@ class EvaluationTest {
         counts.right() + " " + counts.found() + " " + counts.wanted());
   }
 
-  /** The figures are conlleval's by its definition: 2PR / (P + R) of whole spans. */
+  /** The wanted numbers follow conlleval's definition: F1 is 2PR / (P + R) of whole spans. */
   @Test
   void precisionRecallAndF1AreOfWholeSpans() {
     List<List<String>> wanted =
@@ -197,7 +197,7 @@ class EvaluationTest {
     "B-A O, BIO",
     "B-A E-A S-B, BIOES",
     "B-A L-A U-B, BIOES",
-    // One slip of an annotator among many.
+    // One label of many is a mistake of an annotator.
     "B-A I-A O B-B O B-A I-A O I-A, BIO",
   })
   void theSchemeIsTheOneThatLabelsKeepTo(String line, SpanScheme wanted) {

@@ -23,18 +23,22 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Every gradient against central differences of {@link MixOracle}, on every path. */
+/** Compares every gradient on every code path with central differences of {@link MixOracle}. */
 class GradientTest {
   private static final double RELATIVE = 1e-4;
 
-  /** Gradients that are sums of nearly nothing: what single precision leaves of 1. */
+  /**
+   * The allowed absolute error, the rounding of single precision relative to 1, for gradients in
+   * which large terms cancel.
+   */
   private static final double ABSOLUTE = 2e-7;
 
-  /** No multiple of a vector register. */
+  /** Not a multiple of the size of a vector register. */
   private static final int DIM = 19;
 
   /**
-   * Two sentences of 3 and 5 tokens among rows that are not theirs; first and last row boundary.
+   * The rows of two sentences of 3 and 5 tokens. The other rows do not belong to a token; the
+   * sentences' boundaries are the rows before and after them.
    */
   private static final int[] TOKENS = {2, 3, 4, 8, 9, 10, 11, 12};
 
@@ -60,7 +64,7 @@ class GradientTest {
             paths.add(Arguments.of(norm, mean, hidden, dropout, 3, null));
           }
         }
-        paths.add(Arguments.of(norm, mean, 0, 0f, 1, null)); // the token representation alone
+        paths.add(Arguments.of(norm, mean, 0, 0f, 1, null)); // only the token representation
         paths.add(Arguments.of(norm, mean, 6, 0.4f, 3, new double[] {0.25, 3, 1, 7.5}));
       }
     }
@@ -82,7 +86,7 @@ class GradientTest {
     return memory.floatPointer(0);
   }
 
-  /** Layers for the oracle, and the same for the kernels. */
+  /** Gives random layers to the oracle and returns the same layers for the kernels. */
   private List<CpuMix.Rows> layers(MixOracle oracle, int count, int halves) {
     List<CpuMix.Rows> layers = new ArrayList<>();
     oracle.layers = new double[count][][];
@@ -103,7 +107,7 @@ class GradientTest {
     close(wanted, got, 1, what);
   }
 
-  /** The loss, and so what rounding leaves of it, is {@code scale} times as large. */
+  /** Compares two numbers. The loss, and so the rounding error, is {@code scale} times as large. */
   private static void close(double wanted, double got, double scale, String what) {
     assertEquals(wanted, got, RELATIVE * Math.abs(wanted) + scale * ABSOLUTE, what);
   }
@@ -215,7 +219,7 @@ class GradientTest {
       for (int r = 0; r < ROWS; r++) {
         for (int c = 0; c < (k == 0 ? 1 : 2) * DIM; c++) {
           double wanted = MixOracle.derivative(oracle.layers[k][r], c, f);
-          // The token representation is one number that stands in two places.
+          // The oracle stores a number of the token representation in two places.
           wanted += k == 0 ? MixOracle.derivative(oracle.layers[k][r], DIM + c, f) : 0;
           float got = gradients.get(k).getFloat((long) r * (k == 0 ? 1 : 2) * DIM + c);
           assertEquals(

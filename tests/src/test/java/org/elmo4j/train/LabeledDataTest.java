@@ -72,7 +72,7 @@ class LabeledDataTest {
     assertEquals(List.of("NN", "NNP", "VBZ"), LabeledData.readTokens(file, "2").labels());
   }
 
-  /** What tells CoNLL-U is its lines, for many files have another name. */
+  /** CoNLL-U is detected from the file's lines, because many files have another extension. */
   @Test
   void conlluIsKnownByItsContent() throws IOException {
     String text =
@@ -89,7 +89,8 @@ class LabeledDataTest {
 
   @Test
   void numbersOfTokensAreNoTokens() throws IOException {
-    // The columns of CoNLL-2009 and the like; a corpus of numbers has no third column.
+    // Formats such as CoNLL-2009 have a first column of token numbers. A corpus whose tokens are
+    // numbers has no third column.
     assertEquals(
         List.of(sentence("the cat", "D N"), sentence("sat", "V")),
         LabeledData.readTokens(file("a", "1 the D\n2 cat N\n\n1 sat V\n"), null).sentences());
@@ -278,7 +279,7 @@ class LabeledDataTest {
           new DataForm(kinds[i], "tokens", "labels"),
           LabeledData.readTokens(file("data", List.of(csv, tsv, json).get(i)), null).form().get());
     }
-    // Names of others, and numbers where there is no line of names.
+    // Columns may have other names, and numbers if there is no line of names.
     Path words = file("w.csv", "word list,ner\nEU call,B-ORG O\n");
     assertEquals(
         List.of(sentence("EU call", "B-ORG O")),

@@ -24,7 +24,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Mixes with layer norm, computed by the model and by a function of its layers. */
+/**
+ * Tests mixes with layer norm: the model's results and those of the mix function, with its
+ * gradients, are compared with {@link MixOracle}.
+ */
 class MixFunctionTest {
   private static final List<List<String>> SENTENCES =
       List.of(List.of("The", "bank", "of", "the", "river"), List.of(), List.of("I", "love", "you"));
@@ -48,7 +51,10 @@ class MixFunctionTest {
     return ByteBuffer.allocateDirect(4 * size).order(ByteOrder.nativeOrder()).asFloatBuffer();
   }
 
-  /** Rows of all sentences one behind the other, and which of them are tokens. */
+  /**
+   * Returns an oracle with the rows of all sentences in order, and adds the numbers of the rows
+   * that are tokens to {@code tokens}.
+   */
   private static MixOracle oracle(Embeddings layers, LayerNorm norm, List<Integer> tokens) {
     MixOracle oracle = new MixOracle();
     oracle.weights = new double[] {WEIGHTS[0], WEIGHTS[1], WEIGHTS[2]};
@@ -161,7 +167,7 @@ class MixFunctionTest {
       ScalarMix.Gradient alone = function.backward(mix, gradient, null);
       assertArrayEquals(got.weights(), alone.weights(), "without the layers' gradients");
       assertEquals(got.gamma(), alone.gamma());
-      // A boundary and a token of the last sentence, in the first and the last layer.
+      // These are a boundary and a token of the last sentence, in the first and the last layer.
       int last = layers.maxLength();
       for (int t = 0; t < 2; t++) {
         int row = 7 + 2 + t;

@@ -5,20 +5,26 @@ package org.elmo4j.train;
 import java.util.Random;
 import java.util.function.DoubleSupplier;
 
-/** The mix, the head and the loss, written down once more, in double and one number at a time. */
+/**
+ * A second implementation of the mix, the head and the loss, in double precision and one number at
+ * a time.
+ */
 final class MixOracle {
-  /** [layer][row][column], both halves; the token representation twice over. */
+  /**
+   * The layers [layer][row][column] with both halves. Layer 0 is two copies of the token
+   * representation.
+   */
   double[][][] layers;
 
-  /** Before the softmax. */
+  /** The mix's weights before the softmax. */
   double[] weights;
 
   double gamma;
 
-  /** For layer norm; null without it. */
+  /** The rows over which layer norm computes its statistics; null without layer norm. */
   int[] normRows;
 
-  /** [row][column] of the mix, or [sentence][column] for means. */
+  /** Returns the mix, [row][column], or its means, [sentence][column]. */
   double[][] mix(int[] rows, int[] lengths, boolean mean) {
     int width = layers[0][0].length;
     double[] shares = new double[weights.length];
@@ -67,7 +73,10 @@ final class MixOracle {
     return sum / (normRows.length * (double) layer[0].length);
   }
 
-  /** Mean cross-entropy of a head on some vectors, each times its label's weight if there are. */
+  /**
+   * Returns the mean cross-entropy of a head on these vectors. If there are class weights, each
+   * vector's loss is multiplied by its label's weight.
+   */
   static double loss(
       Head head, double[] parameters, double[][] x, int[] labels, double[] classWeights) {
     double loss = 0;
@@ -101,7 +110,7 @@ final class MixOracle {
     return y;
   }
 
-  /** The central difference at one number. */
+  /** Returns the derivative with respect to one number as a central difference. */
   static double derivative(double[] values, int at, DoubleSupplier f) {
     double step = 1e-5;
     double old = values[at];
@@ -113,7 +122,10 @@ final class MixOracle {
     return (up - down) / (2 * step);
   }
 
-  /** Numbers of a layer that a float can hold, not around zero, so that layer norm matters. */
+  /**
+   * Returns random numbers for a layer. They are floats, and are centered on {@code around}, so
+   * that layer norm has an effect if it is not zero.
+   */
   static double[][] random(Random random, int rows, int width, double around) {
     double[][] layer = new double[rows][width];
     for (double[] row : layer) {

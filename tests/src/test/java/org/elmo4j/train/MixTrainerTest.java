@@ -88,7 +88,7 @@ class MixTrainerTest {
     assertTrue(learned > words + 0.01, "learned mix " + learned + ", word_emb " + words);
     assertTrue(learned > layer - 0.01, "learned mix " + learned + ", best layer " + layer);
     scores.forEach(score -> assertEquals(score.development(), score.test(), score.name()));
-    // What is kept is what was measured.
+    // The returned classifier is the one whose score was measured.
     assertEquals(learned, result.classifier().score(model, development), 1e-9);
     assertNotEquals(ScalarMix.even(3), result.classifier().mix());
     assertEquals(ScalarMix.even(3), scores.get(3).mix());
@@ -120,7 +120,7 @@ class MixTrainerTest {
       }
       all.add(new LabeledSentence(tokens, List.of(i % 2 == 0 ? "court" : "sea")));
     }
-    // A sentence of no tokens is a row of zeros and no failure.
+    // A sentence without tokens gives a row of zeros and no error.
     all.add(new LabeledSentence(List.of(), List.of("sea")));
     LabeledData sentences = LabeledData.of("mine", Task.SENTENCES, all);
     Result result =
@@ -226,7 +226,7 @@ class MixTrainerTest {
         message);
   }
 
-  /** No disk has so much: the error comes before any layer is computed. */
+  /** No disk has this much room. The error comes before any layer is computed. */
   @Test
   void aDiskWithoutRoomIsRefusedAndTheSizeIsToldFirst() {
     String message =
@@ -253,7 +253,8 @@ class MixTrainerTest {
         };
     LabeledData data = tokens("a b|A B", "c|A");
     new MixTrainer(model).cache(folder, 1 << 30).epochs(1).progress(listener).fit(data, data);
-    // 2 sentences twice, 3 tokens and 4 boundaries each time; 1 + 2 + 2 halves of 128 floats.
+    // Two sentences, computed twice, have 3 tokens and 4 boundaries each time, and 1 + 2 + 2 halves
+    // of 128 floats.
     assertEquals(List.of(folder + " " + 14 * 5 * 128 * 4, "layers"), told);
   }
 
@@ -297,7 +298,7 @@ class MixTrainerTest {
     Files.writeString(curves, lines.get(0) + "\nlearned mix,one,1,1,1,true\n");
     String message = assertThrows(ElmoException.class, () -> Classifier.load(saved)).getMessage();
     assertTrue(message.startsWith(curves + ", line 2: expected run,epoch,train_loss"), message);
-    Files.delete(curves); // as early versions left it
+    Files.delete(curves); // Early versions saved none.
     assertEquals(List.of(), Classifier.load(saved).epochs());
   }
 
@@ -328,7 +329,7 @@ class MixTrainerTest {
 
   @Test
   void aLossThatIsNoNumberEndsIt() {
-    // Steps so large that products overflow.
+    // The steps are so large that products overflow.
     MixTrainer trainer = new MixTrainer(model).learningRate(1e30).hidden(64).epochs(1000);
     String message = failure(trainer.patience(1000).batchSize(1), train, null);
     assertTrue(message.startsWith("training of learned mix: expected a finite loss"), message);
@@ -349,12 +350,12 @@ class MixTrainerTest {
     Classifier classifier =
         new MixTrainer(model).compare(false).epochs(1).fit(train, null).classifier();
     Path saved = folder.resolve("saved");
-    // A process that was killed while it saved left this, whose lock nobody holds.
+    // A process that was killed while it saved left this folder, whose lock is free.
     Path left = folder.resolve(".elmo4j-1-2-" + "0".repeat(32));
     Files.createDirectories(left.resolve("files/fresh"));
     Files.writeString(left.resolve("lock"), "");
     classifier.save(saved);
-    classifier.save(saved); // replaces
+    classifier.save(saved); // replaces the first
     try (Stream<Path> files = Files.list(folder)) {
       assertEquals(List.of(saved), files.toList());
     }

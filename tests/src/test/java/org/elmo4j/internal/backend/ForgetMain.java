@@ -5,7 +5,7 @@ package org.elmo4j.internal.backend;
 import java.util.List;
 import org.elmo4j.ElmoModel;
 
-/** A process that forgets to close 300 results, and lives for a while. */
+/** A process that does not close 300 results and then goes on for a while. */
 final class ForgetMain {
   private ForgetMain() {}
 

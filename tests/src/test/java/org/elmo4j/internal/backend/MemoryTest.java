@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What is said of lost memory, and how much there is. */
+/** Tests the warnings about memory that was never closed, and how the memory limit is found. */
 class MemoryTest {
   @TempDir Path folder;
 
@@ -25,7 +25,7 @@ class MemoryTest {
     assertEquals(List.of("300 0"), ended.out());
     List<String> warnings =
         ended.err().stream().filter(line -> line.contains("native memory")).toList();
-    // Those that are found much later than the others are a warning of their own.
+    // Blocks that are found much later than the others get a separate warning.
     assertTrue(!warnings.isEmpty() && warnings.size() <= 3, warnings::toString);
     long count =
         warnings.stream()
@@ -56,7 +56,7 @@ class MemoryTest {
     assertEquals(1000, limit("0::/a/b/c\n"));
     set("a/b/memory.max", "700");
     assertEquals(700, limit("0::/a/b/c\n"));
-    // A container that sees its own group as the root.
+    // In a container, the container's group may be at the root of the file system.
     set("memory.max", "500");
     assertEquals(500, limit("0::/../../elsewhere\n0::/x\n"));
   }

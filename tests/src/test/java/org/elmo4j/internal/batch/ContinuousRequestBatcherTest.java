@@ -20,10 +20,10 @@ import org.elmo4j.internal.batch.RequestBatcherTest.Result;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Requests that join those under way, with work whose begin and end the test decides. */
+/** Tests requests that join running ones. The test decides when work begins and ends. */
 @Timeout(60)
 class ContinuousRequestBatcherTest {
-  /** Work that sentences join; the test completes it. */
+  /** Work that sentences can join while it runs. The test completes it. */
   private static final class Continuous implements RequestBatcher.ContinuousWork<String, Result> {
     final List<List<String>> joined = Collections.synchronizedList(new ArrayList<>());
     final List<RequestBatcher.Completion<Result>> completion =
@@ -53,7 +53,7 @@ class ContinuousRequestBatcherTest {
       CompletableFuture<Result> a = batcher.submit("k", List.of("a"));
       work.begun.acquireUninterruptibly();
       CompletableFuture<Result> b = batcher.submit("other", List.of("b"));
-      work.begun.acquireUninterruptibly(); // though nothing was answered
+      work.begun.acquireUninterruptibly(); // although no request was completed
       assertEquals(List.of(List.of("k", "a"), List.of("other", "b")), work.joined);
       work.completion.get(1).complete(0, new Result("second"), null);
       assertEquals("second", b.join().text);
@@ -71,7 +71,8 @@ class ContinuousRequestBatcherTest {
       work.begun.acquireUninterruptibly();
       work.room = 0;
       List<CompletableFuture<Result>> waiting = new ArrayList<>();
-      for (String kind : List.of("k", "other", "k", "k")) { // 3 positions each: full
+      // 3 positions each, 12 in all, which is the limit
+      for (String kind : List.of("k", "other", "k", "k")) {
         waiting.add(batcher.submit(kind, List.of("s" + waiting.size())));
       }
       assertTrue(waiting.get(2).cancel(false));
@@ -101,7 +102,8 @@ class ContinuousRequestBatcherTest {
         batcher.submit("k", List.of("s" + i));
       }
       work.room = 3;
-      CompletableFuture<Result> last = batcher.submit("k", List.of()); // It wakes the others.
+      // This request wakes the others.
+      CompletableFuture<Result> last = batcher.submit("k", List.of());
       work.begun.acquireUninterruptibly(2);
       assertEquals(List.of(List.of("k", "s0", "s1", "s2"), List.of("k", "")), work.joined);
       work.completion.get(1).complete(0, new Result("last"), null);

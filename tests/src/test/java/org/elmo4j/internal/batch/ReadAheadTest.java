@@ -16,7 +16,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
-/** Reading ahead, with futures that the test completes. */
+/** Tests reading ahead with futures that the test completes. */
 class ReadAheadTest {
   private final List<CompletableFuture<AutoCloseable>> submitted = new ArrayList<>();
   private final List<Integer> closed = new ArrayList<>();
@@ -34,7 +34,7 @@ class ReadAheadTest {
     return result;
   }
 
-  /** Sentences of one token, 3 positions each. */
+  /** Returns sentences of one token, which take 3 positions each. */
   private Iterator<List<String>> source(int count) {
     return IntStream.range(0, count).peek(i -> read++).mapToObj(i -> List.of("s" + i)).iterator();
   }
@@ -109,7 +109,7 @@ class ReadAheadTest {
     results.next();
     results.close();
     results.close();
-    assertEquals(List.of(2), closed); // The first belongs to whoever took it.
+    assertEquals(List.of(2), closed); // The caller took the first result and closes it.
     assertTrue(submitted.get(1).isCancelled());
     assertTrue(submitted.get(3).isCancelled());
     assertFalse(results.hasNext());

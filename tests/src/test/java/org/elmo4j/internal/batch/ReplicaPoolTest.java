@@ -18,7 +18,7 @@ import org.elmo4j.internal.weights.StoredWeights;
 import org.elmo4j.weights.ModelOptions;
 import org.junit.jupiter.api.Test;
 
-/** Which replica a call goes to; three on the CPU here. */
+/** Tests which replica a call goes to, with three replicas on the CPU. */
 class ReplicaPoolTest {
   private static final List<Device> THREE = Collections.nCopies(3, Device.cpu());
 
@@ -73,18 +73,18 @@ class ReplicaPoolTest {
                   null,
                   sentence(5),
                   busy -> {
-                    used.add(next(replicas, 1)); // the third
-                    used.add(next(replicas, 100)); // whose calls have ended
+                    used.add(next(replicas, 1)); // the third replica, which is idle
+                    used.add(next(replicas, 100)); // the third again, whose call has ended
                     return replicas.run(
                         null,
                         sentence(7),
                         third -> {
-                          used.add(next(replicas, 1)); // the second, 5 tokens
+                          used.add(next(replicas, 1)); // the second, which has 5 tokens
                           return null;
                         });
                   }));
       assertEquals(List.of(2, 2, 1), used);
-      assertEquals(2, next(replicas, 1)); // Nothing is under way any more.
+      assertEquals(2, next(replicas, 1)); // No calls are running any more.
     }
   }
 

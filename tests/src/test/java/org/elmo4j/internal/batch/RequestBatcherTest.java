@@ -25,9 +25,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Batches of requests one behind another, with work whose begin and end the test decides; {@link
- * SeveralRunsTest} has batches side by side, {@link ContinuousRequestBatcherTest} requests that
- * join others.
+ * Tests batches of requests that run one after another. The test decides when work begins and ends.
+ * {@link SeveralRunsTest} tests batches that run at the same time, {@link
+ * ContinuousRequestBatcherTest} requests that join running ones.
  */
 @Timeout(60)
 class RequestBatcherTest {
@@ -46,7 +46,7 @@ class RequestBatcherTest {
     }
   }
 
-  /** Work that notes its runs and waits for the test's permits. */
+  /** Work that records its runs and waits for the test's permits. */
   static final class Work implements RequestBatcher.BatchWork<String, Result> {
     final List<List<String>> runs = Collections.synchronizedList(new ArrayList<>());
     final List<Result> results = Collections.synchronizedList(new ArrayList<>());
@@ -237,13 +237,15 @@ class RequestBatcherTest {
     work.permits.release(10);
     try (RequestBatcher<String, Result> batcher =
         new RequestBatcher<>("the test's batcher", work, Duration.ofHours(1), 6, 1, 1)) {
-      CompletableFuture<Result> a = batcher.submit("k", List.of("a")); // 3 positions each: full
+      // 3 positions each, so two fill a run
+      CompletableFuture<Result> a = batcher.submit("k", List.of("a"));
       CompletableFuture<Result> b = batcher.submit("k", List.of("b"));
       a.join();
       b.join();
-      CompletableFuture<Result> again = batcher.submit("k", List.of()); // 2: not full any more
+      // 2 positions each, so two do not fill it
+      CompletableFuture<Result> again = batcher.submit("k", List.of());
       batcher.submit("k", List.of()).join();
-      again.join(); // Within the test's minute, not in an hour.
+      again.join(); // This ends within the test's minute, not after an hour.
     }
     assertEquals(List.of(List.of("k", "a", "b"), List.of("k", "", "")), work.runs);
   }
@@ -266,10 +268,11 @@ class RequestBatcherTest {
     try (RequestBatcher<Object, Result> batcher =
         new RequestBatcher<>("m", (k, sentences) -> List.of(), Duration.ofDays(1), 6, 1, 1)) {
       CompletableFuture<Result> a = batcher.submit(kind, List.of("a"));
-      CompletableFuture<Result> b = batcher.submit(kind, List.of("b")); // full
+      CompletableFuture<Result> b = batcher.submit(kind, List.of("b")); // The run is full.
       assertSame(failure, assertThrows(CompletionException.class, a::join).getCause());
       assertSame(failure, assertThrows(CompletionException.class, b::join).getCause());
-      CompletableFuture<Result> c = batcher.submit(kind, List.of("c", "d", "e", "f")); // and on
+      // 6 positions: the next run is full
+      CompletableFuture<Result> c = batcher.submit(kind, List.of("c", "d", "e", "f"));
       assertSame(failure, assertThrows(CompletionException.class, c::join).getCause());
     }
   }
@@ -297,7 +300,8 @@ class RequestBatcherTest {
             1)) {
       CompletableFuture<AutoCloseable> cancelled = batcher.submit("k", List.of("a"));
       CompletableFuture<AutoCloseable> answered = batcher.submit("k", List.of("b"));
-      CompletableFuture<AutoCloseable> missing = batcher.submit("k", List.of("c")); // full
+      // The run is full.
+      CompletableFuture<AutoCloseable> missing = batcher.submit("k", List.of("c"));
       work.begun.acquireUninterruptibly();
       assertTrue(cancelled.cancel(false));
       work.permits.release();
@@ -318,7 +322,7 @@ class RequestBatcherTest {
       futures.add(batcher.submit("k", List.of("s" + i)));
     }
     work.permits.release(10);
-    batcher.close(); // Does not wait for the hour to pass.
+    batcher.close(); // Closing does not wait for the hour to pass.
     for (int i = 0; i < 10; i++) {
       assertEquals("k s" + i, futures.get(i).getNow(null).text);
     }
@@ -384,7 +388,8 @@ class RequestBatcherTest {
         new RequestBatcher<>("the test's batcher", work, Duration.ofHours(1), 7, 1, 1)) {
       CompletableFuture<Result> first = batcher.submit("k", List.of("a", "b", "c")); // 5 positions
       batcher.submit("k", List.of("d")); // 3
-      assertEquals("k a b c", first.join().text); // Within the test's minute, not in an hour.
+      // This ends within the test's minute, not after an hour.
+      assertEquals("k a b c", first.join().text);
     }
   }
 

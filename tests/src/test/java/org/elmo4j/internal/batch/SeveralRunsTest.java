@@ -17,7 +17,7 @@ import org.elmo4j.internal.batch.RequestBatcherTest.Work;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Batches of requests that run side by side. */
+/** Tests batches of requests that run at the same time. */
 @Timeout(60)
 class SeveralRunsTest {
   @Test
@@ -30,11 +30,11 @@ class SeveralRunsTest {
       for (int i = 0; i < 4; i++) {
         batcher.submit("k", List.of("s" + i));
       }
-      work.begun.acquireUninterruptibly(); // and the first goes on
+      work.begun.acquireUninterruptibly(); // while the first still runs
       for (int i = 4; i < 8; i++) {
         batcher.submit("k", List.of("s" + i));
       }
-      assertEquals(2, work.runs.size()); // A third may not be under way.
+      assertEquals(2, work.runs.size()); // A third run may not begin.
       work.permits.release();
       work.begun.acquireUninterruptibly();
       work.permits.release(2);
@@ -70,7 +70,7 @@ class SeveralRunsTest {
       work.begun.acquireUninterruptibly();
       batcher.submit("k", List.of("b"));
       work.begun.acquireUninterruptibly();
-      batcher.submit("k", List.of("c")); // Not full: it waits for one of them to end.
+      batcher.submit("k", List.of("c")); // The batch is not full, so it waits for a run to end.
       batcher.submit("k", List.of("d"));
       work.permits.release(3);
     }

@@ -12,9 +12,12 @@ import org.elmo4j.internal.backend.Backend;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.junit.jupiter.api.Test;
 
-/** Whose memory the word cache takes. */
+/** Tests which memory the word cache takes. */
 class WordCacheMemoryTest {
-  /** Else a caller on a CUDA device would wait for what the loading thread has queued there. */
+  /**
+   * With memory of the loading thread, a caller on a CUDA device would wait for the work that this
+   * thread has queued.
+   */
   @Test
   void itIsSharedByAllCalls() {
     List<String> asked = new ArrayList<>();

@@ -31,7 +31,7 @@ class AtomicFileTest {
     return ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
   }
 
-  /** Its end first: as formats do whose header is known last. */
+  /** Writes the first byte last, as formats do whose header is known only at the end. */
   private static void write(Path target, String text) {
     AtomicFile.write(
         target,

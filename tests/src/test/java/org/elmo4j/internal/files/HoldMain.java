@@ -6,8 +6,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * A process that has a temporary folder and a file under way: the file's path, and whether to wait
- * for a signal or to write to the end.
+ * A process that creates a temporary folder and begins to write a file. The arguments are the
+ * file's path and {@code wait} to wait for a signal, or another word to finish the file.
  */
 final class HoldMain {
   private HoldMain() {}

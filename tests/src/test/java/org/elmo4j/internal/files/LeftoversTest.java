@@ -19,7 +19,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What processes leave that end, by signals and otherwise. */
+/**
+ * Tests that processes that are ended by a signal leave no files, and that the next process removes
+ * those of a killed one.
+ */
 @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class LeftoversTest {
   @TempDir Path folder;
@@ -39,7 +42,7 @@ class LeftoversTest {
         .start();
   }
 
-  /** Starts a process that waits, and returns when its files are there. */
+  /** Starts a process that waits, and returns once its files exist. */
   private Process holding() throws IOException {
     Process process = start(outputs.resolve("out"), "wait", "");
     assertEquals("ready", process.inputReader().readLine());
@@ -73,7 +76,7 @@ class LeftoversTest {
   void theNextStartSweepsWhatAKilledProcessLeftAndNothingElse() throws Exception {
     Process process = holding();
     process.destroyForcibly().waitFor();
-    // Not ours, or not of this form, or not yet locked.
+    // The sweep must leave all of these: other names, a folder without a lock yet, and a link.
     Path other = Files.createDirectories(temporary.resolve("elmo4j-notes/sub"));
     Files.writeString(outputs.resolve(".elmo4j-1-2.tmp"), "x");
     Path young = Files.createDirectory(temporary.resolve("elmo4j-1-2-" + "0".repeat(32)));

@@ -10,12 +10,16 @@ import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 
-/** A process that embeds with mini-en and prints which native libraries of ours it has mapped. */
+/**
+ * A process that embeds twice with mini-en and prints which of this project's native libraries it
+ * has mapped.
+ */
 final class EmbedMain {
   private EmbedMain() {}
 
   public static void main(String[] args) throws Exception {
-    for (int i = 0; i < 2; i++) { // A failure stays what it is.
+    // After a failure, the second attempt must fail with the same message.
+    for (int i = 0; i < 2; i++) {
       try (ElmoModel model = ElmoModel.miniEnglish();
           Embeddings result = model.embed(List.of(List.of("I", "love", "NLP")))) {
         System.out.println("elmo " + result.get(Layer.ELMO).get(0, 0, 0));

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What the built native library asks of a system. */
+/** Tests which versions of system libraries the built native library needs. */
 class NativeFileTest {
   @TempDir Path folder;
 
@@ -23,7 +23,7 @@ class NativeFileTest {
   @EnabledOnOs(OS.LINUX)
   void oldSystemsWillDo() throws Exception {
     String resource = Loader.getPlatform() + "/" + System.mapLibraryName("jniCpuKernels");
-    Path file = folder.resolve("library"); // It may lie in a jar.
+    Path file = folder.resolve("library"); // The library may be in a jar.
     try (InputStream in = CpuKernels.class.getResourceAsStream(resource)) {
       Files.copy(in, file);
     }
@@ -32,6 +32,6 @@ class NativeFileTest {
         new ProcessBuilder(script.toString(), file.toString()).redirectErrorStream(true).start();
     String said = new String(needs.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertEquals(0, needs.waitFor(), said);
-    assertTrue(said.contains("GLIBC_2."), said); // It has read something.
+    assertTrue(said.contains("GLIBC_2."), said); // The script has found versions.
   }
 }

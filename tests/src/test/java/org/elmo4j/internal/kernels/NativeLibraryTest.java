@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** How the native libraries get into processes of their own, and what is said where they do not. */
+/** Tests how separate processes load the native libraries, and the messages if they cannot. */
 @Timeout(value = 180, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class NativeLibraryTest {
   private static final String LIBRARY = System.mapLibraryName("jniCpuKernels");
@@ -39,7 +39,10 @@ class NativeLibraryTest {
 
   @TempDir Path folder;
 
-  /** Runs a class in a process of its own, begun by a shell; options begin with -. */
+  /**
+   * Runs a class in its own process, which a shell starts with the words {@code before}. Options
+   * that begin with -D go to Java, the others to the class.
+   */
   private static Ended run(String before, String classPath, Class<?> main, String... options)
       throws Exception {
     Map<Boolean, List<String>> parts =
@@ -65,7 +68,7 @@ class NativeLibraryTest {
     assertEquals(2, ended.out().stream().filter(s -> s.startsWith(VALUE)).count(), ended::toString);
   }
 
-  /** The file of ours that a process used. */
+  /** Returns the file of the native library that a process mapped. */
   private static Path mapped(Ended ended) {
     List<String> paths =
         ended.out("mapped").stream().filter(path -> path.endsWith(LIBRARY)).toList();
@@ -73,12 +76,15 @@ class NativeLibraryTest {
     return Path.of(paths.get(0));
   }
 
-  /** What the library's classes come from: a folder, or a jar. */
+  /** Returns the folder or jar from which the library's classes are loaded. */
   private static Path classes() throws Exception {
     return Path.of(NativeLibrary.class.getProtectionDomain().getCodeSource().getLocation().toURI());
   }
 
-  /** A jar of the library, all entries of one time, as reproducible builds make them. */
+  /**
+   * Writes a jar of the library with these bytes as its native library. All entries have the same
+   * time, as in reproducible builds.
+   */
   private void jar(Path jar, byte[] library) throws Exception {
     Path classes = classes();
     FileSystem zip = Files.isDirectory(classes) ? null : FileSystems.newFileSystem(classes);
@@ -110,7 +116,8 @@ class NativeLibraryTest {
   void aRebuiltLibraryOfTheSameSizeAndTimeIsLoaded() throws Exception {
     byte[] first = library();
     byte[] second = first.clone();
-    // Same size; a mark that no code reads: the name of the compiler in the .comment section.
+    // The copy has the same size and another mark that no code reads: the compiler's name in the
+    // .comment section.
     String text = new String(first, StandardCharsets.ISO_8859_1);
     int at = text.lastIndexOf("GCC: (");
     assumeTrue(at > 0, "the library does not name its compiler");
@@ -142,7 +149,8 @@ class NativeLibraryTest {
     Ended before = embed(cache(cache));
     assertEmbeds(before);
     List<String> mapped = before.out("mapped");
-    assertEquals(1, mapped.size(), mapped::toString); // Ours is all that is loaded.
+    // No other native library of the cache is loaded.
+    assertEquals(1, mapped.size(), mapped::toString);
     List<byte[]> contents = new ArrayList<>();
     for (String path : mapped) {
       Path file = Path.of(path);
@@ -167,7 +175,7 @@ class NativeLibraryTest {
     assertTrue(mapped(ended).startsWith(temporary), ended::toString);
   }
 
-  /** Twice the same sentence, which says what, where and what helps. */
+  /** Asserts that both attempts failed with the same sentence, which has these parts. */
   private static void assertSays(Ended ended, String... parts) {
     assertEquals(0, ended.code(), ended::toString);
     assertEquals(List.of(), ended.err());
@@ -192,7 +200,7 @@ class NativeLibraryTest {
   @Test
   void aFullFolder() throws Exception {
     Path cache = Files.createDirectory(folder.resolve("cache"));
-    // Files of 64 KB at most: a write beyond that fails as on a full disk.
+    // Files are limited to 64 KB: a write beyond that fails as on a full disk.
     Ended ended =
         run(
             "ulimit -f 128; exec",

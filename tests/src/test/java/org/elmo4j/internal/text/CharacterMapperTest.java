@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 class CharacterMapperTest {
   private static final CharacterMapper MAPPER = new CharacterMapper(50);
 
-  /** What the oracle does, with the JDK's encoder in place of Python's. */
+  /** Returns the ids by the oracle's rules, computed with the JDK's UTF-8 encoder. */
   private static short[] expected(String token, int maxCharacters) {
     StringBuilder kept = new StringBuilder();
     token

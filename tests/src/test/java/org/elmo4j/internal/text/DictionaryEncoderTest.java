@@ -12,11 +12,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class DictionaryEncoderTest {
-  // Ids as the encoder gives them are one more: 0 is the masked character's.
+  // The encoder returns these ids plus one, because id 0 is the masked character's.
   private static final String CHARACTERS =
       "a\t0\nb\t1\n\u65e5\t2\n\ud83d\ude00\t3\n<bos>\t4\n<eos>\t5\n<oov>\t6\n<pad>\t7\n<bow>\t8\n"
           + "<eow>\t9\nab\t10\n";
-  private static final int BEGIN = 10; // <eow>, as the original has it
+  private static final int BEGIN = 10; // <eow>: like ELMoForManyLangs, which swaps <bow> and <eow>
   private static final int END = 9;
   private static final int PAD = 8;
   private static final int UNKNOWN = 7;
@@ -57,7 +57,7 @@ class DictionaryEncoderTest {
     assertEquals(4, encoder.word("aaaaaaab"));
     assertEquals(4, encoder.word("aaaaaa"));
     assertEquals(0, encoder.word("aaaaa"));
-    // Cut to five code points these are boundary tokens.
+    // Cut to five code points, this is a boundary token.
     assertIds(encoder(7), "<bos>!", BEGIN, 5, END);
     assertEquals(5, encoder(7).word("<bos>!"));
   }
@@ -82,7 +82,10 @@ class DictionaryEncoderTest {
     assertEquals(0, new DictionaryEncoder(9, CHARACTERS, 11, null, 0).word("ab"));
   }
 
-  /** Of white space alone: as the original reads it, where Python's strip leaves the id alone. */
+  /**
+   * ELMoForManyLangs strips each line, so that of an entry of white space only the id is left. It
+   * reads a line with only an id as the ideographic space.
+   */
   @ParameterizedTest
   @ValueSource(strings = {"\u3000", "\u00a0", " ", "\t", "\u2028", "\u0085", ""})
   void anEntryOfWhiteSpaceStandsForTheIdeographicSpace(String entry) {

@@ -35,7 +35,7 @@ class AllenNlpReaderTest {
 
   @TempDir Path dir;
 
-  /** Writes tensors with jHDF and opens them with these options. */
+  /** Writes tensors with jHDF and opens them as a model with these options. */
   private WeightStore open(ModelOptions options, Map<String, Object> tensors) throws IOException {
     Path o = Files.writeString(dir.resolve("options.json"), OptionsJson.write(options));
     Path w = dir.resolve("weights.hdf5");
@@ -223,7 +223,7 @@ class AllenNlpReaderTest {
     }
   }
 
-  /** Filters that sum to the projection's size: 3. */
+  /** Returns options whose filters sum to the projection's size: 3. */
   private static ModelOptions square() {
     ModelOptions o = TinyModel.options(2);
     return ModelOptions.builder()

@@ -42,7 +42,6 @@ class ArchiveReaderTest {
 
   @TempDir Path dir;
 
-  /** The kinds of archive. */
   enum Kind {
     ZIP,
     TAR,
@@ -88,7 +87,7 @@ class ArchiveReaderTest {
     return files;
   }
 
-  /** All files of a folder, named under a prefix. */
+  /** Returns all files of a folder, with a prefix before their names. */
   static Map<String, byte[]> tree(Path folder, String prefix) throws IOException {
     Map<String, byte[]> files = new LinkedHashMap<>();
     try (Stream<Path> paths = Files.walk(folder)) {
@@ -127,7 +126,7 @@ class ArchiveReaderTest {
     for (Kind kind : Kind.values()) {
       for (String prefix : List.of("", "./", "pipeline/stages/2_ELMO_EMBEDDINGS_ab/")) {
         if (form.equals("tf-hub") && prefix.startsWith("p")) {
-          continue; // Four levels deep.
+          continue; // The model would be four levels deep, which is too deep.
         }
         Path archive = file(kind.of(tree(GOLDEN.resolve(form).resolve("model"), prefix)));
         try (WeightStore store = WeightStores.open(archive);
@@ -301,7 +300,7 @@ class ArchiveReaderTest {
       for (int at = 0; at < bytes.length; at += 97) {
         bytes[at] ^= 0x20;
         try (WeightStore store = WeightStores.open(file(bytes))) {
-          TinyModel.check(store); // Dates and the like.
+          TinyModel.check(store); // The changed bit was in a date or another field without effect.
         } catch (ElmoException e) {
           assertEquals(1, e.getMessage().lines().count());
         }

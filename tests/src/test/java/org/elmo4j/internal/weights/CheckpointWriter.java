@@ -20,9 +20,10 @@ import java.util.zip.CRC32C;
 import org.elmo4j.internal.model.TensorShapes;
 
 /**
- * Writes TensorFlow checkpoints after the published formats, with no code of the readers':
- * LevelDB's tables (doc/table_format.md), Snappy (format_description.txt), tensor_bundle.proto.
- * Forms that TensorFlow's own writer was not seen to choose are possible, and wrong ones.
+ * Writes TensorFlow checkpoints by the published formats, without code of the readers: LevelDB's
+ * tables (doc/table_format.md), Snappy (format_description.txt) and tensor_bundle.proto. It can
+ * also write valid forms that TensorFlow's own writer did not choose in the files that were looked
+ * at, and invalid forms.
  */
 final class CheckpointWriter {
   static final int FLOAT = 1;
@@ -30,7 +31,7 @@ final class CheckpointWriter {
   static final int STRING = 7;
   static final int BFLOAT16 = 14;
 
-  /** What an index says of a tensor, to be falsified by a test. */
+  /** The entry of a tensor in the index, which a test may falsify. */
   static final class Entry {
     int type;
     List<Long> shape = new ArrayList<>();
@@ -49,7 +50,7 @@ final class CheckpointWriter {
   boolean bigEndian;
   Integer claimedShards;
 
-  /** Where each block of the last index began, and its size without type and checksum. */
+  /** The address of each block of the last index, and its size without type and checksum. */
   final List<int[]> blocks = new ArrayList<>();
 
   CheckpointWriter(int shards) {
@@ -124,7 +125,7 @@ final class CheckpointWriter {
     return table(all);
   }
 
-  /** A table of these entries, in this order. */
+  /** Returns a table of these entries in this order. */
   byte[] table(List<Map.Entry<byte[], byte[]>> all) {
     blocks.clear();
     Bytes file = new Bytes();
@@ -151,7 +152,7 @@ final class CheckpointWriter {
     return file.raw(footer.bytes()).fixed32(0x8b80fb57).fixed32(0xdb477524).bytes();
   }
 
-  /** A table of one block that its index points to many times. */
+  /** Returns a table with one block to which its index points many times. */
   byte[] reread(byte[] block, int times) {
     Bytes file = new Bytes();
     byte[] handle = append(file, block);
@@ -163,14 +164,14 @@ final class CheckpointWriter {
     return finish(file, handles);
   }
 
-  /** A table whose index is these compressed bytes. */
+  /** Returns a table whose index is these compressed bytes. */
   byte[] compressed(byte[] stored) {
     Bytes file = new Bytes();
     byte[] metaindex = append(file, block(List.of()));
     return footer(file, metaindex, appendStored(file, stored, 1));
   }
 
-  /** Appends a block with type and checksum; returns its handle. */
+  /** Appends a block with type and checksum and returns its handle. */
   private byte[] append(Bytes file, byte[] block) {
     return appendStored(file, snappy ? snappy(block) : block, snappy ? 1 : 0);
   }
@@ -183,7 +184,10 @@ final class CheckpointWriter {
     return new Bytes().varint(at).varint(stored.length).bytes();
   }
 
-  /** Keys share what they begin with; every third or so is whole: a restart point. */
+  /**
+   * Returns a block of these entries. Keys omit the prefix that they share with the key before,
+   * except at every {@code restartEvery}th entry, a restart point.
+   */
   private byte[] block(List<Map.Entry<byte[], byte[]>> entries) {
     Bytes block = new Bytes();
     List<Integer> restarts = new ArrayList<>();
@@ -210,7 +214,7 @@ final class CheckpointWriter {
     return block.fixed32(restarts.size()).bytes();
   }
 
-  /** A plain compressor: literals, and copies of all three kinds. */
+  /** Compresses bytes by Snappy, with literals and all three kinds of copies. */
   static byte[] snappy(byte[] in) {
     Bytes out = new Bytes().varint(in.length);
     Map<Integer, Integer> seen = new HashMap<>();
@@ -260,7 +264,7 @@ final class CheckpointWriter {
     out.raw(Arrays.copyOfRange(in, from, to));
   }
 
-  /** Bytes being written, little-endian. */
+  /** A buffer of bytes to write, little-endian. */
   static final class Bytes {
     private final ByteArrayOutputStream out = new ByteArrayOutputStream();
 
@@ -285,7 +289,7 @@ final class CheckpointWriter {
       return this;
     }
 
-    /** A varint field of a message; zero is not written. */
+    /** Writes a varint field of a message. Zero is not written. */
     Bytes field(int number, long value) {
       return value == 0 ? this : varint(number << 3).varint(value);
     }
@@ -303,7 +307,10 @@ final class CheckpointWriter {
     }
   }
 
-  /** TF-Hub's names for {@link TinyModel}, its character table with the row of masked positions. */
+  /**
+   * Returns a writer with the tensors of {@link TinyModel} under TF-Hub's names. The character
+   * table has the additional row of masked positions.
+   */
   static CheckpointWriter hub(int shards, String scope) {
     return fill(new CheckpointWriter(shards), scope, "bilm/", FLOAT);
   }

@@ -26,12 +26,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class DataFileTest {
-  /** An odd place for a tensor to begin at. */
+  /** The offset at which the tensor begins, which is odd. */
   private static final int START = 5;
 
   @TempDir Path dir;
 
-  /** A store of one tensor, "t". */
+  /** Returns a store with one tensor, "t". */
   private static WeightStore store(int count) {
     return new WeightStore() {
       @Override
@@ -92,7 +92,7 @@ class DataFileTest {
       try (DataFile inFile = DataFile.open(file(bytes));
           DataFile inMemory = DataFile.of(bytes)) {
         for (DataFile data : List.of(inFile, inMemory)) {
-          // A large one first: of it nothing may be left in a smaller one.
+          // A large tensor comes first; nothing of it may be left in a smaller one.
           for (int count : new int[] {2 * piece + 3, 1, piece - 1, piece, piece + 1, 7, 0}) {
             FloatBuffer got = read(data, count, dtype, order);
             for (int i = 0; i < count; i++) {
@@ -140,7 +140,7 @@ class DataFileTest {
                 + bytes.capacity(),
             failure(() -> read(data, count, Dtype.F32, ByteOrder.LITTLE_ENDIAN)));
       }
-      // Once it is whole again, so is what is read.
+      // Once the file is complete again, it can be read.
       Files.write(file, bytes.array());
       assertEquals(
           value(count - 1),

@@ -19,7 +19,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class DtypeTest {
-  /** A finite binary16 by its definition. */
+  /** Returns the value of a finite binary16 by the definition. */
   private static double value(int half) {
     int exponent = half >> 10 & 0x1F;
     int fraction = half & 0x3FF;
@@ -138,13 +138,16 @@ class DtypeTest {
   private static final List<ByteOrder> ORDERS =
       List.of(ByteOrder.LITTLE_ENDIAN, ByteOrder.BIG_ENDIAN);
 
-  /** Zeros that begin at an odd address of a larger buffer. */
+  /** Returns a buffer of zeros that begins at an odd address of a larger buffer. */
   private static ByteBuffer room(boolean direct, int bytes, ByteOrder order) {
     ByteBuffer all = direct ? ByteBuffer.allocateDirect(bytes + 4) : ByteBuffer.allocate(bytes + 4);
     return all.position(1).limit(1 + bytes).slice().order(order);
   }
 
-  /** The bits of what such bytes become, by each way of holding them. */
+  /**
+   * Decodes {@code count} numbers and compares their bits, in both byte orders and with direct and
+   * heap buffers.
+   */
   private static void checkDecoded(Dtype dtype, int count, Filling filling, IntUnaryOperator bits) {
     for (ByteOrder order : ORDERS) {
       for (int way = 0; way < 4; way++) {
@@ -183,13 +186,13 @@ class DtypeTest {
         (bytes, at, i) -> bytes.putShort(at, (short) i),
         i ->
             (i & 0x7C00) == 0x7C00
-                ? (i & 0x8000) << 16 | 0x7F800000 | (i & 0x3FF) << 13 // NaNs with what they carry
+                ? (i & 0x8000) << 16 | 0x7F800000 | (i & 0x3FF) << 13 // NaNs keep their payload
                 : (i & 0x8000) << 16 | Float.floatToRawIntBits((float) value(i & 0x7FFF)));
     checkDecoded(
         Dtype.BF16, 0x10000, (bytes, at, i) -> bytes.putShort(at, (short) i), i -> i << 16);
   }
 
-  /** Zeros, subnormals, the largest, infinities, NaNs. */
+  /** Bits of zeros, subnormals, the largest numbers, infinities and NaNs. */
   private static final int[] FLOATS = {
     0,
     0x80000000,
@@ -212,7 +215,7 @@ class DtypeTest {
         Dtype.F32, FLOATS.length, (bytes, at, i) -> bytes.putInt(at, FLOATS[i]), i -> FLOATS[i]);
   }
 
-  /** Doubles about the edges of a 32-bit float, and what they are rounded to. */
+  /** Doubles near the limits of a 32-bit float, and the values that they are rounded to. */
   private static final double[][] DOUBLES = {
     {0, 0},
     {-0.0, -0.0},
@@ -256,7 +259,7 @@ class DtypeTest {
             i -> Float.floatToRawIntBits(i - 5));
       }
     }
-    // What fills no number stays.
+    // Bytes that do not fill a number are left.
     ByteBuffer odd = ByteBuffer.allocate(7);
     Dtype.F32.decode(odd, FloatBuffer.allocate(2));
     assertEquals(3, odd.remaining());
@@ -270,7 +273,10 @@ class DtypeTest {
     }
   }
 
-  /** Each number in each place of 8 bytes, beside numbers from which least is missing. */
+  /**
+   * Tests each number at each place in 8 bytes. The other numbers are {@code beside}, the finite
+   * number whose bits are nearest to those of infinity.
+   */
   private static void checkFinite(Dtype dtype, long beside, LongStream numbers) {
     int each = Long.BYTES / dtype.bytes();
     numbers.forEach(

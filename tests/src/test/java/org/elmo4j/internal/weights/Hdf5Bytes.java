@@ -13,18 +13,18 @@ import java.util.Map;
 import java.util.Random;
 
 /**
- * An HDF5 file's bytes, to be changed where its structures have lengths, counts and addresses.
- * Offsets and lengths of 8 bytes.
+ * The bytes of an HDF5 file, in which tests change the lengths, counts and addresses of its
+ * structures. The file's offsets and lengths must have 8 bytes.
  */
 final class Hdf5Bytes {
-  /** Structures of a fixed size and where their checksum lies. */
+  /** The structures of a fixed size, and the offset of their checksum. */
   private static final Map<String, Integer> CHECKSUM_AT =
       Map.of("BTHD", 34, "FRHP", 142, "FAHD", 24, "EAHD", 68);
 
   private byte[] bytes;
   private ByteBuffer buffer;
 
-  /** A number of the structure. */
+  /** A number in a structure of the file. */
   record Field(int at, int size) {}
 
   Hdf5Bytes(byte[] bytes) {
@@ -59,7 +59,7 @@ final class Hdf5Bytes {
     return this;
   }
 
-  /** Adds bytes at the end, on a boundary of 8; returns where. */
+  /** Appends bytes at a multiple of 8 and returns their address. */
   int append(byte[] more) {
     int at = (bytes.length + 7) / 8 * 8;
     byte[] longer = Arrays.copyOf(bytes, at + more.length);
@@ -68,7 +68,7 @@ final class Hdf5Bytes {
     return at;
   }
 
-  /** Puts another number of 8 bytes in place of one, wherever it is in the first bytes. */
+  /** Replaces a number of 8 bytes by another wherever it is in the first {@code length} bytes. */
   Hdf5Bytes replace(long from, long to, int length) {
     for (int at = 0; at + 8 <= length; at++) {
       if (buffer.getLong(at) == from) {
@@ -78,7 +78,7 @@ final class Hdf5Bytes {
     return this;
   }
 
-  /** Where structures with that signature begin. */
+  /** Returns the addresses of the structures with this signature. */
   List<Integer> find(String signature) {
     byte[] wanted = signature.getBytes(StandardCharsets.US_ASCII);
     List<Integer> found = new ArrayList<>();
@@ -90,12 +90,14 @@ final class Hdf5Bytes {
     return found;
   }
 
-  /** Trees of version 1: of groups, type 0, or of chunks, 1. */
+  /**
+   * Returns the addresses of the nodes of version 1 B-trees: type 0 is of groups, type 1 of chunks.
+   */
   List<Integer> trees(int type) {
     return find("TREE").stream().filter(at -> bytes[at + 4] == type).toList();
   }
 
-  /** Object headers of version 1 that groups name. */
+  /** Returns the addresses of the object headers of version 1 that groups name. */
   List<Integer> headers() {
     List<Integer> headers = new ArrayList<>();
     for (int node : find("SNOD")) {
@@ -106,7 +108,7 @@ final class Hdf5Bytes {
     return headers;
   }
 
-  /** All numbers that structures have. */
+  /** Returns all numbers in the file's structures. */
   List<Field> fields() {
     List<Field> fields = new ArrayList<>();
     boolean old = bytes[8] < 2;
@@ -155,7 +157,7 @@ final class Hdf5Bytes {
     }
   }
 
-  /** The messages of a header: their sizes, and numbers of theirs. */
+  /** Adds the types and sizes of a header's messages, and numbers in the messages. */
   private void message(List<Field> fields, int from, int to, int head, int type) {
     for (int at = from; at + head <= Math.min(to, bytes.length - 8); ) {
       int size = Short.toUnsignedInt(buffer.getShort(at + type));
@@ -172,7 +174,7 @@ final class Hdf5Bytes {
     return 1 << (bytes[header + 5] & 3);
   }
 
-  /** Where the messages of a header of version 2 begin, from its own beginning. */
+  /** Returns the offset of the messages in a header of version 2. */
   private int chunkAt(int header) {
     int flags = bytes[header + 5];
     return 6 + ((flags & 0x20) != 0 ? 16 : 0) + ((flags & 0x10) != 0 ? 4 : 0) + chunkSize(header);
@@ -189,7 +191,7 @@ final class Hdf5Bytes {
                 + (size == 1 ? length & 0xFF : size == 2 ? length & 0xFFFF : Math.abs(length)));
   }
 
-  /** Makes the checksums fit again, which hide what lies behind them. */
+  /** Updates the checksums, because a reader that finds a wrong one does not read further. */
   Hdf5Bytes sign() {
     if (bytes[8] >= 2) {
       sign(0, 44);
@@ -205,7 +207,10 @@ final class Hdf5Bytes {
     }
   }
 
-  /** Changes some numbers: to bounds, to neighbours, to what another says. */
+  /**
+   * Changes one to three numbers: to limits, to values near the old one, or to another number of
+   * the file.
+   */
   Hdf5Bytes mutate(Random random) {
     List<Field> fields = fields();
     for (int n = 1 + random.nextInt(3); n > 0; n--) {

@@ -9,14 +9,14 @@ import org.elmo4j.train.Classifier;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 
-/** The child of {@link HostileFilesTest}: opens files and says what came of each. */
+/** The child process of {@link HostileFilesTest}: opens files and prints the outcome of each. */
 final class HostileFiles {
   private HostileFiles() {}
 
   /**
-   * Arguments are pairs of a reader and a path. For each a line {@code start} is printed, then one
-   * of the thread's milliseconds, a tab, {@code ok}, {@code elmo} or {@code other}, a tab and the
-   * message.
+   * The arguments are pairs of a reader and a path. For each pair, prints a line {@code start}, and
+   * then a line with the thread's CPU time in milliseconds, a tab, {@code ok}, {@code elmo} or
+   * {@code other}, a tab and the message.
    */
   public static void main(String[] args) {
     for (int i = 0; i < args.length; i += 2) {

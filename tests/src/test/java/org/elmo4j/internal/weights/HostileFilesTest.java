@@ -32,18 +32,18 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Small files that ask for much: each is refused in one short line, in seconds, by a JVM of little
- * heap that ends at the first OutOfMemoryError.
+ * Tests small files that demand much memory or time: each is refused with one short line within
+ * seconds. They are read by a JVM with a small heap that exits at the first OutOfMemoryError.
  */
 class HostileFilesTest {
   private static final String HEAP = "-Xmx256m";
 
-  /** Of the reading thread, in milliseconds. */
+  /** The most CPU time of the reading thread, in milliseconds. */
   private static final long MAX_TIME = 5_000;
 
   private static final int MAX_MESSAGE = 500;
 
-  /** A pickle of torch's older format, up to its dict. */
+  /** The beginning of a pickle in torch's older format, up to its dict. */
   private static final String OLDER =
       "\u0080\2\u008a\nl\u00fc\u009cF\u00f9 j\u00a8P\31.\u0080\2M\u00e9\3."
           + "\u0080\2}U\rlittle_endian\u0088s.\u0080\2";
@@ -88,7 +88,7 @@ class HostileFilesTest {
     assertTrue(result.millis < MAX_TIME, result.millis + " ms");
   }
 
-  /** What came of cases up to the first that ended the JVM, or all. */
+  /** Returns the outcomes of the cases, up to the first case that ended the JVM. */
   private List<Result> run(List<Case> some) throws IOException, InterruptedException {
     ChildJvm.Ended ended =
         new ChildJvm(
@@ -177,7 +177,7 @@ class HostileFilesTest {
         "a dict of tensors alone");
     pickle(
         "a name longer than the file", latin1(OLDER + "X\377\377\377\177"), "at most 4096 bytes");
-    // Two tensors over one storage, in the newer format.
+    // Two tensors share one storage, in the newer format.
     String dict =
         "\u0080\2}" + unicode("a") + tensor("0", 4) + "s" + unicode("b") + tensor("0", 4) + "s.";
     Map<String, byte[]> zip = new LinkedHashMap<>();
@@ -189,7 +189,7 @@ class HostileFilesTest {
         "numbers of its own, found some of");
     byte[] large = ManyLangsReaderTest.zip(zip, ZipEntry.STORED);
     for (int i = 0; i < large.length - 4; i++) {
-      // The directory's two sizes of the storage, 24 bytes before its name's end.
+      // This changes the storage's two sizes, at byte 20 of its entry in the directory.
       boolean entry = large[i] == 'P' && large[i + 1] == 'K' && large[i + 2] == 1;
       if (entry && new String(large, i + 46, 8, StandardCharsets.ISO_8859_1).equals("m/data/0")) {
         System.arraycopy(latin1(little(4 << 20).repeat(2)), 0, large, i + 20, 8);
@@ -236,7 +236,7 @@ class HostileFilesTest {
       keys.add(Map.entry(latin1(100_000_000 + i + "/bilm/char_embed"), new byte[0]));
     }
     add("too many names", "model", "m.index", writer.table(keys), "at most 131072 entries");
-    // One block in the file, and an index that points to it 60,000 times.
+    // The file has one block, and its index points to it 60,000 times.
     byte[] block = new byte[1 << 16];
     block[block.length - 4] = (byte) (block.length / 4 - 1);
     block[block.length - 3] = (byte) ((block.length / 4 - 1) >> 8);
@@ -247,7 +247,7 @@ class HostileFilesTest {
       add(name, "model", "m.index", file, "behind the one before, found 0");
     }
     writer.snappy = false;
-    // Snappy: a size of 1 GiB, of which there are two bytes.
+    // A Snappy block states a size of 1 GiB and has two bytes of it.
     byte[] claim = {(byte) 0x80, (byte) 0x80, (byte) 0x80, (byte) 0x80, 4, 0, 0};
     add(
         "a block that states 1 GiB",
@@ -308,7 +308,7 @@ class HostileFilesTest {
       tar.closeArchiveEntry();
     }
     add("a pax header that states 2 GB", "model", "m.tgz", bytes.toByteArray(), "archive");
-    // A zip in a zip in which 300 MB are packed.
+    // A zip in a zip unpacks to much more than its size.
     byte[] inner = ArchiveReaderTest.Kind.ZIP.of(Map.of("m.hdf5", new byte[80 << 20]));
     byte[] outer = ArchiveReaderTest.Kind.ZIP.of(Map.of("m.zip", inner));
     add("a zip in a zip", "model", "m.zip", outer, "bytes when unpacked, found more");
@@ -351,7 +351,7 @@ class HostileFilesTest {
     String text = "{\"" + "a".repeat(1_900_000) + "\":1}";
     add("a name of 1.9 MB", "model", file, header(text), "expected JSON, found an error");
     byte[] long8 = header("{}");
-    long8[4] = 5; // 21 GB.
+    long8[4] = 5; // 21 GB
     add("a header of 21 GB", "model", file, long8, "found a file that begins");
   }
 

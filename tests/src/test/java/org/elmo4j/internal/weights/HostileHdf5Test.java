@@ -27,8 +27,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * HDF5 files that state sizes, counts and references they have not: each is refused in one line,
- * soon, in a process with a small heap that ends at the first demand beyond it.
+ * Tests HDF5 files with false sizes, counts and references: each is refused with one line and
+ * within seconds, in a process with a small heap that exits at the first OutOfMemoryError.
  */
 @Timeout(value = 300, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class HostileHdf5Test {
@@ -40,7 +40,9 @@ class HostileHdf5Test {
     return new Hdf5Bytes(TinyModel.resource(resource + ".hdf5"));
   }
 
-  /** What a small heap cannot hold, in less than a thousandth of the bytes. */
+  /**
+   * Returns deflated zeros that a small heap cannot hold, in less than a thousandth of their bytes.
+   */
   private static byte[] bomb() throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (OutputStream out = new DeflaterOutputStream(bytes, new Deflater(1))) {
@@ -52,7 +54,7 @@ class HostileHdf5Test {
     return bytes.toByteArray();
   }
 
-  /** A node of a tree of version 1, half full, whose entries all point to one place. */
+  /** Returns a half-full node of a version 1 B-tree whose entries all point to one address. */
   private static byte[] node(int type, int level, int entries, int keySize, long child) {
     ByteBuffer node =
         ByteBuffer.allocate(24 + 2 * entries * (keySize + 8) + keySize)
@@ -65,7 +67,7 @@ class HostileHdf5Test {
     return node.array();
   }
 
-  /** A tree of a few nodes that leads to a leaf in billions of ways. */
+  /** Returns a file with a tree of a few nodes in which billions of paths lead to one leaf. */
   private static Hdf5Bytes manyWays(String resource, int type, int keySize) throws IOException {
     Hdf5Bytes file = of(resource);
     int length = file.bytes().length;
@@ -79,7 +81,7 @@ class HostileHdf5Test {
 
   private record Case(Hdf5Bytes file, String found) {}
 
-  /** Files by the case's name, and what the message holds. */
+  /** Returns the files by name, with text that the message must contain. */
   private Map<String, Case> cases() throws IOException {
     Map<String, Case> cases = new LinkedHashMap<>();
     Hdf5Bytes file = of("float32");
@@ -136,7 +138,7 @@ class HostileHdf5Test {
     cases.put("circular-links", new Case(of("circular-links"), "expected at most 64 soft links"));
     cases.put("sparse", new Case(of("sparse"), "expected all its 3 chunks stored, found 1"));
     file = of("gzip-shuffle");
-    // The filter of number 2, of no name, flags 1 and one value: the size of a number.
+    // The filter description has number 2 (shuffle), flags 1 and one value: the size of a number.
     int shuffle = file.find("\2\0\10\0\1\0\1\0shuffle").get(0);
     file.put(shuffle + 16, 4, Integer.MAX_VALUE);
     cases.put("shuffle", new Case(file, "expected numbers of 8 bytes shuffled"));
@@ -145,7 +147,7 @@ class HostileHdf5Test {
     return cases;
   }
 
-  /** What {@link ReadMain} says. */
+  /** Returns the lines that {@link ReadMain} prints. */
   private static List<String> read(int megabytes, String... arguments) throws Exception {
     ChildJvm.Ended ended =
         new ChildJvm(ReadMain.class, arguments)
@@ -164,7 +166,7 @@ class HostileHdf5Test {
       Path folder = TinyModel.folder(dir.resolve(hostile.getKey()), 2, bytes);
       arguments.add(folder.toString());
     }
-    // Whoever opens it waits for a writer.
+    // Opening a named pipe would block until a writer opens it.
     Path pipe = dir.resolve("external-link").resolve("outside.hdf5");
     assertEquals(0, new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor());
     List<String> lines = read(512, arguments.toArray(String[]::new));
@@ -180,7 +182,7 @@ class HostileHdf5Test {
     }
   }
 
-  /** Lengths, counts, addresses and references, changed. */
+  /** Changes lengths, counts, addresses and references at random. */
   @ParameterizedTest
   @ValueSource(
       strings = {"float32", "latest", "gzip-shuffle", "links-dense", "resizable-latest", "compact"})

@@ -36,7 +36,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What the reader refuses; what it reads right, ManyLangsTest says. */
+/**
+ * Tests which files the reader of ELMoForManyLangs models refuses. ManyLangsTest tests that it
+ * reads valid files correctly.
+ */
 class ManyLangsReaderTest {
   private static final Path GOLDEN =
       Path.of(System.getProperty("elmo4j.root"), "tests", "golden-formats");
@@ -45,7 +48,7 @@ class ManyLangsReaderTest {
 
   @TempDir Path dir;
 
-  /** A copy of a model's folder. */
+  /** Copies a model's folder. */
   static Path copy(Path dir, String golden, String form) throws IOException {
     Path folder = Files.createTempDirectory(dir, "model");
     try (Stream<Path> files = Files.list(GOLDEN.resolve(golden).resolve(form))) {
@@ -68,14 +71,14 @@ class ManyLangsReaderTest {
   }
 
   private static void edit(Path file, UnaryOperator<String> change) throws IOException {
-    // Bytes as they are, whatever the file holds.
+    // ISO 8859-1 keeps every byte of a binary file.
     String before = Files.readString(file, StandardCharsets.ISO_8859_1);
     String after = change.apply(before);
     assertTrue(!after.equals(before), "an edit that changes nothing");
     Files.writeString(file, after, StandardCharsets.ISO_8859_1);
   }
 
-  /** Changes the pickle of a file in either format. */
+  /** Changes the pickle in a file of either format. */
   private static void editPickle(Path file, UnaryOperator<String> change) throws IOException {
     if (Files.readAllBytes(file)[0] != 'P') {
       edit(file, change);
@@ -123,7 +126,7 @@ class ManyLangsReaderTest {
   })
   void aPickleThatWantsToRunCodeIsRefusedByTheNameOfIt(String form, String file)
       throws IOException {
-    // GLOBAL, as torch.save writes names; INST and STACK_GLOBAL, which it does not.
+    // torch.save writes names with GLOBAL; INST and STACK_GLOBAL are other opcodes for names.
     Map<String, String> attacks =
         Map.of(
             "posix.system",
@@ -155,7 +158,7 @@ class ManyLangsReaderTest {
     for (String name : List.of("token_embedder.pkl", "encoder.pkl", "char.dic", "config.json")) {
       Path file = folder.resolve(name);
       byte[] whole = Files.readAllBytes(file);
-      // Without the end of its last line a dictionary is whole.
+      // A dictionary without the end of its last line is still complete.
       int length = name.endsWith(".dic") ? whole.length - 1 : whole.length;
       try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
         while (length-- > 0) {
@@ -277,7 +280,7 @@ class ManyLangsReaderTest {
     edit(
         folder.resolve("config.json"),
         json -> json.replace(STRUCTURE, "x/cnn_50_100_512_4096_sample.json"));
-    // Not this model's; what is expected of its tables shows that it was taken.
+    // This is the structure of another model. The message shows that it was read.
     assertContains("word_emb_layer.embedding.weight: expected shape [102, 100]", refused(folder));
   }
 
@@ -337,7 +340,8 @@ class ManyLangsReaderTest {
     Path folder = model("model-legacy");
     Path file = folder.resolve("encoder.pkl");
     byte[] bytes = Files.readAllBytes(file);
-    // The first storage's count comes after the list of all, which ends in APPENDS and STOP.
+    // The first storage's count comes after the list of all storages, which ends in APPENDS and
+    // STOP.
     String text = new String(bytes, StandardCharsets.ISO_8859_1);
     int at = text.indexOf("e.", text.indexOf("\u0080\u0002]")) + 2;
     ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
@@ -440,7 +444,7 @@ class ManyLangsReaderTest {
   @Test
   void aFolderWithAnotherModelIsNotGuessedAt() throws IOException {
     Path folder = model("model-legacy");
-    // HDF5 of something else is no model.
+    // An HDF5 file with other content is not a model.
     Path outputs = GOLDEN.resolve("manylangs-word-char").resolve("outputs.hdf5");
     Files.copy(outputs, folder.resolve("outputs.hdf5"));
     WeightStores.open(folder).close();

@@ -17,8 +17,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * Programs that left one of our dependencies out: what needs it says so in one sentence, all else
- * works, the model in the box first of all.
+ * Tests programs without one of this library's dependencies: the features that need it fail with
+ * one sentence that names it, and everything else works, including the built-in model.
  */
 class MissingLibrariesTest {
   @TempDir Path dir;
@@ -43,7 +43,7 @@ class MissingLibrariesTest {
       String outcome = line.split("\t")[1];
       if (!outcome.equals("ok")) {
         failed.add(line.split("\t")[0]);
-        // The sentence, and what OlderLibraries names as its cause.
+        // OlderLibraries prints the exception's class before the message.
         assertTrue(
             outcome.startsWith("org.elmo4j.ElmoException: ")
                 && outcome.contains(": expected the artifact " + artifact + " on the class path"),

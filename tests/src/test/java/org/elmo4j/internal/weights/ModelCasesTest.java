@@ -35,7 +35,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What a model's files mean where they say less, or other things, than most do. */
+/**
+ * Tests models whose files leave out or add something: missing projections, files that were not
+ * fetched, weights that overflow.
+ */
 class ModelCasesTest {
   private static final Path GOLDEN = Path.of(System.getProperty("elmo4j.root"), "tests", "golden");
   private static final String POINTER =
@@ -58,7 +61,7 @@ class ModelCasesTest {
     }
   }
 
-  /** bilm-tf projects, and clips what it projects, only where the sizes differ. */
+  /** bilm-tf projects, and clips the projection, only if the sizes differ. */
   @Test
   void aModelWithoutLstmProjectionsGivesTheOriginalsLayers() throws IOException {
     Path folder = Files.createDirectory(dir.resolve("model"));
@@ -77,7 +80,7 @@ class ModelCasesTest {
         for (int k = 0; k < layers.length; k++) {
           for (int t = 0; t < 3; t++) {
             float[] row = got.get(layers[k], 0).slice(t).toArray();
-            // The token representation comes twice over in the file.
+            // The file stores the token representation as two equal halves.
             float[] expected = Arrays.copyOf(wanted[k][t], row.length);
             assertArrayEquals(expected, row, 1e-5f, layers[k] + " " + t);
           }
@@ -86,7 +89,7 @@ class ModelCasesTest {
     }
   }
 
-  /** The same of a checkpoint, with and without options. */
+  /** Reads a checkpoint without projections, with and without options. */
   @Test
   void aCheckpointMayLackLstmProjections() throws IOException {
     ModelOptions options = TinyModel.options(2).toBuilder().lstmDim(2).build();
@@ -173,7 +176,7 @@ class ModelCasesTest {
     checkTiny(Files.write(dir.resolve("model.tar.gz"), kind.of(files)));
   }
 
-  /** What torch.save writes today: a zip file. */
+  /** Returns a file in the format of current versions of torch.save: a zip file. */
   private static byte[] torchZip() throws IOException {
     return ArchiveReaderTest.Kind.ZIP.of(Map.of("archive/data.pkl", new byte[] {1, 2}));
   }
@@ -209,7 +212,7 @@ class ModelCasesTest {
     assertContains(shard + found, failure(() -> WeightStores.open(shard.getParent())));
   }
 
-  /** Models beside other things that were not fetched are read. */
+  /** Git LFS pointers beside a model do not keep it from being read. */
   @Test
   void aPointerThatIsNoPartOfAModelIsPassedOver() throws IOException {
     Path folder = tiny();
@@ -269,7 +272,7 @@ class ModelCasesTest {
                     }))) {
       assertOverflows("lstm_outputs1", model, Layer.lstm(1));
       assertOverflows("lstm_outputs1", model, Layer.WORD_EMB, Layer.ELMO);
-      // What is finite is given.
+      // Layers with finite numbers are returned.
       model.embed(SENTENCES, Layer.WORD_EMB).close();
     }
   }

@@ -14,7 +14,10 @@ import org.elmo4j.train.LabeledData;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 
-/** The child of {@link OlderLibrariesTest}: uses each dependency once, on whatever versions. */
+/**
+ * The child process of {@link OlderLibrariesTest}: uses each dependency once, in the versions on
+ * its class path.
+ */
 final class OlderLibraries {
   private OlderLibraries() {}
 
@@ -23,8 +26,8 @@ final class OlderLibraries {
   }
 
   /**
-   * The argument is a folder with archives of a model. Prints a line for each use: its name, a tab,
-   * the outcome.
+   * The argument is a folder with archives of a model. Prints a line for each use: its name, a tab
+   * and the outcome.
    */
   public static void main(String[] args) throws Exception {
     Path dir = Path.of(args[0]);

@@ -19,8 +19,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Programs that have older versions of our dependencies on their class path, before ours: the jars
- * that the build copies to {@code target/older}.
+ * Tests programs with older versions of this library's dependencies first on their class path: all
+ * readers must work. The build copies the jars to {@code target/older}.
  */
 class OlderLibrariesTest {
   @TempDir Path dir;
@@ -44,7 +44,10 @@ class OlderLibrariesTest {
     }
   }
 
-  /** A jar, or all of a folder, with what separates them from the rest of a class path. */
+  /**
+   * Returns the beginning of a class path: a jar, or all jars of a folder, each followed by the
+   * separator.
+   */
   private static String first(Path path) throws IOException {
     try (Stream<Path> jars = Files.walk(path)) {
       return jars.filter(Files::isRegularFile)
@@ -54,7 +57,7 @@ class OlderLibrariesTest {
     }
   }
 
-  /** The lines of {@link OlderLibraries}, which uses each dependency, on a class path. */
+  /** Runs {@link OlderLibraries} with this class path and returns the lines that it prints. */
   static List<String> run(Path dir, String classPath) throws Exception {
     Map<String, byte[]> files =
         ArchiveReaderTest.tree(

@@ -12,9 +12,10 @@ import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 
 /**
- * Reads models in a process of its own, whose heap is small and which ends when it has no more:
- * {@code read FOLDER...}, a line for each with its milliseconds; or {@code mutate FOLDER CASES},
- * changes to its HDF5 file, and a line for what is neither read nor refused in time.
+ * A process that reads models. Tests give it a small heap and make it exit if the heap is full.
+ * {@code read FOLDER...} prints a line with the milliseconds and the outcome for each folder.
+ * {@code mutate FOLDER CASES} changes the folder's HDF5 file at random and prints a line for each
+ * change after which the file is neither read nor refused in time.
  */
 final class ReadMain {
   static final long LIMIT_MS = 5000;
@@ -62,7 +63,10 @@ final class ReadMain {
     }
   }
 
-  /** Of the processor's, which others that run beside it do not lengthen. */
+  /**
+   * Returns the milliseconds of CPU time since {@code before}. Other processes do not lengthen CPU
+   * time.
+   */
   private static long millis(long before) {
     return (THREAD.getCurrentThreadCpuTime() - before) / 1_000_000;
   }

@@ -35,24 +35,24 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Small valid files, changed at random: each opens and reads, or gives an {@link ElmoException} of
- * one short line, and nothing else, soon and without much memory. {@code -Delmo4j.fuzz.cases=n}
- * sets how many there are for each reader.
+ * Changes small valid files at random. Each must be read or refused by an {@link ElmoException}
+ * with one short line, within limits of time and memory. {@code -Delmo4j.fuzz.cases=n} sets the
+ * number of cases for each reader.
  */
 class ReaderFuzzTest {
   private static final int CASES = Integer.getInteger("elmo4j.fuzz.cases", 200);
 
-  /** Of processor time and of allocations, for one file of a few thousand bytes. */
+  /** The limits of CPU time and of allocations for one file of a few thousand bytes. */
   private static final long MAX_NANOS = 5_000_000_000L;
 
   private static final long MAX_BYTES = 64L << 20;
 
-  /** jHDF's own allocations are not ours to bound. */
+  /** No limit, because this library cannot limit what jHDF allocates. */
   private static final long ANY = Long.MAX_VALUE;
 
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
-  /** Values that sizes, counts and offsets are wrong with. */
+  /** Wrong values for sizes, counts and offsets. */
   private static final long[] EXTREMES = {
     0,
     1,
@@ -82,7 +82,10 @@ class ReaderFuzzTest {
     void run(byte[] bytes) throws IOException;
   }
 
-  /** Some changes: of bits and bytes, of what may be a number, and of parts that stand twice. */
+  /**
+   * Returns the bytes with one to four changes: of bits and bytes, of possible numbers, and of
+   * repeated or removed parts.
+   */
   private static byte[] mutate(byte[] bytes, Random random, int focus) {
     byte[] changed = bytes.clone();
     for (int n = 1 + random.nextInt(4); n > 0; n--) {
@@ -97,14 +100,14 @@ class ReaderFuzzTest {
                 at,
                 Math.min(changed.length, at + 8),
                 (byte) (random.nextBoolean() ? 0 : -1));
-        case 3 -> { // A part over another: a reference that stands twice.
+        case 3 -> { // Copies a part over another, which may duplicate a reference.
           int from = random.nextInt(changed.length);
           int count = Math.min(random.nextInt(64), changed.length - Math.max(at, from));
           System.arraycopy(changed, from, changed, at, count);
         }
         case 4, 5 -> number(changed, at, random);
         case 6 -> changed = digits(changed, at, random);
-        case 7 -> { // A part inserted once more, or taken out.
+        case 7 -> { // Duplicates or removes a part.
           int count = Math.min(1 + random.nextInt(96), changed.length - at);
           byte[] part = Arrays.copyOfRange(changed, at, at + count);
           changed = replaced(changed, at, at + count, random.nextBoolean() ? twice(part) : NONE);
@@ -137,9 +140,7 @@ class ReaderFuzzTest {
     return changed;
   }
 
-  /**
-   * Writes a number of 1 to 8 bytes: an extreme, one near the file's size, or near what is there.
-   */
+  /** Writes a number of 1 to 8 bytes: an extreme, or one near the file's size or the old number. */
   private static void number(byte[] bytes, int at, Random random) {
     int width = 1 << random.nextInt(4);
     if (at + width > bytes.length) {
@@ -165,7 +166,7 @@ class ReaderFuzzTest {
     };
   }
 
-  /** Changes the next number in digits, as JSON and dictionaries have them. */
+  /** Changes the next number that is written in digits, as in JSON and dictionaries. */
   private static byte[] digits(byte[] bytes, int at, Random random) {
     String text = new String(bytes, StandardCharsets.ISO_8859_1);
     Matcher number = NUMBER.matcher(text);
@@ -267,7 +268,7 @@ class ReaderFuzzTest {
     SafetensorsWriter.write(TinyModel.store(TinyModel.values(), null), file, Dtype.F32, Map.of());
     byte[] valid = Files.readAllBytes(file);
     fuzz(valid, 2000, CASES, bytes -> SafetensorsReader.open(ByteBuffer.wrap(bytes), "m"));
-    // The checksum hides what lies behind it: without it every tensor is read from damaged bytes.
+    // A wrong checksum ends reading early. With a right one, tensors are read from damaged bytes.
     fuzz(
         valid,
         valid.length,
@@ -275,7 +276,9 @@ class ReaderFuzzTest {
         bytes -> SafetensorsReader.open(ByteBuffer.wrap(signed(bytes)), "m"));
   }
 
-  /** Each file of a model of ELMoForManyLangs in turn, the pickles of both formats most. */
+  /**
+   * Damages each file of an ELMoForManyLangs model in turn, the pickles of both formats most often.
+   */
   @Test
   void damagedModelsOfElmoForManyLangsAreRefused() throws IOException {
     List<String> files =
@@ -292,7 +295,7 @@ class ReaderFuzzTest {
         Path file = folder.resolve(name);
         byte[] valid = Files.readAllBytes(file);
         boolean pickle = name.endsWith(".pkl");
-        // A zip file's pickle comes first; its directory, last, is as large.
+        // In a zip file, the pickle comes first and the directory last; both are about as large.
         fuzz(
             valid,
             3000,
@@ -306,7 +309,7 @@ class ReaderFuzzTest {
     }
   }
 
-  /** With the checksum that fits the bytes, where there is still a header. */
+  /** Returns the bytes with the right checksum if they still have a header. */
   private static byte[] signed(byte[] bytes) throws IOException {
     long length = SafetensorsHeader.length(DataFile.of(ByteBuffer.wrap(bytes)));
     if (length > 0) {
@@ -337,7 +340,7 @@ class ReaderFuzzTest {
       byte[] valid = writer.index();
       List<int[]> blocks = List.copyOf(writer.blocks);
       fuzz(valid, valid.length, CASES / 2, bytes -> open("variables.index", bytes));
-      // The checksums hide what lies behind them.
+      // Wrong checksums end reading early, so these are right.
       fuzz(
           valid,
           valid.length,
@@ -376,7 +379,7 @@ class ReaderFuzzTest {
     for (ArchiveReaderTest.Kind kind : ArchiveReaderTest.Kind.values()) {
       byte[] valid = kind.of(ArchiveReaderTest.tree(model, "m/"));
       fuzz(valid, 1200, CASES / 4, bytes -> open("archive", bytes));
-      if (kind == ArchiveReaderTest.Kind.ZIP) { // Its directory comes last.
+      if (kind == ArchiveReaderTest.Kind.ZIP) { // A zip file's directory comes last.
         fuzz(
             valid,
             300,

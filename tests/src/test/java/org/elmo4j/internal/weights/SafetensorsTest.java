@@ -42,7 +42,7 @@ class SafetensorsTest {
     return Files.readAllBytes(file);
   }
 
-  /** The file with another header, its tensors untouched. */
+  /** Returns the file with a changed header and the same tensors. */
   private byte[] changed(Consumer<ObjectNode> change) throws IOException {
     ByteBuffer file = ByteBuffer.wrap(tiny(Dtype.F32)).order(ByteOrder.LITTLE_ENDIAN);
     int length = (int) file.getLong();

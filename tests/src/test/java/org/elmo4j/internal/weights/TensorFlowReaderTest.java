@@ -51,7 +51,7 @@ class TensorFlowReaderTest {
     return failure(() -> open(writer).close());
   }
 
-  /** The same with an entry falsified. */
+  /** Falsifies an entry and returns the message with which the checkpoint is refused. */
   private String refused(String name, Consumer<CheckpointWriter.Entry> change) {
     CheckpointWriter writer = CheckpointWriter.hub(2, "");
     change.accept(writer.entries.get("bilm/" + name));
@@ -93,7 +93,7 @@ class TensorFlowReaderTest {
     reads(CheckpointWriter.fill(new CheckpointWriter(1), "", "bilm/", type));
   }
 
-  /** Their digits are others: the names of the data files must not be written in them. */
+  /** These locales have other digits or letters, which the names of the data files must not use. */
   @ParameterizedTest
   @ValueSource(strings = {"ar-EG", "fa-IR", "bn", "mr", "ne", "tr"})
   void theLocaleDoesNotMatter(String tag) throws IOException {
@@ -355,7 +355,7 @@ class TensorFlowReaderTest {
     assertContains(" of the block at 0, found ", failure(() -> WeightStores.open(index)));
   }
 
-  /** A compressed block of few bytes that claims, or really makes, very many. */
+  /** A compressed block of few bytes states, or really has, a very large size. */
   @Test
   void compressedBombsAreRefused() throws IOException {
     Path index = dir.resolve("t.index");
@@ -405,7 +405,7 @@ class TensorFlowReaderTest {
       Files.write(Path.of(prefix() + ".index"), bytes);
       try (WeightStore store = WeightStores.open(dir)) {
         TinyModel.check(store);
-        // The empty metaindex block and the padding are not looked at.
+        // The reader ignores the empty metaindex block and the padding.
         int at1 = at;
         int metaindex = writer.blocks.get(writer.blocks.size() - 2)[0];
         int end = writer.blocks.get(writer.blocks.size() - 1)[0];

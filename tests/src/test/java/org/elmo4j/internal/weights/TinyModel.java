@@ -25,7 +25,7 @@ import org.elmo4j.weights.ModelOptions.Filter;
 import org.elmo4j.weights.WeightStore;
 import org.junit.jupiter.api.function.Executable;
 
-/** The model that make_hdf5.py stores in many ways, and what its tests share. */
+/** A small model that make_hdf5.py stores in many forms, and helpers that its tests share. */
 final class TinyModel {
   private TinyModel() {}
 
@@ -45,12 +45,12 @@ final class TinyModel {
         .build();
   }
 
-  /** Number i of tensor t. */
+  /** Returns number {@code i} of tensor {@code t}. */
   static float value(int t, int i) {
     return (float) ((31L * t + 7L * i) % 129 - 64) / 64;
   }
 
-  /** All its tensors, to be changed by a test. */
+  /** Returns all tensors of the model in arrays that a test may change. */
   static Map<String, float[]> values() {
     Map<String, float[]> values = new HashMap<>();
     int t = 0;
@@ -65,7 +65,7 @@ final class TinyModel {
     return values;
   }
 
-  /** A store of such values. */
+  /** Returns a store with these values. */
   static WeightStore store(Map<String, float[]> values, ScalarMix mix) {
     return store(options(2), values, mix);
   }
@@ -102,7 +102,7 @@ final class TinyModel {
     };
   }
 
-  /** Fails unless the store holds exactly this model. */
+  /** Asserts that the store holds exactly this model. */
   static void check(WeightStore store) {
     assertEquals(
         new ArrayList<>(TensorShapes.of(store.options()).keySet()), new ArrayList<>(store.names()));
@@ -135,7 +135,7 @@ final class TinyModel {
     }
   }
 
-  /** A folder with options.json and weights.hdf5. */
+  /** Writes options.json and weights.hdf5 to a folder and returns it. */
   static Path folder(Path dir, int embedding, byte[] weights) throws IOException {
     Files.createDirectories(dir);
     Files.writeString(dir.resolve("options.json"), OptionsJson.write(options(embedding)));
@@ -143,7 +143,7 @@ final class TinyModel {
     return dir;
   }
 
-  /** The message of the ElmoException, which must be one line. */
+  /** Returns the message of the ElmoException that is thrown and asserts that it is one line. */
   static String failure(Executable executable) {
     String message = assertThrows(ElmoException.class, executable).getMessage();
     assertFalse(message.contains("\n"), message);

@@ -91,7 +91,7 @@ class WeightStoresTest {
               Path.of(System.getProperty("elmo4j.root"), "tests/golden/mini-en/options.json")),
           store.options());
       assertEquals(31, store.names().size());
-      // Numbers of the 32-bit weights this model was made from, to the precision of 16 bits.
+      // The wanted numbers are from the 32-bit weights of which this model is a 16-bit copy.
       String backward = "RNN_1/RNN/MultiRNNCell/Cell1/LSTMCell/";
       assertEquals(0.44736096f, TinyModel.read(store, "char_embed")[1571], 2e-4f);
       assertEquals(0.04619389f, TinyModel.read(store, "CNN/W_cnn_5")[12287], 2e-5f);

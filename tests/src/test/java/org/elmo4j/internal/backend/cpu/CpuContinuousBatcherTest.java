@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Sentences under way together give what each gives alone. */
+/** Tests that sentences that run together get the same bits as each sentence alone. */
 @Timeout(120)
 class CpuContinuousBatcherTest {
   private static final int WORDS = 40;
@@ -69,7 +69,9 @@ class CpuContinuousBatcherTest {
     return random.ints(n, 2, most + 1).toArray();
   }
 
-  /** Layer {@code k} of every sentence, each in memory of its own. */
+  /**
+   * Returns an output of layer {@code k}, or of its mean, with separate memory for each sentence.
+   */
   private static Output layer(int k, Batch batch, boolean mean) {
     float[] scales = new float[3];
     scales[k] = 1;
@@ -81,7 +83,7 @@ class CpuContinuousBatcherTest {
     return new Output(halves, scales, mean, !mean, batch.length()[0], targets);
   }
 
-  /** Joins, and notes what is told. */
+  /** A listener for one batch that records what it is called with. */
   private static final class Added implements ContinuousBatcher.Listener {
     final Batch batch;
     final List<Output> outputs;
@@ -116,7 +118,10 @@ class CpuContinuousBatcherTest {
       return this;
     }
 
-    /** What the whole batch's outputs are when it runs alone, compared; closes the outputs. */
+    /**
+     * Asserts that each sentence's outputs equal those of the sentence run alone, and closes the
+     * outputs.
+     */
     void assertRight(CpuBackend backend, Memory words) {
       for (Throwable failure : failures) {
         assertNull(failure);
@@ -189,7 +194,7 @@ class CpuContinuousBatcherTest {
             new Thread(
                 () -> {
                   for (int i = 0; i < 12; i++) {
-                    // Layers that stop early, and means, beside the others.
+                    // Some outputs need only the lower layers, and some are means.
                     int n = random.nextInt(4) == 0 ? 40 : 1 + random.nextInt(3);
                     Batch batch = batch(random, lengths(random, n, 35));
                     List<Output> outputs = new ArrayList<>();
@@ -247,7 +252,8 @@ class CpuContinuousBatcherTest {
             one.outputs,
             (row, failure) -> {
               if (name.equals("first")) {
-                awaitUninterruptibly(added); // The lane goes on with the other two.
+                // Blocks the lane until the other two are added; it then runs both.
+                awaitUninterruptibly(added);
               }
               order.add(name);
               one.complete(row, failure);
@@ -277,7 +283,7 @@ class CpuContinuousBatcherTest {
         Added added = new Added(batch, List.of());
         backend.continuousBatcher().add(batch, words, List.of(output), added);
         added.await();
-        // The batch by falling length, for the way of whole batches.
+        // Backend.run takes sentences by falling length.
         int[] order = {1, 3, 0, 2};
         int[] length = Arrays.stream(order).map(r -> batch.length()[r]).toArray();
         int[] start = Arrays.stream(order).map(r -> batch.start()[r]).toArray();
@@ -309,7 +315,7 @@ class CpuContinuousBatcherTest {
           words,
           added.outputs,
           (row, failure) -> {
-            first.countDown(); // one of them has left
+            first.countDown(); // one sentence has ended
             awaitUninterruptibly(looked);
             added.complete(row, failure);
           });
@@ -351,7 +357,7 @@ class CpuContinuousBatcherTest {
       assertInstanceOf(IndexOutOfBoundsException.class, one.failures[2]);
       one.close();
 
-      // Nothing of it can begin.
+      // No sentence of a batch with an invalid output can begin.
       Added none = new Added(batch, List.of());
       Output wrong = new Output(2, new float[0], false, true, 5, List.of());
       batcher.add(batch, words, List.of(wrong), none);

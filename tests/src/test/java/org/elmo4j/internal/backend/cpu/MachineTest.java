@@ -10,7 +10,7 @@ import org.elmo4j.Precision;
 import org.junit.jupiter.api.Test;
 
 class MachineTest {
-  /** Measures before anything else has loaded the native library. */
+  /** Measures in a process in which nothing has loaded the native library before. */
   static final class PeakFirst {
     public static void main(String[] args) {
       System.out.println(Machine.peakFlops(Precision.FP32, 1) > 0);

@@ -45,7 +45,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What a CUDA device adds to a model: memory of its own, and its errors. */
+/** Tests what is specific to models on a CUDA device: device memory, streams and CUDA errors. */
 class CudaBackendTest {
   private static final GoldenCase GOLDEN = GoldenCase.named("clips-bind");
   private static final Layer[] LAYERS = {Layer.WORD_EMB, Layer.lstm(1), Layer.ELMO};
@@ -57,7 +57,7 @@ class CudaBackendTest {
 
   @BeforeEach
   void requireDevice() {
-    NoLeaks.settle(0); // What the test before has left to the garbage collector.
+    NoLeaks.settle(0); // Frees what the test before left to the garbage collector.
     device = Cuda.device();
   }
 
@@ -98,7 +98,7 @@ class CudaBackendTest {
     }
   }
 
-  /** A projection's numbers of 1e38 run over behind the LSTM of layer 1, which is not clipped. */
+  /** The projections have weights of 1e38 and no clip, so the outputs of layer 1 overflow. */
   @Test
   void outputsBeyondAFloatsRangeNameTheLayer() {
     try (WeightStore golden = WeightStores.open(GOLDEN.folder());
@@ -183,7 +183,7 @@ class CudaBackendTest {
   void aBatchForWhichThereIsNoRoomRunsInHalves() {
     try (ElmoModel model = model();
         Embeddings whole = model.embed(GOLDEN.sentences(), LAYERS)) {
-      // Outputs, token representations, ids and workspace come first.
+      // A call first allocates outputs, token representations, ids and workspace.
       for (int before = 0; before < 24; before++) {
         fail("cudaMallocAsync", before, OUT_OF_MEMORY);
         try (Embeddings again = model.embed(GOLDEN.sentences(), LAYERS)) {
@@ -201,7 +201,7 @@ class CudaBackendTest {
   void callsOfSeveralThreadsThatShareAWordCacheGetTheirOwn() throws Exception {
     List<List<String>> sentences = GOLDEN.sentences();
     ExecutorService executor = Executors.newFixedThreadPool(3);
-    // Room for a few words: each call overwrites what others have.
+    // The cache has room for a few words, so each call replaces the words of others.
     try (ElmoModel model =
             ElmoModel.builder()
                 .path(GOLDEN.folder())
@@ -322,7 +322,7 @@ class CudaBackendTest {
       Map<String, Long> counts = model.statistics().deviceCounts();
       long host = counts.get("host_nanos");
       long wait = counts.get("wait_nanos");
-      // The emulator computes while it is launched.
+      // The emulator runs kernels during their launch, so more cannot be asserted.
       assertTrue(host > 0 && wait > 0 && host + wait <= took, () -> counts + " of " + took);
     }
   }
@@ -352,7 +352,7 @@ class CudaBackendTest {
         Memory source = backend.allocate((long) values.length * Float.BYTES);
         Memory target = backend.allocate((long) values.length * Float.BYTES)) {
       backend.write(values, source);
-      fail("cudaMallocHost", 0, OUT_OF_MEMORY); // Whoever takes pinned memory fails.
+      fail("cudaMallocHost", 0, OUT_OF_MEMORY); // Every allocation of pinned memory fails.
       backend.copy(source, target);
       assertTrue(CudaDevice.FAULTS.containsKey("cudaMallocHost"));
       assertThrows(ElmoException.class, () -> backend.write(values, target));
@@ -373,7 +373,8 @@ class CudaBackendTest {
     try (ElmoModel model = model()) {
       model.embed(GOLDEN.sentences(), LAYERS).close();
       assertTrue(
-          model.statistics().deviceCounts().get("cudnn_stepwise_runs") > 0); // The clip binds.
+          // The clip binds, so steps run one by one.
+          model.statistics().deviceCounts().get("cudnn_stepwise_runs") > 0);
     } catch (ElmoException e) {
       assertTrue(
           e.getMessage()

@@ -9,8 +9,9 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 /**
- * One step of an LSTM by cuDNN's documented formulas over the mapped weights, against the formulas
- * of the model files (Sak et al. 2014, with the files' gates i, j, f, o); no device is needed.
+ * Computes one step of an LSTM by cuDNN's documented formulas from the mapped weights, and compares
+ * it with the formulas of the model files (Sak et al. 2014, with the files' gates i, j, f, o). No
+ * device is needed.
  */
 class CudnnGatesCudaTest {
   private static final int INPUTS = 3;
@@ -63,7 +64,7 @@ class CudnnGatesCudaTest {
     return CudnnGates.matrix(kernel, projector, INPUTS, CELLS, PROJECTION, matrix);
   }
 
-  /** matrix [rows, columns] times a vector. */
+  /** Multiplies a matrix [rows, columns] by a vector. */
   private static double[] times(float[] matrix, double[] vector) {
     double[] result = new double[matrix.length / vector.length];
     for (int r = 0; r < result.length; r++) {

@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import org.elmo4j.internal.backend.Batch;
 import org.junit.jupiter.api.Test;
 
-/** The order of a batch's rows on a device; no device is needed. */
+/** Tests the order of a batch's rows on a CUDA device. No device is needed. */
 class PackedOrderCudaTest {
   private static final Batch BATCH =
       new Batch(

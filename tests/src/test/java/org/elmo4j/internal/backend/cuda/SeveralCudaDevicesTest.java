@@ -37,7 +37,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** One model on two CUDA devices: the numbers of one, computed by both. */
+/** Tests that a model on two CUDA devices uses both and gives the bits of a model on one. */
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
 class SeveralCudaDevicesTest {
   private static final GoldenCase GOLDEN = GoldenCase.named("clips-bind");
@@ -178,7 +178,8 @@ class SeveralCudaDevicesTest {
         ElmoSession first = model.session();
         ElmoSession second = model.session()) {
       for (int i = 0; i < 3; i++) {
-        model.embed(SENTENCES.subList(0, 1)).close(); // Turns go on between a session's calls.
+        // Other calls still alternate between the devices.
+        model.embed(SENTENCES.subList(0, 1)).close();
         List<List<String>> batch = SENTENCES.subList(i, i + 2);
         try (Embeddings wanted = expected.embed(batch, LAYERS);
             Embeddings a = first.embed(batch, LAYERS);
