@@ -29,13 +29,13 @@ final class WordCache implements AutoCloseable {
   private final int maxWordLength;
   private final int capacity;
   private final Memory rows;
-  private final Cache<String, Integer> cache; // where a word's row lies
+  private final Cache<String, Integer> cache; // the slot of each word
 
   // Read lock: look up slots and copy from them. Write lock: assign slots and write them. A slot
   // that is freed meanwhile keeps its row until then.
   private final ReadWriteLock lock = new ReentrantReadWriteLock();
 
-  // Free slots: those that were given back, and those from `fresh` on.
+  // Free slots: those that were returned, and those from `fresh` on.
   private final Object slots = new Object();
   private int[] returned = new int[16];
   private int returnedCount;
@@ -49,7 +49,7 @@ final class WordCache implements AutoCloseable {
    *
    * @param backend the backend that computes the token representations, and in whose memory they
    *     lie
-   * @param dim numbers in a row
+   * @param dim the number of elements in a row
    * @param maxWordLength longer words are not kept, so that no text can fill the heap
    */
   WordCache(Backend backend, long bytes, int dim, int maxWordLength) {
