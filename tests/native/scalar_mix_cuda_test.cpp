@@ -78,7 +78,7 @@ class ScalarMixCudaTest : public CudaTest {
     DeviceArray<int32_t> words, start, length, offset, place;
     int64_t sentences;
 
-    // With `own` each sentence has a target of its own, so `place` is not used.
+    // With `own` each sentence has a target of its own, so `row` is null.
     elmo4j_packed_batch described(bool own = false) const {
       return {{sentences, start.get(), length.get(), own ? nullptr : place.get()},
               0,
