@@ -248,7 +248,7 @@ public final class VectorFile implements AutoCloseable {
     return dim;
   }
 
-  /** Returns what the vectors stand for. */
+  /** Returns the description of the vectors. */
   public VectorRows rows() {
     return rows;
   }

@@ -41,7 +41,7 @@ final class VectorFileWriter implements Closeable {
   private final Column texts;
   private long count;
 
-  /** A buffer in front of a file. */
+  /** A buffer for writing to a file. */
   private static final class Column {
     private final FileChannel channel;
     private final ByteBuffer buffer =

@@ -12,7 +12,7 @@ import org.elmo4j.internal.backend.Backend;
 import org.elmo4j.internal.backend.Memory;
 
 /**
- * Keeps token representations between calls. Caffeine decides which words stay. Their rows lie in
+ * Keeps token representations between calls. Caffeine decides which words stay. Their rows are in
  * the slots of one block of device memory. Rows are copied in and out, so that a row that a call
  * uses cannot be overwritten. Thread-safe; the caller of {@link #close} makes sure that no other
  * thread uses it.
@@ -47,8 +47,7 @@ final class WordCache implements AutoCloseable {
    * need. The rows are reserved at once, but the operating system provides host memory only as it
    * is written.
    *
-   * @param backend the backend that computes the token representations, and in whose memory they
-   *     lie
+   * @param backend the backend that computes the token representations, and whose memory stores them
    * @param dim the number of elements in a row
    * @param maxWordLength longer words are not kept, so that no text can fill the heap
    */
