@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The elmo4j authors
 # SPDX-License-Identifier: Apache-2.0
 
-# Every architecture that CUDA 13 supports and that is in common use, from Turing to Blackwell, and PTX for later ones.
+# The architectures in use that CUDA 13 supports, from Turing to Blackwell, and PTX for newer ones.
 set(ELMO4J_ALL_ARCHITECTURES 75-real 80-real 86-real 89-real 90a-real 100-real 120-real 90-virtual)
 
 # Resolves an empty list to all architectures, and `native` to those of the GPUs that nvidia-smi
-# lists. CMake's own `native` is not used: for Hopper it gives 90 instead of 90a, which has no wgmma,
-# and it fails on a machine with a driver and no GPU.
+# lists. CMake's own `native` selects 90 for Hopper, whose code has no wgmma, and fails if there is
+# a driver but no GPU.
 function(elmo4j_cuda_architectures result requested)
   if(requested STREQUAL "native")
     set(requested "")

@@ -6,35 +6,36 @@
 //
 // One cooperative, persistent kernel computes a chunk of words in phases with grid barriers between
 // them: convolution, each highway layer, projection. Each phase is spread over the whole device, so
-// that 20 words take as little time as they can and 20,000 keep the tensor cores busy.
+// that 20 words take little time and 20,000 keep the tensor cores busy.
 //
 // Work for a word of the published model, F = 2048 features, P = 512:
 //   convolution   sums of table rows (262 ids x width x filters, 6.4 MB as halves, in L2). A word
 //                 of n characters has n windows that touch it and one for its PAD tail, which are
 //                 all equal. For n = 8 that is 9 x 12,320 adds and 222 KB from L2.
 //   highway       2 layers of F x 2F: 33.6 MFLOP.   Projection F x P: 2.1 MFLOP.
-// Bound of many words: the tensor cores, 36 MFLOP a word (45 ns at 790 TFLOP/s), and before them
-// L2: a 128 x 128 tile of halves reads a byte for every 64 FLOP, 0.56 MB a word, about 100 ns at
-// 5.5 TB/s, and 40 ns of convolution beside it. Bound of few words: 35 MB of weights from device
-// memory, 8 us at 4.3 TB/s, and four grid barriers. These are figures on paper. Many words'
-// products are by wgmma on sm_90a and by mma.sync elsewhere, where 62% of the tensor cores' rate is
-// within reach: 73 ns a word, so that L2 binds either way.
+// For many words the limit is L2: a 128 x 128 tile of halves reads a byte for every 64 FLOP, 0.56
+// MB per word, about 100 ns at 5.5 TB/s, plus 40 ns for the convolution. The tensor cores are the
+// next limit: 36 MFLOP per word, 45 ns at 790 TFLOP/s. With many words, products use wgmma on
+// sm_90a and mma.sync elsewhere. mma.sync can reach 62% of the tensor cores' rate, 73 ns per word,
+// so L2 is the limit in both cases. For few words the limit is reading 35 MB of weights from device
+// memory, 8 us at 4.3 TB/s, and four grid barriers. These figures are calculated, not measured.
 //
-// Why one block does not compute all phases of a word, with the features in shared memory: a block
-// would hold 16 to 24 words (8 KB a word, read and written) and stream all 35 MB of weights for
-// them. That is 1.5 to 2 MB a word, four times what L2 gives in the tensor cores' time. And of few
-// words, only as many multiprocessors would work as there are groups of 16. Here the features of a
-// chunk of kChunk words pass through the workspace (4 KB a word each way, 16.8 MB) and stay in L2.
-// The convolution's sums at each position stay in registers, where their maximum is taken.
+// One block does not compute all phases of a word with the features in shared memory, for two
+// reasons. A block would hold 16 to 24 words (8 KB per word, read and written) and stream all 35 MB
+// of weights for them. That is 1.5 to 2 MB per word, four times what L2 delivers in the time of the
+// tensor cores. And with few words, only one multiprocessor for each group of 16 words would work.
+// Here the features of a chunk of kChunk words pass through the workspace (4 KB per word each way,
+// 16.8 MB) and stay in L2. The convolution's sums at each position stay in registers, where their
+// maximum is computed.
 //
-// Shared memory is the product's alone (product.cuh): Wide 96 KB, which devices of 100 KB hold too,
-// and 64 KB on Turing; by wgmma 128 KB; Narrow 48 KB; floats 45 KB. Registers let a multiprocessor
-// hold one block of Wide or of floats, three of Narrow: what shared memory is left is L1, for the
-// tables' rows.
+// Only the product uses shared memory (product.cuh): Wide 96 KB, which fits devices with 100 KB,
+// and 64 KB on Turing; 128 KB with wgmma; Narrow 48 KB; floats 45 KB. Registers limit a
+// multiprocessor to one block of Wide or of floats, or three of Narrow. The rest of the memory
+// serves as L1 cache for the rows of the tables.
 //
-// Memory order. Other blocks read what a phase has written behind a grid barrier, which releases
-// and acquires it, and past L1, by cp.async.cg and load_row. Nothing writes tables, biases and
-// weights while the kernel runs.
+// Memory order: blocks read the results of a phase of other blocks after a grid barrier, which
+// releases and acquires them. These reads bypass L1 (cp.async.cg and load_row). Nothing writes
+// tables, biases and weights while the kernel runs.
 
 #include <algorithm>
 #include <cmath>
@@ -47,10 +48,11 @@
 namespace elmo4j {
 namespace {
 
-constexpr int kChunk = 2048;           // words that pass from phase to phase together
-constexpr int64_t kHeaderBytes = 256;  // of the workspace: the grid barrier's counter
+constexpr int kChunk = 2048;           // the number of words in a chunk
+constexpr int64_t kHeaderBytes = 256;  // of the workspace, for the grid barrier's counter
 
-// Many words; up to kNarrowWords, where columns must be spread over more blocks; floats.
+// Wide is for many words. Narrow is for at most kNarrowWords, whose columns must be spread over
+// more blocks. The third is for floats.
 using Wide = Product<__half, 128, 128, 64, 2, 4, 3>;
 using WideByWgmma = Product<__half, 128, 128, 64, 8, 1, 4, true>;
 using Narrow = Product<__half, 32, 64, 64, 1, 4, 4>;
@@ -86,7 +88,7 @@ struct Model {
   const float* projection_bias;
 };
 
-// Where a phase's rows go.
+// The destination of a phase's rows.
 template <typename T>
 struct Target {
   T* rows;
@@ -96,7 +98,7 @@ struct Target {
 };
 
 // Computes kVector features of a word from `column` on: the convolution at every position, its
-// maximum, bias and activation. used: slots in front of the PAD tail.
+// maximum, bias and activation. `used` is the number of slots before the PAD tail.
 template <int kVector, typename T>
 __device__ void convolve(const Model<T>& model, const int16_t* word, int used, int column,
                          T* features) {
@@ -164,7 +166,7 @@ __device__ void char_cnn(const Model<T>& model, const int16_t* ids, int words,
        item += blockDim.x / kWarp) {
     const int i = static_cast<int>(item % words);
     const int16_t* word = ids + int64_t{i} * model.slots;
-    int used = 0;  // slots in front of the PAD tail
+    int used = 0;  // slots before the PAD tail
     for (int first = 0; first < model.slots; first += kWarp) {
       const int slot = first + lane;
       const unsigned real = __ballot_sync(kAllLanes, slot < model.slots && word[slot] != model.pad);
@@ -177,7 +179,8 @@ __device__ void char_cnn(const Model<T>& model, const int16_t* ids, int words,
   }
 }
 
-// The block's tiles of a product with packed `columns` columns: body(first_row, first_column).
+// Calls body(first_row, first_column) for the block's tiles of a product with `columns` packed
+// columns.
 template <class Tile, class Body>
 __device__ void for_tiles(int rows, int columns, const Body& body) {
   const int down = (rows + Tile::kRows - 1) / Tile::kRows;
@@ -199,7 +202,7 @@ __device__ void highway(const Model<T>& model, int layer, int words, const T* x,
   for_tiles<Tile>(words, columns, [&](int first_row, int first_column) {
     Tile::tile(operands, words, columns, first_row, first_column, shared_memory(),
                [&](int row, int column, const float(&sums)[Tile::kCount]) {
-                 constexpr int kCount = Tile::kCount / 2;  // carry and transform of so many
+                 constexpr int kCount = Tile::kCount / 2;  // each has a carry and a transform
                  const int first = column / 2;
                  const int there = features - first;
                  float y[kCount];
@@ -243,7 +246,7 @@ __device__ void project(const Model<T>& model, int words, const T* x, int64_t st
   });
 }
 
-// The words' own embeddings, in front of their features.
+// Writes the embeddings of the words before their features.
 template <typename T>
 __device__ void copy_words(const Model<T>& model, const int32_t* word_ids, int words,
                            const Target<T>& target) {
@@ -257,7 +260,7 @@ __device__ void copy_words(const Model<T>& model, const int32_t* word_ids, int w
 }
 
 //   even, odd   the workspace's two buffers, min(words, kChunk) rows of `stride` numbers
-//   arrived     zero
+//   arrived     the grid barrier's counter, zero
 template <class Tile, typename T>
 __global__ void __launch_bounds__(Tile::kThreads, (Tile::kThreads == 256 ? 1 : 3))
     char_cnn_highway(const __grid_constant__ Model<T> model, int64_t words, const int16_t* ids,
@@ -317,7 +320,7 @@ int run(const Model<T>& model, const Machine& machine, int64_t words, const int1
   if (status != cudaSuccess) {
     return status;
   }
-  // No more blocks than have work: barriers are then faster.
+  // Only as many blocks as have work, since barriers are then faster.
   const int64_t count = std::min<int64_t>(words, kChunk);
   const int64_t columns = std::max(model.highways > 0 ? 2 * model.features : 0, model.projection);
   const int64_t tiles =
@@ -329,7 +332,7 @@ int run(const Model<T>& model, const Machine& machine, int64_t words, const int1
                             word_ids, rows, even, even + count * stride, stride, arrived);
 }
 
-// The encoder as the kernel takes it.
+// Converts the encoder to the kernel's parameter.
 template <typename T>
 Model<T> model_of(const elmo4j_token_encoder& encoder) {
   constexpr int kVector = 16 / sizeof(T);

@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What all kernels share: launches, shared memory, waiting, numbers of either type. Kernels keep to
-// what is here and to plain CUDA names, so that the emulator of tests/native/emulator can run them
-// on the host: no <<<>>>, no static __shared__, PTX in small functions with a twin for the host.
+// Shared by all kernels: launches, shared memory, waiting, and both types of numbers. So that the
+// emulator (tests/native/emulator) can run kernels on the host, they use only these functions and
+// plain CUDA names: no <<<>>> and no static __shared__. PTX is in small functions that have a twin
+// for the host.
 
 #ifndef ELMO4J_KERNELS_COMMON_CUH_
 #define ELMO4J_KERNELS_COMMON_CUH_
@@ -86,8 +87,8 @@ int launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_b
                         std::forward<Arguments>(arguments)...);
 }
 
-// The same for a kernel whose blocks wait for each other. It fails where the device cannot hold all
-// of them at once: resident_blocks says how many it holds.
+// The same for a kernel whose blocks wait for each other. It fails if the device cannot hold all of
+// them at once; resident_blocks returns how many it holds.
 template <typename... Parameters, typename... Arguments>
 int launch_cooperative(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
                        cudaStream_t stream, Arguments&&... arguments) {
@@ -95,7 +96,7 @@ int launch_cooperative(void (*kernel)(Parameters...), dim3 grid, dim3 block, siz
                         std::forward<Arguments>(arguments)...);
 }
 
-// How many blocks of a kernel the current device holds at once; 0 where it cannot hold one.
+// Returns how many blocks of a kernel the current device holds at once; 0 if it cannot hold one.
 template <typename... Parameters>
 int resident_blocks(void (*kernel)(Parameters...), int threads, size_t shared_bytes, int* blocks) {
   const void* function = reinterpret_cast<const void*>(kernel);
@@ -121,8 +122,8 @@ int resident_blocks(void (*kernel)(Parameters...), int threads, size_t shared_by
   return error;
 }
 
-// Whether products of halves are by wgmma: the device has it, this library has code for it, and the
-// caller does not ask for mma.sync (kernels.h).
+// Returns whether products of halves use wgmma: if the device has it, this library has code for it,
+// and the caller does not request mma.sync (kernels.h).
 inline bool use_wgmma(int products, int major, int minor) {
 #if defined(ELMO4J_EMULATED) || defined(ELMO4J_WITH_WGMMA)
   constexpr bool kBuilt = true;
@@ -132,7 +133,7 @@ inline bool use_wgmma(int products, int major, int minor) {
   return kBuilt && products != ELMO4J_MMA && major == 9 && minor == 0;
 }
 
-// The device that launches go to.
+// The device of the launches.
 struct Machine {
   int multiprocessors, capability, shared_bytes, l2_bytes;  // capability: its major number
   bool wgmma;
@@ -166,7 +167,7 @@ inline char* shared_memory() { return emulator::shared_memory(); }
 // A loop that waits for memory to change calls this each time.
 inline void spin_wait() { emulator::spin(); }
 
-// What was written before a release is seen after an acquire that reads what it wrote.
+// Writes before a release are visible after an acquire that reads the released value.
 inline unsigned load_acquire(const unsigned* address) {
   const unsigned value = __atomic_load_n(address, __ATOMIC_ACQUIRE);
   emulator::acquired(address);
@@ -197,9 +198,10 @@ __device__ inline T* shared_memory_as() {
   return reinterpret_cast<T*>(shared_memory());
 }
 
-// A barrier for the `blocks` blocks that share `arrived`; the launch is cooperative. `arrived` is
-// zero before the first call, and k counts the calls from 1. All threads of all the blocks call,
-// and no thread goes on before all have. What a thread wrote before, every thread sees after.
+// A barrier for the `blocks` blocks that share `arrived`, in a cooperative launch. `arrived` is
+// zero before the first call, and k is the number of the call, from 1. All threads of all these
+// blocks must call it. No thread continues before all have called. Writes of any thread before the
+// barrier are visible to all threads after it.
 __device__ inline void grid_barrier(unsigned* arrived, unsigned blocks, unsigned k) {
   __syncthreads();
   if (threadIdx.x == 0 && threadIdx.y == 0 && threadIdx.z == 0) {
@@ -217,7 +219,7 @@ __device__ inline void grid_barrier(unsigned* arrived, unsigned blocks, unsigned
 __host__ __device__ inline float to_float(float x) { return x; }
 __host__ __device__ inline float to_float(__half x) { return __half2float(x); }
 
-// To the nearest; beyond a half's range to infinity.
+// Rounds to the nearest number; to infinity beyond the range of a half.
 template <typename T>
 __host__ __device__ inline T from_float(float x);
 template <>
@@ -229,20 +231,20 @@ __host__ __device__ inline __half from_float<__half>(float x) {
   return __float2half_rn(x);
 }
 
-// Calls function(T()), T being float or __half as `type` says.
+// Calls function(T()), where T is float or __half, depending on `type`.
 template <typename Function>
 int for_type(int type, const Function& function) {
   return type == ELMO4J_F16 ? function(__half()) : function(float());
 }
 
-// 1 / (1 + e^-x) and tanh, right to 1e-6 and without overflow, in a few instructions.
+// 1 / (1 + e^-x) and tanh, with an error of at most 1e-6 and without overflow, in a few
+// instructions.
 __device__ inline float sigmoid(float x) { return __fdividef(1.0f, 1.0f + __expf(-x)); }
 __device__ inline float tanh_of(float x) {
   return 1.0f - __fdividef(2.0f, 1.0f + __expf(2.0f * x));
 }
 
-// The same with a relative error of 2^-11, in one instruction that compute capability 7.5 and newer
-// have.
+// The same with a relative error of 2^-11, in one instruction (compute capability 7.5 and newer).
 __device__ inline float tanh_approximate(float x) {
 #ifdef ELMO4J_EMULATED
   int exponent;
@@ -258,7 +260,7 @@ __device__ inline float sigmoid_approximate(float x) {
   return 0.5f * tanh_approximate(0.5f * x) + 0.5f;
 }
 
-// min(max(x, -limit), limit), no limit where it is 0; NaN stays.
+// Returns min(max(x, -limit), limit), or x if the limit is 0. NaN stays NaN.
 __device__ inline float clip(float x, float limit) {
   return limit > 0 ? (x > limit ? limit : x < -limit ? -limit : x) : x;
 }

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a tile of a product is made of: accesses of a few neighbouring numbers, cp.async, ldmatrix
-// and mma.sync. Beside each PTX instruction stands its twin for the emulator.
+// The building blocks of a product's tile: accesses to a few neighbouring numbers, cp.async,
+// ldmatrix and mma.sync. Next to each PTX instruction is its twin for the emulator.
 
 #ifndef ELMO4J_KERNELS_INSTRUCTIONS_CUH_
 #define ELMO4J_KERNELS_INSTRUCTIONS_CUH_
@@ -18,21 +18,22 @@
 
 namespace elmo4j {
 
-// Reads from L2 what another block of this launch may have written. (Bits alone: the toolkit's
-// __ldcg of a __half is no volatile read, so the compiler may move it over a barrier.)
+// Reads from L2 a value that another block of this launch may have written. It takes plain bits,
+// because the toolkit's __ldcg of a __half is not a volatile read, so that the compiler may move it
+// across a barrier.
 template <class Bits>
 __device__ inline Bits load_past_l1(const Bits* from) {
   return __ldcg(from);
 }
 
-// An unsigned type of so many bytes.
+// An unsigned type of kBytes bytes.
 template <int kBytes>
 using BitsOf = std::conditional_t<
     kBytes == 16, uint4,
     std::conditional_t<kBytes == 8, uint2,
                        std::conditional_t<kBytes == 4, unsigned, unsigned short>>>;
 
-// Reads N neighbouring numbers of a row by `load`, in one access where the address allows it. Only
+// Reads N neighbouring numbers of a row with `load`, in one access if the address is aligned. Only
 // the first `there` of them exist; the others become zero and are not read.
 template <int N, class T, class Load>
 __device__ inline void load_row(float (&v)[N], const T* from, int there, const Load& load) {
@@ -62,13 +63,13 @@ __device__ inline void load_row(float (&v)[N], const T* from, int there) {
   load_row(v, from, there, [](auto* bits) { return load_past_l1(bits); });
 }
 
-// The same for numbers that nobody writes during the launch; L1 may keep them.
+// The same for numbers that are not written during the launch, which may stay in L1.
 template <int N, class T>
 __device__ inline void load_constant_row(float (&v)[N], const T* from, int there) {
   load_row(v, from, there, [](auto* bits) { return __ldg(bits); });
 }
 
-// Stores the first `there` of N neighbours.
+// Stores the first `there` of N neighbouring numbers.
 template <int N, class T>
 __device__ inline void store_row(T* to, const float (&v)[N], int there) {
   using Bits = BitsOf<N * sizeof(T)>;
@@ -92,14 +93,15 @@ __device__ inline void store_row(T* to, const float (&v)[N], int there) {
   }
 }
 
-// cp.async: copies 16 bytes from global to shared memory, past L1, in groups that complete in
+// cp.async: copies 16 bytes from global to shared memory, bypassing L1, in groups that complete in
 // order. Only the first `bytes` are read; the rest becomes zero. Turing has no cp.async and copies
-// at once.
+// immediately.
 class AsyncCopies {
  public:
   __device__ void copy16(void* to, const void* from, int bytes) {
 #ifdef ELMO4J_EMULATED
-    // The bytes arrive in wait(), as late as the instruction allows; what they replace is gone now.
+    // The emulator copies the bytes in wait(), as late as the instruction allows, and overwrites
+    // the destination now.
     std::memset(to, 0xff, 16);
     emulator::unshown(to) = 1;
     queue_.push_back({to, from, bytes});
@@ -127,7 +129,7 @@ class AsyncCopies {
 #endif
   }
 
-  // The thread says that it stores 16 bytes itself. For the emulator alone.
+  // Tells the emulator that the thread itself stores 16 bytes. Does nothing on a device.
   __device__ void stores16([[maybe_unused]] void* to) {
 #ifdef ELMO4J_EMULATED
     emulator::unshown(to) = 1;
@@ -143,8 +145,8 @@ class AsyncCopies {
 #endif
   }
 
-  // Waits until all of this thread's groups but the last kPending have arrived. Other threads see
-  // them behind a barrier.
+  // Waits until all groups of this thread except the last kPending have arrived. Other threads see
+  // them after a barrier.
   template <int kPending>
   __device__ void wait() {
 #ifdef ELMO4J_EMULATED
@@ -161,8 +163,8 @@ class AsyncCopies {
 #endif
   }
 
-  // Makes visible to wgmma what this thread has stored in shared memory, and its copies that have
-  // arrived. Each thread calls this for its own; then comes a barrier.
+  // Makes this thread's stores to shared memory, and its copies that have arrived, visible to
+  // wgmma. Each thread calls it for its own data, before a barrier.
   __device__ void show() {
 #ifdef ELMO4J_EMULATED
     for (; shown_ < done_; shown_++) {
@@ -184,10 +186,10 @@ class AsyncCopies {
     int bytes;
   };
   std::vector<Copy> queue_;
-  std::vector<size_t> groups_;  // where each group that is under way ends in the queue
+  std::vector<size_t> groups_;  // the end in the queue of each running group
   size_t done_ = 0;
   size_t shown_ = 0;
-  std::vector<void*> stored_;  // and not shown
+  std::vector<void*> stored_;  // and not made visible
 #endif
 };
 
@@ -247,8 +249,8 @@ inline void run_mma(Mma* const* lanes) {
 }  // namespace emulator
 #endif
 
-// Reads four 8 x 8 matrices of halves; row i of matrix m lies at the address that lane 8 m + i
-// gives. Of each matrix lane l gets the halves of row l / 4, columns 2 (l % 4) and the next.
+// Reads four 8 x 8 matrices of halves. Lane 8 m + i passes the address of row i of matrix m. From
+// each matrix, lane l gets the halves of row l / 4 in columns 2 (l % 4) and 2 (l % 4) + 1.
 __device__ inline void ldmatrix(uint32_t (&v)[4], const void* row) {
 #ifdef ELMO4J_EMULATED
   emulator::Ldmatrix lane = {row, v};

@@ -7,23 +7,21 @@
 // lstm_steps (lstm_steps.cuh) takes any number of rows and either type. One cooperative launch runs
 // all steps of up to four layers, each layer one step behind the layer before: in iteration s layer
 // l runs step s - l. An iteration has two rounds of products over all layers and directions, with a
-// grid barrier behind each. The first computes the gates of [x_t; h]; its epilogue has a cell's
-// four gates in registers, updates c and stores m, so gates never reach memory. The second computes
-// the projection of m; its epilogue clips, stores h, adds the skip connection and stores the
-// output, which the next layer reads one iteration later. Nothing changes h and c of a sentence
-// that has ended.
+// grid barrier after each. The first computes the gates of [x_t; h]; its epilogue has a cell's four
+// gates in registers, updates c and stores m, so gates are never written to memory. The second
+// computes the projection of m; its epilogue clips, stores h, adds the skip connection and stores
+// the output, which the next layer reads one iteration later. h and c of a sentence that has ended
+// are not changed.
 //
-// lstm_resident (lstm_resident.cuh) takes halves and up to 16 rows, where the weights fit. It keeps
-// the recurrent and projection weights in shared memory, and lstm_input_gates multiplies x of all
-// steps before it. It takes over at the step from which a batch has few rows, and runs layer after
-// layer: of the published model one layer and direction is all that fits.
+// lstm_resident (lstm_resident.cuh) takes halves and up to 16 rows, if the weights fit. It keeps
+// the recurrent and projection weights in shared memory; before it, lstm_input_gates multiplies x
+// of all steps. It takes over at the step from which a batch has few rows, and runs one layer after
+// the other: only one direction of one layer of the published model fits.
 //
-// The bound: with many rows L2's bandwidth and next to it the tensor cores, with few rows reading
-// the weights from memory and two grid barriers a step. kernels/DESIGN.md derives both, and says
-// which products are by wgmma, why no write is missed, and why several launches cannot deadlock.
-//
-// In one file beyond 500 lines: the plan of a launch and the kernels that it launches are changed
-// together.
+// With many rows the limit is the bandwidth of L2, and then the tensor cores. With few rows it is
+// reading the weights from memory, and two grid barriers per step. kernels/DESIGN.md derives both.
+// It also says which products use wgmma, why no write is missed, and why several launches cannot
+// deadlock.
 
 #include <algorithm>
 #include <array>
@@ -40,9 +38,9 @@
 namespace elmo4j {
 namespace {
 
-// Where the parts of the workspace begin, in bytes.
+// The offsets of the parts of the workspace, in bytes.
 struct Workspace {
-  int64_t arrived[2];  // in front: the barriers' counters, each on a cache line of its own
+  int64_t arrived[2];  // the barriers' counters come first, each on its own cache line
   int64_t m[kMaxLayers][2];
   int64_t gates[2];
   int64_t sums;
@@ -73,7 +71,7 @@ Workspace workspace_of(const elmo4j_lstm& lstm, int64_t layers, int64_t sentence
     at.gates[d] = take(gates);
   }
   if (half && lstm.x.isa == ELMO4J_WGMMA_SPLIT) {
-    // As on the largest device: parts only become fewer with fewer multiprocessors.
+    // Sized for the largest device. Fewer multiprocessors never need more parts.
     const Split split = projection_split(sentences, cells, projection, kMostMultiprocessors);
     at.sums = take(at_once * 2 * split.parts * sentences * round_up(projection, kPackedMultiple) *
                    sizeof(float));
@@ -83,7 +81,7 @@ Workspace workspace_of(const elmo4j_lstm& lstm, int64_t layers, int64_t sentence
 
 bool is_aligned(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer) % 16 == 0; }
 
-// Steps of any number of rows.
+// Launches steps with any number of rows.
 template <Way kWay, class T>
 int launch_steps(const Machine& machine, const Recurrence<T>& r, elmo4j_stream stream) {
   using Gates = typename Tiles<T, kWay>::Gates;
@@ -116,7 +114,7 @@ int launch_input_gates(const Machine& machine, const InputGates& p, elmo4j_strea
                 dim3(kThreads), Gates::shared_bytes(machine.capability), stream, p);
 }
 
-// Steps of few rows, of one layer.
+// Launches steps with few rows, of one layer.
 int launch_resident(const Machine& machine, const ResidentPlan& plan, const Recurrence<__half>& r,
                     int positions, float* const (&gates)[2], elmo4j_stream stream) {
   InputGates ahead = {};
@@ -155,7 +153,7 @@ int launch_resident(const Machine& machine, const ResidentPlan& plan, const Recu
   return error;
 }
 
-// What a call of elmo4j_cuda_lstm gave.
+// The arguments of a call of elmo4j_cuda_lstm.
 template <class T>
 struct Call {
   Machine machine;
@@ -169,7 +167,7 @@ struct Call {
   elmo4j_stream stream;
 };
 
-// Neighbouring steps. All layers run them, `at_once` layers in a launch.
+// A range of steps that all layers run, `at_once` layers in a launch.
 struct Part {
   int64_t first, end;  // steps
   int at_once;
@@ -228,7 +226,7 @@ int run(const Call<T>& call, const Part& part, const ResidentPlan& plan, int64_t
 
 template <class T>
 int lstm(const Call<T>& call, Recurrence<T>& r) {
-  // Rows only fall: from some step on they are few.
+  // The number of rows never grows. Returns the step from which on it is at most `most`.
   const auto falls_to = [&](int32_t most) {
     return std::find_if(call.rows, call.rows + call.steps, [&](int32_t n) { return n <= most; }) -
            call.rows;

@@ -1,13 +1,14 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The recurrence of few sentences: the weights that multiply h and m lie in shared memory for all
-// steps (lstm.cu says when and why). A block owns some cells, with all their gates, and some of the
-// projection's columns. In each step every block reads all of h, then all of m, from L2.
+// The recurrence for few sentences: the weights that multiply h and m stay in shared memory for all
+// steps (lstm.cu says when and why). A block owns some cells, with all their gates, and some
+// columns of the projection. In each step every block reads all of h, then all of m, from L2.
 //
-// The weights are mma's left side and the few sentences its 8 columns, so that little of a tile is
-// padding. mma may take a product's depth in any order, as long as both sides have the same one. So
-// a lane reads 16 neighbouring bytes of each side, which serve two mma's, and needs no ldmatrix.
+// The weights are the left side of mma and the few sentences its 8 columns, so that little of a
+// tile is padding. The depth of a product may be in any order that is the same on both sides. So a
+// lane reads 16 neighbouring bytes of each side, which are used for two mma instructions, and needs
+// no ldmatrix.
 
 #ifndef ELMO4J_KERNELS_LSTM_RESIDENT_CUH_
 #define ELMO4J_KERNELS_LSTM_RESIDENT_CUH_
@@ -44,8 +45,8 @@ struct Resident {
 
 constexpr int kRowTiles = kResidentRows / 8;
 
-// Where the 16 bytes from number k of a row lie. Odd rows exchange halves of 64 numbers, so that
-// neighbouring rows' chunks lie in different banks.
+// Returns the address of the 16 bytes from number k of a row on. Odd rows exchange the halves of
+// each 64 numbers, so that chunks of neighbouring rows are in different banks.
 __device__ inline const uint4* resident_at(const __half* weights, int row, int pitch, int k) {
   return reinterpret_cast<const uint4*>(weights + row * pitch + (k ^ (row % 2 * 32)));
 }
@@ -69,7 +70,8 @@ __device__ void load_resident(const __half* packed, int depth, int rows, __half*
 }
 
 // Adds to sums[r][i] the product of tile i, 16 rows of weights, with sentences 8 r to 8 r + 7. A
-// warp takes the depth's 32 numbers from 32 * part on, then every further 32 * of.
+// warp takes 32 numbers in depth from 32 * part on, then the 32 numbers that are 32 * of further,
+// and so on.
 //   row(2 i), row(2 i + 1)  the rows of weights that are this lane's rows g and g + 8 of tile i,
 //                           where g = lane / 4; -1 for zeros
 template <int kTiles, class Row>
@@ -110,7 +112,7 @@ __device__ void resident_product(float (&sums)[kRowTiles][kTiles][4], const __ha
   }
 }
 
-// Where a warp leaves number i of a lane's sums for the others.
+// Returns the address where a warp stores number i of a lane's sums for other warps.
 __device__ inline float* warp_sums(float* all, int warp, int i, int lane) {
   return all + (warp * kResidentRows + i) * kWarp + lane;
 }
@@ -168,8 +170,8 @@ __global__ void __launch_bounds__(kResidentThreads, 1)
   fetch(0, p.rows[0]);
   __syncthreads();
 
-  // A warp computes the gates of one group of 8 cells. Where there are fewer groups than warps,
-  // some warps share a group, and each takes a part of the depth.
+  // A warp computes the gates of one group of 8 cells. If there are fewer groups than warps,
+  // several warps share a group, and each takes a part of the depth.
   const int groups = plan.cells / 8;
   const int group = warp % groups;
   const int parts = kWarps / groups;
@@ -213,7 +215,7 @@ __global__ void __launch_bounds__(kResidentThreads, 1)
       }
     }
     if (t + 1 < p.steps) {
-      fetch(offset + rows, p.rows[t + 1]);  // comes in while the projection runs
+      fetch(offset + rows, p.rows[t + 1]);  // loaded while the projection runs
     }
     // Thread i finishes column i % columns of sentence i / columns.
     const int column = thread % plan.columns;
@@ -225,7 +227,7 @@ __global__ void __launch_bounds__(kResidentThreads, 1)
       const int64_t input_row = d.input_rows ? d.input_rows[position] : position;
       x = to_float(d.input[input_row * p.projection + first_column + column]);
     }
-    grid_barrier(d.arrived, plan.blocks, ++barriers);  // m is whole, and h no longer read
+    grid_barrier(d.arrived, plan.blocks, ++barriers);  // m is complete, and h is no longer read
 
     {
       float own[kRowTiles][1][4] = {};
@@ -254,7 +256,7 @@ __global__ void __launch_bounds__(kResidentThreads, 1)
     }
     offset += rows;
     if (t + 1 < p.steps) {
-      grid_barrier(d.arrived, plan.blocks, ++barriers);  // h is whole, and m no longer read
+      grid_barrier(d.arrived, plan.blocks, ++barriers);  // h is complete, and m is no longer read
     }
   }
   if (has_cell) {

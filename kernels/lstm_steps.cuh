@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The recurrence of any number of sentences: the kernel lstm_steps, and lstm_input_gates, which
-// computes ahead of lstm_resident what the input brings to the gates. lstm.cu says what they
-// compute and launches them; DESIGN.md says why no write is missed between their blocks.
+// The recurrence for any number of sentences: the kernel lstm_steps, and lstm_input_gates, which
+// computes the input's part of the gates before lstm_resident runs. lstm.cu describes and launches
+// them; DESIGN.md says why no write between their blocks is missed.
 
 #ifndef ELMO4J_KERNELS_LSTM_STEPS_CUH_
 #define ELMO4J_KERNELS_LSTM_STEPS_CUH_
@@ -15,25 +15,25 @@
 
 namespace elmo4j {
 
-// How the two products are computed.
+// The ways to compute the two products.
 enum Way {
-  kPlain,            // halves by mma.sync; floats
-  kWgmmaGates,       // the gates by wgmma
+  kPlain,            // halves with mma.sync; floats
+  kWgmmaGates,       // the gates with wgmma
   kWgmmaProjection,  // the projection too, in larger tiles
-  // As kWgmmaProjection; a tile of the gates begins before the epilogue of the one before it, and
-  // the epilogue takes approximate functions.
+  // Like kWgmmaProjection, but a tile of the gates begins before the epilogue of the tile before
+  // it, and the epilogue uses approximate functions.
   kWgmmaEarly,
-  kWgmmaSplit  // as kWgmmaProjection; the depth of the projection is split among blocks
+  kWgmmaSplit  // like kWgmmaProjection, with the projection's depth split among blocks
 };
 
-// The tiles of the two products. Both take 256 threads, so that one launch runs both.
+// The tiles of the two products. Both use 256 threads, so that one launch runs both.
 template <class T, Way kWay = kPlain>
 struct Tiles;
 template <>
 struct Tiles<__half> {
   using Gates = Product<__half, 128, 256, 32, 2, 4, 4>;
   using Projection = Product<__half, 64, 64, 64, 2, 4, 6>;
-  static constexpr int kBlocks = 1;  // that a multiprocessor must hold: bounds the registers
+  static constexpr int kBlocks = 1;  // that a multiprocessor must hold, which limits the registers
 };
 template <>
 struct Tiles<__half, kWgmmaGates> {
@@ -73,8 +73,8 @@ struct Direction {
   T* m;       // [sentences, padded cells]: what the projection reads
 };
 
-// What a launch's parameters hold at most. Longer sentences take further launches, which go on from
-// the state that the launch before has left; more layers take further launches too.
+// The most that the parameters of one launch hold. Longer sentences need further launches, which
+// continue from the state after the one before; more layers need further launches too.
 constexpr int kMaxSteps = 128;
 constexpr int kMaxLayers = 4;
 
@@ -86,7 +86,7 @@ struct Recurrence {
   int cells, projection;
   float cell_clip, projection_clip;
   unsigned* arrived;  // of the grid's barrier
-  Split split;        // of the projection; kWgmmaSplit alone reads it
+  Split split;        // of the projection; only read by kWgmmaSplit
   float* sums;        // of its parts: [layers, 2, parts, rows[0], padded projection]
   int steps;
   int32_t rows[kMaxSteps];
@@ -94,20 +94,20 @@ struct Recurrence {
 };
 static_assert(sizeof(Recurrence<float>) <= 4096, "what a kernel's parameters may take");
 
-// Where a tile of a product begins, and in which direction.
+// The position and direction of a product's tile.
 struct Place {
   int direction, first_row, first_column;
 };
 
-// How many tiles both directions have.
+// Returns the number of tiles of both directions.
 template <class Shape>
 __host__ __device__ int tiles(int rows, int columns) {
   return 2 * ((rows + Shape::kRows - 1) / Shape::kRows) *
          ((columns + Shape::kColumns - 1) / Shape::kColumns);
 }
 
-// The i-th of them. Tiles that follow each other have the same columns, so that L2 reads those
-// weights, the larger operand, from memory once.
+// Returns the i-th of them. Successive tiles have the same columns, so that L2 reads those weights,
+// the larger operand, from memory only once.
 template <class Shape>
 __device__ Place place_of(int i, int rows, int columns) {
   const int down = (rows + Shape::kRows - 1) / Shape::kRows;
@@ -121,7 +121,8 @@ struct Tile {
   Place at;
 };
 
-// The i-th tile of iteration s, in which layer l runs step s - l; false where there are fewer.
+// Finds the i-th tile of iteration s, in which layer l runs step s - l. Returns false if there are
+// fewer.
 template <class Shape, class T>
 __device__ bool find_tile(const Recurrence<T>& r, int s, int columns, int i, Tile* tile) {
   const int last = min(s, r.layers - 1);
@@ -137,8 +138,8 @@ __device__ bool find_tile(const Recurrence<T>& r, int s, int columns, int i, Til
   return true;
 }
 
-// Calls body(tile) for this block's share of an iteration. Each tile is found from its number
-// alone, so that the search takes no registers while a tile runs.
+// Calls body(tile) for this block's share of an iteration. Each tile is found from its number, so
+// that the search needs no registers while a tile runs.
 template <class Shape, class T, class Body>
 __device__ void for_tiles(const Recurrence<T>& r, int s, int columns, const Body& body) {
   Tile tile;
@@ -149,7 +150,7 @@ __device__ void for_tiles(const Recurrence<T>& r, int s, int columns, const Body
   }
 }
 
-// The gates' operands.
+// Returns the operands of the gates.
 template <class T>
 struct GateOperands {
   Operand<T> of[2];
@@ -168,8 +169,8 @@ struct GateOperands {
   }
 };
 
-// The gates' epilogue for kCells neighbouring cells of a row. gates: without bias, a cell's four
-// side by side.
+// The epilogue of the gates, for neighbouring cells of a row. `gates` has no bias; the four gates
+// of a cell are side by side.
 template <bool kApproximate, int kCount, class T>
 __device__ void update_cells(const Recurrence<T>& r, const Direction<T>& d, int row, int cell,
                              const float (&gates)[kCount]) {
@@ -239,7 +240,7 @@ __device__ void run_gates(const Recurrence<T>& r, int s, int columns) {
   }
 }
 
-// The projection's epilogue for kCount neighbouring numbers of a row of a step.
+// The epilogue of the projection, for kCount neighbouring numbers of a row of a step.
 template <int kCount, class T>
 __device__ void store_outputs(const Recurrence<T>& r, int layer, int direction, int step, int row,
                               int column, const float (&sums)[kCount]) {
@@ -283,7 +284,7 @@ __device__ void run_projection(const Recurrence<T>& r, int s, int cells, int col
   });
 }
 
-// Where one part's sums of a row of the projection begin.
+// Returns the address of one part's sums of a row of the projection.
 template <class T>
 __device__ float* part_sums(const Recurrence<T>& r, int layer, int direction, int part, int row,
                             int columns) {
@@ -291,8 +292,8 @@ __device__ float* part_sums(const Recurrence<T>& r, int layer, int direction, in
   return r.sums + (before * r.rows[0] + row) * columns;
 }
 
-// kWgmmaSplit's projection has two halves with a barrier between them. In the first, the blocks
-// multiply the parts of all tiles and store their sums.
+// The projection of kWgmmaSplit has two phases with a barrier between them. In the first, the
+// blocks multiply the parts of all tiles and store their sums.
 template <class T, Way kWay>
 __device__ void run_projection_parts(const Recurrence<T>& r, int s, int cells, int columns) {
   using Projection = typename Tiles<T, kWay>::Projection;
@@ -319,8 +320,8 @@ __device__ void run_projection_parts(const Recurrence<T>& r, int s, int cells, i
   }
 }
 
-// In the second, all threads add the parts of each number, in the order of the depth, so that any
-// run gives the same bits.
+// In the second phase, all threads add the parts of each number in the order of the depth, so that
+// every run gives the same bits.
 template <class T>
 __device__ void add_projection_parts(const Recurrence<T>& r, int s, int columns) {
   constexpr int kVector = 16 / sizeof(T);
@@ -364,16 +365,16 @@ __device__ void run_steps(const Recurrence<T>& r) {
   unsigned barriers = 0;
   for (int s = 0; s < iterations; s++) {
     run_gates<T, kWay>(r, s, 4 * padded_cells);
-    grid_barrier(r.arrived, gridDim.x, ++barriers);  // m is whole, and h no longer read
+    grid_barrier(r.arrived, gridDim.x, ++barriers);  // m is complete, and h is no longer read
     if constexpr (kWay == kWgmmaSplit) {
       run_projection_parts<T, kWay>(r, s, padded_cells, padded_projection);
-      grid_barrier(r.arrived, gridDim.x, ++barriers);  // the parts' sums are whole
+      grid_barrier(r.arrived, gridDim.x, ++barriers);  // the parts' sums are complete
       add_projection_parts(r, s, padded_projection);
     } else {
       run_projection<T, kWay>(r, s, padded_cells, padded_projection);
     }
     if (s + 1 < iterations) {
-      // h and the outputs are whole, and m and the parts' sums no longer read
+      // h and the outputs are complete, and m and the parts' sums are no longer read
       grid_barrier(r.arrived, gridDim.x, ++barriers);
     }
   }
@@ -389,7 +390,7 @@ __global__ void __launch_bounds__(kThreads, (Tiles<T, kWay>::kBlocks))
   }
 }
 
-// What the input brings to the gates of many steps, with the bias: one product for each direction.
+// The input's part of the gates of many steps, with the bias: one product for each direction.
 struct InputGates {
   Direction<__half> directions[2];
   float* gates[2];  // [positions, 4 * cells]

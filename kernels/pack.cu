@@ -13,7 +13,7 @@
 namespace elmo4j {
 namespace {
 
-// So many columns of one source row are taken at a time: they share a cache line.
+// The columns of a source row that are packed at a time. They share a cache line.
 constexpr int64_t kBlock = 16;
 
 template <class T>

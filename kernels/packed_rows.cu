@@ -1,13 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What surrounds cuDNN's recurrence (kernels.h): rows are gathered and scattered, skip connections
-// added, numbers clipped, and checked for whether the projection's clip would have changed them.
-// Memory bounds all of these; with S bytes a number they move:
-//   gather, scatter   2 S a number and 4 bytes a row
-//   skip              3 S a number; S where there is no x and output is h
-//   clip              S a number: only what the clip changes is written
-// 16-byte accesses where rows and pointers allow it; otherwise one number at a time.
+// The kernels around cuDNN's recurrence (kernels.h). They gather and scatter rows, add skip
+// connections, clip numbers, and check whether the projection's clip would have changed a number.
+// The limit of all of them is memory bandwidth. If a number has S bytes, they move:
+//   gather, scatter   2 S per number and 4 bytes per row
+//   skip              3 S per number; S if there is no x and output is h
+//   clip              S per number, since only changed numbers are written
+// They access 16 bytes at a time if rows and pointers are aligned, otherwise one number.
 
 #include <algorithm>
 #include <type_traits>
@@ -22,8 +22,8 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int kWarps = kThreads / 32;
 
-// As many blocks as there is work for, but no more than 8192, which is dozens for each
-// multiprocessor of the largest GPU. The kernels loop over what is left.
+// Returns as many blocks as there is work for, but at most 8192, which is dozens for each
+// multiprocessor of the largest GPU. The kernels loop over the rest.
 unsigned blocks(int64_t work, int64_t work_per_block) {
   return static_cast<unsigned>(
       std::clamp<int64_t>((work + work_per_block - 1) / work_per_block, 1, 8192));
@@ -85,9 +85,9 @@ __device__ void for_vectors(int64_t count, const Each& each) {
   }
 }
 
-// A NaN exceeds no clip, an infinity does. So the check is exact: as long as no |h| exceeds the
-// clip, the run without a clip has computed what a run with one does, also where the first NaN
-// appears, since a clip lets NaN pass.
+// NaN does not exceed a clip, an infinity does. This makes the check exact: if no |h| exceeds the
+// clip, a run without the clip has the same results as a run with it. That includes NaN, which the
+// clip does not change.
 template <typename T, int N>
 __global__ void skip(int64_t count, const T* h, const T* x, float clip, T* output,
                      int32_t* exceeded) {

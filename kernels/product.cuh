@@ -2,24 +2,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One block computes one tile of a product: A [rows, depth] times packed B (elmo4j_cuda_pack), or
-// the sum of two such products. It hands the sums to an epilogue in registers, so that biases,
+// the sum of two such products. It passes the sums in registers to an epilogue, so that biases,
 // gates, clips and stores need no second pass over memory.
 //
 // Halves: cp.async fills stages of shared memory ahead, ldmatrix reads the operands from there, and
-// mma.sync m16n8k16 (on Turing two m16n8k8) adds up in 32-bit floats. Floats: plain fused
-// multiply-adds, so that nothing is rounded below 24 bits.
+// mma.sync m16n8k16 (on Turing two m16n8k8) accumulates in 32-bit floats. Floats use plain fused
+// multiply-adds, so that nothing is rounded to less than 24 bits.
 //
-// Halves on Hopper (kWgmma): a warpgroup multiplies 64 rows by wgmma m64nNk16, N being the tile's
-// columns. It reads both operands from shared memory, where they lie as for mma.sync: that is
-// wgmma's own swizzle. The products of one stage still run while the block waits for the next one,
-// so a stage is refilled one step later than for mma.sync.
+// Halves on Hopper (kWgmma): a warpgroup multiplies 64 rows with wgmma m64nNk16, where N is the
+// number of the tile's columns. It reads both operands from shared memory, where they have the same
+// layout as for mma.sync, which is wgmma's own swizzle. The products of one stage still run while
+// the block waits for the next one, so a stage is refilled one step later than with mma.sync.
 //
-// What a thread gets. An m16n8 accumulator holds two neighbouring columns of a row. If packed rows
-// of B were taken in their order, a cell's four gates would lie in two threads, and a thread would
-// store 4 bytes at a time. So shared memory holds the packed rows in another order: the columns
-// that one thread has in all m16n8 tiles of its warp are neighbours in packed order. wgmma's
-// accumulators are such tiles too, ordered within each 64 columns. The epilogue then gets kCount
-// neighbouring packed rows of B (column * groups + group) at once: whole cells with all gates.
+// The columns of a thread: an m16n8 accumulator holds two neighbouring columns of a row. If the
+// packed rows of B were used in their order, the four gates of a cell would be in two threads, and
+// a thread would store 4 bytes at a time. So shared memory holds the packed rows in another order:
+// the columns that one thread has in all m16n8 tiles of its warp are neighbours in packed order.
+// wgmma's accumulators are such tiles too, ordered within each 64 columns. The epilogue then gets
+// kCount neighbouring packed rows of B (column * groups + group) at once: whole cells with all
+// gates.
 
 #ifndef ELMO4J_KERNELS_PRODUCT_CUH_
 #define ELMO4J_KERNELS_PRODUCT_CUH_
@@ -36,8 +37,8 @@
 namespace elmo4j {
 
 // The operands of one product.
-//   a       row r begins at a + (index ? index[r] : r) * stride; fastest where rows lie on 16 bytes
-//   depth   numbers of a row; what lies behind them is not read
+//   a       row r begins at a + (index ? index[r] : r) * stride; fastest if aligned to 16 bytes
+//   depth   the number of elements of a row; elements after them are not read
 //   b       packed
 //   begin, end  the part of the depth that is multiplied, 0 to `depth` for all of it: begin is a
 //               multiple of the tile's kDepth, and so is an end that is not `depth`
@@ -51,7 +52,7 @@ struct Operand {
   int begin, end;
 };
 
-// What packing rounds depths and columns up to (kernels.h).
+// Packing rounds depths and columns up to a multiple of this (kernels.h).
 constexpr int kPackedMultiple = 16;
 
 __host__ __device__ constexpr int64_t round_up(int64_t count, int64_t multiple) {
@@ -60,8 +61,8 @@ __host__ __device__ constexpr int64_t round_up(int64_t count, int64_t multiple) 
 
 // -------------------------------------------------------------------------------------------------
 // A block's tile has kRows rows of A and kColumns columns (packed rows of B). Its warps divide it
-// kWarpsDown x kWarpsAcross; by wgmma, a warp has 16 rows and all columns. A stage is kDepth of the
-// depth; shared memory holds kStages.
+// kWarpsDown x kWarpsAcross; with wgmma, a warp has 16 rows and all columns. A stage is kDepth of
+// the depth; shared memory holds kStages.
 template <class T, int kRows_, int kColumns_, int kDepth_, int kWarpsDown_, int kWarpsAcross_,
           int kStages_, bool kWgmma_ = false>
 struct Product {
@@ -81,13 +82,13 @@ struct Product {
 #else
   static constexpr int kStages = kStages_;
 #endif
-  // Stages that are filled ahead: all but the one in use and, by wgmma, the one before it, which it
-  // may still read.
+  // The number of stages that are filled ahead: all but the one in use and, with wgmma, the one
+  // before it, which may still be read.
   static constexpr int kAhead = kWgmma ? kStages - 2 : kStages - 1;
 
-  static constexpr int kChunk = 16 / sizeof(T);  // numbers in what is copied at once
+  static constexpr int kChunk = 16 / sizeof(T);  // numbers that are copied at once
   static constexpr int kChunks = kDepth / kChunk;
-  // The same chunk of eight neighbouring rows must lie in different banks. So rows of floats are a
+  // The same chunk of eight neighbouring rows must be in different banks. So rows of floats are one
   // chunk longer than their numbers, and rows of halves exchange their chunks (at() below).
   static constexpr int kPitch = kHalf ? kDepth : kDepth + kChunk;
   static constexpr int kStage = (kRows + kColumns) * kPitch;  // numbers in a stage
@@ -95,12 +96,12 @@ struct Product {
   static constexpr int kRowRounds = kRows / kCopyRows;
   static constexpr int kColumnRounds = kColumns / kCopyRows;
 
-  // Where a warp's, and within it a thread's, part of the tile is.
+  // The parts of the tile that belong to a warp, and to a thread.
   static constexpr int kWarpRows = kRows / kWarpsDown;
   static constexpr int kWarpColumns = kColumns / kWarpsAcross;
-  // A thread's neighbouring columns come from the m16n8 tiles of so many columns.
+  // The neighbouring columns of a thread come from the m16n8 tiles of this many columns.
   static constexpr int kSpan = kHalf && kWarpColumns > 64 ? 64 : kWarpColumns;
-  static constexpr int kCount = kSpan / (kHalf ? 4 : 8);  // neighbours the epilogue gets
+  static constexpr int kCount = kSpan / (kHalf ? 4 : 8);  // neighbours that the epilogue gets
   static constexpr int kRowsOfThread = kWarpRows / (kHalf ? 8 : 4);
 
   static_assert(kThreads % kChunks == 0 && kRows % kCopyRows == 0 && kColumns % kCopyRows == 0, "");
@@ -130,7 +131,7 @@ struct Product {
 
   // Computes tiles one after the other: begin starts the first copies of a tile, multiply does the
   // rest. The next tile may begin as soon as multiply has returned, before the epilogue gets the
-  // sums. All threads of the block call.
+  // sums. All threads of the block must call both.
   //   shared                  shared_bytes()
   //   rows, columns           of the problem; columns counts packed rows, a multiple of 16
   //   first_row, first_column where the tile begins
@@ -140,7 +141,7 @@ struct Product {
     Operand<T> operands[kOperands];
     int rows, columns, first_row, first_column;
     int blocks;
-    int ends[kOperands];  // the block of kDepth behind each operand's last
+    int ends[kOperands];  // the block of kDepth after each operand's last
     Source source;
     AsyncCopies copies;
 
@@ -159,7 +160,7 @@ struct Product {
         ends[o] = blocks;
       }
       source.begin(operands[0], rows, columns, first_row, first_column);
-      __syncthreads();  // the last tile's reads are over
+      __syncthreads();  // the reads of the last tile have ended
 #pragma unroll
       for (int block = 0; block < kAhead; block++) {
         fill(block);
@@ -173,8 +174,8 @@ struct Product {
         if constexpr (kWgmma) {
           copies.show();
         }
-        // All threads' copies of this stage are there. All have used up the stage before it, or by
-        // wgmma the one before that.
+        // The copies of all threads for this stage have arrived. All threads have finished the
+        // stage before it or, with wgmma, the one before that.
         __syncthreads();
         fill(block + kAhead);
         sums.add(stages + block % kStages * kStage, wanted);
@@ -194,11 +195,11 @@ struct Product {
         }
         source.fill(stages + block % kStages * kStage, copies);
       }
-      copies.commit();  // an empty group where there is no block, so that counting stays simple
+      copies.commit();  // an empty group if there is no block, so that the count stays simple
     }
   };
 
-  // One tile, whole.
+  // Computes one tile completely.
   template <int kOperands, class Epilogue>
   __device__ static void tile(const Operand<T> (&operands)[kOperands], int rows, int columns,
                               int first_row, int first_column, void* shared,
@@ -217,14 +218,15 @@ struct Product {
     return static_cast<int>(threadIdx.x) / 32 % kWarpsAcross * kWarpColumns;
   }
 
-  // Where chunk `chunk` of a row lies in a stage.
+  // Returns the offset of a chunk of a row in a stage.
   __device__ static int at(int row, int chunk) {
     return row * kPitch + (kHalf ? chunk ^ (row * kChunks / 8 % kChunks) : chunk) * kChunk;
   }
 
-  // The packed row, within a tile, that slot `slot` of shared memory holds. Halves: slot 8 i + 2 q
-  // + b of a span is column 2 q + b of the span's m16n8 tile i. Thread q of a row has it, as number
-  // 2 i + b of its kCount neighbours. Floats: slot kSpan / 4 * j + q is thread q's j-th of four.
+  // Returns the packed row, within a tile, that a slot of shared memory holds. Halves: slot 8 i + 2
+  // q + b of a span is column 2 q + b of the span's m16n8 tile i. Thread q of a row has it, as
+  // number 2 i + b of its kCount neighbours. Floats: slot kSpan / 4 * j + q is number j of the four
+  // of thread q.
   __device__ static constexpr int packed_row(int slot) {
     const int span = slot / kSpan * kSpan;
     const int s = slot % kSpan;
@@ -234,7 +236,7 @@ struct Product {
 
   // Reads an operand, kDepth of its depth at a time.
   struct Source {
-    const T* a_row[kRowRounds];  // NULL past the last row
+    const T* a_row[kRowRounds];  // NULL after the last row
     const T* b_row;
     int b_left;  // packed rows from this thread's first on
     int depth, b_depth;
@@ -366,16 +368,16 @@ struct Product {
   struct WgmmaAccumulators {
     AsyncSums<kColumns> sums;
 
-    // Starts the products of a stage, and returns when those of the stage before it are done.
+    // Starts the products of a stage, and returns when those of the stage before it have completed.
     __device__ void add(const T* stage, int wanted) {
-      if (wanted + warp_row() % 64 > 0) {  // the warpgroup's first row is wanted
+      if (wanted + warp_row() % 64 > 0) {  // if the warpgroup's first row is needed
         const uint64_t a =
             matrix_descriptor<kDepth * sizeof(T)>(stage + warp_row() / 64 * 64 * kPitch);
         const uint64_t b = matrix_descriptor<kDepth * sizeof(T)>(stage + kRows * kPitch);
         sums.begin();
 #pragma unroll
         for (int k = 0; k < kDepth / 16; k++) {
-          sums.add(a + 2 * k, b + 2 * k);  // 16 halves further in the row: two of 16 bytes
+          sums.add(a + 2 * k, b + 2 * k);  // 16 halves further in the row: 2 units of 16 bytes
         }
         sums.commit();
         sums.template wait<1>();
@@ -407,7 +409,8 @@ struct Product {
     }
   };
 
-  // A warp's threads stand 4 x 8. A thread has every fourth row and four neighbouring columns.
+  // The threads of a warp form a grid of 4 x 8. A thread has every fourth row and four neighbouring
+  // columns.
   struct FloatAccumulators {
     float v[kRowsOfThread][4] = {};
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 The elmo4j authors
 # SPDX-License-Identifier: Apache-2.0
-"""Writes each kernel's registers and spills, on each architecture, into README.md beside this.
+"""Writes the registers and spills of each kernel on each architecture to README.md in this folder.
 
 cmake --build --preset cuda --target elmo4j_cuda_resources calls it:
-resources.py NVCC INCLUDE_FOLDER ARCHITECTURES FILE..., architectures as CMake writes them, commas
-between. They are compiled for this alone: nothing of the build is used.
+resources.py NVCC INCLUDE_FOLDER ARCHITECTURES FILE..., with architectures as CMake writes them,
+separated by commas. It compiles the files itself and uses no results of the build.
 """
 
 import pathlib

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the host side uses of the CUDA runtime (kernels.h). The only state is a memory pool for each
-// device.
+// The functions of the CUDA runtime that the host side uses (kernels.h). The only state is a memory
+// pool for each device.
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
@@ -31,7 +31,7 @@ cudaError_t make_pool(int device, cudaMemPool_t* pool) {
   uint64_t keep = UINT64_MAX;
   error = cudaMemPoolSetAttribute(*pool, cudaMemPoolAttrReleaseThreshold, &keep);
   if (error == cudaSuccess) {
-    // It never makes one stream wait for another to reuse that one's memory.
+    // The pool never makes a stream wait for another one in order to reuse its memory.
     int depend = 0;
     error = cudaMemPoolSetAttribute(*pool, cudaMemPoolReuseAllowInternalDependencies, &depend);
   }
@@ -41,12 +41,12 @@ cudaError_t make_pool(int device, cudaMemPool_t* pool) {
   return error;
 }
 
-// The pool that elmo4j_cuda_malloc takes memory from on the calling thread's device. It is one of
-// our own, since the device's default pool and its settings belong to the whole process. It lives
-// as long as the process.
+// Returns the pool from which elmo4j_cuda_malloc takes memory on the calling thread's device. It is
+// not the device's default pool, whose settings belong to the whole process. It exists as long as
+// the process.
 cudaError_t memory_pool(cudaMemPool_t* pool) {
   static std::mutex mutex;
-  static auto& pools = *new std::map<int, cudaMemPool_t>;  // used until the very end: never freed
+  static auto& pools = *new std::map<int, cudaMemPool_t>;  // used until the end: never freed
   int device;
   cudaError_t error = cudaGetDevice(&device);
   if (error != cudaSuccess) {
@@ -103,7 +103,7 @@ int elmo4j_cuda_has_code(void) {
 #else
   cudaFuncAttributes attributes;
   const cudaError_t error = cudaFuncGetAttributes(&attributes, nothing);
-  cudaGetLastError();  // Forgets the error, which has been returned.
+  cudaGetLastError();  // Clears the error, which is returned.
   return error;
 #endif
 }
@@ -138,7 +138,7 @@ const char* elmo4j_cuda_error_string(int error) {
 }
 
 int elmo4j_cuda_stream_create(elmo4j_stream* stream) {
-  // Not in step with the default stream, which other code in the process may use.
+  // Not synchronised with the default stream, which other code in the process may use.
   return cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking);
 }
 
@@ -156,7 +156,7 @@ int elmo4j_cuda_stream_wait(elmo4j_stream stream, elmo4j_stream other) {
   if (error == cudaSuccess) {
     error = cudaStreamWaitEvent(stream, event, 0);
   }
-  const cudaError_t destroyed = cudaEventDestroy(event);  // It goes once the wait is over.
+  const cudaError_t destroyed = cudaEventDestroy(event);  // It is freed after the wait.
   return error != cudaSuccess ? error : destroyed;
 }
 

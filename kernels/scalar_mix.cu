@@ -1,22 +1,21 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Outputs: weighted sums of layers, from packed order to the caller's rows
-// (elmo4j_cuda_scalar_mix), and, for training, their gradients from reading order; twin of
+// Computes outputs: weighted sums of layers, from packed order to the caller's rows
+// (elmo4j_cuda_scalar_mix), and, for training, their gradients from reading order. The twin is
 // native/cpu/scalar_mix.cpp.
 //
-// Bound by memory, S bytes a number of the layers: an LSTM layer's row is read once, a token
-// representation once for both halves, a row of the target written once. With the published model,
-// its three layers and both halves that is 9 KB a token in 16-bit floats (1 KB + 2 * 2 KB read, 4
-// KB written), 14 KB in 32-bit ones; padding costs its 4 KB of zeros. Means write next to nothing:
-// 5 and 10 KB. Against that, 3 multiply-adds a number are nothing.
+// The limit is memory bandwidth. A row of an LSTM layer is read once, a token representation once
+// for both halves, and a row of the target is written once. For the three layers and both halves of
+// the published model that is 9 KB per token with 16-bit floats (1 KB + 2 * 2 KB read, 4 KB
+// written), and 14 KB with 32-bit floats. Padding costs 4 KB of zeros per row. Means write almost
+// nothing, so they cost 5 and 10 KB. The 3 multiply-adds per number are negligible.
 //   rows      A block takes a row of the target: reads and writes are contiguous, the row's place
-//   is
-//             worked out once, and a single sentence still fills the GPU.
-//   means     A block takes 32 vectors of a sentence's columns, each of its warps every eighth row.
-//             Warps add in 64-bit floats, and their sums are added in shared memory in a fixed
-//             order, so that a sentence's bits do not depend on its batch.
-//   backward  reads the same rows; gradients of a layer cost 12 bytes a number, 16 with a slope.
+//             is computed once, and a single sentence still fills the GPU.
+//   means     A block takes 32 vectors of a sentence's columns, and each of its warps every eighth
+//             row. Warps add in 64-bit floats, and their sums are added in shared memory in a fixed
+//             order, so that the bits of a sentence do not depend on its batch.
+//   backward  Reads the same rows. Gradients of a layer cost 12 bytes per number, 16 with a slope.
 
 #include <algorithm>
 
@@ -33,13 +32,13 @@ constexpr int64_t kMaxGridY = 65535;
 
 // A kernel's parameters.
 struct Sum {
-  elmo4j_sum of;  // without `terms`, which are the host's
+  elmo4j_sum of;  // without `terms`, which point to host memory
   elmo4j_term terms[ELMO4J_CUDA_MAX_TERMS];
   int32_t* not_finite;
 };
 
-// Copies each field that kernels read. Copies of whole structs would launch their padding too, and
-// what the caller's memory held there before.
+// Copies each field that kernels read. Copies of whole structs would include their padding, which
+// contains whatever was in the caller's memory.
 Sum with_terms(const elmo4j_sum& sum, int32_t* not_finite = nullptr) {
   Sum all = {};
   all.not_finite = not_finite;
@@ -63,8 +62,8 @@ Sum with_terms(const elmo4j_sum& sum, int32_t* not_finite = nullptr) {
 struct Rows {
   int64_t start;  // position of its first row
   int64_t length;
-  int64_t count;  // of the rows that are taken
-  int ends;       // left out on each side
+  int64_t count;  // rows that are used
+  int ends;       // rows that are left out on each side
 
   __device__ Rows(const elmo4j_sum& sum, const elmo4j_batch& batch, int64_t sentence)
       : start(batch.start[sentence]), length(batch.length[sentence]), ends(sum.skip_ends ? 1 : 0) {
@@ -72,12 +71,13 @@ struct Rows {
   }
 };
 
-// Where the sums go.
+// The destination of the sums.
 struct Targets {
   float* shared;
   float* const* each;  // or nullptr
 
-  // A sentence's place; `rows` is how many a sentence has in the shared one.
+  // Returns the target of a sentence. `rows` is the number of rows of each sentence in the shared
+  // target.
   __device__ float* of(const elmo4j_batch& batch, int64_t sentence, int64_t rows,
                        int64_t width) const {
     return each != nullptr ? each[sentence] : shared + batch.row[sentence] * rows * width;
@@ -97,7 +97,7 @@ __device__ Place place_of(const elmo4j_packed_batch& batch, int64_t sentence, co
   return {batch.offset[step] + sentence, rows.start + position};
 }
 
-// The numbers of term k for N neighbouring columns of one half.
+// Returns the numbers of term k for N neighbouring columns of one half.
 template <int N, typename T>
 __device__ Vector<N> load_layer(const Sum& sum, int k, const Place& place, int half,
                                 int64_t column) {
@@ -117,8 +117,8 @@ __device__ bool is_finite(const Vector<N>& v) {
   return rest == 0;
 }
 
-// Sets the mark of the first layer that is not finite there, or the last mark where all layers are
-// and only their sum is not.
+// Sets the mark of the first layer that is not finite at a place, or the last mark if all layers
+// are finite and only their sum is not.
 template <int N, typename T>
 __device__ void tell_not_finite(const Sum& sum, const Place& place, int half, int64_t column) {
   int k = 0;
@@ -128,7 +128,7 @@ __device__ void tell_not_finite(const Sum& sum, const Place& place, int half, in
   sum.not_finite[k] = 1;
 }
 
-// The mix of N neighbouring columns of one half.
+// Returns the mix of N neighbouring columns of one half.
 template <int N, typename T>
 __device__ Vector<N> mix(const Sum& sum, const Place& place, int half, int64_t column) {
   Vector<N> mixed = {};
@@ -257,8 +257,8 @@ __device__ int64_t row_of(const elmo4j_term& term, int64_t position) {
   return term.rows ? term.rows[position] : position;
 }
 
-// Gradients to the scales. A block sums the products of some rows, one sum a term, in registers and
-// then in shared memory, and adds each sum to memory once.
+// Gradients of the scales. A block sums the products of some rows, with one sum for each term, in
+// registers and then in shared memory, and adds each sum to memory once.
 constexpr int64_t kRowsPerBlock = 16;
 
 __global__ void scalar_mix_backward(const __grid_constant__ Sum sum, elmo4j_batch batch,
@@ -308,7 +308,7 @@ __global__ void scalar_mix_backward(const __grid_constant__ Sum sum, elmo4j_batc
   }
 }
 
-// Gradients to one layer.
+// Gradients of one layer.
 __global__ void scalar_mix_backward_layer(const __grid_constant__ Sum sum, elmo4j_batch batch,
                                           float slope, float offset, const float* gradient,
                                           float* to_forward, float* to_backward) {
@@ -330,7 +330,7 @@ __global__ void scalar_mix_backward_layer(const __grid_constant__ Sum sum, elmo4
       if (slope != 0) {
         v += slope * static_cast<const float*>(half ? term.backward : term.forward)[at];
       }
-      atomicAdd((half ? to_backward : to_forward) + at, v);  // a row may come twice
+      atomicAdd((half ? to_backward : to_forward) + at, v);  // a row may occur twice
     }
   }
 }

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Loads and stores a few neighbouring numbers of a row, 16 bytes an access where the row is
-// aligned. In registers they are 32-bit floats, whatever their type in memory.
+// Loads and stores a few neighbouring numbers of a row, 16 bytes at a time if the row is aligned.
+// In registers they are 32-bit floats, whatever their type in memory.
 
 #ifndef ELMO4J_KERNELS_VECTOR_CUH_
 #define ELMO4J_KERNELS_VECTOR_CUH_
@@ -27,7 +27,7 @@ __host__ __device__ inline bool is_aligned(const void* pointer) {
   return reinterpret_cast<uintptr_t>(pointer) % 16 == 0;
 }
 
-// Where N > 1, `from` lies on a 16-byte boundary, and N * sizeof(T) is a multiple of 16.
+// If N > 1, `from` must be aligned to 16 bytes, and N * sizeof(T) must be a multiple of 16.
 template <int N, typename T>
 __device__ inline Vector<N> load(const T* from) {
   T raw[N];

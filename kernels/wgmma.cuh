@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// wgmma: a warpgroup, 128 threads from a multiple of 128 on, multiplies matrices of halves that lie
-// in shared memory while its threads do something else. Code for sm_90a alone has it.
+// wgmma: a warpgroup, which is 128 threads from a multiple of 128 on, multiplies matrices of halves
+// in shared memory while its threads do something else. Only code for sm_90a has it.
 
 #ifndef ELMO4J_KERNELS_WGMMA_CUH_
 #define ELMO4J_KERNELS_WGMMA_CUH_
@@ -24,14 +24,15 @@ constexpr bool kHasWgmma = true;
 constexpr bool kHasWgmma = false;
 #endif
 
-// Describes a matrix to wgmma. It lies row by row, kPitch bytes (64 or 128) of depth a row, and the
-// swizzle exchanges each row's 16-byte chunks: chunk c of row r lies at place c ^ r % 8 of the row,
-// where kPitch is 64 at c ^ r / 2 % 4. The first row begins at a multiple of 8 * kPitch bytes.
-// `first` is that beginning, or the unexchanged place of a later chunk of the first row.
+// Returns wgmma's descriptor of a matrix. The matrix is row-major, with kPitch bytes (64 or 128) of
+// depth in each row. The swizzle exchanges the 16-byte chunks of each row: chunk c of row r is at
+// place c ^ r % 8 of the row, or at c ^ r / 2 % 4 if kPitch is 64. The first row begins at a
+// multiple of 8 * kPitch bytes. `first` is that address, or the address that a later chunk of the
+// first row would have without the swizzle.
 //   bits 0 to 13    address / 16
-//   bits 16 to 29   bytes / 16 to further depth; not read where a row is as wide as the swizzle
+//   bits 16 to 29   bytes / 16 to further depth; not read if a row is as wide as the swizzle
 //   bits 32 to 45   bytes / 16 from 8 rows to the next 8
-//   bits 49 to 51   where in the swizzle's pattern the first row lies: 0, since it is aligned
+//   bits 49 to 51   the position of the first row in the swizzle pattern: 0, since it is aligned
 //   bits 62 and 63  swizzle: 1 of 128 bytes, 2 of 64, 3 of 32
 template <int kPitch>
 __device__ inline uint64_t matrix_descriptor(const void* first) {
@@ -48,7 +49,7 @@ __device__ inline uint64_t matrix_descriptor(const void* first) {
 #ifdef ELMO4J_EMULATED
 namespace emulator {
 
-// Rows of 16 numbers, as a descriptor says. Ends the process where that cannot be.
+// Reads the rows of 16 numbers that a descriptor describes. Ends the process if it is not valid.
 template <int kRows>
 void read_matrix(uint64_t descriptor, float (&numbers)[kRows][16]) {
   const int64_t width = 256 >> (descriptor >> 62);  // of the swizzle, in bytes
@@ -75,17 +76,18 @@ void read_matrix(uint64_t descriptor, float (&numbers)[kRows][16]) {
   }
 }
 
-// Products of a warpgroup that are under way, as one of its threads knows them.
+// The running products of a warpgroup, as one of its threads knows them.
 struct Wgmmas {
   struct Matrices {
     uint64_t a, b;
   };
   std::vector<Matrices> queue;
-  std::vector<size_t> groups;  // where each group that is under way ends in the queue
+  std::vector<size_t> groups;  // the end in the queue of each running group
   float* sums;                 // of the thread
 };
 
-// The first `count` of them, for all 128 threads; their sums [64, kColumns] lie as AsyncSums says.
+// Computes the first `count` of them for all 128 threads. AsyncSums describes the layout of the
+// sums [64, kColumns].
 template <int kColumns>
 void run_wgmmas(const Wgmmas* const* threads, size_t count) {
   for (int i = 1; i < 128; i++) {
@@ -132,7 +134,7 @@ void run_wgmmas(const Wgmmas* const* threads, size_t count) {
 #endif
 
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-// Operands %(10 t) to %(10 t + 9), and the registers that they are.
+// The operands %(10 t) to %(10 t + 9), and their registers.
 #define TEN(t)                                                                                     \
   "%" #t "0, %" #t "1, %" #t "2, %" #t "3, %" #t "4, %" #t "5, %" #t "6, %" #t "7, %" #t "8, %" #t \
   "9, "
@@ -143,7 +145,7 @@ void run_wgmmas(const Wgmmas* const* threads, size_t count) {
   EIGHT(i), EIGHT(i + 8), EIGHT(i + 16), EIGHT(i + 24), EIGHT(i + 32), EIGHT(i + 40), \
       EIGHT(i + 48), EIGHT(i + 56)
 
-// v += a b; nothing is negated, both matrices lie row by row along the depth.
+// v += a b. Nothing is negated; both matrices have rows along the depth.
 __device__ inline void wgmma(float (&v)[64], uint64_t a, uint64_t b) {
   asm volatile(
       "{\n\t.reg .pred add;\n\tsetp.eq.u32 add, 0, 0;\n\t"
@@ -168,15 +170,16 @@ __device__ inline void wgmma(float (&v)[128], uint64_t a, uint64_t b) {
 #undef SIXTY_FOUR
 #endif
 
-// A thread's part of its warpgroup's sums [64, kColumns]. Lane 4 g + q of the warpgroup's warp w
-// holds of row 16 w + g columns 8 j + 2 q and 8 j + 2 q + 1 as v[4 j] and v[4 j + 1], and of row
-// 16 w + g + 8 the same as v[4 j + 2] and v[4 j + 3]. All threads of the warpgroup call alike.
+// A thread's part of its warpgroup's sums [64, kColumns]. In lane 4 g + q of the warpgroup's warp
+// w, v[4 j] and v[4 j + 1] are columns 8 j + 2 q and 8 j + 2 q + 1 of row 16 w + g, and v[4 j + 2]
+// and v[4 j + 3] are the same columns of row 16 w + g + 8. All threads of the warpgroup must make
+// the same calls.
 template <int kColumns>
 class AsyncSums {
  public:
-  float v[kColumns / 2] = {};  // not to be touched from add() to the end of wait<0>()
+  float v[kColumns / 2] = {};  // must not be accessed from add() to the end of wait<0>()
 
-  // Comes before the first add() after v was touched.
+  // To be called before the first add() after v was accessed.
   __device__ void begin() {
 #ifdef ELMO4J_EMULATED
     begun_ = true;
@@ -186,10 +189,11 @@ class AsyncSums {
 #endif
   }
 
-  // v += a b transposed, matrices of 64 and kColumns rows of 16 halves by their descriptors.
+  // v += a times b transposed. a and b are descriptors of matrices with 64 and kColumns rows of 16
+  // halves.
   __device__ void add([[maybe_unused]] uint64_t a, [[maybe_unused]] uint64_t b) {
 #ifdef ELMO4J_EMULATED
-    // It happens in wait(), as late as the instruction allows; until then v is poisoned.
+    // The emulator multiplies in wait(), as late as the instruction allows; until then v is NaN.
     if (!begun_) {
       emulator::fail("wgmma without a fence before it");
     }
@@ -230,7 +234,7 @@ class AsyncSums {
 
  private:
 #ifdef ELMO4J_EMULATED
-  // For the 128 threads of a warpgroup.
+  // Does the same for the 128 threads of a warpgroup.
   template <int kPending>
   static void run(void* const* threads) {
     const emulator::Wgmmas* all[128];
@@ -271,7 +275,7 @@ class AsyncSums {
   float sums_[kColumns / 2];
   bool begun_ = false;
 #elif defined(__CUDA_ARCH_FEAT_SM90_ALL)
-  // Keeps the compiler from moving what touches v past here.
+  // Prevents the compiler from moving accesses to v across this point.
   __device__ void hold() {
 #pragma unroll
     for (int i = 0; i < kColumns / 2; i++) {

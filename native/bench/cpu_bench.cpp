@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Each CPU kernel by itself, without a JVM, on the sizes of the published model, beside the
-// machine's own sgemm rate (where ELMO4J_OPENBLAS names an OpenBLAS) and memory bandwidth. One
-// thread each; --benchmark_filter=... chooses.
+// Measures each CPU kernel on the sizes of the published model, without a JVM. For comparison it
+// also measures the machine's sgemm rate (if ELMO4J_OPENBLAS is the path of an OpenBLAS library)
+// and its memory bandwidth. Benchmarks use one thread, except lstm_steps, which runs with one and
+// two. --benchmark_filter=... selects benchmarks.
 //
 //   cmake --build --preset cpu && build/cpu/native/bench/elmo4j_bench
 
@@ -34,7 +35,7 @@ struct Floats {
   std::unique_ptr<float, void (*)(void*)> memory;
 };
 
-// Such numbers packed: [depth, groups * columns], with a bias or none.
+// A packed matrix of such numbers, [depth, groups * columns], with or without a bias.
 struct Packed {
   Packed(int isa, int type, int64_t depth, int64_t columns, int groups, bool with_bias)
       : matrix{isa, type, groups, depth, columns, nullptr, nullptr},
@@ -74,7 +75,7 @@ void yardstick_sgemm(benchmark::State& state) {
 }
 BENCHMARK(yardstick_sgemm)->Unit(benchmark::kMillisecond)->UseRealTime();
 
-// The instruction sets of this processor.
+// Returns the instruction sets of this processor.
 std::vector<int64_t> isas() {
   std::vector<int64_t> all;
   for (int isa = 0; isa <= elmo4j_cpu_best_isa(); isa++) {
@@ -85,7 +86,7 @@ std::vector<int64_t> isas() {
   return all;
 }
 
-// Multiply-adds on registers alone: no product is faster.
+// Multiply-adds that only use registers. No product can be faster.
 void yardstick_peak(benchmark::State& state) {
   const int isa = static_cast<int>(state.range(0));
   const int type = static_cast<int>(state.range(1));
@@ -102,7 +103,7 @@ BENCHMARK(yardstick_peak)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
-// Reading 512 MB, more than the caches hold on most machines.
+// Reads 512 MiB, which is more than the caches of most machines hold.
 void yardstick_read(benchmark::State& state) {
   const int64_t count = int64_t{1} << 27;
   const Floats floats(count);
@@ -119,7 +120,7 @@ void yardstick_read(benchmark::State& state) {
 }
 BENCHMARK(yardstick_read)->Unit(benchmark::kMillisecond)->UseRealTime();
 
-// One layer and direction of the published model.
+// One direction of one layer of the published model.
 struct Layer {
   Layer(int isa, int type, int64_t sentences, int64_t positions)
       : x(isa, type, kProjection, kCells, 4, true),
@@ -141,7 +142,7 @@ void rate_of_lstm(benchmark::State& state, int64_t positions) {
   rate(state, "FLOP/s", 2.0 * positions * (2 * kProjection * 4 * kCells + kCells * kProjection));
 }
 
-// Sentences of 20 tokens.
+// Sentences of 20 tokens and two boundaries.
 void lstm(benchmark::State& state) {
   const int isa = static_cast<int>(state.range(0));
   const int64_t n = state.range(1);
@@ -165,7 +166,7 @@ BENCHMARK(lstm)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
-// A few steps of sentences under way, and both directions side by side.
+// A few steps of running sentences. With two threads, both directions run at the same time.
 void lstm_steps(benchmark::State& state) {
   const int isa = static_cast<int>(state.range(0));
   const int64_t n = state.range(1);
@@ -210,7 +211,7 @@ BENCHMARK(highway)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
-// 96 words of 7 letters through the published filters.
+// The published filters on 96 words of 7 letters.
 void char_cnn(benchmark::State& state) {
   const int isa = static_cast<int>(state.range(0));
   constexpr int64_t kWords = 96, kSlots = 50, kIds = 262;
@@ -246,7 +247,7 @@ BENCHMARK(char_cnn)
     ->Unit(benchmark::kMicrosecond)
     ->UseRealTime();
 
-// Three layers of 4,096 positions into one padded tensor.
+// Three layers of 4,096 tokens into one padded tensor.
 void scalar_mix(benchmark::State& state) {
   const int isa = static_cast<int>(state.range(0));
   constexpr int32_t kSentences = 256, kLength = 18;

@@ -1,15 +1,16 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Each CUDA kernel by itself, without a JVM, on the sizes of the published model, beside what the
-// GPU reached in the same run: a copy in its memory, and a large product of halves where cuBLAS is
-// found. Random data: zeros would draw less power and run faster. --benchmark_filter=... chooses.
+// Measures each CUDA kernel on the sizes of the published model, without a JVM. For comparison it
+// also measures two ceilings of the GPU in the same run: a copy within its memory and, if cuBLAS is
+// found, a large product of 16-bit floats. The data are random: zeros would draw less power and run
+// faster. --benchmark_filter=... selects benchmarks.
 //
 //   cmake --build --preset cuda --target elmo4j_gpu_bench &&
 //   build/cuda/native/bench/elmo4j_gpu_bench
 //
-// Counters: bytes/s and FLOP/s are what a kernel's task needs, not what it may do besides;
-// of_copy and of_product are their shares of the two ceilings.
+// The counters bytes/s and FLOP/s count what a kernel's task requires, not additional work of the
+// kernel. of_copy and of_product are their shares of the two ceilings.
 
 #include <benchmark/benchmark.h>
 #include <cuda_runtime_api.h>
@@ -30,8 +31,8 @@ constexpr int64_t kProjection = 512;
 constexpr int64_t kCells = 4096;
 constexpr int64_t kFeatures = 2048;
 
-// Sentences of 18 tokens and two boundaries, 2,048 of them: 40,960 positions, more than the L2
-// cache holds of any layer; a word in five is new.
+// 2,048 sentences of 18 tokens and two boundaries: 40,960 positions, so that no layer fits into the
+// L2 cache. One word in five is new.
 struct Batch {
   static constexpr int32_t kSentences = 2048, kLength = 20;
   static constexpr int64_t kPositions = int64_t{kSentences} * kLength;
@@ -57,7 +58,7 @@ struct Batch {
   }
 };
 
-// Three layers, both halves, without boundaries: into a padded tensor, or means.
+// Three layers, both halves, without boundaries, into a padded tensor or into means.
 void scalar_mix(benchmark::State& state) {
   const int type = static_cast<int>(state.range(0));
   const int mean = static_cast<int>(state.range(1));
@@ -85,7 +86,7 @@ void scalar_mix(benchmark::State& state) {
   });
 }
 
-// The gradients of three layers to their scales.
+// The gradients of the scales of three layers.
 void scalar_mix_backward(benchmark::State& state) {
   const Batch batch;
   Timer timer;
@@ -150,7 +151,7 @@ void skip(benchmark::State& state) {
   });
 }
 
-// Nothing exceeds the clip, as nearly everywhere in a trained model: values are only read.
+// No value exceeds the clip, like almost all values of a trained model, so values are only read.
 void clip(benchmark::State& state) {
   const int type = static_cast<int>(state.range(0));
   const int64_t count = 16 * Batch::kPositions * kProjection;
@@ -160,7 +161,7 @@ void clip(benchmark::State& state) {
           [&] { return elmo4j_cuda_clip(type, count, 3, values.get(), timer.stream()); });
 }
 
-// A product's packed weights, random.
+// Returns a packed matrix of random weights.
 elmo4j_matrix matrix_of(int type, int products, int64_t depth, int64_t columns, int groups,
                         std::vector<DeviceMemory>* memory) {
   elmo4j_matrix matrix = {products, type, groups, depth, columns, nullptr, nullptr};
@@ -169,7 +170,7 @@ elmo4j_matrix matrix_of(int type, int products, int64_t depth, int64_t columns, 
   return matrix;
 }
 
-// Layers of the published model, both directions: `sentences` of 20 tokens and two boundaries.
+// Layers of the published model in both directions. Sentences have 20 tokens and two boundaries.
 void lstm(benchmark::State& state, int64_t layers, int64_t calls) {
   const int type = static_cast<int>(state.range(0));
   const int products = static_cast<int>(state.range(1));
@@ -214,11 +215,12 @@ void lstm(benchmark::State& state, int64_t layers, int64_t calls) {
           });
 }
 void lstm(benchmark::State& state) { lstm(state, 1, 1); }
-// Two of them, in one call or a call each: what their running at once brings.
+// Two layers, in one call or in one call each, to compare layers that run at the same time with
+// layers that do not.
 void lstm_layers(benchmark::State& state) { lstm(state, 2, state.range(3)); }
 
-// Words of 7 letters through the published filters, two highway layers and the projection. FLOP:
-// those of the products; the convolution is sums of table rows.
+// The published filters, two highway layers and the projection on words of 7 letters. FLOP counts
+// only the products: the convolution is computed as sums of table rows.
 void char_cnn_highway(benchmark::State& state) {
   const int type = static_cast<int>(state.range(0));
   const int products = static_cast<int>(state.range(1));
@@ -274,7 +276,7 @@ void register_all(bool has_wgmma) {
         ->UseManualTime()
         ->Unit(benchmark::kMicrosecond);
   };
-  // Halves both ways where the device has two.
+  // 16-bit products run with mma.sync and, if the device has it, with wgmma.
   std::vector<int64_t> ways = {ELMO4J_MMA};
   if (has_wgmma) {
     ways.insert(ways.begin(), ELMO4J_WGMMA);
@@ -300,7 +302,7 @@ void register_all(bool has_wgmma) {
   add("lstm_layers", lstm_layers)
       ->ArgNames({"type", "products", "sentences", "calls"})
       ->ArgsProduct({{ELMO4J_F16}, ways, {32, 128, 512, 2048}, {1, 2}})
-      ->ArgsProduct({{ELMO4J_F16}, variants, {1024}, {1, 2}})  // kernels/DESIGN.md predicts them
+      ->ArgsProduct({{ELMO4J_F16}, variants, {1024}, {1, 2}})  // predicted in kernels/DESIGN.md
       ->ArgsProduct({{ELMO4J_F16}, splits, {128, 256, 512}, {1}})
       ->MinTime(0.2);
   each_way("char_cnn_highway", char_cnn_highway, "words", {16, 256, 8192});
@@ -325,7 +327,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "no GPU, so nothing is measured: %s\n", cudaGetErrorString(error));
     return 1;
   }
-  std::setvbuf(stdout, nullptr, _IOLBF, 1 << 16);  // A run that is killed leaves its rows.
+  std::setvbuf(stdout, nullptr, _IOLBF, 1 << 16);  // Keeps the rows of a run that is killed.
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
     return 1;
@@ -337,7 +339,7 @@ int main(int argc, char** argv) {
   benchmark::AddCustomContext("gpu", properties.name);
   benchmark::AddCustomContext("copy_bytes_per_second", std::to_string(copy_ceiling));
   benchmark::AddCustomContext("product_f16_flops", std::to_string(product_ceiling));
-  int32_t used = ELMO4J_MMA;  // Hopper without code for wgmma in this build runs mma.sync.
+  int32_t used = ELMO4J_MMA;  // If the build has no code for wgmma, Hopper uses mma.sync.
   check(elmo4j_cuda_products(ELMO4J_WGMMA, &used), "elmo4j_cuda_products");
   register_all(used == ELMO4J_WGMMA);
   benchmark::RunSpecifiedBenchmarks();

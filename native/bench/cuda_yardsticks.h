@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the CUDA benchmarks stand on: memory, times, and the two ceilings of the GPU at hand.
+// Helpers of the CUDA benchmarks: memory, timing, and the two measured limits of the GPU
+// (ceilings).
 
 #ifndef ELMO4J_CUDA_YARDSTICKS_H_
 #define ELMO4J_CUDA_YARDSTICKS_H_
@@ -26,8 +27,8 @@
 namespace elmo4j {
 namespace bench {
 
-inline double copy_ceiling = 0;     // bytes read and written a second
-inline double product_ceiling = 0;  // FLOP/s; 0 where there is no cuBLAS
+inline double copy_ceiling = 0;     // bytes read and written per second
+inline double product_ceiling = 0;  // FLOP/s; 0 without cuBLAS
 
 inline void check(int error, const char* what) {
   if (error != cudaSuccess) {
@@ -58,7 +59,8 @@ class DeviceMemory {
   void* memory_ = nullptr;
 };
 
-// Random numbers of `type`, between -scale and scale: a piece of 1 M of them over and over.
+// Random numbers of `type` between -scale and scale. At most 2^20 numbers are different; they are
+// repeated.
 inline DeviceMemory numbers(int type, int64_t count, float scale = 1) {
   static std::mt19937 engine(20180610);
   std::uniform_real_distribution<float> uniform(-scale, scale);
@@ -97,7 +99,7 @@ class Timer {
   }
   cudaStream_t stream() const { return stream_; }
 
-  // Seconds on the GPU of one call of `launch`.
+  // Returns the GPU time of one call of `launch` in seconds.
   double seconds(const std::function<int()>& launch) {
     check(cudaEventRecord(before_, stream_), "cudaEventRecord");
     check(launch(), "launch");
@@ -108,7 +110,7 @@ class Timer {
     return milliseconds * 1e-3;
   }
 
-  // The shortest of some calls, after warming up.
+  // Returns the shortest time of ten calls, after three to warm up.
   double best(const std::function<int()>& launch) {
     double least = 1e9;
     for (int i = 0; i < 13; i++) {
@@ -123,7 +125,8 @@ class Timer {
   cudaEvent_t before_, after_;
 };
 
-// Runs a benchmark. bytes and flop: what one launch must move and compute; 0 is not reported.
+// Runs a benchmark. `bytes` and `flop` are what one launch must move and compute at least; 0 is not
+// reported.
 inline void measure(benchmark::State& state, Timer& timer, double bytes, double flop,
                     const std::function<int()>& launch) {
   timer.seconds(launch);
@@ -151,7 +154,7 @@ inline void measure_copy() {
   });
 }
 
-// cuBLAS by name, since the toolkit that compiles this need not have its headers.
+// cuBLAS is loaded at run time, since the toolkit that compiles this may lack its headers.
 inline void measure_product() {
   void* cublas = nullptr;
   for (const char* name : {"libcublas.so.13", "libcublas.so.12", "libcublas.so"}) {

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Packs weights in panels and strips (kernels.h), for each number type.
+// The layout of weights in panels and strips (kernels.h), for each number type.
 
 #ifndef ELMO4J_CPU_PACKING_H_
 #define ELMO4J_CPU_PACKING_H_
@@ -56,9 +56,9 @@ struct Int8 {
   using Weight = float;             \
   return call
 
-// The packing of a weight type: the strips of a panel one after the other, each [depth / kPair,
-// kLanes, kPair]. Numbers of a column that are multiplied at once lie side by side. For AMX the
-// depth is padded with zeros to whole tiles.
+// The packing of a weight type. The strips of a panel follow one another; each is [depth / kPair,
+// kLanes, kPair]. The kPair numbers of a column that are multiplied at once lie side by side. For
+// AMX the depth is padded with zeros to whole tiles.
 
 template <class W>
 struct Packing;
@@ -110,7 +110,8 @@ struct Operand {
   Row row(int64_t r) const { return rows[r]; }
 };
 
-// The offset of number k of a strip's first column. The number of the next column is kPair further.
+// The address of number k of a strip's first column. The same number of the next column is kPair
+// numbers after it.
 template <class W>
 W* packed_at(W* packed, int64_t depth, int64_t panel_count, int64_t panel, int64_t k,
              int64_t strip) {

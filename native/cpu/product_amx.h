@@ -1,13 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The product of product.h on AMX: rows of bfloat16 numbers into 32-bit floats, or of 8-bit
-// integers into 32-bit integers.
+// The part of the product (product.h) for AMX. It accumulates products of bfloat16 numbers in
+// 32-bit floats, and products of 8-bit integers in 32-bit integers.
 //
-// 32 rows by half a panel (32 columns) take four accumulator tiles; each step of 64 bytes in depth
-// loads two tiles of either side, 4 KB, for four tile products of 16 cycles: the weights come from
-// L2 at 32 bytes a cycle. The last 16 rows or fewer take a whole panel at once, so that its weights
-// are read once.
+// 32 rows by half a panel (32 columns) use four accumulator tiles. Each step of 64 bytes in depth
+// loads two tiles of the rows and two of the weights, 4 KB, for four tile products of 16 cycles.
+// The weights come from L2 at 32 bytes per cycle. If at most 16 rows are left, they take a whole
+// panel at once, so that its weights are read only once.
 
 #ifndef ELMO4J_CPU_PRODUCT_AMX_H_
 #define ELMO4J_CPU_PRODUCT_AMX_H_
@@ -15,8 +15,8 @@
 namespace elmo4j {
 namespace ELMO4J_ISA {
 
-constexpr int64_t kTileBytes = 64;  // of a tile's row; of a strip's row too
-// Of the accumulators' place in memory, in numbers of 32 bits.
+constexpr int64_t kTileBytes = 64;  // of a row of a tile, and of a strip
+// The size of the accumulators' copy in memory, in 32-bit numbers.
 constexpr int64_t kTileResult = 2 * kTileRows * kPanel;
 
 struct TileConfig {
@@ -28,8 +28,8 @@ struct TileConfig {
 };
 static_assert(sizeof(TileConfig) == 64, "as the processor reads it");
 
-// What is left to fetch of an operand's next panel into L2, a few lines for each step in depth:
-// tiles are multiplied faster than L3 delivers by itself.
+// Prefetches the next panel of an operand into L2, a few cache lines in each step in depth. Without
+// it tiles are multiplied faster than L3 delivers the weights.
 class Ahead {
  public:
   Ahead() = default;
@@ -47,14 +47,15 @@ class Ahead {
   const char* end_ = nullptr;
 };
 
-// sum += a times b. The numbers of tiles are part of the instruction, so this is no function.
+// sum += a times b. This is a macro because the numbers of the tiles are part of the instruction.
 #define ELMO4J_TILES(sum, a, b)                              \
   if constexpr (std::is_same_v<typename Left::Weight, Bf16>) \
     _tile_dpbf16ps(sum, a, b);                               \
   else                                                       \
     _tile_dpbusd(sum, a, b)
 
-// sums [32, kPanel] += 32 rows times a panel, or where they are 16 or fewer, [16, kPanel] of it.
+// sums [32, kPanel] += 32 rows times a panel; without `both`, sums [16, kPanel] += 16 rows times
+// it.
 template <class Left>
 void add_tiles(const Left* operands, int operand_count, int64_t row, bool both, int64_t panel,
                Ahead* ahead, void* sums) {
@@ -132,7 +133,7 @@ void add_tiles(const Left* operands, int operand_count, int64_t row, bool both, 
   }
 }
 
-// sums [rows, kPanel] += rows times a panel, of all operands; `integers` has kTileResult.
+// sums [rows, kPanel] += rows times a panel, for all operands. `integers` has kTileResult elements.
 inline void add_operands(const RoundedOperand* operands, int operand_count, int64_t row,
                          int64_t rows, int64_t panel, Ahead* ahead, int32_t* integers,
                          float* sums) {
@@ -159,7 +160,7 @@ inline void add_operands(const QuantisedOperand* operands, int operand_count, in
   }
 }
 
-// Each thread that takes panels sets up its own tiles.
+// Each thread that computes panels configures its own tiles.
 template <class Left, class Before, class After>
 void product_on_amx(int64_t rows, const Left* operands, int operand_count, int64_t panel_count,
                     Before& before, After& after, WorkSharing* sharing) {

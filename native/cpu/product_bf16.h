@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the products of product.h need where the processor multiplies bfloat16 numbers itself
-// (AVX512-BF16, and AMX beyond; Armv8.6): a left-hand side that is rounded to bfloat16 too, two
-// neighbours in depth beside each other.
+// The part of the product (product.h) for processors that multiply bfloat16 numbers (AVX512-BF16,
+// AMX, Armv8.6). The left-hand side is rounded to bfloat16 too. Two numbers that are neighbours in
+// depth are multiplied at once.
 
 #ifndef ELMO4J_CPU_PRODUCT_BF16_H_
 #define ELMO4J_CPU_PRODUCT_BF16_H_
@@ -17,11 +17,12 @@
 namespace elmo4j {
 namespace ELMO4J_ISA {
 
-// A vector of pairs, two neighbours in depth in every lane, and all that is done with it:
-// - round: a vector of floats to bfloat16, to nearest even, half as many bytes, to memory
-// - splat: one pair to every lane
-// - dot: sum + a[k] * b[k] + a[k + 1] * b[k + 1] in every lane, 32-bit sums. AVX512-BF16 takes
-//   denormal numbers for zero; bfdot rounds its two products to odd before they meet the sum.
+// Pairs is a vector with two neighbours in depth in every lane. Its operations:
+// - round: rounds a vector of floats to bfloat16, to nearest, ties to even, and stores it
+// - splat: copies one pair to every lane
+// - dot: sum + a[k] * b[k] + a[k + 1] * b[k + 1] in every lane, in 32-bit floats. AVX512-BF16
+//   treats denormal numbers as zero. bfdot rounds its two products to odd before it adds them to
+//   the sum.
 #if defined(__aarch64__)
 
 typedef bfloat16x8_t Pairs;
@@ -68,8 +69,8 @@ ELMO4J_INLINE Vec dot(Vec sum, Pairs a, Pairs b) {
 
 #endif
 
-// An Operand's rows in scratch: [rows to whole tiles, depth], depth padded with zeros as the
-// weights are.
+// An Operand whose rows are rounded, in scratch memory: [rows, depth]. The rows are padded to whole
+// tiles, and the depth is padded with zeros like that of the weights.
 struct RoundedOperand {
   using Weight = Bf16;
   using Row = const Bf16*;
@@ -81,7 +82,7 @@ struct RoundedOperand {
   Row row(int64_t r) const { return rows + r * depth; }
 };
 
-// Rounds rows of floats to bfloat16, to nearest, padded with zeros to `padded` numbers a row.
+// Rounds rows of floats to bfloat16, and pads each with zeros to `padded` numbers.
 inline void round_rows(const float* const* rows, int64_t count, int64_t depth, int64_t padded,
                        Bf16* to) {
   for (int64_t r = 0; r < count; r++) {
@@ -92,12 +93,12 @@ inline void round_rows(const float* const* rows, int64_t count, int64_t depth, i
   }
 }
 
-// Floats of scratch for rounded rows of operands with that depth together.
+// The floats of scratch memory for rounded rows of operands whose depths have the sum `depth`.
 inline int64_t rounded_scratch(int64_t rows, int64_t depth) {
   return round_up(rows, kTileRows) * Packing<Bf16>::depth(depth) / 2;
 }
 
-// Rounds the operands' rows; returns the scratch behind them.
+// Rounds the rows of all operands. Returns the scratch memory that is left.
 inline float* round_operands(int64_t rows, const Operand<Bf16>* operands, int operand_count,
                              float* scratch, RoundedOperand* rounded) {
   for (int i = 0; i < operand_count; i++) {
@@ -110,7 +111,7 @@ inline float* round_operands(int64_t rows, const Operand<Bf16>* operands, int op
   return scratch;
 }
 
-// A step takes two numbers in depth.
+// Each iteration takes two numbers in depth.
 template <int R, bool kFetch>
 ELMO4J_INLINE void accumulate(const Bf16* const* a, int64_t depth, const Bf16* weights,
                               int64_t strip, const char* soon, Vec (*acc)[4]) {

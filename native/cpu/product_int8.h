@@ -1,18 +1,19 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the products of product.h need for weights of 8 bits: rows that are quantised each by itself
-// as they are used, and exact sums of integers. A number is
+// The part of the product (product.h) for 8-bit weights. Each row of the left-hand side is
+// quantised when the product is called. Sums of integers are exact. A result is
 //
-//   before + (row's scale * column's scale) * sum of integers, operand by operand,
+//   before + (row's scale * column's scale) * sum of integers,
 //
-// each step rounded once: it depends on its row alone, and it is the same bits on all instruction
-// sets.
+// where the second term is added for each operand. Each operation rounds once, so a result depends
+// only on its row, and has the same bits on all instruction sets.
 //
-// With VNNI four neighbours in depth are multiplied at once, those of rows as numbers from 0 to
-// 255, which is 128 too much: each column's sum begins with what that adds. AMX tiles take the same
-// numbers. Arm's dot products take four, signed. Elsewhere both sides are widened to 16 bits, and
-// two are multiplied at once.
+// VNNI multiplies four numbers that are neighbours in depth at once, unsigned by signed. The
+// numbers of rows are therefore stored with 128 added, and the sum of each column begins with a
+// number that cancels the excess (`begins`). AMX tiles take the same numbers. Arm's dot products
+// take four signed numbers. Other instruction sets widen both sides to 16 bits and multiply two at
+// once.
 
 #ifndef ELMO4J_CPU_PRODUCT_INT8_H_
 #define ELMO4J_CPU_PRODUCT_INT8_H_
@@ -24,7 +25,12 @@
 namespace elmo4j {
 namespace ELMO4J_ISA {
 
-// A quantised row's number, and weights of a strip that meet it: kPair of each column.
+// For each instruction set:
+// - Quantised: the type of the numbers of a quantised row
+// - Weights8: kPair neighbours in depth of each column of a strip, ready to be multiplied
+// - load: reads Weights8
+// - spread: copies kPair numbers of a row, which take 32 bits, to every lane
+// - dot: adds the products of kPair numbers to the sum in each lane
 #if defined(__AVX512VNNI__)
 using Quantised = uint8_t;
 using Weights8 = __m512i;
@@ -116,11 +122,12 @@ ELMO4J_INLINE IntVec dot(IntVec sum, const Weights8& x, const Weights8& w) {
 
 constexpr int64_t kPair8 = Packing<Int8>::kPair;
 static_assert(kPair8 * sizeof(Quantised) == 4, "a pair is spread as 32 bits");
-constexpr int32_t kOffset = std::is_same_v<Quantised, uint8_t> ? 128 : 0;  // of rows' numbers
-constexpr int64_t kDepth8 = 4;  // depth is padded to a multiple
+constexpr int32_t kOffset = std::is_same_v<Quantised, uint8_t> ? 128 : 0;  // added to rows' numbers
+constexpr int64_t kDepth8 = 4;  // depth is padded to a multiple of this
 constexpr int64_t kTileRows = 16;
 
-// Behind the panels of a packed matrix: every column's scale and what its sum begins with.
+// The size of the panels. After them a packed matrix has, for all columns, the scales and then the
+// integers that the sums begin with.
 inline int64_t panel_bytes(int64_t depth, int64_t panel_count) {
   return panel_count * kPanel * Packing<Int8>::depth(depth);
 }
@@ -129,8 +136,9 @@ inline int64_t packed_size_int8(int64_t depth, int64_t panel_count) {
          panel_count * kPanel * int64_t{sizeof(float) + sizeof(int32_t)};
 }
 
-// Of weights of that magnitude at most. Its last 8 bits are zero, so that a quantised weight times
-// its scale is a float, and quantising that again gives the same integers and the same scale.
+// Returns the scale of a column whose weights have at most this magnitude. Its last 8 bits are
+// zero, so that the product of a quantised weight and its scale is exactly a float. Quantising
+// those products again gives the same integers and the same scale.
 inline float weight_scale(float most) {
   if (most < 1e-30f) {
     return 0;
@@ -144,7 +152,8 @@ inline float weight_scale(float most) {
   return rounded;
 }
 
-// An Operand's rows in scratch, quantised: `stride` numbers apart, with kOffset.
+// An Operand whose rows are quantised, in scratch memory. A row begins `stride` numbers after the
+// one before it. kOffset was added to the numbers.
 struct QuantisedOperand {
   using Weight = Int8;
   using Row = const Quantised*;
@@ -160,7 +169,8 @@ struct QuantisedOperand {
   Row row(int64_t r) const { return rows + r * stride; }
 };
 
-// Quantises a row to whole vectors, zeros behind its end; returns its scale.
+// Quantises a row and returns its scale. The result is padded to whole vectors, as if the row were
+// padded with zeros.
 inline float quantise(const float* row, int64_t depth, Quantised* to) {
   Vec most_of = {};
   for (int64_t k = 0; k < depth; k += kLanes) {
@@ -171,7 +181,7 @@ inline float quantise(const float* row, int64_t depth, Quantised* to) {
   for (int64_t lane = 0; lane < kLanes; lane++) {
     most = std::max(most, most_of[lane]);
   }
-  // Below that its inverse would be infinite.
+  // For smaller rows 127 / most could be infinite.
   const float inverse = most < 1e-30f ? 0 : 127 / most;
   typedef Quantised Narrow __attribute__((vector_size(kLanes * sizeof(Quantised))));
   constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
@@ -187,14 +197,15 @@ inline float quantise(const float* row, int64_t depth, Quantised* to) {
 
 inline int64_t quantised_stride(int64_t depth) { return round_up(depth, 64); }
 
-// Floats of scratch for quantised rows of at most two operands with that depth together.
+// The floats of scratch memory for the quantised rows of at most two operands, whose depths have
+// the sum `depth`.
 inline int64_t quantised_scratch(int64_t rows, int64_t depth) {
   return round_up(rows, kTileRows) * (quantised_stride(depth) + 64) * int64_t{sizeof(Quantised)} /
              4 +
          2 * round_up(rows, 16);
 }
 
-// Quantises the operands' rows; returns the scratch behind them.
+// Quantises the rows of all operands. Returns the scratch memory that is left.
 inline float* quantise_operands(int64_t rows, const Operand<Int8>* operands, int operand_count,
                                 int64_t panel_count, float* scratch, QuantisedOperand* quantised) {
   for (int i = 0; i < operand_count; i++) {
@@ -259,7 +270,8 @@ ELMO4J_INLINE void accumulate(const Quantised* const* a, int64_t depth, const In
   }
 }
 
-// Adds one operand's part of a tile: sums of floats are in memory before and after.
+// Adds the part of one operand to a tile. The sums of floats are in memory before and after, since
+// the registers hold sums of integers.
 template <int R>
 ELMO4J_ONCE void add(const QuantisedOperand& operand, int64_t row, int64_t panel, int64_t quarter,
                      Vec (*sums)[4]) {

@@ -23,7 +23,8 @@ struct Shape {
 
 class CharCnnHighwayCudaTest : public CudaTest {
  protected:
-  // Multiples of 1/8: sums of products of four of them are exact in halves, so that the tables are.
+  // Returns multiples of 1/8. Sums of four of their products are exact in 16-bit floats, so the
+  // tables are exact too.
   std::vector<float> eighths(int64_t count) {
     std::vector<float> values(count);
     for (float& v : values) {
@@ -49,7 +50,7 @@ class CharCnnHighwayCudaTest : public CudaTest {
     return tables;
   }
 
-  // Words of random lengths, the first ones empty and full.
+  // Returns words of random lengths. The first is empty, and the second fills all slots.
   std::vector<int16_t> random_ids(const Shape& shape) {
     std::vector<int16_t> ids(shape.words * shape.slots, kPad);
     for (int64_t w = 0; w < shape.words; w++) {
@@ -153,15 +154,16 @@ class CharCnnHighwayCudaTest : public CudaTest {
   }
 };
 
-// 64 words take the narrow tiles, 65 and 150 the wide ones; 1 and 33 fill none. 152 features are
-// more than a tile's columns and no multiple of its depth, and tables are read in vectors.
+// Up to 64 words use narrow tiles, 65 and 150 wide ones; 1 and 33 do not fill a tile. 152 features
+// are more than the columns of a tile and not a multiple of its depth; the tables are read as
+// vectors.
 TEST_P(CharCnnHighwayCudaTest, EqualsItsFormulasForAnyNumberOfWords) {
   for (int64_t words : {1, 33, 64, 65, 150}) {
     check({words, 13, {1, 3, 7}, {16, 56, 80}, 2, 24});
   }
 }
 
-// Filter counts that no vector divides.
+// The filter counts are not multiples of a vector's size.
 TEST_P(CharCnnHighwayCudaTest, EqualsItsFormulasForAnyFilters) {
   for (int64_t words : {3, 70}) {
     for (int activation : {ELMO4J_RELU, ELMO4J_TANH}) {
@@ -182,7 +184,7 @@ TEST_P(CharCnnHighwayCudaTest, TakesFromNoToFourHighwayLayersWithAndWithoutProje
   }
 }
 
-// 50 slots are more than a warp's lanes, 20 characters wide more than are read at once.
+// 50 slots are more than a warp has lanes. A width of 20 characters is more than are read at once.
 TEST_P(CharCnnHighwayCudaTest, LongWordsAndWideFilters) {
   Shape shape = {6, 50, {1, 20, 50}, {8, 16, 8}, 1, 16};
   check(shape);
@@ -198,7 +200,7 @@ TEST_P(CharCnnHighwayCudaTest, AWordsOwnEmbeddingGoesBeforeItsFeatures) {
   }
 }
 
-// More words than the workspace holds at a time; with and without a phase behind the convolution.
+// More words than the workspace holds at a time, with and without a phase after the convolution.
 TEST_P(CharCnnHighwayCudaTest, ManyWordsAreTakenInChunks) {
   check({2048 + 65, 5, {1, 2}, {3, 4}, 1, 3, 2});
   check({2048 + 1, 5, {1, 2}, {3, 4}, 0, 0});

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The token representation as it is written down (Kim et al. 2016; Srivastava et al. 2015), in
-// doubles: what the kernels of both backends are checked against.
+// The definition of the token representation (Kim et al. 2016; Srivastava et al. 2015), in double.
+// The kernels of both backends are compared with it.
 
 #ifndef ELMO4J_TESTS_NATIVE_CHAR_CNN_ORACLE_H_
 #define ELMO4J_TESTS_NATIVE_CHAR_CNN_ORACLE_H_
@@ -17,7 +17,7 @@
 
 namespace elmo4j {
 
-// sum_k x[k] * weights[k][column], rows of weights `stride` numbers apart.
+// Returns sum_k x[k] * weights[k][column]. Rows of weights are `stride` numbers apart.
 template <typename X>
 double dot(const X* x, const std::vector<float>& weights, int64_t depth, int64_t stride,
            int64_t column) {
@@ -28,7 +28,7 @@ double dot(const X* x, const std::vector<float>& weights, int64_t depth, int64_t
   return sum;
 }
 
-// One word's convolution over all slots: embed, convolve, maximum, bias, activation.
+// The convolution of one word over all slots: embed, convolve, maximum, bias, activation.
 //   widths, filters   [groups]
 //   embedding [ids, dim]   kernels [groups], each [width, dim, filters]   bias [sum of filters]
 struct CharCnnOracle {
@@ -60,7 +60,7 @@ struct CharCnnOracle {
   }
 };
 
-// weights [dim, 2 * dim], bias [2 * dim]: carry, then transform.
+// weights [dim, 2 * dim] and bias [2 * dim] contain the carry gate, then the transform.
 template <typename X>
 double highway(const X* x, int64_t dim, const std::vector<float>& weights,
                const std::vector<float>& bias, int64_t f) {

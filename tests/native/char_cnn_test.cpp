@@ -9,8 +9,9 @@ namespace {
 
 using CharCnnTest = KernelTest;
 
-// Words of every length against the convolution as it is written down: embed, convolve over all
-// slots, maximum, bias, activation. 37 filters leave a remainder on every vector width.
+// Compares words of every length with the definition of the convolution: embed, convolve over all
+// slots, take the maximum, add the bias, apply the activation. 37 is not a multiple of any vector
+// width.
 TEST_P(CharCnnTest, EqualsTheConvolutionOverAllSlots) {
   constexpr int kIds = 262, kDim = 5, kSlots = 12;
   constexpr int16_t kPad = 261;

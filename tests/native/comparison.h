@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Compares an array number by number and reports it as one failure.
+// Compares arrays number by number and reports all differences as one failure.
 
 #ifndef ELMO4J_TESTS_NATIVE_COMPARISON_H_
 #define ELMO4J_TESTS_NATIVE_COMPARISON_H_
@@ -17,8 +17,8 @@
 
 namespace elmo4j {
 
-// Its destructor fails the test where a number was wrong: with their count, the worst error and the
-// first five, of which the first has the lowest index where the caller goes by the index.
+// The destructor fails the test if a number was wrong. The message has the count of wrong numbers,
+// the largest error, and the first five in the order of the calls.
 class Comparison {
  public:
   explicit Comparison(std::string array) : array_(std::move(array)) {}
@@ -30,7 +30,8 @@ class Comparison {
     }
   }
 
-  // Within `tolerance` of wanted. `where` says which number it is: text or an index.
+  // Expects a number within `tolerance` of `wanted`. `where` identifies the number: a text or an
+  // index.
   template <typename Where>
   void near(double wanted, double got, double tolerance, const Where& where) {
     const double error = std::abs(wanted - got);
@@ -38,7 +39,7 @@ class Comparison {
     if (error <= tolerance || wanted == got) {
       return;
     }
-    // NaN is the worst of errors.
+    // NaN counts as the largest error.
     if (!std::isnan(worst_) && !(error <= worst_)) {
       worst_ = error;
     }
@@ -47,7 +48,7 @@ class Comparison {
     }
   }
 
-  // Within `tolerance`, absolute or relative.
+  // Expects a number within an absolute or relative `tolerance`.
   template <typename Where>
   void close(double wanted, double got, double tolerance, const Where& where) {
     near(wanted, got, tolerance + tolerance * std::abs(wanted), where);
@@ -62,7 +63,7 @@ class Comparison {
     return all.str();
   }
 
-  // Forgets what was found, so that a test can look at it.
+  // Forgets the errors, so that a test of this class can examine them without failing.
   void reset() { wrong_ = 0; }
 
  private:

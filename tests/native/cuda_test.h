@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the CUDA kernel tests share: device memory, random numbers, comparison. They run as they are
-// on the emulator and on a GPU: only which library is linked differs. Without a device they are
-// skipped; ELMO4J_REQUIRE=cuda in the environment makes that a failure.
+// Shared by the CUDA kernel tests: device memory, random numbers, comparison. The same tests run on
+// the emulator and on a GPU; only the linked library differs. Without a device they are skipped, or
+// fail if the environment has ELMO4J_REQUIRE=cuda.
 
 #ifndef ELMO4J_TESTS_NATIVE_CUDA_TEST_H_
 #define ELMO4J_TESTS_NATIVE_CUDA_TEST_H_
@@ -31,11 +31,12 @@ inline void check_cuda(cudaError_t error, const char* what) {
   }
 }
 
-// An array in device memory, of exactly its size: a memory checker sees what reaches beyond.
+// An array in device memory. The allocation has exactly its size, so that a memory checker detects
+// accesses beyond it.
 template <typename T>
 class DeviceArray {
  public:
-  // Poisoned: all bits set, which is NaN in every floating-point type.
+  // Sets all bits, which is NaN in every floating-point type.
   explicit DeviceArray(int64_t count)
       : DeviceArray(std::vector<T>(static_cast<size_t>(count), poison())) {}
   explicit DeviceArray(const std::vector<T>& host) : count_(host.size()) {
@@ -73,16 +74,17 @@ class DeviceArray {
   size_t count_;
 };
 
-// Numbers of a type of kernels.h in device memory, 32-bit floats on the host.
+// Numbers in device memory that have one of the types of kernels.h. On the host they are 32-bit
+// floats.
 class DeviceNumbers {
  public:
   DeviceNumbers(int type, const std::vector<float>& host) : type_(type), bytes_(pack(type, host)) {}
-  // Poisoned.
+  // Sets all numbers to NaN.
   DeviceNumbers(int type, int64_t count) : type_(type), bytes_(count * size(type)) {}
 
   static int64_t size(int type) { return type == ELMO4J_F16 ? 2 : 4; }
 
-  // Number `index` and what follows.
+  // Returns the address of number `index`.
   void* get(int64_t index = 0) const { return bytes_.get() + index * size(type_); }
   std::vector<float> host() const {
     const std::vector<unsigned char> bytes = bytes_.host();
@@ -117,15 +119,15 @@ class DeviceNumbers {
   DeviceArray<unsigned char> bytes_;
 };
 
-// What a test runs once for each of: a type of activations and, where it matters for halves, how
-// they are multiplied.
+// The parameter of a test: a type of activations and, if it matters for 16-bit floats, the way in
+// which they are multiplied.
 struct Numbers {
   Numbers(int type, int products = ELMO4J_WGMMA) : type(type), products(products) {}
   int type;
   int products;
 };
 
-// `stream_` is the test's own.
+// Each test has a stream of its own, `stream_`.
 class CudaTest : public testing::TestWithParam<Numbers> {
  protected:
   void SetUp() override {
@@ -148,7 +150,8 @@ class CudaTest : public testing::TestWithParam<Numbers> {
   int type() const { return GetParam().type; }
   int products() const { return products_ < 0 ? GetParam().products : products_; }
 
-  // A matrix [depth, groups * columns], groups one beside the other, packed; `memory` keeps it.
+  // Packs a matrix [depth, groups * columns], whose groups are side by side. `memory` owns the
+  // result.
   elmo4j_matrix matrix_of(const float* weights, int64_t depth, int64_t columns, int groups,
                           std::vector<DeviceArray<unsigned char>>* memory) const {
     elmo4j_matrix matrix = {products(), type(), groups, depth, columns, nullptr, nullptr};
@@ -161,19 +164,20 @@ class CudaTest : public testing::TestWithParam<Numbers> {
     return matrix;
   }
 
-  // Waits for what was launched.
+  // Waits for a launched kernel.
   void finish(int launched) {
     ASSERT_EQ(cudaSuccess, launched) << cudaGetErrorString(static_cast<cudaError_t>(launched));
     const cudaError_t error = cudaStreamSynchronize(stream_);
     ASSERT_EQ(cudaSuccess, error) << cudaGetErrorString(error);
   }
 
-  // The nearest number of a type.
+  // Returns the nearest number of a type.
   static float rounded(int type, float x) {
     return type == ELMO4J_F16 ? __half2float(__float2half_rn(x)) : x;
   }
 
-  // Numbers that `type` can hold, so that what is compared is a kernel's own error.
+  // Returns random numbers that `type` represents exactly, so that only a kernel's own error is
+  // compared.
   std::vector<float> random_of(int type, int64_t count, double scale = 1) {
     std::uniform_real_distribution<float> uniform(-scale, scale);
     std::vector<float> values(count);
@@ -186,7 +190,7 @@ class CudaTest : public testing::TestWithParam<Numbers> {
     return random_of(ELMO4J_F32, count, scale);
   }
 
-  int products_ = -1;  // what a test multiplies by in place of its parameter
+  int products_ = -1;  // overrides the way of multiplying of the test's parameter
   std::mt19937 engine_{20180610};
   cudaStream_t stream_ = nullptr;
 };

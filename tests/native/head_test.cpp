@@ -85,7 +85,7 @@ TEST_F(HeadTest, NoRowsGiveNoGradient) {
   EXPECT_EQ(std::vector<float>(2), db);
 }
 
-// Large logits too: nothing overflows.
+// Includes large logits, which must not overflow.
 TEST_F(HeadTest, SoftmaxLossAndItsGradient) {
   std::vector<float> logits = {0, std::log(3.0f), 1000, 0, -1000, -1000};
   const int32_t labels[] = {1, 0, 1};
@@ -123,7 +123,7 @@ TEST_F(HeadTest, DropoutDropsItsShareAndKeepsTheMean) {
   }
 }
 
-// By hand: the first step of Adam is the rate, whatever the gradient's size.
+// The first step of Adam is the learning rate, whatever the size of the gradient.
 TEST_F(HeadTest, AdamFollowsItsFormula) {
   float values[] = {1, 1, 1}, mean[3] = {}, variance[3] = {};
   const float first[] = {100, -0.001f, 0}, second[] = {50, 0.002f, 0};

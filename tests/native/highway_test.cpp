@@ -10,8 +10,8 @@ namespace {
 using HighwayTest = KernelTest;
 using ProjectionTest = KernelTest;
 
-// Rows 1 to 20 give tiles of every height, 33 and 50 AMX tiles of either shape; 1 and 45 columns
-// leave remainders of every vector width.
+// 1 to 20 rows use tiles of every height, 33 and 50 rows AMX tiles of both shapes. 1 and 45 columns
+// are not multiples of any vector width.
 TEST_P(HighwayTest, EqualsItsFormula) {
   for (int type : types()) {
     for (int64_t dim : {1, 45, 128}) {

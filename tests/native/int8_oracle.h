@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What 8-bit products are compared with: rows and columns quantised one number after the other, and
-// integers summed in 64 bits.
+// The definition of 8-bit products, with which the kernels are compared. Rows and columns are
+// quantised number by number, and integers are summed in 64 bits.
 
 #ifndef ELMO4J_TESTS_NATIVE_INT8_ORACLE_H_
 #define ELMO4J_TESTS_NATIVE_INT8_ORACLE_H_
@@ -15,13 +15,13 @@
 
 namespace elmo4j {
 
-// Integers from -127 to 127 and the scale that makes numbers of them.
+// Integers from -127 to 127, and the scale by which they are multiplied.
 struct Quantised8 {
   std::vector<int32_t> integers;
   float scale = 0;
 };
 
-// A row, as the kernels quantise it when they use it.
+// Quantises a row like the kernels do.
 template <class T>
 Quantised8 quantised_row(const T* row, int64_t depth) {
   float most = 0;
@@ -38,7 +38,8 @@ Quantised8 quantised_row(const T* row, int64_t depth) {
   return q;
 }
 
-// A column of weights [depth, columns], whose scale has 16 bits, rounded up.
+// Quantises a column of weights [depth, columns]. The significand of its scale has 16 bits, rounded
+// up.
 inline Quantised8 quantised_column(const float* weights, int64_t depth, int64_t columns,
                                    int64_t column) {
   float most = 0;
@@ -56,7 +57,7 @@ inline Quantised8 quantised_column(const float* weights, int64_t depth, int64_t 
   return q;
 }
 
-// The weights [depth, columns] that the integers stand for: exact floats.
+// Returns the weights [depth, columns] that the integers represent. They are exact floats.
 inline std::vector<float> quantised_weights(const std::vector<float>& weights, int64_t depth,
                                             int64_t columns) {
   std::vector<float> result(weights.size());
@@ -69,7 +70,7 @@ inline std::vector<float> quantised_weights(const std::vector<float>& weights, i
   return result;
 }
 
-// Row times column.
+// Returns the product of a row and a column.
 inline int64_t integer_sum(const Quantised8& row, const Quantised8& column) {
   int64_t sum = 0;
   for (size_t k = 0; k < row.integers.size(); k++) {

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Products of 8-bit weights: exact sums, and the same bits on every instruction set.
+// Tests that products with 8-bit weights have exact sums, and the same bits on every instruction
+// set.
 
 #include "int8_oracle.h"
 #include "kernel_test.h"
@@ -20,9 +21,10 @@ class Int8Test : public KernelTest {
   }
 };
 
-// To the bit what the formula gives; rows of all paths, depths that leave a remainder in every
-// width. Weights and rows of +-1 alone make the largest sums there are.
-// a * b + c, rounded once; mingw's fmaf rounds twice.
+// Compares products with the formula bit by bit. The numbers of rows cover all paths, and the
+// depths are not multiples of any vector width. Weights and rows that are all 1 or -1 give the
+// largest possible sums. a * b + c, rounded once. This does not use fmaf, since mingw's rounds
+// twice.
 float multiply_add(float a, float b, float c) {
 #ifdef _WIN32
   return static_cast<float>(static_cast<__float128>(a) * b + c);
@@ -67,7 +69,7 @@ TEST_P(Int8Test, ProductsAreExact) {
   }
 }
 
-// What was quantised and comes back as floats is packed to the same bytes.
+// Weights that were quantised and converted back to floats are packed to the same bytes.
 TEST_P(Int8Test, QuantisedWeightsAreKept) {
   constexpr int64_t kDepth = 57, kColumns = 300;
   for (double scale : {1e-6, 0.1, 3.0}) {
@@ -79,7 +81,7 @@ TEST_P(Int8Test, QuantisedWeightsAreKept) {
   }
 }
 
-// Infinite and undefined numbers stay in their row and end nothing.
+// Infinite numbers and NaN affect only their own row, and do not crash the process.
 TEST_P(Int8Test, RowsThatAreNotFiniteLeaveOthersAlone) {
   constexpr int64_t kDepth = 40, kColumns = 33, kRows = 9;
   const std::vector<float> weights = random(kDepth * kColumns);

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the kernel tests share: instruction sets, random numbers, comparison.
+// Shared by the kernel tests: instruction sets, random numbers, comparison.
 
 #ifndef ELMO4J_TESTS_NATIVE_KERNEL_TEST_H_
 #define ELMO4J_TESTS_NATIVE_KERNEL_TEST_H_
@@ -34,7 +34,8 @@ class KernelTest : public testing::TestWithParam<int> {
     return values;
   }
 
-  // Poisoned, so that what a kernel leaves unwritten, or reads before it is written, shows.
+  // Returns NaN, so that tests detect numbers that a kernel does not write, or reads before it
+  // writes them.
   static std::vector<float> poisoned(int64_t count) { return std::vector<float>(count, NAN); }
 
   struct Aligned {
@@ -52,8 +53,8 @@ class KernelTest : public testing::TestWithParam<int> {
     Aligned weights, bias;
   };
 
-  // Packs a matrix whose groups' columns stand side by side: [depth, groups * columns], and its
-  // bias [groups * columns], where there is one.
+  // Packs a matrix [depth, groups * columns], whose groups are side by side, and its bias
+  // [groups * columns] if it is not null.
   Packed pack(const float* weights, const float* bias, int64_t depth, int64_t columns, int groups,
               int type = ELMO4J_F32) const {
     return pack(weights, bias, depth, columns, groups, type, isa());
@@ -75,11 +76,11 @@ class KernelTest : public testing::TestWithParam<int> {
     return packed;
   }
 
-  // The types of weights that there are.
+  // The types of weights.
   static std::vector<int> types() { return {ELMO4J_F32, ELMO4J_BF16, ELMO4J_INT8}; }
 
-  // To the nearest bfloat16, as weights are packed: what is left of an exact comparison is then the
-  // rounding of the left-hand side.
+  // Rounds to the nearest bfloat16, like the packing of weights does. Only the rounding of the
+  // left-hand side then differs from an exact result.
   static float rounded(float x) {
     uint32_t bits;
     std::memcpy(&bits, &x, sizeof bits);
@@ -96,14 +97,14 @@ class KernelTest : public testing::TestWithParam<int> {
     return values;
   }
 
-  // Whether products with bfloat16 weights round the left-hand side too.
+  // Returns whether products with bfloat16 weights round the left-hand side too.
   bool rounds_left() const {
     const std::string name = elmo4j_cpu_isa_name(isa());
     return name == "amx" || name.find("bf16") != std::string::npos;
   }
 
-  // What a sum of products of magnitude 1 may be off by. Weights of 8 bits too are rounded here:
-  // int8_test.cpp compares them exactly.
+  // Returns the tolerance of a sum of products of magnitude 1. It includes the rounding of 8-bit
+  // weights, which int8_test.cpp compares exactly.
   double tolerance(int type, double exact) const {
     return type == ELMO4J_INT8 ? 0.1 : type == ELMO4J_BF16 && rounds_left() ? 2e-2 : exact;
   }
@@ -111,8 +112,8 @@ class KernelTest : public testing::TestWithParam<int> {
   std::mt19937 engine_{20180610};
 };
 
-// Those that this processor has (isas.cpp); or the ones whose instructions have twins
-// (twins/isas.cpp).
+// Returns the instruction sets that this processor has (isas.cpp), or those whose instructions have
+// twins (twins/isas.cpp).
 std::vector<int> isas();
 
 #define ELMO4J_FOR_EACH_ISA(suite)                                             \

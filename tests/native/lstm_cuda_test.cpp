@@ -13,13 +13,13 @@
 namespace elmo4j {
 namespace {
 
-// Sizes whose rows lie on 16 bytes, and more than one block of depth.
+// Rows are aligned to 16 bytes, and there is more than one block of depth.
 TEST_P(LstmCudaTest, EqualsItsFormula) {
   check({32, 16, 0, 0, 0, 0}, {5, 3, 3, 1}, false, 0.4);
   check({64, 80, 0.5f, 0.3f, 1, 0}, {6, 4, 1}, true, 0.2);
 }
 
-// Rows that begin anywhere, fewer numbers than are copied at once.
+// Rows are not aligned, and have fewer numbers than are copied at once.
 TEST_P(LstmCudaTest, OddSizes) {
   check({13, 7, 0, 0, 1, 0}, {4, 4, 2}, false, 0.5);
   check({1, 1, 0, 0, 0, 0}, {3}, false, 0.5);
@@ -28,18 +28,18 @@ TEST_P(LstmCudaTest, OddSizes) {
 
 TEST_P(LstmCudaTest, OneSentence) { check({24, 8, 0.5f, 0.2f, 1, 0}, {12}, false, 0.5); }
 
-// More than one tile of cells and of the projection's columns, the last one cut.
+// More than one tile of cells and of the projection's columns; the last tile is partial.
 TEST_P(LstmCudaTest, SeveralTilesOfColumns) {
   check({72, 72, 0.4f, 0.3f, 1, 0}, {2, 1}, false, 0.2);
 }
 
-// More tiles than the emulator's device has blocks.
+// There are more tiles than the emulator's device has blocks.
 TEST_P(LstmCudaTest, SeveralTilesOfABlock) {
   check({200, 16, 0.5f, 0.3f, 1, 0}, std::vector<int32_t>(131, 2), true, 0.3);
 }
 
-// Plans that only a large GPU takes: the published sizes on 132 multiprocessors, with weights on
-// the chip in 128 blocks of 32 cells, with several tiles of a block, and with both directions at
+// Plans that only a large GPU uses: the published sizes on 132 multiprocessors, with resident
+// weights in 128 blocks of 32 cells, with several tiles for each block, and with both directions at
 // once.
 TEST_P(LstmCudaTest, PublishedSizesOfFewSentences) {
   if (!is_large()) {
@@ -60,24 +60,24 @@ TEST_P(LstmCudaTest, HalfThePublishedSizes) {
   check({2048, 256, 0, 0, 1, 0}, {5, 5, 5, 5, 5, 4, 4, 4, 4, 4}, false, 0.05);
 }
 
-// Several stages of depth, the last of each operand cut.
+// Several stages of depth; the last one of each operand is partial.
 TEST_P(LstmCudaTest, DeepRows) { check({72, 208, 0.5f, 0.3f, 1, 0}, {3, 2}, false, 0.2); }
 
-// 300, then 129, 128 and so on rows: each border between tiles and within them.
+// The steps have 300, 129, 128... rows: all cases at the borders of tiles and within them.
 TEST_P(LstmCudaTest, RowsFallAcrossTiles) {
   check({16, 16, 0.5f, 0.3f, 1, 0}, lengths_of({300, 129, 128, 127, 65, 64, 63, 17, 16, 1}), true,
         0.4);
 }
 
-// The projection by wgmma in its larger tiles: several of rows and of columns, each cut, depth of
-// several stages, and layers that have the same bits in a call each, where rows become few on the
-// way.
+// The projection with wgmma in its larger tiles. The first check has several tiles of rows and of
+// columns, the last ones partial, and several stages of depth. The second checks that layers have
+// the same bits in one call each, while the rows become few.
 TEST_P(LstmCudaTest, ManySentencesByLargerTilesOfTheProjection) {
   check({72, 136, 0.5f, 0.3f, 1, 0}, lengths_of({260, 257, 3}), true, 0.15);
   check_layers({200, 16, 0.5f, 0.3f, 1, 0}, {0, 1}, lengths_of({300, 128, 17}), false, 0.2);
 }
 
-// What that is timed against, and what is timed against that.
+// The variants that benchmarks compare with the default.
 TEST_P(LstmCudaTest, ManySentencesByEachVariant) {
   if (type() == ELMO4J_F32 || products() == ELMO4J_MMA) {
     GTEST_SKIP() << "these have no other";
@@ -89,9 +89,10 @@ TEST_P(LstmCudaTest, ManySentencesByEachVariant) {
   }
 }
 
-// The depth of the projection split among blocks: on the emulator in 3 parts, the last 16 deep; in
-// one part, of several tiles down and across; and in 3 parts, the last 8 deep, of two tiles down.
-// On a GPU there are other parts. Rows become few on the way.
+// The depth of the projection is split among blocks. On the emulator there are 3 parts, the last
+// with a depth of 16; then one part with several tiles of rows and of columns; then 3 parts, the
+// last with a depth of 8, with two tiles of rows. On a GPU the parts are different. Rows become few
+// meanwhile.
 TEST_P(LstmCudaTest, SplitProjection) {
   if (type() == ELMO4J_F32 || products() == ELMO4J_MMA) {
     GTEST_SKIP() << "it is by wgmma";
@@ -108,9 +109,9 @@ TEST_P(LstmCudaTest, SplitProjection) {
   unsetenv("ELMO4J_EMULATED_MULTIPROCESSORS");
 }
 
-// Few sentences, weights on the chip (halves alone). On the emulator, which has 4 multiprocessors:
-// 1, 2, 4 and 8 groups of 8 cells a block, the last block cut, then one direction at a time, and
-// last a size that does not fit.
+// Few sentences with resident weights (16-bit floats only). On the emulator, which has 4
+// multiprocessors, blocks have 2, 4 and 8 groups of 8 cells, the last time with a partial last
+// block. Then the directions run one at a time. The last size does not fit.
 TEST_P(LstmCudaTest, FewSentences) {
   check({32, 32, 0.5f, 0.2f, 1, 0}, {7, 7, 5}, true, 0.2);
   check({64, 32, 0, 0, 0, 0}, {5}, false, 0.2);
@@ -119,19 +120,20 @@ TEST_P(LstmCudaTest, FewSentences) {
   check({288, 32, 0.5f, 0.3f, 0, 0}, {4, 1}, false, 0.1);
 }
 
-// From many rows to few on the way: 20, 17, then 16, 9, 8 and 1.
+// The number of rows falls from many to few: 20, 17, then 16, 9, 8 and 1.
 TEST_P(LstmCudaTest, SentencesBecomeFew) {
   check({64, 32, 0.5f, 0.3f, 1, 0}, lengths_of({20, 17, 16, 16, 9, 8, 8, 1, 1}), true, 0.2);
 }
 
-// The input's half of the gates is made in pieces of 512 rows.
+// The input's half of the gates is computed 512 rows at a time.
 TEST_P(LstmCudaTest, FewLongSentences) {
   for (bool gathered : {false, true}) {
     check({32, 32, 0.5f, 0.3f, 1, 0}, std::vector<int32_t>(16, 35), gathered, 0.2);
   }
 }
 
-// Layers one step behind each other; more of them than a launch takes.
+// Each layer runs one step behind the one before it. There are also more layers than fit in a
+// launch.
 TEST_P(LstmCudaTest, SeveralLayers) {
   for (int layers = 2; layers <= 5; layers++) {
     std::vector<int32_t> skip(layers, 1);
@@ -142,32 +144,34 @@ TEST_P(LstmCudaTest, SeveralLayers) {
   check_layers({16, 16, 0.5f, 0.3f, 1, 0}, {1, 0}, {5, 2}, true, 0.4);
 }
 
-// Tiles of both warpgroups' rows and, of the layer a step ahead, of the first one's alone; several
-// stages of depth, cut.
+// Tiles with rows for both warpgroups and, in the layer that is a step ahead, only for the first
+// one. Several stages of depth, the last one partial.
 TEST_P(LstmCudaTest, SeveralLayersOfDeepRows) {
   check_layers({40, 80, 0.5f, 0.3f, 1, 0}, {0, 1}, lengths_of({66, 66, 20}), true, 0.2);
 }
 
-// No step has another one beside it; fewer steps than layers.
+// No two steps run at the same time; then there are fewer steps than layers.
 TEST_P(LstmCudaTest, SeveralLayersOfOneOrTwoSteps) {
   check_layers({16, 16, 0.3f, 0.1f, 1, 0}, {0, 1, 1}, {1, 1, 1, 1, 1}, true, 0.4);
   check_layers({16, 16, 0.3f, 0.1f, 1, 0}, {0, 1, 1, 1}, {2, 1, 1}, true, 0.4);
 }
 
-// Steps past what one launch's parameters hold: it ends with all of its layers at the same step. Of
-// the layers by themselves the first gathers its input, the second does not.
+// More steps than the parameters of one launch hold, so that a launch ends with all of its layers
+// at the same step. When layers run by themselves, the first one gathers its input, the second does
+// not.
 TEST_P(LstmCudaTest, VeryLongSentences) {
   check_layers({4, 4, 0.5f, 0.1f, 1, 0}, {0, 1}, {129, 129, 1}, true, 0.5);
 }
 
-// All at once, then as many as the emulator's L2 holds the weights of (one of floats, two of
-// halves), then, of halves, one after the other with the weights on the chip.
+// First all layers run at once, then as many as the emulator's L2 holds the weights of (one with
+// 32-bit floats, two with 16-bit floats). Then, with 16-bit floats, they run one after the other
+// with resident weights.
 TEST_P(LstmCudaTest, SeveralLayersOfManySentencesThatBecomeFew) {
   check_layers({64, 32, 0.5f, 0.3f, 1, 0}, {0, 1, 1}, lengths_of({130, 128, 20, 17, 16, 9, 8, 1}),
                true, 0.2);
 }
 
-// A launch and the clearing of its counter.
+// Each launch has two nodes: the kernel, and the clearing of its counter.
 TEST_P(LstmCudaTest, LayersShareALaunch) {
   const LstmLayer layer = {20, 12, 0, 0, 1, 0};
   for (const auto& [layers, launches] : {std::pair(1, 1), std::pair(4, 1), std::pair(5, 2)}) {
@@ -177,7 +181,8 @@ TEST_P(LstmCudaTest, LayersShareALaunch) {
   }
 }
 
-// A batch in two halves, the state of each layer carried, gives the same bits as in one piece.
+// A batch that is computed in two halves, with the state of each layer carried over, has the same
+// bits as in one piece.
 TEST_P(LstmCudaTest, StateIsCarried) {
   const LstmLayer layer = {16, 8, 0.5f, 0.3f, 1, 0};
   Problem whole = problem(layer, {6, 6, 6}, true, 0.5, {0, 1, 1});
@@ -204,7 +209,7 @@ TEST_P(LstmCudaTest, StateIsCarried) {
   EXPECT_EQ(at_once.c, tail.c);
 }
 
-// The same bits whatever the batch.
+// A sentence has the same bits in any batch.
 TEST_P(LstmCudaTest, SentencesDoNotDependOnTheirBatch) {
   const LstmLayer layer = {20, 12, 0.5f, 0.3f, 1, 0};
   const Problem together = problem(layer, std::vector<int32_t>(70, 2), true, 0.5);
@@ -228,7 +233,7 @@ TEST_P(LstmCudaTest, SentencesDoNotDependOnTheirBatch) {
   }
 }
 
-// Gates far out saturate; nothing becomes infinite or NaN.
+// Huge inputs saturate the gates; no result is infinite or NaN.
 TEST_P(LstmCudaTest, HugeInputsSaturate) {
   Problem p = problem({20, 4, 0, 0, 0, 0}, {3}, false, 1);
   for (int d = 0; d < 2; d++) {
@@ -246,7 +251,7 @@ TEST_P(LstmCudaTest, HugeInputsSaturate) {
   }
 }
 
-// The layout of kernels.h, number by number.
+// Compares packed weights with the layout of kernels.h, number by number.
 TEST_P(LstmCudaTest, PackedWeightsLieAsDocumented) {
   const int64_t depth = 5, columns = 19, groups = 2;
   const std::vector<float> weights = random_of(type(), depth * groups * columns);
@@ -269,7 +274,7 @@ TEST_P(LstmCudaTest, PackedWeightsLieAsDocumented) {
   EXPECT_EQ(wanted_bytes, bytes);
 }
 
-// Fills stack that later calls use.
+// Fills the part of the stack that later calls use with a pointer.
 __attribute__((noinline)) void leave_on_stack(const void* pointer) {
   const void* volatile memory[8192];
   for (const void* volatile& word : memory) {
@@ -277,8 +282,8 @@ __attribute__((noinline)) void leave_on_stack(const void* pointer) {
   }
 }
 
-// What a launch is given is all its own: the emulator takes each word of it that points to memory
-// of another device for a mistake.
+// The arguments of a launch contain no uninitialised bytes from the stack: the emulator refuses any
+// word in them that points to memory of another device.
 TEST_P(LstmCudaTest, NothingOfTheStackIsLaunched) {
   int devices = 0;
   ASSERT_EQ(cudaSuccess, cudaGetDeviceCount(&devices));
@@ -302,8 +307,8 @@ TEST_P(LstmCudaTest, NothingOfTheStackIsLaunched) {
 
 ELMO4J_FOR_EACH_PRODUCT(LstmCudaTest);
 
-// The published sizes on an H200, which has 132 multiprocessors with 227 KiB for a block, on an
-// A100 with 108 and 163 KiB, and on an RTX 4090 with 128 and 99 KiB.
+// The published sizes on an H200 (132 multiprocessors, 227 KiB of shared memory for a block), an
+// A100 (108, 163 KiB) and an RTX 4090 (128, 99 KiB).
 TEST(LstmPlanTest, FitsTheDevice) {
   const auto expect = [](const ResidentPlan& plan, int directions, int blocks, int cells,
                          int columns) {
@@ -319,12 +324,12 @@ TEST(LstmPlanTest, FitsTheDevice) {
   expect(resident_plan(4096, 512, 108, 163 << 10), 0, 0, 0, 0);
   expect(resident_plan(2048, 256, 128, 99 << 10), 2, 64, 32, 4);
   expect(resident_plan(4096, 512, 128, 99 << 10), 0, 0, 0, 0);
-  // Rows that are no multiple of what a warp reads at once.
+  // The sizes of rows are not multiples of what a warp reads at once.
   expect(resident_plan(1000, 128, 132, 227 << 10), 0, 0, 0, 0);
   expect(resident_plan(1024, 100, 132, 227 << 10), 0, 0, 0, 0);
 }
 
-// 1,024 sentences of the original fill 128 of 132 multiprocessors, 896 do not.
+// The original model with 1,024 sentences fills 128 of 132 multiprocessors; with 896 it does not.
 TEST(LstmPlanTest, LargerTilesOfTheProjectionFillTheDevice) {
   EXPECT_TRUE(is_wide_projection(1024, 512, 132));
   EXPECT_TRUE(is_wide_projection(897, 512, 132));
@@ -334,7 +339,7 @@ TEST(LstmPlanTest, LargerTilesOfTheProjectionFillTheDevice) {
   EXPECT_FALSE(is_wide_projection(256, 512, 4));
 }
 
-// On 132 multiprocessors. Every part has depth, whatever the sizes.
+// The parts on 132 multiprocessors. No part is empty, whatever the sizes.
 TEST(LstmPlanTest, PartsOfTheProjection) {
   const auto expect = [](int64_t sentences, int64_t cells, int64_t projection, int parts,
                          int depth) {
@@ -361,8 +366,8 @@ TEST(LstmPlanTest, PartsOfTheProjection) {
   }
 }
 
-// The original's halves on an H200 with 60 MB of L2 and on an RTX 5090 with 96, the half-sized
-// one's on an A100 with 40, and the small one's.
+// The original model with 16-bit floats on an H200 (60 MB of L2) and an RTX 5090 (96 MB), the
+// half-sized model on an A100 (40 MB), and the small model.
 TEST(LstmPlanTest, LayersWhoseWeightsL2Holds) {
   EXPECT_EQ(0, layers_in_l2(4096, 512, 2, 60 << 20));
   EXPECT_EQ(1, layers_in_l2(4096, 512, 2, 96 << 20));

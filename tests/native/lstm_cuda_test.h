@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Problems for the CUDA kernels of the LSTM, their runs, and the comparison with the oracle.
+// Makes problems for the CUDA kernels of the LSTM, runs them, and compares them with the oracle.
 
 #ifndef ELMO4J_LSTM_CUDA_TEST_H_
 #define ELMO4J_LSTM_CUDA_TEST_H_
@@ -19,16 +19,16 @@ namespace elmo4j {
 
 class LstmCudaTest : public CudaTest {
  protected:
-  // Layers over a batch, what the first one reads and the state before. Arrays have both directions
-  // of each layer: layer l's direction d at 2 * l + d.
+  // Layers, a batch, the input of the first layer, and the initial state. Arrays have an element
+  // for each direction of each layer; direction d of layer l is at 2 * l + d.
   struct Problem {
-    LstmLayer layer;  // `backward` is the direction's own, `skip` the layer's
+    LstmLayer layer;  // `backward` and `skip` are not used
     std::vector<int32_t> skip, lengths;
     bool gathered = false;
     std::vector<LstmWeights> weights;
     std::vector<std::vector<float>> h, c;
     std::vector<float> input[2];
-    std::vector<int32_t> input_rows[2];  // of positions in reading order
+    std::vector<int32_t> input_rows[2];  // the row of each position, in reading order
 
     int64_t layers() const { return static_cast<int64_t>(skip.size()); }
     int64_t positions() const {
@@ -73,7 +73,7 @@ class LstmCudaTest : public CudaTest {
     return problem(layer, lengths, gathered, scale, {layer.skip});
   }
 
-  // With `nodes`, counts what would run: it is captured, and the result is left as it was.
+  // With `nodes`, captures the launches and counts them, but does not run them.
   Result run(const Problem& p, size_t* nodes = nullptr) {
     const int64_t cells = p.layer.cells, projection = p.layer.projection;
     const int64_t positions = p.positions();
@@ -166,7 +166,7 @@ class LstmCudaTest : public CudaTest {
     return result;
   }
 
-  // Close number by number, and halves as a whole.
+  // Expects each number to be close, and the cosine of the whole arrays to be almost 1.
   void expect_all_close(const std::vector<double>& wanted, const std::vector<float>& got,
                         const std::string& what) const {
     ASSERT_EQ(wanted.size(), got.size()) << what;
@@ -197,7 +197,7 @@ class LstmCudaTest : public CudaTest {
         expect_all_close(wanted.output, got.output[i], at + "output");
         expect_all_close(wanted.h, got.h[i], at + "h");
         expect_all_close(wanted.c, got.c[i], at + "c");
-        // Clips that are set bind now and then, not always: the sequence goes on behind them.
+        // A clip must take effect for some values but not for all.
         const int64_t updates = p.positions();
         if (layer.cell_clip > 0) {
           EXPECT_GT(wanted.cell_clips, 0);
@@ -218,7 +218,7 @@ class LstmCudaTest : public CudaTest {
     check_layers(layer, {layer.skip}, lengths, gathered, scale);
   }
 
-  // Several layers in one call are right, and the same to the bit as a call a layer.
+  // Checks that several layers in one call are correct, and have the same bits as in one call each.
   void check_layers(const LstmLayer& layer, const std::vector<int32_t>& skip,
                     const std::vector<int32_t>& lengths, bool gathered, double scale) {
     SCOPED_TRACE(std::to_string(skip.size()) + " layers of " + std::to_string(layer.cells) +
@@ -237,7 +237,7 @@ class LstmCudaTest : public CudaTest {
     }
   }
 
-  // One layer of a problem, which reads what the layer before it has given.
+  // Returns a problem of one layer, whose input is the result of the layer before it.
   static Problem only(const Problem& p, int64_t layer, const Result& result) {
     const auto own = [&](const auto& all) {
       return std::decay_t<decltype(all)>(all.begin() + 2 * layer, all.begin() + 2 * layer + 2);
@@ -262,7 +262,7 @@ class LstmCudaTest : public CudaTest {
     return multiprocessors >= 100;
   }
 
-  // Sentences of which rows[t] are longer than t.
+  // Returns lengths of sentences, rows[t] of which are larger than t.
   static std::vector<int32_t> lengths_of(const std::vector<int32_t>& rows) {
     std::vector<int32_t> lengths;
     for (size_t t = rows.size(); t > 0; t--) {

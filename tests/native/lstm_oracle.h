@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// One layer and direction of the biLM in double, one sentence at a time: what the recurrences of
-// kernels.h, on the processor and on the GPU, are compared with.
+// One direction of one layer of the biLM in double, one sentence at a time. The LSTM kernels of the
+// CPU and the GPU are compared with it.
 
 #ifndef ELMO4J_TESTS_NATIVE_LSTM_ORACLE_H_
 #define ELMO4J_TESTS_NATIVE_LSTM_ORACLE_H_
@@ -30,7 +30,8 @@ struct LstmWeights {
   std::vector<float> kernel, bias, projector;
 };
 
-// output [positions, projection], h and c behind each sentence's last step; how often a clip bound.
+// output [positions, projection], h and c after the last step of each sentence, and how often the
+// clips took effect.
 struct LstmOracle {
   std::vector<double> output, h, c;
   int64_t cell_clips = 0, projection_clips = 0;
@@ -44,7 +45,7 @@ inline double clipped(double x, float limit, int64_t* count) {
   return x < 0 ? -limit : limit;
 }
 
-// A row as products with weights of that type see it.
+// Converts a row like products with weights of that type do.
 template <class T>
 std::vector<double> used(int type, const T* row, int64_t depth) {
   std::vector<double> result(row, row + depth);
@@ -57,8 +58,8 @@ std::vector<double> used(int type, const T* row, int64_t depth) {
   return result;
 }
 
-// Sentence r's positions stand behind those of the sentences before it. Position p reads row
-// input_rows[p] of the input, or row p where input_rows is null.
+// The positions of a sentence follow those of the sentence before it. Position p reads row
+// input_rows[p] of the input, or row p if input_rows is null.
 inline LstmOracle lstm_oracle(const LstmLayer& layer, const LstmWeights& w,
                               const std::vector<int32_t>& lengths, const std::vector<float>& input,
                               const int32_t* input_rows, const std::vector<float>& h0,

@@ -20,7 +20,7 @@ class LstmTest : public KernelTest {
     Weights w = {random_of(layer.type, 2 * p * gates, scale), random(gates),
                  random_of(layer.type, layer.cells * p, scale)};
     if (layer.type == ELMO4J_INT8) {
-      // What meets x and what meets h have scales of their own.
+      // The weights of x and those of h have different scales.
       const auto half = w.kernel.begin() + p * gates;
       const std::vector<float> x = quantised_weights({w.kernel.begin(), half}, p, gates);
       const std::vector<float> h = quantised_weights({half, w.kernel.end()}, p, gates);
@@ -80,7 +80,8 @@ class LstmTest : public KernelTest {
   void expect(const Layer& layer, const Weights& w, const std::vector<int32_t>& lengths,
               const std::vector<float>& input, const int32_t* input_rows,
               const std::vector<float>& h0, const std::vector<float>& c0, const Result& got) const {
-    // Exact sums, but a number that lies between two integers may become the other one of them.
+    // Sums of integers are exact, but a number near the middle between two integers may be rounded
+    // differently.
     const double close = layer.type == ELMO4J_INT8 ? 2e-2 : tolerance(layer.type, 2e-5);
     const LstmOracle wanted = lstm_oracle(layer, w, lengths, input, input_rows, h0, c0);
     const auto all_close = [&](const std::vector<double>& x, const std::vector<float>& y,
@@ -103,7 +104,7 @@ class LstmTest : public KernelTest {
 };
 
 // 3 sentences take the path that computes the input's half ahead (its 98 positions in parts), 45
-// the other one, with row counts down to 1; sizes leave remainders on every vector width.
+// the other one, with row counts down to 1. The sizes are not multiples of any vector width.
 TEST_P(LstmTest, EqualsItsFormula) {
   for (int type : types()) {
     for (Layer layer : {Layer{33, 7, 0, 0, 0, 0}, Layer{33, 7, 0.3f, 0.2f, 1, 1},
@@ -136,7 +137,7 @@ TEST_P(LstmTest, EqualsItsFormula) {
   }
 }
 
-// Helpers that come before the first product, and none, leave the same bits.
+// The result has the same bits with helpers, which arrive before the first product, and without.
 TEST_P(LstmTest, HelpersChangeNothing) {
   constexpr int64_t kCells = 600, kProjection = 70, kSteps = 3;
   for (int type : types()) {
@@ -181,7 +182,7 @@ TEST_P(LstmTest, HelpersChangeNothing) {
   }
 }
 
-// Sentences alone, few and many take different paths, and tiles of different heights.
+// One, few and many sentences take different paths, and use tiles of different heights.
 TEST_P(LstmTest, SentencesDoNotDependOnTheirBatch) {
   for (int type : types()) {
     const Layer layer = {40, 24, 3, 3, 1, 0, type};
@@ -208,7 +209,7 @@ TEST_P(LstmTest, SentencesDoNotDependOnTheirBatch) {
   }
 }
 
-// Sentences that join others under way, take steps with them and leave when they end.
+// Sentences join running ones, take steps with them, and leave when they end.
 TEST_P(LstmTest, StepsInAnyCompanyGiveTheSameAsWholeSentences) {
   for (int type : types()) {
     for (int backward : {0, 1}) {
@@ -216,7 +217,7 @@ TEST_P(LstmTest, StepsInAnyCompanyGiveTheSameAsWholeSentences) {
       const int64_t projection = layer.projection, cells = layer.cells;
       const Weights w = weights(layer, 0.5);
       const PackedLayer packed = pack_layer(layer, w, isa());
-      // 40 sentences, more and more of which are under way: both ways of lstm.cpp are taken.
+      // 40 sentences, of which more and more are running, so that both paths of lstm.cpp are used.
       struct Sentence {
         int32_t length, done;
         std::vector<float> input, h, c, output;
@@ -277,7 +278,7 @@ TEST_P(LstmTest, StepsInAnyCompanyGiveTheSameAsWholeSentences) {
   }
 }
 
-// Gates far out saturate; nothing becomes infinite or NaN.
+// Huge inputs saturate the gates; no result is infinite or NaN.
 TEST_P(LstmTest, HugeInputsSaturate) {
   const Layer layer = {20, 4, 0, 0, 0, 0};
   const Weights w = weights(layer, 1);
@@ -293,7 +294,7 @@ TEST_P(LstmTest, HugeInputsSaturate) {
   }
 }
 
-// Weights of 8 bits: not to rounding but to the bit, the portable build too.
+// Compares results with 8-bit weights bit by bit, also those of the portable build.
 TEST_P(LstmTest, IntegersGiveTheSameBitsOnEveryInstructionSet) {
   for (Layer layer :
        {Layer{33, 7, 0.3f, 0.2f, 1, 1}, Layer{70, 40, 3, 3, 1, 0}, Layer{16, 64, 0, 0, 0, 0}}) {

@@ -13,8 +13,8 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 class PackedRowsCudaTest : public CudaTest {
  protected:
-  // Runs skip on `h` and `x` (empty: none) from number `skew` on; returns the output and the flag,
-  // which was `before`.
+  // Runs skip on `h` and `x` (none if it is empty) from number `skew` on. Returns the output and
+  // the flag, whose initial value is `before`.
   std::pair<std::vector<float>, int32_t> skip(const std::vector<float>& h,
                                               const std::vector<float>& x, float clip,
                                               bool in_place, int64_t skew = 0, int32_t before = 0) {
@@ -36,7 +36,8 @@ class PackedRowsCudaTest : public CudaTest {
   }
 };
 
-// 1, 7: a number at a time. 32: 16 bytes at a time. 1032: a warp takes a row more than once.
+// Rows of 1 and 7 numbers are copied one number at a time, rows of 32 numbers 16 bytes at a time. A
+// warp needs more than one pass for a row of 1032.
 TEST_P(PackedRowsCudaTest, RowsAreGatheredAndScattered) {
   for (int64_t dim : {1, 7, 32, 1032}) {
     for (int64_t skew : {0, 1}) {
@@ -80,7 +81,8 @@ TEST_P(PackedRowsCudaTest, ARowMayBeGatheredTwice) {
   EXPECT_EQ((std::vector<float>{3, 4, 1, 2, 3, 4}), target.host());
 }
 
-// 1, 5, 8: tails alone or none. 3001: many threads and a tail. With a skew nothing is aligned.
+// 1 and 5 numbers are only a tail, 8 have none, and 3001 have many threads and a tail. With a skew
+// nothing is aligned.
 TEST_P(PackedRowsCudaTest, SkipAddsTheInput) {
   for (int64_t count : {1, 5, 8, 3001}) {
     for (int64_t skew : {0, 1}) {
@@ -100,7 +102,7 @@ TEST_P(PackedRowsCudaTest, SkipAddsTheInput) {
   }
 }
 
-// Wherever it stands: h alone is looked at, not the sum.
+// The value may be anywhere. Only h is compared with the clip, not the sum.
 TEST_P(PackedRowsCudaTest, SkipTellsWhetherAnyHExceedsTheClip) {
   for (int64_t at : {0, 7, 512, 1000}) {
     for (float value : {3.5f, -3.5f, kInfinity, -kInfinity}) {
@@ -122,7 +124,7 @@ TEST_P(PackedRowsCudaTest, TheClipItselfDoesNotExceedIt) {
   EXPECT_EQ(0, skip({3, -3, 3, -3, 3, -3, 3, -3, 3}, {}, 3, true).second);
 }
 
-// As kernels/packed_rows.cu argues: with the clip it would have been NaN too.
+// kernels/packed_rows.cu gives the reason: after the clip it would be NaN too.
 TEST_P(PackedRowsCudaTest, NanDoesNotExceedTheClipAndStays) {
   std::vector<float> h = random_of(type(), 20);
   h[3] = NAN;

@@ -23,7 +23,7 @@ class RuntimeCudaTest : public CudaTest {
   void release(void* memory) { finish(elmo4j_cuda_free(memory, stream_)); }
 };
 
-// Other code in the process keeps the device's default pool as it set it.
+// The device's default pool keeps the settings of other code in the process.
 TEST_P(RuntimeCudaTest, TheDevicesDefaultPoolIsNotTouched) {
   cudaMemPool_t pool;
   check_cuda(cudaDeviceGetDefaultMemPool(&pool, 0), "cudaDeviceGetDefaultMemPool");
@@ -51,7 +51,7 @@ TEST_P(RuntimeCudaTest, WhatThePoolHoldsUnusedCountsAsFree) {
   EXPECT_EQ(before, free_bytes());
 }
 
-// No block that was freed is large enough for the next: the pool must give them all up.
+// No freed block is large enough for the next allocation, so the pool must release all of them.
 TEST_P(RuntimeCudaTest, ThePoolIsTrimmedWhereTheDeviceHasNoMemoryLeft) {
   int64_t free = 0, total = 0;
   ASSERT_EQ(cudaSuccess, elmo4j_cuda_memory(&free, &total));
@@ -66,7 +66,7 @@ TEST_P(RuntimeCudaTest, ThePoolIsTrimmedWhereTheDeviceHasNoMemoryLeft) {
     release(block);
   }
   release(allocate(free / 2));
-  // What is truly not there is refused, and leaves no error for the next launch.
+  // Memory that the device does not have is refused, and no error is left for the next launch.
   void* memory;
   EXPECT_EQ(cudaErrorMemoryAllocation, elmo4j_cuda_malloc(&memory, total + 1, stream_));
   EXPECT_EQ(cudaSuccess, cudaPeekAtLastError());

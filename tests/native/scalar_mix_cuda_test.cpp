@@ -13,12 +13,14 @@
 namespace elmo4j {
 namespace {
 
-// A batch on the device: layers in packed order, layer 0 by word for both halves.
+// A batch on the device. Layers are in packed order; layer 0 is indexed by word and used for both
+// halves.
 class ScalarMixCudaTest : public CudaTest {
  protected:
   static constexpr int64_t kWords = 5;
 
-  // By falling length, as packed order wants it; the last one is empty without its ends.
+  // Sentences are sorted by falling length, as packed order requires. Without boundaries the last
+  // one is empty.
   ScalarMixOracle oracle_of(int64_t dim, std::vector<int32_t> length = {7, 4, 4, 2}) {
     ScalarMixOracle oracle = {dim, {}, length, {}, {}, {}, {}, {0.5f, -1.25f, 2.0f}};
     int32_t positions = 0;
@@ -39,7 +41,7 @@ class ScalarMixCudaTest : public CudaTest {
     return oracle;
   }
 
-  // First row of each step in packed order.
+  // Returns the first row of each step in packed order.
   static std::vector<int32_t> offsets(const ScalarMixOracle& oracle) {
     std::vector<int32_t> offset;
     int32_t rows = 0;
@@ -52,7 +54,7 @@ class ScalarMixCudaTest : public CudaTest {
     return offset;
   }
 
-  // `skew` leaves that many numbers free in front, so that nothing is aligned.
+  // Leaves `skew` numbers free at the beginning, so that nothing is aligned.
   DeviceNumbers packed(const ScalarMixOracle& oracle, size_t k, bool backward, int64_t skew) {
     const std::vector<float>& rows = (backward ? oracle.backward : oracle.forward)[k];
     if (k == 0) {
@@ -76,7 +78,7 @@ class ScalarMixCudaTest : public CudaTest {
     DeviceArray<int32_t> words, start, length, offset, place;
     int64_t sentences;
 
-    // Without `row` where each sentence has a target of its own.
+    // With `own` each sentence has a target of its own, so `row` is null.
     elmo4j_packed_batch described(bool own = false) const {
       return {{sentences, start.get(), length.get(), own ? nullptr : place.get()},
               0,
@@ -92,8 +94,8 @@ class ScalarMixCudaTest : public CudaTest {
             DeviceArray<int32_t>(oracle.place),  oracle.sentences()};
   }
 
-  // Runs the kernel on everything that it can be asked for and compares each number.
-  //   max_rows  rows a sentence has in the target, at least the longest one's
+  // Runs the kernel with all options and compares each number.
+  //   max_rows  the rows of each sentence in the target, at least those of the longest sentence
   void expect_all(const ScalarMixOracle& oracle, int64_t max_rows, int64_t skew = 0) {
     const int64_t sentences = oracle.sentences();
     std::vector<DeviceNumbers> layers;
@@ -119,8 +121,8 @@ class ScalarMixCudaTest : public CudaTest {
             const auto rows = [&](int64_t s) {
               return mean ? 1 : own ? oracle.count(s, ends) : max_rows;
             };
-            // Targets of a sentence each stand one behind the other after a number of their own,
-            // which nobody may write: some are aligned then, others are not.
+            // The targets of the sentences follow one another, each after a number that must not be
+            // written. Some of them are aligned, others are not.
             std::vector<int64_t> at(sentences);
             int64_t size = 0;
             for (int64_t s = 0; s < sentences; s++) {
@@ -172,7 +174,8 @@ class ScalarMixCudaTest : public CudaTest {
   }
 };
 
-// 1 and 19: a number at a time. 32: 16 bytes at a time, 8 or 4 numbers.
+// Rows of 1 and 19 numbers are read one number at a time, rows of 32 numbers 16 bytes (8 or 4
+// numbers) at a time.
 TEST_P(ScalarMixCudaTest, EqualsTheWeightedSum) {
   for (int64_t dim : {1, 19, 32}) {
     expect_all(oracle_of(dim), 9);
@@ -186,10 +189,10 @@ TEST_P(ScalarMixCudaTest, WideRowsTakeABlockMoreThanOnce) {
 
 TEST_P(ScalarMixCudaTest, LayersNeedNotBeAligned) { expect_all(oracle_of(32), 7, 1); }
 
-// More rows than the eight warps that share a sentence's mean.
+// There are more rows than warps (eight) that compute a sentence's mean.
 TEST_P(ScalarMixCudaTest, MeansOfLongSentences) { expect_all(oracle_of(8, {41, 17, 8}), 41); }
 
-// The token representation alone, as word_emb is asked for.
+// Only the token representation, like a request for word_emb.
 TEST_P(ScalarMixCudaTest, OneTermByWord) {
   const ScalarMixOracle oracle = oracle_of(16);
   const DeviceNumbers words(type(), oracle.forward[0]);
@@ -211,7 +214,7 @@ TEST_P(ScalarMixCudaTest, OneTermByWord) {
   }
 }
 
-// A number that is not finite in layer 1 or 2, or a sum that runs over.
+// A number in layer 1 or 2 is not finite, or a sum overflows.
 TEST_P(ScalarMixCudaTest, TellsTheLayerThatIsNotFinite) {
   for (int64_t dim : {19, 32}) {
     const ScalarMixOracle oracle = oracle_of(dim);
@@ -257,8 +260,8 @@ TEST_P(ScalarMixCudaTest, NothingIsLaunchedForNoSentences) {
   finish(elmo4j_cuda_scalar_mix(&sum, &none, nullptr, nullptr, nullptr, stream_));
 }
 
-// The bytes between the fields of the caller's structs, and fields that are not read, may hold
-// anything: here the address of another device's memory, which the emulator refuses in a launch.
+// Padding of the caller's structs, and fields that are not read, may contain anything. Here it is
+// an address in another device's memory, which the emulator refuses in a launch.
 TEST_P(ScalarMixCudaTest, PaddingOfTheStructsIsNotLaunched) {
   int devices = 0;
   ASSERT_EQ(cudaSuccess, cudaGetDeviceCount(&devices));
@@ -274,7 +277,7 @@ TEST_P(ScalarMixCudaTest, PaddingOfTheStructsIsNotLaunched) {
   const Batch batch = upload(oracle);
   elmo4j_term term = {words.get(), elsewhere, batch.words.get(), 0};
   elmo4j_sum sum = {0, type(), 1, 0, 0, 16, 7, 1, &term};
-  // Both fields, with the padding behind them, become the address.
+  // Each write replaces a field and the padding after it by the address.
   std::memcpy(reinterpret_cast<char*>(&term) + offsetof(elmo4j_term, scale), &elsewhere, 8);
   std::memcpy(reinterpret_cast<char*>(&sum) + offsetof(elmo4j_sum, mean), &elsewhere, 8);
   const elmo4j_packed_batch described = batch.described();
@@ -287,7 +290,8 @@ TEST_P(ScalarMixCudaTest, PaddingOfTheStructsIsNotLaunched) {
 
 ELMO4J_FOR_EACH_TYPE(ScalarMixCudaTest);
 
-// 32-bit floats, reading order. More rows than a block takes (16), so that blocks meet in the sums.
+// 32-bit floats in reading order. There are more rows than a block takes (16), so that sums combine
+// the results of several blocks.
 class ScalarMixBackwardCudaTest : public CudaTest {};
 
 TEST_P(ScalarMixBackwardCudaTest, GradientsEqualTheirSums) {
@@ -314,7 +318,7 @@ TEST_P(ScalarMixBackwardCudaTest, GradientsEqualTheirSums) {
     for (int halves : {1, 2}) {
       const int64_t width = halves * dim;
       for (int ends : {0, 1}) {
-        // Rows past a sentence's end must not be read.
+        // Rows after a sentence's end must not be read.
         std::vector<float> gradient(kSentences * kMaxRows * width, NAN);
         for (int64_t s = 0; s < kSentences; s++) {
           const std::vector<float> fresh = random(oracle.count(s, ends) * width);
@@ -371,7 +375,7 @@ TEST_P(ScalarMixBackwardCudaTest, GradientsEqualTheirSums) {
   }
 }
 
-// No gradient: only slope and offset count.
+// Without a gradient of the target, the result depends only on slope and offset.
 TEST_P(ScalarMixBackwardCudaTest, ALayersGradientMayComeWithoutOneOfTheTarget) {
   const int64_t dim = 21;
   const std::vector<float> layer = random(2 * dim);

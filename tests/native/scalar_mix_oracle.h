@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the CPU's and the GPU's sums of layers are compared with: one number at a time, in double.
+// Sums of layers in double, one number at a time. The kernels of the CPU and the GPU are compared
+// with them.
 
 #ifndef ELMO4J_TESTS_NATIVE_SCALAR_MIX_ORACLE_H_
 #define ELMO4J_TESTS_NATIVE_SCALAR_MIX_ORACLE_H_
@@ -23,7 +24,8 @@ struct ScalarMixOracle {
   int64_t positions() const { return static_cast<int64_t>(words.size()); }
   int64_t count(int64_t s, int ends) const { return length[s] - 2 * ends; }
 
-  // A layer at a position: where its number stands in forward[k] or backward[k], and the number.
+  // index() returns the index in forward[k] or backward[k] of a number of layer k at a position;
+  // layer() returns the number.
   int64_t index(size_t k, int64_t position, int64_t column) const {
     return (k == 0 ? words[position] : position) * dim + column % dim;
   }
@@ -31,7 +33,7 @@ struct ScalarMixOracle {
     return (column < dim ? forward : backward)[k][index(k, position, column)];
   }
 
-  // Row t of a sentence's target, zero past its end.
+  // Returns a number of row t of a sentence's target; zero after its end.
   double row(int64_t s, int64_t t, int64_t column, int ends) const {
     double sum = 0;
     for (size_t k = 0; k < scale.size() && t < count(s, ends); k++) {
@@ -48,8 +50,8 @@ struct ScalarMixOracle {
     return count(s, ends) > 0 ? sum / count(s, ends) : 0;
   }
 
-  // Calls use(position, column, gradient) for each number that a target was made of; `gradient` is
-  // laid out as the target, whose gradient it is, and its padding is not read.
+  // Calls use(position, column, gradient) for each number that a target was computed from.
+  // `gradient` is the gradient of the target, with the same layout; its padding is not read.
   template <typename Use>
   void for_each_gradient(int halves, int ends, int64_t max_rows, bool mean,
                          const std::vector<float>& gradient, const Use& use) const {

@@ -13,8 +13,8 @@ class ScalarMixTest : public KernelTest {
  protected:
   static constexpr int64_t kWords = 5, kMaxRows = 7;
 
-  // Three layers, the first one indexed by word: its rows come more than once. Sentences placed in
-  // another order; without its ends the last one is empty.
+  // Three layers. The first is indexed by word, so its rows are used more than once. Sentences are
+  // written in another order. Without boundaries the last one is empty.
   ScalarMixOracle oracle_of(int64_t dim) {
     ScalarMixOracle oracle = {dim, {0, 7, 11}, {7, 4, 2}, {2, 0, 1}, {}, {}, {}, {}};
     oracle.words.resize(13);
@@ -74,15 +74,15 @@ TEST_P(ScalarMixTest, EqualsTheWeightedSum) {
   }
 }
 
-// One number anywhere, or a sum that runs over, is told; what the sum does not take is not looked
-// at.
+// A single number that is not finite, or a sum that overflows, is reported. Numbers that are not
+// part of the sum are ignored.
 TEST_P(ScalarMixTest, TellsNumbersThatAreNotFinite) {
   for (int64_t dim : {1, 19, 32}) {
     ScalarMixOracle oracle = oracle_of(dim);
     const elmo4j_batch batch = batch_of(oracle);
     for (float value :
          {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN(), 3e38f}) {
-      for (int64_t position : {1, 9, 12}) {  // the last is an end
+      for (int64_t position : {1, 9, 12}) {  // the last one is a boundary
         std::vector<float> layer = oracle.forward[1];
         layer[position * dim + dim - 1] = value;
         const elmo4j_term term = {oracle.forward[1].data(), layer.data(), nullptr, 2};
@@ -100,8 +100,8 @@ TEST_P(ScalarMixTest, TellsNumbersThatAreNotFinite) {
   }
 }
 
-// The mix is linear in its scales and layers, so that its gradients are sums that double can tell.
-// Layer 0 stands for both halves.
+// The mix is linear in its scales and layers, so its gradients are sums, which are computed in
+// double. Layer 0 is used for both halves.
 TEST_P(ScalarMixTest, GradientsEqualTheirSums) {
   for (int64_t dim : {1, 19, 32}) {
     ScalarMixOracle oracle = oracle_of(dim);
@@ -116,7 +116,7 @@ TEST_P(ScalarMixTest, GradientsEqualTheirSums) {
       const int64_t width = halves * dim;
       for (int ends : {0, 1}) {
         for (int mean : {0, 1}) {
-          // Rows past a sentence's end must not be read.
+          // Rows after a sentence's end must not be read.
           const int64_t rows_each = mean ? 1 : kMaxRows;
           std::vector<float> gradient = poisoned(3 * rows_each * width);
           for (int64_t s = 0; s < 3; s++) {
@@ -145,7 +145,7 @@ TEST_P(ScalarMixTest, GradientsEqualTheirSums) {
           double got[] = {100, -100};
           const elmo4j_sum sum = {isa(), ELMO4J_F32, halves, ends, mean, dim, kMaxRows, 2, terms};
           elmo4j_cpu_scalar_mix_backward(&sum, &batch, gradient.data(), got);
-          // Term k alone.
+          // Returns a sum of term k only.
           const auto term = [&](int k) {
             elmo4j_sum one = sum;
             one.term_count = 1;
@@ -175,7 +175,7 @@ TEST_P(ScalarMixTest, GradientsEqualTheirSums) {
   }
 }
 
-// No gradient: only slope and offset count.
+// Without a gradient of the target, the result depends only on slope and offset.
 TEST_P(ScalarMixTest, ALayersGradientMayComeWithoutOneOfTheTarget) {
   const int64_t dim = 21;
   const std::vector<float> layer = random(2 * dim);
@@ -191,7 +191,7 @@ TEST_P(ScalarMixTest, ALayersGradientMayComeWithoutOneOfTheTarget) {
   }
 }
 
-// A large mean beside a small variance: a sum of squares would lose it.
+// With a large mean and a small variance, a sum of squares would lose the variance.
 TEST_P(ScalarMixTest, MomentsKeepASmallVarianceBesideALargeMean) {
   const int64_t dim = 19, positions = 40;
   std::vector<float> ahead = random(positions * dim, 0.01), back = random(positions * dim, 0.01);

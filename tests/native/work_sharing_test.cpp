@@ -12,7 +12,7 @@
 namespace elmo4j {
 namespace {
 
-// Jobs of few panels and of many in turn, as the projection and the gates are.
+// Jobs with few panels and with many alternate, like the projection and the gates.
 TEST(WorkSharingTest, EachPanelOfEachJobIsComputedOnce) {
   constexpr int kJobs = 40000, kMost = 300;
   for (int helpers = 0; helpers <= 3; helpers++) {

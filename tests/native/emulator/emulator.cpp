@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Fibers, blocks and barriers. In one file beyond 500 lines: they all work on the scheduler's
-// state, which nobody else should see.
+// Fibers, blocks and barriers. The file is longer than 500 lines because they all use the
+// scheduler's state, which other files should not see.
 
 #include "emulator.h"
 
@@ -47,7 +47,7 @@ constexpr size_t kGuardBytes = 4 << 10;
 struct Fiber;
 struct Block;
 
-// Fibers that wait in line.
+// A queue of fibers.
 struct Queue {
   Fiber* first = nullptr;
   Fiber* last = nullptr;
@@ -61,7 +61,7 @@ struct Queue {
 struct Warp {
   Fiber* lanes[32] = {};
   unsigned alive = 0;    // lanes that exist and have not ended
-  unsigned waiting = 0;  // for others of their mask
+  unsigned waiting = 0;  // lanes that wait for others of their mask
 };
 
 struct Fiber : Thread {
@@ -71,11 +71,11 @@ struct Fiber : Thread {
   Block* in = nullptr;
   Warp* warp = nullptr;
   int lane = 0;
-  // What it waits for.
+  // What the fiber waits for.
   const char* file = nullptr;
   int line = 0;
   int barrier = -1;
-  unsigned mask = 0;  // not zero: for the lanes of this mask
+  unsigned mask = 0;  // if not zero, it waits for the lanes of this mask
   Operation operation = nullptr;
   void* data = nullptr;
 #if defined(__SANITIZE_ADDRESS__)
@@ -108,7 +108,7 @@ void Queue::move_to(Queue* other) {
   }
 }
 
-constexpr int kBarriers = 16;  // that kernels name; each warpgroup has one of its own behind them
+constexpr int kBarriers = 16;  // for kernels; the barriers of the warpgroups follow
 constexpr int kWarpgroups = 8;
 
 struct Block {
@@ -127,7 +127,7 @@ struct Block {
   } warpgroups[kWarpgroups];
   std::vector<Warp> warps;
   std::unique_ptr<char, decltype(&std::free)> shared{nullptr, std::free};
-  std::vector<char> unshown;  // of each 16 bytes of it
+  std::vector<char> unshown;  // for each 16 bytes of `shared`
 };
 
 // Runs the blocks of one launch on the calling host thread.
@@ -141,7 +141,7 @@ class Scheduler {
 
   void run(const std::function<void()>& kernel, dim3 grid, dim3 block, size_t shared_bytes,
            bool cooperative);
-  void wait();  // the running fiber has queued itself somewhere, or will be found
+  void wait();  // the running fiber is in a queue, or is resumed by check_lanes
   [[noreturn]] void end();
   void check_lanes(Warp* warp, unsigned mask);
   void check_barrier(Block* block, int id);
@@ -152,7 +152,7 @@ class Scheduler {
 
  private:
   void start(Block* block, dim3 grid, dim3 size, bool backwards);
-  void switch_to(Fiber* fiber);  // null: to the host
+  void switch_to(Fiber* fiber);  // null switches to the host
   void arrived(Fiber* from);
 
   const std::function<void()>* kernel_ = nullptr;
@@ -174,8 +174,8 @@ class Scheduler {
   friend void fiber_main();
 };
 
-// One for all host threads, which take turns: a launch may need thousands of stacks, and a process
-// may only have so many mappings.
+// All host threads share one scheduler and take turns: a launch may need thousands of stacks, and
+// the number of memory mappings of a process is limited.
 Scheduler scheduler;
 std::mutex launching;
 
@@ -232,7 +232,8 @@ void Scheduler::switch_to(Fiber* to) {
                                  to ? kStackBytes : host_stack_bytes_);
 #endif
 #if defined(ELMO4J_EMULATOR_TSAN)
-  // Flag 1: a switch orders nothing. From and to the host it does: a launch and its end.
+  // Flag 1: a switch between fibers does not synchronise them. Switches from and to the host do,
+  // since they are the start and the end of a launch.
   __tsan_switch_to_fiber(to ? to->tsan : host_tsan_, from && to ? 1 : 0);
 #endif
   elmo4j_emulator_switch(from ? &from->stack_pointer : &host_stack_pointer_,
@@ -266,7 +267,7 @@ void Scheduler::end() {
   warp->alive &= ~(1u << fiber->lane);
   block->alive--;
   for (unsigned left = warp->waiting; left; left &= left - 1) {
-    if (warp->waiting >> __builtin_ctz(left) & 1) {  // not let go since
+    if (warp->waiting >> __builtin_ctz(left) & 1) {  // not resumed meanwhile
       check_lanes(warp, warp->lanes[__builtin_ctz(left)]->mask);
     }
   }
@@ -304,7 +305,7 @@ void Scheduler::fail(const char* why) {
   std::abort();
 }
 
-// Lets go the lanes of `mask` once all have come to the same operation.
+// Resumes the lanes of `mask` once all of them have reached the same operation.
 void Scheduler::check_lanes(Warp* warp, unsigned mask) {
   const unsigned all = mask & warp->alive;
   if (all == 0 || (warp->waiting & all) != all) {
@@ -388,15 +389,16 @@ void Scheduler::start(Block* block, dim3 grid, dim3 size, bool backwards) {
 #if defined(__SANITIZE_ADDRESS__)
     fiber->fake_stack = nullptr;
     fiber->ended = false;
-    __asan_unpoison_memory_region(fiber->stack, kStackBytes);  // its last frames never returned
+    __asan_unpoison_memory_region(fiber->stack, kStackBytes);  // its last frames did not return
 #endif
 #if defined(ELMO4J_EMULATOR_TSAN)
     fiber->tsan = __tsan_create_fiber(0);
 #endif
-    // As if the switch had been called at the head of fiber_main, by nobody.
+    // The initial stack looks as if fiber_main had called the switch before its first instruction,
+    // and as if fiber_main itself had no caller.
     void** top = reinterpret_cast<void**>(fiber->stack + kStackBytes);
 #if defined(__x86_64__)
-    *--top = nullptr;  // where a return address would be, so that the stack is aligned
+    *--top = nullptr;  // in place of a return address, so that the stack is aligned
     *--top = reinterpret_cast<void*>(fiber_main);
     top -= 6;
     std::memset(top, 0, 6 * sizeof(void*));
@@ -413,7 +415,7 @@ void Scheduler::start(Block* block, dim3 grid, dim3 size, bool backwards) {
 void Scheduler::run(const std::function<void()>& kernel, dim3 grid, dim3 size, size_t shared_bytes,
                     bool cooperative) {
 #if defined(__SANITIZE_ADDRESS__)
-  host_stack_ = nullptr;  // the launch before may have come from another thread
+  host_stack_ = nullptr;  // the last launch may have come from another thread
 #endif
   if (running) {
     fail("a kernel launches a kernel");

@@ -1,28 +1,31 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs CUDA kernels on the host, so that they are checked where there is no GPU. The kernels' own
-// sources are compiled by a C++ compiler against the toolkit's headers; this header supplies what
-// nvcc would (threadIdx, __syncthreads, shuffles, atomics...), emulator.cpp the threads,
-// runtime.cpp the few functions of the CUDA runtime that elmo4j calls.
+// Runs CUDA kernels on the host, to test them without a GPU. A C++ compiler compiles the sources of
+// the kernels with the toolkit's headers. This header supplies what nvcc would (threadIdx,
+// __syncthreads, shuffles, atomics...), emulator.cpp runs the threads, and runtime.cpp has the
+// functions of the CUDA runtime that elmo4j calls.
 //
-// Modelled: each thread of a block is a fiber that runs until it waits, so a kernel runs the same
-// way each time; successive launches go through threads in turn forwards and backwards, which shows
-// many a missing barrier. Blocks run one after the other, those of a cooperative launch together.
-// A thread that waits for what never comes ends the process with a message: barriers in divergent
-// branches, lanes missing from a shuffle, spinning without end. Dynamic shared memory is allocated
-// anew for every block and filled with 0xFF (NaN), device memory is filled with 0xFF too, and
-// AddressSanitizer sees each access out of bounds. Copies to shared memory and wgmma happen when
-// they are waited for, and wgmma refuses what no fence has shown it. Streams execute at once;
-// graphs record and replay. Several host threads may launch; they take turns.
+// Modelled:
+// - Each thread of a block is a fiber that runs until it waits, so a kernel always runs in the same
+//   order. Successive launches run the threads alternately forwards and backwards, which reveals
+//   many missing barriers. Blocks run one after the other, those of a cooperative launch together.
+// - If a thread waits forever, the process ends with a message: for barriers in divergent branches,
+//   lanes that are missing from a shuffle, and endless spinning.
+// - Dynamic shared memory is allocated for each block and filled with 0xFF (NaN). Device memory is
+//   filled with 0xFF too. AddressSanitizer detects accesses out of bounds.
+// - Copies to shared memory and wgmma are executed when the kernel waits for them. wgmma fails if
+//   no fence made its operands visible.
+// - Streams execute at once; graphs record and replay. Several host threads may launch kernels;
+//   they take turns.
 //
-// Not modelled: time, weak memory, bank conflicts, alignment of vector accesses but what UBSan
-// sees.
+// Not modelled: time, weak memory ordering, bank conflicts, and the alignment of vector accesses
+// except where UBSan detects it.
 //
-// Under ThreadSanitizer (preset `tsan`) every CUDA thread counts as a thread that nothing but
-// barriers, warp operations and acquire-release pairs orders: it reports a kernel's races in shared
-// and device memory, whichever way the threads happened to run. `setarch -R` keeps its memory where
-// it wants it on newer systems.
+// With ThreadSanitizer (preset `tsan`) every CUDA thread counts as a thread. Only barriers, warp
+// operations and acquire-release pairs synchronise them, so it reports a kernel's races in shared
+// and device memory, whatever the order in which the threads ran. Newer systems need `setarch -R`,
+// so that ThreadSanitizer gets the addresses that it needs.
 
 #ifndef ELMO4J_TESTS_NATIVE_EMULATOR_EMULATOR_H_
 #define ELMO4J_TESTS_NATIVE_EMULATOR_EMULATOR_H_
@@ -41,7 +44,7 @@
 namespace elmo4j {
 namespace emulator {
 
-// What a running thread knows of itself.
+// The position of a running thread.
 struct Thread {
   uint3 index;  // in its block
   uint3 block;
@@ -49,7 +52,7 @@ struct Thread {
   dim3 grid_size;
 };
 
-// The thread that runs on this host thread; null outside of kernels.
+// The CUDA thread that runs on this host thread; null outside of kernels.
 extern __thread Thread* running __attribute__((tls_model("initial-exec")));
 
 // One of a kernel's arguments.
@@ -58,42 +61,42 @@ struct Argument {
   size_t bytes;
 };
 
-// Runs `kernel`, which holds such arguments, once for each thread; returns a cudaError_t.
+// Runs `kernel`, which has these arguments, once for each thread. Returns a cudaError_t.
 int launch(const std::function<void()>& kernel, const std::vector<Argument>& arguments, dim3 grid,
            dim3 block, size_t shared_bytes, bool cooperative, cudaStream_t stream);
 
 // The block's dynamic shared memory.
 char* shared_memory();
 
-// Waits until `threads` threads of the block, a multiple of 32, have come to barrier `id`, or for 0
-// all that have not ended.
+// Waits until `threads` threads of the block, a multiple of 32, have reached barrier `id`; for 0,
+// until all threads that have not ended have reached it.
 void barrier(int id, int threads, const char* file, int line);
 
-// The lanes of `mask` come together; the last one runs `operation` for all of them, on what each
-// has brought: lanes[i] is lane i's `data`, null for lanes not in the mask.
+// Waits for all lanes of `mask`. The last one runs `operation` for all of them: lanes[i] is the
+// `data` of lane i, or null if the lane is not in the mask.
 using Operation = void (*)(void* const* lanes);
 void together(unsigned mask, Operation operation, void* data, const char* file, int line);
 
-// The same for the 128 threads of a warpgroup, which all come: threads[i] is thread i's `data`.
+// The same for all 128 threads of a warpgroup: threads[i] is the `data` of thread i.
 void warpgroup_together(Operation operation, void* data, const char* file, int line);
 
-// Of 16 bytes of the block's shared memory: whether a copy was begun that no fence has shown to the
-// asynchronous proxy, the way by which wgmma reads.
+// A flag for 16 bytes of the block's shared memory: whether a copy to them was started that no
+// fence has made visible to the asynchronous proxy, through which wgmma reads.
 char& unshown(const void* shared);
 
-// Ends the process, saying why and where each thread is. Also where what the running thread does
-// needs a compute capability that its device has not.
+// fail() ends the process with a message that says why, and where each thread is.
+// require_capability() does so if the device has a lower compute capability.
 [[noreturn]] void fail(const char* why);
 void require_capability(int major, int minor);
 
-// Lets others run: for the inside of a loop that waits for memory to change.
+// Lets other threads run. To be called in loops that wait for memory to change.
 void spin();
 
-// Order between threads other than by barriers, for ThreadSanitizer.
+// Tell ThreadSanitizer about synchronisation other than by barriers.
 void acquired(const void* address);
 void releasing(const void* address);
 
-// The same with the lanes' type: operation(Lane* const* lanes).
+// Does the same as together() with typed lanes: operation(Lane* const* lanes).
 template <typename Lane, void (*kOperation)(Lane* const*)>
 void warp_together(unsigned mask, Lane* lane, const char* file, int line) {
   together(
@@ -218,7 +221,7 @@ T __ldcg(const T* address) {
   return *address;
 }
 
-// Atomics are relaxed, as on a device.
+// Atomics are relaxed, like on a device.
 template <typename T, typename Change>
 T elmo4j_emulated_atomic(T* address, Change change) {
   T old, wanted;

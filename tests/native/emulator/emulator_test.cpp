@@ -252,18 +252,19 @@ TEST(EmulatorDeathTest, ThreadsThatWaitInVainEndTheProcess) {
 
 enum Mistake {
   kNone,
-  kNotSwizzled,  // chunks lie where the descriptors do not say
-  kOffBoundary,  // rows do not begin where the swizzle's pattern does
+  kNotSwizzled,  // the chunks are not where the descriptors say
+  kOffBoundary,  // the rows do not begin where the swizzle pattern does
   kNotShown,     // no fence between the copies and wgmma
-  kNotBegun,     // none between the sums' first values and wgmma
-  kRefilled,     // copies replace what wgmma may still read
-  kReadEarly,    // sums are read before they are there
-  kWritten,      // or written
+  kNotBegun,     // no fence between the initial values of the sums and wgmma
+  kRefilled,     // copies replace data that wgmma may still read
+  kReadEarly,    // sums are read before wgmma has completed
+  kWritten,      // sums are written before wgmma has completed
   kWarpMissing,
-  kDifferent  // threads name different matrices
+  kDifferent  // threads pass different matrix descriptors
 };
 
-// d [64, 128] = a [64, depth] b [128, depth] transposed, depth kPitch / 2, by one warpgroup.
+// d [64, 128] = a [64, depth] times b [128, depth] transposed, by one warpgroup. The depth is
+// kPitch / 2.
 template <int kPitch>
 __global__ void multiply(const __half* a, const __half* b, float* d, int mistake) {
   constexpr int kChunks = kPitch / 16;
@@ -310,7 +311,7 @@ __global__ void multiply(const __half* a, const __half* b, float* d, int mistake
   }
 }
 
-// The largest error of a product with such a mistake.
+// Returns the largest error of a product with a mistake.
 template <int kPitch>
 double multiply(Mistake mistake) {
   constexpr int kDepth = kPitch / 2;
@@ -362,7 +363,7 @@ TEST(WgmmaDeathTest, MistakesEndTheProcess) {
   EXPECT_DEATH(multiply<128>(kDifferent), "different matrices");
 }
 
-// As on a device that has no such instruction.
+// Emulates a device that does not have the instruction.
 TEST(WgmmaDeathTest, HopperAloneHasIt) {
   EXPECT_TRUE(use_wgmma(ELMO4J_WGMMA, 9, 0));
   EXPECT_TRUE(use_wgmma(ELMO4J_WGMMA_GATES, 9, 0));

@@ -1,13 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// How the emulator goes from one stack to another. Included once.
+// Switches from one stack to another. To be included only once.
 
 #ifndef ELMO4J_EMULATOR_FIBER_SWITCH_H_
 #define ELMO4J_EMULATOR_FIBER_SWITCH_H_
 
-// Saves the registers that a call keeps on the stack and the stack's pointer in *from, and goes on
-// where `to` was saved.
+// Saves the callee-saved registers on the stack and the stack pointer in *from, and continues where
+// `to` was saved.
 #if defined(__x86_64__)
 extern "C" void elmo4j_emulator_switch(void** from, void* to);
 asm(R"(

@@ -1,16 +1,17 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The functions of the CUDA runtime that elmo4j calls, on host memory. A stream executes at once,
-// unless it is being captured; then what it is given is kept and runs with each launch of the
+// The functions of the CUDA runtime that elmo4j calls, on host memory. A stream executes work at
+// once, unless it is being captured: then the work is stored, and runs with each launch of the
 // graph.
 //
-// Two devices of 4 GiB; ELMO4J_EMULATED_DEVICES and ELMO4J_EMULATED_MEMORY (bytes of each) say
-// otherwise. What reaches memory of one from a stream of the other is an error here (CUDA would let
-// some of it pass), as are launches and events whose stream is not the current device's.
+// There are two devices with 4 GiB of memory, unless the environment variables
+// ELMO4J_EMULATED_DEVICES and ELMO4J_EMULATED_MEMORY (bytes of each) have other values. Access from
+// a stream of one device to memory of another is an error (CUDA would allow some of it), and so are
+// launches and events with a stream that does not belong to the current device.
 //
-// In one file beyond 500 lines: each function is short, and all share the tables of devices,
-// memory and streams.
+// The file is longer than 500 lines because all functions share the tables of devices, memory and
+// streams. Each function is short.
 
 #include <chrono>
 #include <cstdio>
@@ -29,17 +30,17 @@ using Work = std::vector<std::function<void()>>;
 
 struct CUstream_st {
   int device;
-  std::shared_ptr<Work> captured;  // null where the stream executes
-  bool began = false;              // it, not one it waited for, began the capture
+  std::shared_ptr<Work> captured;  // null if the stream is not captured
+  bool began = false;              // the capture began on this stream
 };
-// Memory that was freed stays reserved until the pool is trimmed; a block serves again for its own
-// size alone. Without a threshold, as a default pool has, nothing stays.
+// Freed memory stays reserved until the pool is trimmed; a block is only reused for the same size.
+// If the threshold is 0, like that of a default pool, freed memory is released at once.
 struct CUmemPoolHandle_st {
   int device;
   uint64_t threshold = 0;
   size_t used = 0;
   size_t unused = 0;
-  std::multiset<size_t> blocks;  // of the unused
+  std::multiset<size_t> blocks;  // sizes of the unused blocks
 };
 struct CUevent_st {
   int device;
@@ -79,7 +80,7 @@ size_t memory_bytes() {
 
 int device_of(cudaStream_t stream) { return stream ? stream->device : current_device; }
 
-// Device memory by address.
+// Device memory; `allocations` has the addresses as keys.
 struct Allocation {
   size_t bytes;
   int device;
@@ -87,10 +88,10 @@ struct Allocation {
 };
 std::mutex mutex;
 std::map<const char*, Allocation> allocations;
-std::map<int, size_t> allocated;  // bytes of each device, what pools hold unused included
+std::map<int, size_t> allocated;  // bytes of each device, including unused memory of pools
 std::map<int, CUmemPoolHandle_st> default_pools;
 
-// `mutex` is held.
+// The caller holds `mutex`.
 void trim(cudaMemPool_t pool) {
   allocated[pool->device] -= pool->unused;
   pool->unused = 0;
@@ -148,8 +149,8 @@ cudaError_t release(void* memory, int device) {
   return cudaSuccess;
 }
 
-// The device on which such bytes lie: kHost for none, kNowhere where an allocation ends before
-// them.
+// Returns the device of some bytes: kHost if they are not device memory, kNowhere if they exceed
+// their allocation.
 constexpr int kHost = -1;
 constexpr int kNowhere = -2;
 int device_of(const void* memory, size_t bytes) {
@@ -164,7 +165,8 @@ int device_of(const void* memory, size_t bytes) {
   return first >= end ? kHost : first + bytes <= end ? after->second.device : kNowhere;
 }
 
-// Whether the ends of a copy are where `kind` says, and on no other device than the stream's.
+// Returns whether source and target of a copy are where `kind` says, and not on another device than
+// the stream.
 bool valid(void* target, const void* source, size_t bytes, cudaMemcpyKind kind, int device) {
   const bool to = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
   const bool from = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
@@ -409,7 +411,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   stream->began = false;
   return cudaSuccess;
 }
-// How many there are; there is nothing to say of each.
+// Only returns the number of nodes.
 cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t*, size_t* count) {
   *count = graph->work->size();
   return cudaSuccess;
@@ -477,7 +479,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->major = capability() / 10;
   properties->minor = capability() % 10;
   properties->multiProcessorCount = multiprocessors();
-  properties->l2CacheSize = 200 << 10;  // so little that tests are on both sides of it
+  properties->l2CacheSize = 200 << 10;  // so small that tests exceed it
   properties->unifiedAddressing = 1;
   properties->cooperativeLaunch = 1;
   properties->memoryPoolsSupported = 1;

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the emulator's two halves share: its device, and how work reaches a stream.
+// Shared by emulator.cpp and runtime.cpp: properties of the device, and the submission of work.
 
 #ifndef ELMO4J_TESTS_NATIVE_EMULATOR_STREAM_H_
 #define ELMO4J_TESTS_NATIVE_EMULATOR_STREAM_H_
@@ -18,9 +18,9 @@
 namespace elmo4j {
 namespace emulator {
 
-// The device: Hopper's limits, few multiprocessors so that persistent kernels stay small. The
-// environment may say otherwise at any moment: ELMO4J_EMULATED_CAPABILITY gives the compute
-// capability, as 86 for 8.6, ELMO4J_EMULATED_MULTIPROCESSORS their number.
+// The device has Hopper's limits, but few multiprocessors, so that persistent kernels stay small.
+// The environment variables ELMO4J_EMULATED_CAPABILITY (86 for 8.6) and
+// ELMO4J_EMULATED_MULTIPROCESSORS replace the values; they are read at each call.
 int capability();
 int multiprocessors();
 constexpr int kSharedBytesPerBlock = 227 << 10;
@@ -33,11 +33,11 @@ inline int blocks_per_multiprocessor(int threads, size_t shared_bytes) {
                    static_cast<int>(kSharedBytesPerMultiprocessor / (shared_bytes + 1024))});
 }
 
-// Whether a launch's stream is one of the current device, and no argument points to memory of
-// another: any aligned word of an argument counts as an address.
+// Checks that the stream of a launch belongs to the current device, and that no argument points to
+// memory of another device. Every aligned word of an argument counts as an address.
 cudaError_t check_launch(cudaStream_t stream, const std::vector<Argument>& arguments);
 
-// Runs the work at once, or records it where the stream is being captured.
+// Runs the work at once, or records it if the stream is being captured.
 void submit(cudaStream_t stream, std::function<void()> work);
 
 // Keeps the error for cudaGetLastError and returns it.

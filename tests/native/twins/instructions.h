@@ -1,13 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Twins of instructions: functions that compute what an instruction computes (Intel's Software
-// Developer's Manual, volume 2), for processors that have AVX2 and FMA. The compiler reads this
-// file before a kernel file (-include), which then runs, unchanged, the way it has for the
-// instructions: its packing, tiles, remainders and order of additions are tested on any machine.
+// Twins of instructions: functions with the same results as an instruction (Intel's Software
+// Developer's Manual, volume 2), for processors with AVX2 and FMA. The compiler reads this file
+// before an unchanged kernel file (-include), which then uses its path for these instructions. This
+// tests the path's packing, tiles, remainders and order of additions on any machine.
 //
-// ELMO4J_TWIN_AVXVNNI: VPDPBUSD of AVX-VNNI. ELMO4J_TWIN_AMX: AMX's tiles, and what the kernels use
-// of AVX-512 beside them.
+// ELMO4J_TWIN_AVXVNNI has VPDPBUSD of AVX-VNNI. ELMO4J_TWIN_AMX has AMX's tiles, and the
+// instructions of AVX-512 that the AMX kernels use.
 
 #ifndef ELMO4J_TESTS_NATIVE_TWINS_INSTRUCTIONS_H_
 #define ELMO4J_TESTS_NATIVE_TWINS_INSTRUCTIONS_H_
@@ -23,7 +23,8 @@
 namespace elmo4j {
 namespace twins {
 
-// Vectors of other sizes are built from these; the twins are slow, but short.
+// Returns the same bits as another type. The twins convert vectors to arrays and back: they are
+// slow, but short.
 template <class To, class From>
 inline To bits(const From& from) {
   static_assert(sizeof(To) == sizeof(From), "all bits and no others");
@@ -32,7 +33,7 @@ inline To bits(const From& from) {
   return to;
 }
 
-// Four bytes without a sign times four with one; the sum wraps around.
+// Adds the products of four unsigned and four signed bytes. The sum wraps around.
 inline uint32_t dot_bytes(uint32_t sum, const uint8_t* a, const int8_t* b) {
   for (int i = 0; i < 4; i++) {
     sum += static_cast<uint32_t>(a[i] * b[i]);
@@ -57,10 +58,10 @@ inline V dpbusd(V sum, V a, V b) {
 
 inline float of_bf16(uint16_t x) { return bits<float>(static_cast<uint32_t>(x) << 16); }
 
-// Denormal numbers are zero for the instructions of bfloat16.
+// The bfloat16 instructions treat denormal numbers as zero.
 inline float flushed(float x) { return std::fpclassify(x) == FP_SUBNORMAL ? 0 * x : x; }
 
-// To nearest, ties to even.
+// Rounds to nearest, ties to even.
 inline uint16_t to_bf16(float x) {
   const uint32_t b = bits<uint32_t>(flushed(x));
   if (std::isnan(x)) {
@@ -111,7 +112,7 @@ inline __m256bh cvtneps(__m512 x) {
   return bits<__m256bh>(to);
 }
 
-// The odd number of a pair before the even one.
+// Adds the product of the odd numbers of a pair before that of the even ones.
 inline __m512 dpbf16(__m512 sum, __m512bh a, __m512bh b) {
   float sums[16];
   uint16_t left[32], right[32];
@@ -125,8 +126,8 @@ inline __m512 dpbf16(__m512 sum, __m512bh a, __m512bh b) {
   return bits<__m512>(sums);
 }
 
-// A thread's tiles: [rows, 64 bytes] each, as configured. What would be an exception ends the
-// process.
+// The tiles of a thread, each [rows, 64 bytes] as configured. Errors that would raise an exception
+// end the process.
 class Tiles {
  public:
   static Tiles& here() {
@@ -164,8 +165,7 @@ class Tiles {
     }
   }
 
-  // Adds to each number of `sum` what `element` makes of a row of a, and of b's rows at that
-  // number's column.
+  // Adds to each number of `sum` the result of `element` for a row of a and a column of b.
   template <class Number, class Element>
   void multiply(int sum, int a, int b, Element element) {
     check(config_.palette == 1 && sum != a && sum != b && a != b, "three tiles");
@@ -192,7 +192,7 @@ class Tiles {
                        });
   }
 
-  // The even and the odd numbers of pairs have a sum each; both together are added at last.
+  // The even and the odd numbers of pairs have separate sums, which are added at the end.
   void dpbf16ps(int sum, int a, int b) {
     multiply<float>(sum, a, b,
                     [](float s, int depth, const unsigned char* x, const unsigned char* y) {

@@ -46,7 +46,7 @@ final class Body implements Flow.Subscriber<List<ByteBuffer>>, AutoCloseable {
       throw e instanceof IOException io ? io : new IOException(e);
     }
     subscription.request(1);
-    @SuppressWarnings("unchecked") // onNext is all that adds lists.
+    @SuppressWarnings("unchecked") // Only onNext adds lists.
     List<ByteBuffer> piece = (List<ByteBuffer>) item;
     return piece;
   }

@@ -86,7 +86,7 @@ final class Downloader {
    * @param address where to download it from
    * @param limit the most bytes that it may have
    * @param progress is called after every MiB
-   * @throws ElmoException if the server does not send the file, or sends another one
+   * @throws ElmoException if the server does not send the file, or sends a different one
    * @throws IOException if the file cannot be written
    */
   void fetch(RemoteFile file, URI address, long limit, Path folder, ModelHub.Progress progress)
@@ -94,12 +94,12 @@ final class Downloader {
     Transfer transfer = new Transfer(file, address, limit, folder, progress);
     int failures = 0;
     boolean received = false;
-    // The most bytes that were ever here. Bytes that come again after a restart are not progress.
+    // The most bytes that were ever stored. Bytes that come again after a restart are not progress.
     long most = transfer.have();
     while (true) {
       try {
         while (!transfer.attempt()) {
-          // It goes on from elsewhere.
+          // The next attempt continues from another position.
         }
         return;
       } catch (BrokenTransfer e) {
@@ -144,7 +144,7 @@ final class Downloader {
     try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
       byte[] buffer = new byte[1 << 16];
       while (in.read(buffer) >= 0) {
-        // The digest takes what passes.
+        // Reading updates the digest.
       }
     }
     return HexFormat.of().formatHex(digest.digest());
@@ -187,7 +187,7 @@ final class Downloader {
       tagFile = folder.resolve(file.name() + ".etag");
     }
 
-    /** Bytes that are here already. */
+    /** Returns the number of bytes that are already stored. */
     long have() throws IOException {
       return Files.exists(part) ? Files.size(part) : 0;
     }
@@ -222,7 +222,7 @@ final class Downloader {
       return false;
     }
 
-    /** The position to continue from; 0 if the bytes that are here cannot be trusted. */
+    /** Returns the position to continue from; 0 if the stored bytes cannot be trusted. */
     private long start() throws IOException {
       long have = have();
       boolean known = file.sha256() != null || FileVersion.read(tagFile) != null;
@@ -291,8 +291,7 @@ final class Downloader {
     }
 
     /**
-     * The size of the file from the header of a partial response, or else the published size; 0 if
-     * neither is known.
+     * Returns the size of the file from the header of a partial response, or else the published size; 0 if neither is known.
      *
      * @throws BrokenTransfer if the response has another range than requested, or another version
      *     of the file
@@ -352,7 +351,7 @@ final class Downloader {
       }
     }
 
-    /** The size that the server states, or else the published size; 0 if neither is known. */
+    /** Returns the size that the server states, or else the published size; 0 if neither is known. */
     private long checkTotal(long total) {
       if (total > 0 && file.size() > 0 && total != file.size()) {
         throw failure(total + " bytes in place of " + file.size(), null);
@@ -437,7 +436,7 @@ final class Downloader {
           : (e.getClass().getSimpleName() + " " + e.getMessage()).lines().findFirst().orElse("");
     }
 
-    /** Returns what is wrong with the received bytes, or null if they are right. */
+    /** Returns what is wrong with the received bytes, or null if they are correct. */
     private String mismatch() throws IOException {
       long size = have();
       if (file.size() > 0 && size != file.size()) {

@@ -28,7 +28,7 @@ record FileVersion(String tag, String modified, long size) {
         size);
   }
 
-  /** Returns null if there is none, or none that can be relied on. */
+  /** Reads a version from a file. Returns null if there is none, or if it is not reliable. */
   static FileVersion read(Path file) throws IOException {
     if (!Files.isRegularFile(file) || Files.size(file) > MAX_BYTES) {
       return null;

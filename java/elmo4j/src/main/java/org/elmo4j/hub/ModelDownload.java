@@ -67,7 +67,7 @@ final class ModelDownload {
       return;
     }
     // The folder holds wrong files. Other files in it stay. The record is deleted first and moved
-    // last, so that it never lies beside files that it does not describe.
+    // last, so that it is never next to files that it does not describe.
     Files.deleteIfExists(folder.resolve(CacheRecord.NAME));
     for (RemoteFile file : model.files()) {
       replace(partial.resolve(file.name()), folder.resolve(file.name()));

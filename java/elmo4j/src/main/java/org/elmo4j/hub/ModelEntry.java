@@ -6,14 +6,14 @@ import java.net.URI;
 import java.util.List;
 
 /**
- * A named model: where its files are and what is known about them. Immutable.
+ * A named model: where its files were published, and their sizes and checksums. Immutable.
  *
  * @param name unique, for example {@code original}; also the name of its folder in the cache
  * @param aliases other names, for example {@code elmo}; unique within a language
  * @param language ISO 639-1, for example {@code en}
  * @param description one line
  * @param licence an SPDX name, or the publisher's words if there is none
- * @param parameters numbers in the model without the mix; 0 if that was not published
+ * @param parameters the number of parameters of the model without the mix; 0 if it was not published
  * @param files the files of the model; empty for the model that is a Maven artifact
  */
 public record ModelEntry(

@@ -91,7 +91,7 @@ final class Proxies extends ProxySelector {
     } catch (IllegalArgumentException e) {
       uri = null;
     }
-    // The value may hold a password: it is not repeated.
+    // The message does not contain the value, which may contain a password.
     if (uri == null
         || uri.getHost() == null
         || !"http".equalsIgnoreCase(uri.getScheme())
@@ -105,6 +105,6 @@ final class Proxies extends ProxySelector {
 
   @Override
   public void connectFailed(URI address, SocketAddress proxy, IOException e) {
-    // The request fails and says so.
+    // The request fails with its own exception.
   }
 }

@@ -14,11 +14,10 @@ import org.elmo4j.internal.kernels.CpuKernels;
 /**
  * Finds the rows of a matrix that have the largest products with some vectors. It computes the
  * products of all rows by the kernels' matrix product, a block of rows at a time. The product of a
- * row does not depend on its block, so the result does not depend on the number of threads. Any
- * number of threads may use it.
+ * row does not depend on its block, so the result does not depend on the number of threads. Thread-safe.
  */
 final class Nearest {
-  /** The most numbers in a block of rows, so that it fits a core's own cache. */
+  /** The most elements in a block of rows, so that the block fits into a core's own cache. */
   private static final int BLOCK_FLOATS = 1 << 17;
 
   private static final int MAX_BLOCK_ROWS = 1 << 13;
@@ -30,7 +29,7 @@ final class Nearest {
    */
   record Candidate(float score, long row) {}
 
-  /** The worst candidate comes first: the smallest product, and of equal products the later row. */
+  /** Sorts the worst candidate first: the smallest product, or the later row if products are equal. */
   private static final Comparator<Candidate> WORST =
       Comparator.comparingDouble(Candidate::score)
           .thenComparing(Comparator.comparingLong(Candidate::row).reversed());
@@ -83,8 +82,7 @@ final class Nearest {
   }
 
   /**
-   * Returns the best rows for each vector. The best comes first, and of equal ones the first in the
-   * matrix.
+   * Returns the rows with the largest products for each vector, the largest first. Rows with equal products are in the order of the matrix.
    *
    * @param vectors each has {@code dim} numbers
    */
@@ -170,7 +168,8 @@ final class Nearest {
     }
     for (int r = 0, i = 0; r < here; r++) {
       for (int v = 0; v < count; v++, i++) {
-        // Of equal products the first row stays. NaN, which only a damaged file has, is never kept.
+        // If products are equal, the first row is kept. NaN, which only damaged files contain, is
+        // never kept.
         if (scores[i] > least[v]) {
           best.get(v).add(new Candidate(scores[i], first + r));
           least[v] = best.get(v).least;

@@ -22,21 +22,20 @@ import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.weights.SafetensorsHeader;
 
 /**
- * A file with vectors of many sentences, or of many uses of a word. {@link #write} makes it once,
+ * A file with vectors of many sentences, or of many uses of a word. {@link #write} creates it once,
  * and {@link #nearest(float[], int)} finds the vectors that are nearest to another. The search is
  * exact: it compares all vectors, by the matrix product that the model itself computes with. The
  * file is mapped to memory, so it may be larger than memory and takes none of the Java heap. {@code
  * FORMAT.md} describes its format, which any safetensors library reads.
  *
- * <p>Any number of threads may search at the same time. {@link #close} waits for running searches
- * and ends the mapping; searches after it throw {@link IllegalStateException}. No program may
+ * <p>Any number of threads may search at the same time. {@link #close} waits for running searches and unmaps the file; searches after it throw {@link IllegalStateException}. No program may
  * shorten the file while it is open. To replace it, move another file over it, as {@link #write}
  * does.
  */
 public final class VectorFile implements AutoCloseable {
   private static final int MAX_DIM = 1 << 20;
 
-  /** How many queries share one reading of the file. */
+  /** The most queries that are answered in one pass over the file. */
   private static final int PASS = 256;
 
   /**
@@ -60,7 +59,7 @@ public final class VectorFile implements AutoCloseable {
   private final NativeMemory memory;
   private final RandomAccessFile open;
   private final Nearest nearest;
-  // Read: a search under way. Write: closing.
+  // Searches hold the read lock; close() holds the write lock.
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
   private boolean closed;
 
@@ -140,7 +139,7 @@ public final class VectorFile implements AutoCloseable {
     return new ElmoException(path + ": expected " + expected + ", found " + found);
   }
 
-  /** Reading a mapped page behind the end of the file would end the process. */
+  /** Checks that the file was not shortened. Reading a mapped page after its end would crash the process. */
   private void checkLength() {
     long found;
     try {
@@ -161,7 +160,7 @@ public final class VectorFile implements AutoCloseable {
    * @param embeddings results that contain the layer, such as those of {@link
    *     org.elmo4j.ElmoModel#embedAll(Iterator, org.elmo4j.Layer...)}. This method closes each of
    *     them and the stream. Exceptions of the stream are passed on.
-   * @return how many vectors the file has
+   * @return the number of vectors in the file
    * @throws ElmoException if the file cannot be written, or the embeddings do not have the layer
    */
   public static long write(Path file, VectorRows rows, Stream<Embeddings> embeddings) {
@@ -239,17 +238,17 @@ public final class VectorFile implements AutoCloseable {
     }
   }
 
-  /** Returns how many vectors there are. */
+  /** Returns the number of vectors. */
   public long size() {
     return size;
   }
 
-  /** Returns how many numbers a vector has. */
+  /** Returns the number of elements of a vector. */
   public int dim() {
     return dim;
   }
 
-  /** Returns what the vectors stand for. */
+  /** Returns the description of the vectors. */
   public VectorRows rows() {
     return rows;
   }
@@ -268,8 +267,7 @@ public final class VectorFile implements AutoCloseable {
   }
 
   /**
-   * Returns the vectors that have the largest cosine with another one. The nearest comes first, and
-   * of equally near ones the first in the text.
+   * Returns the vectors that have the largest cosine with the given one, the nearest first. Equally near vectors are in the order of the text.
    *
    * @param vector has {@link #dim} finite numbers; its length does not matter
    * @param k how many to return, 1 or more; if there are fewer, all are returned
@@ -282,8 +280,7 @@ public final class VectorFile implements AutoCloseable {
   }
 
   /**
-   * Does the same as {@link #nearest(float[], int)} for several vectors. They share the reading of
-   * the file: 30 take less than twice as long as one.
+   * Does the same as {@link #nearest(float[], int)} for several vectors. They share one pass over the file: 30 take less than twice as long as one.
    */
   public List<List<Hit>> nearest(List<float[]> vectors, int k) {
     List<float[]> units = new ArrayList<>();
@@ -336,7 +333,7 @@ public final class VectorFile implements AutoCloseable {
     return memory.bytePointer(offset).capacity(count).asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
   }
 
-  /** Waits for running searches, then ends the mapping. Further calls do nothing. */
+  /** Waits for running searches, then unmaps the file. Further calls have no effect. */
   @Override
   public void close() {
     lock.writeLock().lock();
@@ -347,7 +344,7 @@ public final class VectorFile implements AutoCloseable {
         open.close();
       }
     } catch (IOException e) {
-      // It was only read from: nothing is lost.
+      // The file was only read, so nothing is lost.
     } finally {
       lock.writeLock().unlock();
     }

@@ -28,7 +28,7 @@ final class VectorFileWriter implements Closeable {
   static final String TOKENS = "tokens";
   static final String TEXTS = "texts";
 
-  /** More rows than any file has. The space for the header is that of a header with this number. */
+  /** More rows than any file has. The space reserved for the header fits a header with this number. */
   private static final long MOST = 1L << 40;
 
   private final AtomicFile file;
@@ -41,7 +41,7 @@ final class VectorFileWriter implements Closeable {
   private final Column texts;
   private long count;
 
-  /** A buffer in front of a file. */
+  /** A buffer for writing to a file. */
   private static final class Column {
     private final FileChannel channel;
     private final ByteBuffer buffer =

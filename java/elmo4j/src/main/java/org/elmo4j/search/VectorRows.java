@@ -21,11 +21,11 @@ import org.elmo4j.internal.Arguments;
 public final class VectorRows {
   /** How the vectors of a sentence's tokens are combined into one. */
   public enum Pool {
-    /** Their mean. */
+    /** The mean of the vectors. */
     MEAN,
-    /** The largest of each number. */
+    /** The largest value of each element. */
     MAX,
-    /** That of the first token. */
+    /** The vector of the first token. */
     FIRST;
 
     /** Returns the name in lower case. */
@@ -50,7 +50,7 @@ public final class VectorRows {
   private final String corpus;
   private final int dim;
 
-  /** Takes the strings of a file's metadata. Those that do not apply are empty. */
+  /** Takes the strings of a file's metadata. Strings that do not apply are empty. */
   VectorRows(String model, String layer, int dim, String pool, String word, String corpus) {
     this.model = model;
     this.layer = layer;
@@ -101,7 +101,7 @@ public final class VectorRows {
   /**
    * Returns the same description for a certain text.
    *
-   * @param name a text that tells it from others, such as its checksum
+   * @param name distinguishes the text from others, such as its checksum
    */
   public VectorRows ofCorpus(String name) {
     return new VectorRows(model, layer, dim, pool, word, Arguments.require(name, "corpus"));
@@ -117,7 +117,7 @@ public final class VectorRows {
     return layer;
   }
 
-  /** Returns how many numbers a vector has. */
+  /** Returns the number of elements of a vector. */
   public int dim() {
     return dim;
   }
@@ -142,11 +142,11 @@ public final class VectorRows {
 
   /**
    * Returns the vectors of one sentence, each of {@link #dim} numbers: one for the sentence, or one
-   * for each use of the word. The list is empty if the sentence has no tokens, or not the word.
+   * for each use of the word. The list is empty if the sentence has no tokens, or does not contain the word.
    *
    * @param embeddings results that contain the layer
    * @param sentence the number of the sentence in the batch
-   * @throws ElmoException if the embeddings do not have the layer, or its vectors another size
+   * @throws ElmoException if the embeddings do not have the layer, or its vectors have another size
    * @throws IndexOutOfBoundsException if there is no such sentence
    */
   public List<float[]> vectors(Embeddings embeddings, int sentence) {
@@ -207,7 +207,7 @@ public final class VectorRows {
 
   /**
    * Returns how this description differs from another one, as {@code the layer elmo, found
-   * lstm_outputs1}; null if it does not. Texts are compared if both have a name.
+   * lstm_outputs1}; null if it does not. Texts are compared only if both have a name.
    */
   String difference(VectorRows found) {
     if (!model.equals(found.model)) {
@@ -229,7 +229,7 @@ public final class VectorRows {
     return word.isEmpty() ? "sentences by " + pool : "uses of \"" + word + "\"";
   }
 
-  /** Returns enough of a checksum to tell it from another. */
+  /** Shortens a checksum for a message. */
   private static String brief(String name) {
     return name.length() <= 12 ? name : name.substring(0, 12) + "...";
   }

@@ -6,12 +6,9 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * A linear chain over the labels of a sentence (Lafferty et al. 2001): a path's score is the sum of
- * its labels' scores and of its transitions'. Transitions that a scheme forbids are on no path.
- * Immutable and thread-safe.
+ * A linear-chain conditional random field over the labels of a sentence (Lafferty et al. 2001). A path is a sequence with one label for each token. Its score is the sum of the scores of its labels and its transitions. Paths with a transition that the scheme forbids are excluded. Immutable and thread-safe.
  *
- * <p>Parameters are [classes + 2, classes]: a row for each label that a transition comes from, one
- * for the sentence's start, and one that holds each label's transition to the sentence's end.
+ * <p>The parameters are [classes + 2, classes]. The first rows are the scores of transitions from each label, the next row those from the sentence's start, and the last row those from each label to the sentence's end.
  */
 final class Crf {
   private static final double NEVER = Double.NEGATIVE_INFINITY;
@@ -20,7 +17,7 @@ final class Crf {
   private final boolean[][] forbidden; // [classes + 2][classes]
 
   /**
-   * @param scheme null to forbid nothing
+   * @param scheme decides which transitions are forbidden; null to forbid none
    */
   Crf(List<String> labels, SpanScheme scheme) {
     classes = labels.size();
@@ -38,7 +35,7 @@ final class Crf {
     return (classes + 2) * classes;
   }
 
-  /** Scores of transitions, forbidden ones too low for any path. */
+  /** Returns the scores of all transitions; negative infinity for forbidden ones. */
   private double[][] transitions(float[] parameters) {
     double[][] transitions = new double[classes + 2][classes];
     for (int from = 0; from < transitions.length; from++) {
@@ -61,7 +58,9 @@ final class Crf {
     return most + Math.log(sum);
   }
 
-  /** Log of the sum over all paths that end at a token with a label: [tokens][classes]. */
+  /**
+   * Returns [tokens][classes]: the logarithm of the sum of exp(score) over all paths from the
+   * sentence's start to a token that has a label there. */
   private double[][] forward(float[] scores, int at, int tokens, double[][] transitions) {
     double[][] alpha = new double[tokens][classes];
     double[] terms = new double[classes];
@@ -79,7 +78,9 @@ final class Crf {
     return alpha;
   }
 
-  /** Likewise over all that go on behind it. */
+  /**
+   * Returns the same over all paths from a token that has a label to the sentence's end. The
+   * scores of the token itself are not included. */
   private double[][] backward(float[] scores, int at, int tokens, double[][] transitions) {
     double[][] beta = new double[tokens][classes];
     double[] terms = new double[classes];
@@ -105,14 +106,13 @@ final class Crf {
   }
 
   /**
-   * The sum over sentences of the negative log-likelihood, and its gradients divided by the number
-   * of rows. A sentence whose labels are on no path teaches nothing and costs nothing.
+   * Returns the sum of the negative log-likelihoods of all sentences, and writes its gradients divided by the number of rows. A sentence whose labels are not a permitted path adds nothing to the loss or the gradients.
    *
    * @param scores [rows, classes], replaced by their gradients
-   * @param lengths rows of each sentence
-   * @param labels one a row
-   * @param parameters of transitions
-   * @param toParameters their gradients, written; null where they are not wanted
+   * @param lengths the number of rows of each sentence
+   * @param labels the correct label of each row
+   * @param parameters the scores of transitions
+   * @param toParameters receives the gradients of {@code parameters}; null if they are not needed
    */
   double loss(
       float[] scores, int[] lengths, int[] labels, float[] parameters, float[] toParameters) {
@@ -183,7 +183,7 @@ final class Crf {
     return all - path;
   }
 
-  /** The best path of each sentence: one label a row. The first of equal ones. */
+  /** Returns the path with the highest score of each sentence, as one label for each row. */
   int[] best(float[] scores, int[] lengths, float[] parameters) {
     double[][] transitions = transitions(parameters);
     int[] best = new int[scores.length / classes];
@@ -218,7 +218,7 @@ final class Crf {
     return best;
   }
 
-  /** The probability of each label at each row of one sentence, over all paths: [rows][classes]. */
+  /** Returns the marginal probability of each label at each row of one sentence: [rows][classes]. */
   double[][] probabilities(float[] scores, int tokens, float[] parameters) {
     double[][] transitions = transitions(parameters);
     double[][] alpha = forward(scores, 0, tokens, transitions);

@@ -14,7 +14,7 @@ import org.elmo4j.train.LabeledData.Task;
 import org.elmo4j.train.MixTrainer.Result;
 import org.elmo4j.train.MixTrainer.Score;
 
-/** One call of {@link MixTrainer#fit}: its runs share layers, sentences and settings. */
+/** Executes one call of {@link MixTrainer#fit}. Its runs share layers, sentences and settings. */
 final class Fit {
   private final MixTrainer set;
   private final LabeledData train;
@@ -85,7 +85,7 @@ final class Fit {
     return new Result(classifier, Collections.unmodifiableList(scores), learned.evaluation);
   }
 
-  /** Trains; null where it was stopped before the first epoch of a run that is not needed. */
+  /** Trains one run. Returns null if training was stopped before the end of the first epoch and the result does not need the run. */
   private Run run(String name, List<CpuMix.Rows> layers, boolean learn) {
     int halves = layers.get(layers.size() - 1).halves();
     Random random = new Random(set.seed);
@@ -200,7 +200,7 @@ final class Fit {
     return new Measure(evaluation, score, loss / Math.max(1, count));
   }
 
-  /** The share of right labels, each counting by its class weight; 1 for those never seen. */
+  /** Returns the share of correct labels, weighted by class. Labels that do not occur in the training data have the weight 1. */
   private double weightedShare(int from, List<List<String>> found) {
     double right = 0;
     double all = 0;

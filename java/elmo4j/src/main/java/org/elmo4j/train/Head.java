@@ -7,37 +7,35 @@ import org.bytedeco.javacpp.FloatPointer;
 import org.elmo4j.internal.kernels.CpuKernels;
 
 /**
- * What turns vectors into scores of classes: {@code x W + b}, or with a hidden layer {@code relu(x
- * W_hidden + b_hidden) W + b}. Its parameters lie one behind the other: W_hidden, b_hidden where
- * there are some, then W and b, then the transitions of a {@link Crf} where there is one.
+ * Computes scores of classes from vectors: {@code x W + b}, or with a hidden layer {@code relu(x W_hidden + b_hidden) W + b}. The parameters are contiguous: W_hidden and b_hidden if there is a hidden layer, then W and b, then the transitions if there is a {@link Crf}.
  *
- * @param inputs numbers of a vector
- * @param hidden units of the hidden layer; 0 for none
- * @param classes how many
- * @param crf whether labels of a sentence depend on each other
+ * @param inputs the number of elements of a vector
+ * @param hidden the number of units of the hidden layer; 0 for none
+ * @param classes the number of classes
+ * @param crf whether the labels of a sentence are predicted jointly, by a {@link Crf}
  */
 record Head(int inputs, int hidden, int classes, boolean crf) {
-  /** Numbers that W_hidden and b_hidden take. */
+  /** The number of elements of W_hidden and b_hidden. */
   int hiddenSize() {
     return hidden * (inputs + 1);
   }
 
-  /** Inputs of the last layer. */
+  /** The number of inputs of the last layer. */
   int last() {
     return hidden > 0 ? hidden : inputs;
   }
 
-  /** Numbers that come before the transitions. */
+  /** The number of parameters before the transitions. */
   int linearSize() {
     return Math.addExact(hiddenSize(), Math.multiplyExact(classes, last() + 1));
   }
 
-  /** Numbers that all parameters take. */
+  /** The number of all parameters. */
   int size() {
     return Math.addExact(linearSize(), crf ? Crf.size(classes) : 0);
   }
 
-  /** Glorot & Bengio's uniform distribution for the matrices, zero for biases and transitions. */
+  /** Returns initial parameters: Glorot and Bengio's uniform distribution for the matrices, zeros for biases and transitions. */
   float[] initial(Random random) {
     float[] parameters = new float[size()];
     fill(parameters, 0, inputs, hidden, random);
@@ -53,11 +51,11 @@ record Head(int inputs, int hidden, int classes, boolean crf) {
   }
 
   /**
-   * Scores.
-   *
+   * Computes the scores.
+   * 
    * @param x [rows, inputs]
-   * @param units [rows, hidden], written; not looked at without a hidden layer
-   * @param logits [rows, classes], written
+   * @param units receives the hidden layer's output, [rows, hidden]; ignored without a hidden layer
+   * @param logits receives the scores, [rows, classes]
    */
   void forward(
       FloatPointer parameters, int rows, FloatPointer x, FloatPointer units, FloatPointer logits) {
@@ -74,13 +72,13 @@ record Head(int inputs, int hidden, int classes, boolean crf) {
   }
 
   /**
-   * Gradients.
-   *
-   * @param units what {@link #forward} wrote
-   * @param toLogits [rows, classes]
-   * @param toUnits [rows, hidden], written; not looked at without a hidden layer
-   * @param toX [rows, inputs], written; null where it is not wanted
-   * @param gradients laid out like the parameters, written
+   * Computes the gradients.
+   * 
+   * @param units the hidden layer's output, from {@link #forward}
+   * @param toLogits the gradients of the scores, [rows, classes]
+   * @param toUnits receives the gradients of {@code units}, [rows, hidden]; ignored without a hidden layer
+   * @param toX receives the gradients of {@code x}, [rows, inputs]; null if they are not needed
+   * @param gradients receives the gradients of the parameters, with the same layout
    */
   void backward(
       FloatPointer parameters,

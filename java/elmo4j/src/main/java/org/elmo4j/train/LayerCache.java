@@ -20,11 +20,10 @@ import org.elmo4j.internal.backend.cpu.CpuMix;
 import org.elmo4j.internal.files.Json;
 
 /**
- * All layers of many sentences, boundaries included, computed once: in a file without a name that
- * is mapped into memory. Read by one thread at a time.
+ * All layers of many sentences, including boundaries, computed once. They are stored in an unnamed temporary file that is mapped into memory. Not thread-safe.
  */
 final class LayerCache implements AutoCloseable {
-  /** Tokens that one call of the model takes. */
+  /** One call of the model takes sentences until they have this many tokens or more. */
   private static final int CHUNK_TOKENS = 1 << 14;
 
   private static final double GIB = 1L << 30;
@@ -37,11 +36,11 @@ final class LayerCache implements AutoCloseable {
   /**
    * Computes the layers.
    *
-   * @param folder where the file lies while it is used
-   * @param limit bytes that it may take
-   * @param progress told the file's size before it is written, then how many sentences are done
-   * @throws ElmoException if the limit is too small or the folder's disk has no room, before any
-   *     work is done
+   * @param folder the folder of the file
+   * @param limit the largest size of the file in bytes
+   * @param progress is called before the file is written, and after each call of the model
+   * @param stop is checked before each call of the model
+   * @throws ElmoException before any computation, if the limit or the free space on the folder's disk is too small; also if {@code stop} returns true
    */
   LayerCache(
       ElmoModel model,
@@ -90,9 +89,9 @@ final class LayerCache implements AutoCloseable {
   }
 
   /**
-   * The bytes that a folder's disk has left.
-   *
-   * @throws ElmoException if they are fewer than wanted, or the folder is missing
+   * Returns the free space of a folder's disk in bytes.
+   * 
+   * @throws ElmoException if it is less than {@code bytes}, or the folder is missing
    */
   static long checkRoom(Path folder, long bytes) {
     long free;
@@ -147,12 +146,12 @@ final class LayerCache implements AutoCloseable {
     }
   }
 
-  /** The layers, the token representation first. */
+  /** The layers, starting with the token representation. */
   List<CpuMix.Rows> layers() {
     return layers;
   }
 
-  /** Rows of the layers that belong to some sentences, with or without their boundaries. */
+  /** Returns the numbers of the rows that belong to some sentences, with or without boundaries. */
   int[] rows(int[] sentences, boolean boundaries) {
     int skip = boundaries ? 0 : 1;
     int count = 0;
@@ -169,7 +168,7 @@ final class LayerCache implements AutoCloseable {
     return rows;
   }
 
-  /** Tokens of a sentence. */
+  /** The number of tokens of a sentence, without boundaries. */
   int tokens(int sentence) {
     return length[sentence] - 2;
   }

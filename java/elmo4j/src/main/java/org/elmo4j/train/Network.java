@@ -15,21 +15,20 @@ import org.elmo4j.internal.backend.cpu.CpuMix;
 import org.elmo4j.internal.kernels.CpuKernels;
 
 /**
- * A mix of layers, dropout, and a head, learned together: parameters, passes and optimizer. For one
- * thread, whose order of operations is fixed: the same calls give the same bits.
+ * A mix of layers, dropout and a head that are trained together: the parameters, the forward and backward passes, and the optimizer. The order of operations is fixed, so the same calls always give the same bits. Not thread-safe.
  */
 final class Network implements AutoCloseable {
-  /** In place of a label that is none of the classes: measured as wrong, not to be learned. */
+  /** Stands for a label that is not one of the classes. It counts as wrong when measured; batches for training must not contain it. */
   static final int UNSEEN = -1;
 
   /**
    * A mini-batch.
    *
-   * @param rows of the layers
-   * @param lengths rows of each sentence
-   * @param normRows rows for layer norm; null without it
-   * @param labels one a row or, for means, one a sentence; {@link #UNSEEN} only to be measured
-   * @param mean whether each sentence's mean is classified rather than its rows
+   * @param rows the numbers of the rows in the layers
+   * @param lengths the number of rows of each sentence
+   * @param normRows the rows over which layer norm computes its mean and variance; null without layer norm
+   * @param labels one for each row or, if {@code mean}, one for each sentence; {@link #UNSEEN} only to measure
+   * @param mean whether the mean of each sentence's rows is classified, not each row
    */
   record Batch(int[] rows, int[] lengths, int[] normRows, int[] labels, boolean mean) {
     int outputs() {
@@ -39,14 +38,14 @@ final class Network implements AutoCloseable {
 
   private final Head head;
   private final Crf crf;
-  private final double[] classWeights; // null where all labels count the same
+  private final double[] classWeights; // null if all classes have the same weight
   private final CpuMix mix;
   private final int halves;
   private final int layers;
   private final boolean learnsMix;
   private final LayerNorm norm;
 
-  // Each: mix weights, gamma, the head's parameters.
+  // Each of these contains mix weights, gamma, and the head's parameters, in this order.
   private final NativeMemory values;
   private final NativeMemory gradients;
   private final NativeMemory adamMean;
@@ -65,10 +64,10 @@ final class Network implements AutoCloseable {
   /**
    * @param dim P
    * @param sources the layers
-   * @param halves 2, or 1 for the token representation alone
-   * @param crf null where labels do not depend on each other
-   * @param classWeights how much each class counts in the loss; null for the same, as with a CRF
-   * @param learnsMix whether the mix is learned; if not it stays even, with gamma 1
+   * @param halves 2, or 1 if the token representation is the only layer
+   * @param crf null if labels are predicted one by one
+   * @param classWeights the weight of each class in the loss; null for equal weights, and with a CRF
+   * @param learnsMix whether the mix is trained; if not, it stays even with gamma 1
    */
   Network(
       int dim,
@@ -123,7 +122,7 @@ final class Network implements AutoCloseable {
     labels = room.intPointer(at + (long) rows * head.classes());
   }
 
-  /** The mix as it is now. */
+  /** Returns the current mix. */
   ScalarMix mix() {
     float[] weights = new float[layers];
     values.copyTo(0, weights);
@@ -140,18 +139,18 @@ final class Network implements AutoCloseable {
       CpuKernels.elmo4j_cpu_dropout((long) batch.outputs() * head.inputs(), x, dropout, seed);
     }
     head.forward(headValues(), batch.outputs(), x, units, logits);
-    // A loss needs some class: the first stands in for unseen labels, which training has none of.
+    // The loss needs a class for each label, so the first class stands for unseen labels. Training
+    // data has none.
     labels.put(Arrays.stream(batch.labels).map(label -> Math.max(label, 0)).toArray());
   }
 
   /**
-   * Loss and gradients.
-   *
-   * @param l2 times the sum of the mix weights' squares is added to the loss
-   * @param dropout the share of the mix's numbers that are dropped
-   * @param seed which ones
-   * @return the sum of the cross-entropies, weighted where classes are; no number where something
-   *     overflowed
+   * Computes the loss and the gradients.
+   * 
+   * @param l2 the loss includes this number times the sum of the squared mix weights
+   * @param dropout the share of the mix's elements that are set to zero
+   * @param seed decides which elements are set to zero
+   * @return the sum of the cross-entropies, weighted if there are class weights; not finite after an overflow
    */
   double gradients(Batch batch, double l2, float dropout, long seed) {
     float[] scales = scales();
@@ -182,7 +181,7 @@ final class Network implements AutoCloseable {
     return loss;
   }
 
-  /** The loss of the logits, which become their gradients; those of transitions too if wanted. */
+  /** Returns the loss and replaces the logits by their gradients. If {@code learns}, also writes the gradients of a CRF's transitions. */
   private double loss(Batch batch, boolean learns) {
     int rows = batch.outputs();
     if (crf == null && classWeights != null) {
@@ -201,7 +200,7 @@ final class Network implements AutoCloseable {
     return loss;
   }
 
-  /** The kernel's softmax and cross-entropy, each row's times the weight of its class. */
+  /** Does the same as the kernel's softmax and cross-entropy, but multiplies the loss of each row by the weight of its class. */
   private double weightedLoss(Batch batch) {
     int classes = head.classes();
     int rows = batch.outputs();
@@ -242,9 +241,9 @@ final class Network implements AutoCloseable {
   }
 
   /**
-   * {@link #gradients} and a step of Adam along them.
-   *
-   * @return the loss before the step; no number where it or the mix behind it is none
+   * Computes {@link #gradients} and applies one step of Adam.
+   * 
+   * @return the loss before the step; not finite if it or the mix after the step is not finite
    */
   double train(Batch batch, double l2, float dropout, long seed, float rate) {
     double loss = gradients(batch, l2, dropout, seed);
@@ -266,14 +265,14 @@ final class Network implements AutoCloseable {
   }
 
   /**
-   * What was measured without learning.
-   *
-   * @param found a label an output
+   * The result of {@link #measure}.
+   * 
+   * @param found the predicted class of each row or, for means, of each sentence
    * @param loss the sum of the cross-entropies
    */
   record Measured(int[] found, double loss) {}
 
-  /** Measures without learning. */
+  /** Predicts labels and computes the loss, without training. */
   Measured measure(Batch batch) {
     forward(batch, 0, 0);
     float[] scores = scores(batch);
@@ -287,7 +286,7 @@ final class Network implements AutoCloseable {
     return new Measured(found, loss(batch, false));
   }
 
-  /** The class of the highest score in a row; the first of equal ones. */
+  /** Returns the class with the highest score in a row; the first of equal ones. */
   static int best(float[] scores, int row, int classes) {
     int best = 0;
     for (int c = 1; c < classes; c++) {
@@ -298,19 +297,19 @@ final class Network implements AutoCloseable {
     return best;
   }
 
-  /** All parameters: mix weights, gamma, the head's. */
+  /** Returns all parameters: mix weights, gamma, and the head's parameters. */
   float[] values() {
     float[] copy = new float[size];
     values.copyTo(0, copy);
     return copy;
   }
 
-  /** Puts back what {@link #values} gave. */
+  /** Sets all parameters, in the layout of {@link #values()}. */
   void values(float[] all) {
     values.floatPointer(0).put(all);
   }
 
-  /** What {@link #gradients(Batch, double, float, long)} left, laid out like {@link #values}. */
+  /** Returns the gradients that {@link #gradients(Batch, double, float, long)} computed, in the layout of {@link #values()}. */
   float[] gradients() {
     float[] copy = new float[size];
     gradients.copyTo(0, copy);

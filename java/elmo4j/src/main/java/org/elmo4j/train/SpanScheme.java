@@ -8,35 +8,35 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.regex.Pattern;
 
-/** How labels of tokens say where named entities, or other spans, begin and end. */
+/** The meaning of labels of tokens that mark where named entities or other spans begin and end. */
 enum SpanScheme {
-  /** IOB2: B begins every span, I goes on. */
+  /** IOB2: the first token of a span is B, its other tokens are I. */
   BIO,
-  /** I begins a span and goes on; B begins one right behind another of its type. */
+  /** The tokens of a span are I. If it directly follows a span of the same type, its first token is B. */
   IOB1,
-  /** B begins, I goes on, E ends, S is a span of one token; also written L and U, with M for I. */
+  /** The first token of a span is B, the last is E, and those between are I; a span of one token is S. L is also read for E, U for S, and M for I. */
   BIOES;
 
   private static final Pattern LABEL = Pattern.compile("O|[BIESLUM]-.+");
 
-  /** What stands before a sentence's first label and behind its last. */
+  /** The label outside of spans. It also stands for the positions before and after a sentence. */
   private static final String NONE = "O";
 
   /**
    * A span.
-   *
-   * @param from its first token
-   * @param to behind its last
+   * 
+   * @param from the index of its first token
+   * @param to the index after its last token
    */
   record Span(int from, int to, String type) {}
 
-  /** Whether labels are of spans: O, or a letter and a type, and not all O. */
+  /** Returns whether labels are of spans: each is O, or a letter, a hyphen and a type, and at least one is not O. */
   static boolean areSpans(List<String> labels) {
     return labels.stream().allMatch(label -> LABEL.matcher(label).matches())
         && labels.stream().anyMatch(label -> !label.equals(NONE));
   }
 
-  /** The scheme that most of the transitions of some labels keep to. */
+  /** Returns the scheme of some labels: BIOES if it occurs, else the scheme that forbids fewer of their transitions. */
   static SpanScheme of(List<List<String>> sentences) {
     boolean ends =
         sentences.stream().flatMap(List::stream).anyMatch(label -> "ES".indexOf(part(label)) >= 0);
@@ -60,7 +60,7 @@ enum SpanScheme {
     return breaches;
   }
 
-  /** Whether a label may stand behind another; O stands for the sentence's ends too. */
+  /** Returns whether a label may follow another. O also stands for the sentence's start and end. */
   boolean allows(String before, String label) {
     char from = part(before);
     char to = part(label);
@@ -76,7 +76,7 @@ enum SpanScheme {
     };
   }
 
-  /** The letter of a label, one of B, I, O, E, S; O of an empty one. */
+  /** Returns the letter of a label: B, I, O, E or S. It is O if the label is empty. */
   private static char part(String label) {
     char letter = label.isEmpty() ? 'O' : label.charAt(0);
     return switch (letter) {
@@ -92,8 +92,7 @@ enum SpanScheme {
   }
 
   /**
-   * The spans of a sentence as conlleval sees them, whatever the scheme: labels that break it still
-   * make spans.
+   * Returns the spans of a sentence like conlleval does, for any scheme. Labels that violate the scheme also form spans.
    */
   static List<Span> spans(List<String> labels) {
     List<Span> spans = new ArrayList<>();

@@ -30,10 +30,10 @@ import org.elmo4j.weights.ModelOptions;
  * beside the others waits for them. Thread-safe.
  */
 public final class Embedder implements AutoCloseable {
-  /** Words whose character ids are copied to native memory at a time. */
+  /** The number of words whose character ids are copied to native memory at a time. */
   private static final int IDS_CHUNK = 64;
 
-  /** Words represented at a time when warming. */
+  /** The number of words that {@link #warm} computes at a time. */
   private static final int WARM_CHUNK = 4096;
 
   private final Backend backend;
@@ -78,7 +78,7 @@ public final class Embedder implements AutoCloseable {
     this.options = options;
     this.workspaceBytes = workspaceBytes;
     this.encoder = encoder;
-    stateByLength = options.dictionary() != null; // as the originals do
+    stateByLength = options.dictionary() != null; // like the original programs
     projectionDim = options.projectionDim();
     wordBytes = projectionDim * backend.numberBytes() + encoder.maxCharacters() * Short.BYTES;
     partPositions = workspaceBytes / 4 / wordBytes;
@@ -96,7 +96,7 @@ public final class Embedder implements AutoCloseable {
     return new LstmState(backend, options);
   }
 
-  /** Returns an empty table for about that many words, a used one if there is one. */
+  /** Returns an empty table for about that many words, reusing a returned one if there is one. */
   private Words takeWords(int expected) {
     Words words = spareWords.getAndSet(null);
     return words == null ? new Words(expected) : words;
@@ -445,7 +445,7 @@ public final class Embedder implements AutoCloseable {
     return cache.size() < cache.capacity();
   }
 
-  /** Counts since the start. */
+  /** Returns counts since the start. */
   public Statistics statistics() {
     return new Statistics.Builder()
         .calls(calls.sum())

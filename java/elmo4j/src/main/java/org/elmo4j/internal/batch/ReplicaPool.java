@@ -84,7 +84,7 @@ public final class ReplicaPool implements AutoCloseable {
     positions[replica] -= size;
   }
 
-  /** Called once. */
+  /** Closes all copies. To be called once. */
   @Override
   public void close() {
     all.forEach(Embedder::close);

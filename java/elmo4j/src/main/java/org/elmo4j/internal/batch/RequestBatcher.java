@@ -34,7 +34,7 @@ public final class RequestBatcher<K, R extends AutoCloseable> implements AutoClo
   /** Work that runs whole batches. */
   @FunctionalInterface
   public interface BatchWork<K, R> {
-    /** One result a sentence, in order. */
+    /** Returns one result for each sentence, in order. */
     List<R> run(K kind, List<List<String>> sentences);
   }
 
@@ -119,12 +119,11 @@ public final class RequestBatcher<K, R extends AutoCloseable> implements AutoClo
   private boolean closed;
 
   /**
-   * Continuous mode.
+   * Creates a batcher in continuous mode.
    *
    * @param owner the name of the owner in the message of a closed one
    * @param freeSlots how many sentences should start now; it is called again whenever one completes
-   * @param maxPositions positions (tokens and two boundaries a sentence) that start at once, and
-   *     the limit of the queue; a single sentence may have more
+   * @param maxPositions the most positions (tokens and two boundaries of each sentence) that start at once, and of the queue; a single sentence may have more
    */
   public RequestBatcher(
       String owner, ContinuousWork<K, R> work, IntSupplier freeSlots, long maxPositions) {
@@ -139,7 +138,7 @@ public final class RequestBatcher<K, R extends AutoCloseable> implements AutoClo
   }
 
   /**
-   * Batch mode.
+   * Creates a batcher in batch mode.
    *
    * @param owner the name of the owner in the message of a closed one
    * @param maxDelay how long a sentence waits for others while nothing runs; the wait ends when all

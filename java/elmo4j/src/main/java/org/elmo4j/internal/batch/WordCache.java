@@ -12,7 +12,7 @@ import org.elmo4j.internal.backend.Backend;
 import org.elmo4j.internal.backend.Memory;
 
 /**
- * Keeps token representations between calls. Caffeine decides which words stay. Their rows lie in
+ * Keeps token representations between calls. Caffeine decides which words stay. Their rows are in
  * the slots of one block of device memory. Rows are copied in and out, so that a row that a call
  * uses cannot be overwritten. Thread-safe; the caller of {@link #close} makes sure that no other
  * thread uses it.
@@ -29,13 +29,13 @@ final class WordCache implements AutoCloseable {
   private final int maxWordLength;
   private final int capacity;
   private final Memory rows;
-  private final Cache<String, Integer> cache; // where a word's row lies
+  private final Cache<String, Integer> cache; // the slot of each word
 
   // Read lock: look up slots and copy from them. Write lock: assign slots and write them. A slot
   // that is freed meanwhile keeps its row until then.
   private final ReadWriteLock lock = new ReentrantReadWriteLock();
 
-  // Free slots: those that were given back, and those from `fresh` on.
+  // Free slots: those that were returned, and those from `fresh` on.
   private final Object slots = new Object();
   private int[] returned = new int[16];
   private int returnedCount;
@@ -47,9 +47,8 @@ final class WordCache implements AutoCloseable {
    * need. The rows are reserved at once, but the operating system provides host memory only as it
    * is written.
    *
-   * @param backend the backend that computes the token representations, and in whose memory they
-   *     lie
-   * @param dim numbers in a row
+   * @param backend the backend that computes the token representations, and whose memory stores them
+   * @param dim the number of elements in a row
    * @param maxWordLength longer words are not kept, so that no text can fill the heap
    */
   WordCache(Backend backend, long bytes, int dim, int maxWordLength) {

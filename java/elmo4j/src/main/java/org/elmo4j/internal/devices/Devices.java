@@ -42,7 +42,7 @@ public final class Devices {
     return resolved;
   }
 
-  /** Like {@link #resolve(List)} for one device that stands for one device. */
+  /** Like {@link #resolve(List)} for one device, other than {@link Device#allCuda}. */
   public static Device resolve(Device device) {
     return resolve(List.of(device)).get(0);
   }

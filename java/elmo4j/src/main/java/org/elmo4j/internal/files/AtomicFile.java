@@ -24,7 +24,7 @@ import java.util.regex.Pattern;
 import org.elmo4j.ElmoException;
 
 /**
- * Writes a file that appears whole or not at all. It is written beside its target, and {@link
+ * Writes a file that appears complete or not at all. It is written beside its target, and {@link
  * #commit} moves it there. Before that, and after a failure or a signal, the target is unchanged
  * and nothing is left beside it. A file that is replaced keeps its mode, and a link stays a link.
  * If the target is not a regular file (a pipe, a terminal, {@code /dev/stdout}, {@code
@@ -37,7 +37,7 @@ public final class AtomicFile implements Closeable {
 
   /** Writes the content of a file. */
   public interface Writing {
-    /** Writes all of it. */
+    /** Writes the whole content. */
     void to(FileChannel channel) throws IOException;
   }
 

@@ -28,7 +28,7 @@ public final class FoundFile {
     {"\u007fELF", "a program"},
   };
 
-  /** The number of first bytes that {@link #kind} looks at. */
+  /** The number of first bytes that {@link #kind} examines. */
   public static final int HEAD = 8;
 
   private FoundFile() {}

@@ -53,7 +53,7 @@ final class Leftovers {
 
   private Leftovers() {}
 
-  /** A name that nobody can guess. */
+  /** Returns a random name that nobody can guess. */
   static String name() {
     return "elmo4j-" + OWNER + "-" + UUID.randomUUID().toString().replace("-", "");
   }
@@ -195,7 +195,7 @@ final class Leftovers {
         }
       }
     } catch (IOException | RuntimeException e) {
-      // Files that remain take space and do no harm.
+      // Files that remain take space but do no harm.
     }
   }
 
@@ -212,7 +212,7 @@ final class Leftovers {
         }
         return;
       }
-      // Another user's cannot be opened for writing.
+      // A file of another user cannot be opened for writing.
       try (FileChannel channel =
               FileChannel.open(lockFile, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
           FileLock lock = channel.tryLock()) {
@@ -221,7 +221,7 @@ final class Leftovers {
         }
       }
     } catch (IOException | OverlappingFileLockException e) {
-      // In use, or another user's.
+      // It is in use, or it belongs to another user.
     }
   }
 }

@@ -6,7 +6,7 @@ import org.elmo4j.ElmoException;
 
 /**
  * Libraries that a program may leave out if it does not use the feature that needs them. Code that
- * links to such a library lies in classes that are loaded after {@link #require}, so that other
+ * links to such a library is in classes that are loaded after {@link #require}, so that other
  * features work without it.
  */
 public enum Library {

@@ -21,28 +21,27 @@ import org.apache.commons.csv.CSVRecord;
 import org.elmo4j.ElmoException;
 
 /**
- * Records with a text, and maybe a label, among other columns: rows of a table, or objects of JSON,
- * one a line. Not thread-safe.
+ * Reads records that have a text and possibly a label, besides other columns: the rows of a table, or JSON objects, one on each line. Not thread-safe.
  */
 public final class Records implements Closeable {
-  /** How records lie in a file. */
+  /** The format of a file of records. */
   public enum Form {
-    /** Columns with commas between and RFC 4180's quotes. */
+    /** Columns separated by commas, with the quotes of RFC 4180. */
     CSV,
-    /** Columns with tabs between, without quotes. */
+    /** Columns separated by tabs, without quotes. */
     TSV,
-    /** An object of JSON a line. */
+    /** One JSON object on each line. */
     JSONL
   }
 
   /**
    * A record.
    *
-   * @param line the first of its lines, from 1
-   * @param cells all columns of a row; none of JSON
-   * @param json the object as it was written; empty for a row
-   * @param text of a row a text, of JSON what there is: a text, or an array of texts
-   * @param label likewise; of JSON also numbers, true and false; null where none was asked for
+   * @param line the number of its first line, from 1
+   * @param cells all columns of a table's row; empty for JSON
+   * @param json the JSON object as it is in the file; empty for a table's row
+   * @param text a string or, from JSON, possibly an array of strings
+   * @param label like {@code text}; from JSON it may also be or contain numbers, true and false; null if no label was requested
    */
   public record Row(long line, List<String> cells, String json, JsonNode text, JsonNode label) {}
 
@@ -55,19 +54,18 @@ public final class Records implements Closeable {
   private final Iterator<CSVRecord> rows;
   private int textColumn = -1;
   private int labelColumn = -1;
-  private List<String> header; // null for JSON, and where columns are numbers
+  private List<String> header; // null for JSON, and if columns are given by numbers
   private int columns;
   private long line;
 
   /**
-   * Opens records; a table's header is read.
-   *
-   * @param reader closed with this
-   * @param source what messages call it
-   * @param text the name of the text's column or field, or the column's number, from 1, in a table
-   *     without a line of names
-   * @param label likewise the label's; null where no label is wanted
-   * @throws ElmoException if the columns are not there
+   * Starts reading. The header of a table is read at once.
+   * 
+   * @param reader is closed by {@link #close}
+   * @param source the name of the data in messages
+   * @param text the JSON field or column of the text: its name, or the column's number from 1 in a table without a header line
+   * @param label the JSON field or column of the label, given like {@code text}; null if no label is needed
+   * @throws ElmoException if the table's header does not have the columns
    */
   public Records(Reader reader, String source, Form form, String text, String label)
       throws IOException {
@@ -101,17 +99,17 @@ public final class Records implements Closeable {
     return format.builder().setIgnoreEmptyLines(true).build();
   }
 
-  /** Whether a column is told by its number. */
+  /** Returns whether a column is given by its number. */
   public static boolean isNumber(String column) {
     return column.matches("[1-9][0-9]{0,3}");
   }
 
-  /** Whether a line is an object of JSON. */
+  /** Returns whether a line is a JSON object. */
   public static boolean isObject(String line) {
     return line.strip().matches("\\{\\s*(\".*)?\\}");
   }
 
-  /** The form of a table by its name and first line. */
+  /** Detects the format of a table from the file's name and first line. */
   public static Form table(String name, String first) {
     boolean csv =
         name.toLowerCase(Locale.ROOT).endsWith(".csv")
@@ -120,8 +118,7 @@ public final class Records implements Closeable {
   }
 
   /**
-   * The form of a file whose first line is JSON, or names two or more columns, some of them given;
-   * or null.
+   * Detects the format of a file from its first line: a JSON object, or a header of two or more columns that include {@code names}. Returns null if it is neither.
    */
   public static Form named(String first, String... names) {
     if (isObject(first)) {
@@ -139,7 +136,7 @@ public final class Records implements Closeable {
     return null;
   }
 
-  /** A line's cells; none where it is no row. */
+  /** Returns the cells of a line; empty if it is not a row. */
   private static List<String> cells(Form form, String line) {
     try (CSVParser parser = CSVParser.parse(line, format(form))) {
       Iterator<CSVRecord> rows = parser.iterator();
@@ -149,12 +146,12 @@ public final class Records implements Closeable {
     }
   }
 
-  /** The names of a table's columns; null if there are none. */
+  /** Returns the names of a table's columns; null if there is no header. */
   public List<String> header() {
     return header;
   }
 
-  /** The last line that was read, from 1; 0 before the first. */
+  /** Returns the number of the last line that was read, from 1; 0 before the first line. */
   public long line() {
     return line;
   }
@@ -180,7 +177,7 @@ public final class Records implements Closeable {
     return source + ", line " + at;
   }
 
-  /** Learns the number of columns from the first row. */
+  /** Takes the number of columns from the first row and checks that it has the requested columns. */
   private void check(List<String> first) {
     columns = first.size();
     boolean there =
@@ -204,10 +201,9 @@ public final class Records implements Closeable {
   }
 
   /**
-   * The next record, or null if there is none.
-   *
-   * @throws ElmoException if a row has another number of columns than the first, a line is not
-   *     JSON, or text or label is not there
+   * Returns the next record, or null if there is none.
+   * 
+   * @throws ElmoException if a row has a different number of columns than the first, a line is not JSON, or the text or label is missing or has another type
    */
   public Row next() throws IOException {
     return form == Form.JSONL ? nextObject() : nextOfTable();
@@ -219,7 +215,7 @@ public final class Records implements Closeable {
       return null;
     }
     List<String> cells = List.of(row.values());
-    // A cell in quotes may go over lines; the parser counts to the last of them.
+    // A quoted cell may span several lines. The parser returns the number of the last one.
     long first = line - cells.stream().flatMapToInt(String::chars).filter(c -> c == '\n').count();
     if (columns == 0) {
       check(cells);
@@ -264,7 +260,7 @@ public final class Records implements Closeable {
     return values;
   }
 
-  /** What an array holds, or a text between its spaces. */
+  /** Returns the elements of an array as strings, or a string split at white space. */
   public static List<String> words(JsonNode node) {
     List<String> words = new ArrayList<>();
     if (node.isArray()) {

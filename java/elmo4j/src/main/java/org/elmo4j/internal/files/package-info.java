@@ -1,4 +1,4 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
-/** Writing of files that appear whole or not at all, temporary folders, and JSON. */
+/** Writes files that appear complete or not at all, makes temporary folders, and reads JSON and tables. */
 package org.elmo4j.internal.files;

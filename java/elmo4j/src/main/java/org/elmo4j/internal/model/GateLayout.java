@@ -8,13 +8,13 @@ package org.elmo4j.internal.model;
  * other. {@link TensorNames#gatesBias} has the layout of one such row.
  *
  * @param inputs the number of rows that belong to x
- * @param cells the numbers of one gate in a row
+ * @param cells the number of elements of one gate in a row
  */
 public record GateLayout(int inputs, int cells) {
   /** The number of gates. */
   public static final int GATES = 4;
 
-  /** The distance of two rows, in numbers. */
+  /** The distance between two rows, in elements. */
   public int stride() {
     return GATES * cells;
   }

@@ -12,7 +12,7 @@ public interface ModelWeights {
 
   ModelOptions options();
 
-  /** The character id of the slots behind the end of a token. */
+  /** The character id of the slots after the end of a token. */
   short pad();
 
   /** The dimensions of a tensor; null if there is no such tensor. */

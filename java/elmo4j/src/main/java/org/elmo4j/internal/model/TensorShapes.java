@@ -74,7 +74,7 @@ public final class TensorShapes {
     return count;
   }
 
-  /** The number of trained numbers, those of all tensors of {@link #of(ModelOptions)}. */
+  /** The number of parameters: the elements of all tensors of {@link #of(ModelOptions)}. */
   public static long parameters(ModelOptions options) {
     return of(options).values().stream().mapToLong(TensorShapes::count).sum();
   }

@@ -6,8 +6,7 @@ import java.util.Arrays;
 
 /**
  * Turns tokens into the ids that index a model's tables. Models of bilm-tf and AllenNLP use {@link
- * CharacterMapper}, those of ELMoForManyLangs {@link DictionaryEncoder}. Immutable; any thread may
- * use it.
+ * CharacterMapper}, those of ELMoForManyLangs {@link DictionaryEncoder}. Immutable and thread-safe.
  */
 public abstract class TokenEncoder {
   private final String beginSentence;
@@ -50,7 +49,7 @@ public abstract class TokenEncoder {
    *
    * @param ids the array to write to
    * @param offset index of the first id
-   * @return how many of the ids come before the padding
+   * @return the number of ids before the padding
    * @throws IndexOutOfBoundsException if the ids do not fit there
    */
   public abstract int map(CharSequence token, short[] ids, int offset);
