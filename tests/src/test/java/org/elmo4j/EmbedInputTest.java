@@ -66,8 +66,7 @@ class EmbedInputTest {
           message.matches("(?i).*\\b" + part + "\\b.*"),
           () -> "no \"" + part + "\" in: " + message);
     }
-    try (Embeddings after =
-        model.embed(List.of(List.of("a")))) { // the model still works
+    try (Embeddings after = model.embed(List.of(List.of("a")))) { // the model still works
       assertEquals(1, after.batchSize());
     }
   }

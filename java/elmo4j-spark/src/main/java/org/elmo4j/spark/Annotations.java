@@ -17,14 +17,20 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.unsafe.types.UTF8String;
 
-/** Reads and makes Spark NLP's annotations, and defines their column type, which later stages of Spark NLP compare with their own. */
+/**
+ * Reads and makes Spark NLP's annotations, and defines their column type, which later stages of
+ * Spark NLP compare with their own.
+ */
 final class Annotations {
   static final String DOCUMENT = "document";
   static final String TOKEN = "token";
   static final String WORD_EMBEDDINGS = "word_embeddings";
   static final String SENTENCE_EMBEDDINGS = "sentence_embeddings";
 
-  /** The type of a column of annotations. Nullability matters, because EmbeddingsFinisher compares it too. */
+  /**
+   * The type of a column of annotations. Nullability matters, because EmbeddingsFinisher compares
+   * it too.
+   */
   static final DataType TYPE =
       DataTypes.createArrayType(
           DataTypes.createStructType(

@@ -63,8 +63,7 @@ abstract class ElmoParams extends Transformer {
             "inputCols",
             "the columns to read: one of text or tokens, or two of annotations: sentence, token");
     outputCols =
-        new StringArrayParam(
-            this, "outputCols", "the columns to add, one for each pooling layer");
+        new StringArrayParam(this, "outputCols", "the columns to add, one for each pooling layer");
     poolingLayer =
         string(
             "poolingLayer",
@@ -86,8 +85,7 @@ abstract class ElmoParams extends Transformer {
         new DoubleArrayParam(
             this, "scalarMixWeights", "the weights of the layers in elmo, before the softmax");
     mixGamma =
-        new DoubleParam(
-            this, "scalarMixGamma", "the factor of the weighted sum of layers in elmo");
+        new DoubleParam(this, "scalarMixGamma", "the factor of the weighted sum of layers in elmo");
     caseSensitive =
         new BooleanParam(
             this,
@@ -95,8 +93,7 @@ abstract class ElmoParams extends Transformer {
             "whether tokens keep their case; false: they are converted to lower case for the"
                 + " model");
     batchTokens =
-        number(
-            "batchTokens", "the number of tokens to collect from several rows for one batch", 1);
+        number("batchTokens", "the number of tokens to collect from several rows for one batch", 1);
     batchSize = number("batchSize", "the maximum number of sentences in one batch", 1);
     device =
         string(

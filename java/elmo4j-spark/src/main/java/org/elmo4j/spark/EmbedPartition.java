@@ -31,10 +31,16 @@ final class EmbedPartition implements MapPartitionsFunction<Row, Row> {
   }
 
   /**
-   * Reads rows ahead until they contain {@code batchTokens} tokens, embeds them, and returns the rows one by one. It is closed when the task ends, even if not all rows were read. The methods are synchronized because a thread other than the task's may ask for rows (Spark's writer to a Python process).
+   * Reads rows ahead until they contain {@code batchTokens} tokens, embeds them, and returns the
+   * rows one by one. It is closed when the task ends, even if not all rows were read. The methods
+   * are synchronized because a thread other than the task's may ask for rows (Spark's writer to a
+   * Python process).
    */
   private static final class Rows implements Iterator<Row> {
-    /** A row that was read ahead: its original columns, the input of the stage, and the file that it came from. */
+    /**
+     * A row that was read ahead: its original columns, the input of the stage, and the file that it
+     * came from.
+     */
     private record Pending(InternalRow row, InputColumns.Item item, InputFile file) {}
 
     private final Plan plan;

@@ -27,7 +27,8 @@ import org.elmo4j.internal.text.TextSplitter;
  * @param kind the content of the columns
  * @param names one name, or two for annotations: sentences, tokens
  * @param indices their indices among all columns
- * @param numbered whether annotations of sentences have metadata, which may contain the number of the sentence in its text
+ * @param numbered whether annotations of sentences have metadata, which may contain the number of
+ *     the sentence in its text
  * @param lowerCase whether tokens are converted to lower case for the model
  */
 record InputColumns(
@@ -112,7 +113,9 @@ record InputColumns(
         lowerCase);
   }
 
-  /** Returns an instance for annotations that are not in a table, which {@link #read(List)} reads. */
+  /**
+   * Returns an instance for annotations that are not in a table, which {@link #read(List)} reads.
+   */
   static InputColumns annotations(String uid, String[] names, boolean lowerCase) {
     if (names.length != 2) {
       throw wrong(
@@ -285,7 +288,8 @@ record InputColumns(
   /**
    * Assigns each token to the sentences that contain it.
    *
-   * @param told the numbers of the sentences, with null for a sentence without one; null if no sentence has one
+   * @param told the numbers of the sentences, with null for a sentence without one; null if no
+   *     sentence has one
    */
   private Item item(List<Span> sentences, List<Span> tokens, List<String> told) {
     // A sentence without a number gets its position in the row. This is only the fallback, since a

@@ -6,7 +6,9 @@ import org.apache.spark.rdd.InputFileBlockHolder;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
- * The file that a row came from, which {@code input_file_name()} returns. Spark stores only the file of the row that was read last. The stage reads rows ahead, so it must set the file again for each row that it returns.
+ * The file that a row came from, which {@code input_file_name()} returns. Spark stores only the
+ * file of the row that was read last. The stage reads rows ahead, so it must set the file again for
+ * each row that it returns.
  */
 record InputFile(UTF8String path, long start, long length) {
   static final InputFile NONE = new InputFile(UTF8String.EMPTY_UTF8, -1, -1);

@@ -16,7 +16,8 @@ import org.elmo4j.internal.devices.Devices;
  * @param model says where the weights are
  * @param device the name that {@link TaskResources#checkDevice} returned
  * @param precision the precision of the model
- * @param threads the number of CPU threads of the model, which all tasks of a JVM share; 0: as many as the tasks have CPUs
+ * @param threads the number of CPU threads of the model, which all tasks of a JVM share; 0: as many
+ *     as the tasks have CPUs
  * @param executorCores the number of cores of an executor; 0 if only the executor knows it
  * @param keepAlive the seconds for which the model stays loaded after its last task
  * @param batchTokens the number of tokens to collect from several rows for one batch

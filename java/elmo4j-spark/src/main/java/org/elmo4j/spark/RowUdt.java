@@ -9,7 +9,10 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.types.UserDefinedType;
 
 /**
- * The type in which rows pass through the stage, in Spark's internal format. To decode columns that only pass through would change some values (dates of October 1582, collations), fail for some types (user-defined types of Python) and take time. Spark's general encoding of vectors would box each float. The stage unwraps this type in its output, so users never see it.
+ * The type in which rows pass through the stage, in Spark's internal format. To decode columns that
+ * only pass through would change some values (dates of October 1582, collations), fail for some
+ * types (user-defined types of Python) and take time. Spark's general encoding of vectors would box
+ * each float. The stage unwraps this type in its output, so users never see it.
  */
 public final class RowUdt extends UserDefinedType<RowUdt.Cell> {
   private static final long serialVersionUID = 1;
@@ -39,7 +42,10 @@ public final class RowUdt extends UserDefinedType<RowUdt.Cell> {
     return cell.row();
   }
 
-  /** Returns a copy, because the stage reads ahead and Spark reuses the memory of a row for the next one. */
+  /**
+   * Returns a copy, because the stage reads ahead and Spark reuses the memory of a row for the next
+   * one.
+   */
   @Override
   public Cell deserialize(Object datum) {
     return new Cell(((InternalRow) datum).copy());

@@ -17,7 +17,8 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Applies a function that reads some columns and adds others to the partitions of a table. All other columns pass through unchanged, in Spark's internal format, whatever their types and names.
+ * Applies a function that reads some columns and adds others to the partitions of a table. All
+ * other columns pass through unchanged, in Spark's internal format, whatever their types and names.
  */
 final class RowsThrough {
   private static final String ROW = "row";
@@ -29,7 +30,8 @@ final class RowsThrough {
    *
    * @param inputs the columns to decode
    * @param added the columns that the function adds
-   * @param function maps rows that consist of a {@link RowUdt.Cell} and the inputs to rows that consist of a cell which also contains the added columns
+   * @param function maps rows that consist of a {@link RowUdt.Cell} and the inputs to rows that
+   *     consist of a cell which also contains the added columns
    */
   static Dataset<Row> partitions(
       Dataset<?> dataset,

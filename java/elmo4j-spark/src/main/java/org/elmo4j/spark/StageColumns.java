@@ -29,7 +29,8 @@ record StageColumns(InputColumns inputs, List<OutputColumn> outputs, List<Struct
   /**
    * Finds and checks the columns.
    *
-   * @param model the model of the stage. The caller gets it once from the stage, because each such call reads the file status of a model by reference
+   * @param model the model of the stage. The caller gets it once from the stage, because each such
+   *     call reads the file status of a model by reference
    * @throws IllegalArgumentException if a column does not fit; the message names it and the stage
    */
   static StageColumns of(ElmoEmbeddings stage, ModelFiles.Known model, StructType schema) {

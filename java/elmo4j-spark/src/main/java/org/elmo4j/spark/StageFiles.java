@@ -14,7 +14,10 @@ import org.apache.spark.ml.util.MLReader;
 import org.apache.spark.ml.util.MLWriter;
 import org.elmo4j.ElmoException;
 
-/** Saves and loads stages. A saved stage contains the params in Spark's format and, beside them, the model as one file. */
+/**
+ * Saves and loads stages. A saved stage contains the params in Spark's format and, beside them, the
+ * model as one file.
+ */
 final class StageFiles {
   private static final String WEIGHTS = "weights";
   private static final String METADATA = "metadata";
@@ -22,7 +25,8 @@ final class StageFiles {
   private StageFiles() {}
 
   /**
-   * Whether a folder contains a stage of this class. Stages of other classes have metadata too: for example, a stage that Spark NLP saved, which is read as a model.
+   * Whether a folder contains a stage of this class. Stages of other classes have metadata too: for
+   * example, a stage that Spark NLP saved, which is read as a model.
    */
   static boolean isStage(String path) {
     Path metadata = new Path(path, METADATA);
@@ -38,7 +42,9 @@ final class StageFiles {
     }
   }
 
-  /** Reads saved stages. If the path contains a model instead, it makes a new stage with that model. */
+  /**
+   * Reads saved stages. If the path contains a model instead, it makes a new stage with that model.
+   */
   static final class Reader extends MLReader<ElmoEmbeddings> {
     private final MLReader<ElmoEmbeddings> params = new DefaultParamsReader<>();
 

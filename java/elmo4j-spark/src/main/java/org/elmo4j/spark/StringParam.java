@@ -8,7 +8,10 @@ import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.util.Identifiable;
 import scala.Function1;
 
-/** Makes params of type String. The constructor of Param has one more parameter in Spark 4 than in 3.5, so it is called by reflection. */
+/**
+ * Makes params of type String. The constructor of Param has one more parameter in Spark 4 than in
+ * 3.5, so it is called by reflection.
+ */
 final class StringParam {
   private StringParam() {}
 

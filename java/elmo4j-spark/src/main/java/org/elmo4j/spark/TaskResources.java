@@ -11,12 +11,16 @@ import org.apache.spark.TaskContext;
 import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
 
-/** Converts the resources that Spark assigned to a task to a device and a number of CPU threads for the model. */
+/**
+ * Converts the resources that Spark assigned to a task to a device and a number of CPU threads for
+ * the model.
+ */
 final class TaskResources {
   private TaskResources() {}
 
   /**
-   * Checks the name of a device and returns it in lower case. Whether the device exists is checked later, on the executors.
+   * Checks the name of a device and returns it in lower case. Whether the device exists is checked
+   * later, on the executors.
    *
    * @throws ElmoException if it is not the name of a device
    */
@@ -27,17 +31,22 @@ final class TaskResources {
     return name.toLowerCase(Locale.ROOT);
   }
 
-  /** Returns the addresses of the task's GPUs, as many as {@code spark.task.resource.gpu.amount}. */
+  /**
+   * Returns the addresses of the task's GPUs, as many as {@code spark.task.resource.gpu.amount}.
+   */
   static List<String> gpus(TaskContext context) {
     var gpus = context.resourcesJMap().get("gpu");
     return gpus == null ? List.of() : List.of(gpus.addresses());
   }
 
   /**
-   * Returns the device of a task's model. {@code cuda} is the task's GPU, and so is {@code auto} if elmo4j can use a GPU. A device with a number is used as it is, even if Spark assigned another one.
+   * Returns the device of a task's model. {@code cuda} is the task's GPU, and so is {@code auto} if
+   * elmo4j can use a GPU. A device with a number is used as it is, even if Spark assigned another
+   * one.
    *
    * @param wanted the name that {@link #checkDevice} returned
-   * @param gpus the addresses that Spark's discovery script found, which are CUDA's device numbers; only the first is used
+   * @param gpus the addresses that Spark's discovery script found, which are CUDA's device numbers;
+   *     only the first is used
    * @param cuda whether elmo4j can use a GPU here
    * @return a name for {@link Device#parse}
    * @throws ElmoException if the address is not a number
@@ -57,7 +66,10 @@ final class TaskResources {
     return device;
   }
 
-  /** Returns the number of cores of an executor, which its tasks share; 0 if only the executor knows it. Called on the driver. */
+  /**
+   * Returns the number of cores of an executor, which its tasks share; 0 if only the executor knows
+   * it. Called on the driver.
+   */
   static int executorCores(SparkContext context) {
     if (context.isLocal()) {
       Matcher cores = Pattern.compile("local(?:\\[(\\d+).*)?").matcher(context.master());
@@ -69,10 +81,13 @@ final class TaskResources {
   }
 
   /**
-   * Returns the number of CPU threads of a model. All tasks of an executor share the model, so it gets as many threads as they have CPUs together: {@code spark.task.cpus} for each task that can run at once.
+   * Returns the number of CPU threads of a model. All tasks of an executor share the model, so it
+   * gets as many threads as they have CPUs together: {@code spark.task.cpus} for each task that can
+   * run at once.
    *
    * @param wanted the number that the user set; 0 if none
-   * @param cores the cores of the executor; 0 if they are not known, which means all cores of the machine
+   * @param cores the cores of the executor; 0 if they are not known, which means all cores of the
+   *     machine
    * @param taskCpus {@code spark.task.cpus}
    */
   static int threads(int wanted, int cores, int taskCpus) {

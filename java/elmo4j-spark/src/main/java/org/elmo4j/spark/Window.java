@@ -11,15 +11,21 @@ import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 
 /**
- * Embeds the sentences of several successive rows. The results stay in native memory until the window is closed, and are copied when a row needs them. Not thread-safe.
+ * Embeds the sentences of several successive rows. The results stay in native memory until the
+ * window is closed, and are copied when a row needs them. Not thread-safe.
  */
 final class Window implements AutoCloseable {
   /**
-   * The maximum ratio of positions to tokens in a call. A result is padded to its longest sentence; with more padding than this, a further call is cheaper.
+   * The maximum ratio of positions to tokens in a call. A result is padded to its longest sentence;
+   * with more padding than this, a further call is cheaper.
    */
   private static final double MAX_PADDING = 1.5;
 
-  /** A call is ended because of padding only if it has more than one {@code MIN_CALLS}-th of {@code batchTokens}, since smaller calls are slow, or if its positions exceed twice {@code batchTokens}. */
+  /**
+   * A call is ended because of padding only if it has more than one {@code MIN_CALLS}-th of {@code
+   * batchTokens}, since smaller calls are slow, or if its positions exceed twice {@code
+   * batchTokens}.
+   */
   private static final int MIN_CALLS = 4;
 
   private final ElmoModel model;
@@ -58,7 +64,10 @@ final class Window implements AutoCloseable {
     }
   }
 
-  /** Returns the end (exclusive) in {@code order} of the call that begins at {@code first}, with its longest sentence. */
+  /**
+   * Returns the end (exclusive) in {@code order} of the call that begins at {@code first}, with its
+   * longest sentence.
+   */
   private int end(int[] order, int first, Plan plan) {
     long longest = sentences.get(order[first]).size();
     long tokens = longest;

@@ -20,7 +20,8 @@ import org.elmo4j.ElmoModel;
 import org.elmo4j.Layer;
 
 /**
- * Not a test. Compares the tokens per second of the stage with those of the library alone, on the same cores.
+ * Not a test. Compares the tokens per second of the stage with those of the library alone, on the
+ * same cores.
  *
  * <p>Arguments, with their defaults: rows (20000), cores (2), runs (3), path of a model (mini-en).
  */
@@ -90,7 +91,10 @@ public final class Benchmark {
     }
   }
 
-  /** Wall-clock time and processor time. Compare processor times if other programs use the machine too. */
+  /**
+   * Wall-clock time and processor time. Compare processor times if other programs use the machine
+   * too.
+   */
   private record Cost(double seconds, double cpuSeconds) {
     private static final OperatingSystemMXBean SYSTEM =
         ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
@@ -158,7 +162,10 @@ public final class Benchmark {
         });
   }
 
-  /** Makes sentences like those of prose: words distributed by Zipf's law, 1 to 60 words in a sentence, about 21 on average. */
+  /**
+   * Makes sentences like those of prose: words distributed by Zipf's law, 1 to 60 words in a
+   * sentence, about 21 on average.
+   */
   private static List<List<String>> prose(int count) {
     Random random = new Random(1);
     String[] words = new String[30_000];

@@ -137,7 +137,9 @@ class ClusterTest {
         e.getMessage());
   }
 
-  /** Both precisions run at once on both executors, and each executor fetches the file only once. */
+  /**
+   * Both precisions run at once on both executors, and each executor fetches the file only once.
+   */
   @Test
   void twoPrecisionsOfOneModelShareItsFile() {
     List<List<String>> sentences = Spark.sentences(20);

@@ -38,7 +38,9 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Tests when models are loaded and closed, and that failed and killed tasks leave no memory behind. */
+/**
+ * Tests when models are loaded and closed, and that failed and killed tasks leave no memory behind.
+ */
 class LifetimeTest {
   private static final ModelRef BOX = ModelRef.box();
   private static SparkSession session;
@@ -192,7 +194,10 @@ class LifetimeTest {
     assertEquals(0, Spark.settle());
   }
 
-  /** Runs two attempts at the same partitions and kills one, as Spark does after a speculative copy has won. */
+  /**
+   * Runs two attempts at the same partitions and kills one, as Spark does after a speculative copy
+   * has won.
+   */
   @Test
   void ofTwoAttemptsAtOnceTheKilledOneHarmsNeitherTheOtherNorMemory() throws Exception {
     List<List<String>> sentences = Spark.sentences(5_000);

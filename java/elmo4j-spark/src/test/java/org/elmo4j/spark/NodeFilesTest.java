@@ -24,7 +24,10 @@ class NodeFilesTest {
   @TempDir Path folder;
   private Path fetches;
 
-  /** The program of a JVM that fetches a file. Arguments: a folder and the content; without the content, the JVM ends in the middle of the fetch. */
+  /**
+   * The program of a JVM that fetches a file. Arguments: a folder and the content; without the
+   * content, the JVM ends in the middle of the fetch.
+   */
   static final class Fetcher {
     private Fetcher() {}
 

@@ -37,7 +37,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Tests that columns of tokens and text get the same vectors as from the library, in any row and partition. */
+/**
+ * Tests that columns of tokens and text get the same vectors as from the library, in any row and
+ * partition.
+ */
 class PlainColumnsTest {
   private static SparkSession session;
 

@@ -19,7 +19,10 @@ import java.util.stream.Collectors;
 import org.apache.spark.ml.param.Param;
 import org.junit.jupiter.api.Test;
 
-/** Tests that elmo4j_spark.py has the same params and methods as the Java class, without running it; {@link PackagesTest} runs it. */
+/**
+ * Tests that elmo4j_spark.py has the same params and methods as the Java class, without running it;
+ * {@link PackagesTest} runs it.
+ */
 class PythonWrapperTest {
   private static final Map<String, String> CONVERTERS =
       Map.of(

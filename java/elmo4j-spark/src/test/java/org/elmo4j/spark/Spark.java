@@ -50,7 +50,9 @@ public final class Spark {
   }
 
   /**
-   * Returns a session with a master and two executors of two cores in JVMs of their own, which all tests share. A task may fail once. Spark believes that each executor has two GPUs, with numbers that exist on no machine.
+   * Returns a session with a master and two executors of two cores in JVMs of their own, which all
+   * tests share. A task may fail once. Spark believes that each executor has two GPUs, with numbers
+   * that exist on no machine.
    */
   public static synchronized SparkSession cluster() {
     Path gpus = Path.of("target", "gpus").toAbsolutePath();
@@ -118,7 +120,10 @@ public final class Spark {
     return builder.getOrCreate();
   }
 
-  /** Returns the local folder that tests see as {@code viewfs://elmo4j/data}, on a file system other than the local one. */
+  /**
+   * Returns the local folder that tests see as {@code viewfs://elmo4j/data}, on a file system other
+   * than the local one.
+   */
   static URI remoteFolder() {
     try {
       return Files.createDirectories(Path.of("target", "remote")).toRealPath().toUri();
@@ -132,7 +137,9 @@ public final class Spark {
     assertEquals(0, settle(), "bytes of native memory never freed");
   }
 
-  /** Waits until no native memory is in use, for a limited time, and returns the bytes still in use. */
+  /**
+   * Waits until no native memory is in use, for a limited time, and returns the bytes still in use.
+   */
   static long settle() {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
     while (NativeMemory.liveBytes() > 0 && System.nanoTime() < deadline) {
@@ -175,7 +182,10 @@ public final class Spark {
         .coalesce(1);
   }
 
-  /** Writes the bundled model to a file. Different metadata give a different file, or a different model. */
+  /**
+   * Writes the bundled model to a file. Different metadata give a different file, or a different
+   * model.
+   */
   public static Path box(Path file, Map<String, String> metadata) {
     try (WeightStore store = WeightStores.miniEnglish()) {
       SafetensorsWriter.write(store, file, Dtype.F32, metadata);
@@ -214,7 +224,10 @@ public final class Spark {
     return sentences;
   }
 
-  /** Returns the library's vectors of each sentence, embedded alone: [length][dim], or [1][dim] for a mean. */
+  /**
+   * Returns the library's vectors of each sentence, embedded alone: [length][dim], or [1][dim] for
+   * a mean.
+   */
   public static List<float[][]> expected(List<List<String>> sentences, Layer layer) {
     List<float[][]> expected = new ArrayList<>();
     try (ElmoModel model = ElmoModel.miniEnglish()) {

@@ -17,13 +17,18 @@ import java.util.stream.Collectors;
 import org.elmo4j.Layer;
 
 /**
- * Submits applications that get elmo4j by {@code --packages}, as users do. spark-submit resolves it from the jars of this build and Maven's local repository, and runs the application with Spark's jars alone. Needs the jars, so it runs after the phase {@code package}.
+ * Submits applications that get elmo4j by {@code --packages}, as users do. spark-submit resolves it
+ * from the jars of this build and Maven's local repository, and runs the application with Spark's
+ * jars alone. Needs the jars, so it runs after the phase {@code package}.
  */
 final class Submit {
   private static final String VERSION = System.getProperty("elmo4j.version");
   static final Path ROOT = Path.of(System.getProperty("elmo4j.root"));
 
-  /** Matches entries of the tests' class path that are not in a Spark distribution, or are there in another version. */
+  /**
+   * Matches entries of the tests' class path that are not in a Spark distribution, or are there in
+   * another version.
+   */
   private static final String NOT_SPARKS =
       ".*(/target/|/com/github/ben-manes/|/com/google/errorprone/|/com/google/protobuf/|/io/jhdf/"
           + "|/org/apache/opennlp/|/org/apache/zeppelin/|/org/bytedeco/|/org/elmo4j/"

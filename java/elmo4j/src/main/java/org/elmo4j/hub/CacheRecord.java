@@ -67,7 +67,8 @@ final class CacheRecord {
   }
 
   /**
-   * Checks the files of a folder. Returns null if they are correct, else a message with what was expected and what was found. Files without a record, and files that were copied there, are
+   * Checks the files of a folder. Returns null if they are correct, else a message with what was
+   * expected and what was found. Files without a record, and files that were copied there, are
    * verified now and recorded if the folder is writable.
    */
   static String problem(ModelEntry model, Path folder) {

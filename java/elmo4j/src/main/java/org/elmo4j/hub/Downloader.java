@@ -291,7 +291,8 @@ final class Downloader {
     }
 
     /**
-     * Returns the size of the file from the header of a partial response, or else the published size; 0 if neither is known.
+     * Returns the size of the file from the header of a partial response, or else the published
+     * size; 0 if neither is known.
      *
      * @throws BrokenTransfer if the response has another range than requested, or another version
      *     of the file
@@ -351,7 +352,9 @@ final class Downloader {
       }
     }
 
-    /** Returns the size that the server states, or else the published size; 0 if neither is known. */
+    /**
+     * Returns the size that the server states, or else the published size; 0 if neither is known.
+     */
     private long checkTotal(long total) {
       if (total > 0 && file.size() > 0 && total != file.size()) {
         throw failure(total + " bytes in place of " + file.size(), null);

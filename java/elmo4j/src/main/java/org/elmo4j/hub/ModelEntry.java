@@ -13,7 +13,8 @@ import java.util.List;
  * @param language ISO 639-1, for example {@code en}
  * @param description one line
  * @param licence an SPDX name, or the publisher's words if there is none
- * @param parameters the number of parameters of the model without the mix; 0 if it was not published
+ * @param parameters the number of parameters of the model without the mix; 0 if it was not
+ *     published
  * @param files the files of the model; empty for the model that is a Maven artifact
  */
 public record ModelEntry(

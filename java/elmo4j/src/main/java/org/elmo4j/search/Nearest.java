@@ -14,7 +14,8 @@ import org.elmo4j.internal.kernels.CpuKernels;
 /**
  * Finds the rows of a matrix that have the largest products with some vectors. It computes the
  * products of all rows by the kernels' matrix product, a block of rows at a time. The product of a
- * row does not depend on its block, so the result does not depend on the number of threads. Thread-safe.
+ * row does not depend on its block, so the result does not depend on the number of threads.
+ * Thread-safe.
  */
 final class Nearest {
   /** The most elements in a block of rows, so that the block fits into a core's own cache. */
@@ -29,7 +30,9 @@ final class Nearest {
    */
   record Candidate(float score, long row) {}
 
-  /** Sorts the worst candidate first: the smallest product, or the later row if products are equal. */
+  /**
+   * Sorts the worst candidate first: the smallest product, or the later row if products are equal.
+   */
   private static final Comparator<Candidate> WORST =
       Comparator.comparingDouble(Candidate::score)
           .thenComparing(Comparator.comparingLong(Candidate::row).reversed());
@@ -82,7 +85,8 @@ final class Nearest {
   }
 
   /**
-   * Returns the rows with the largest products for each vector, the largest first. Rows with equal products are in the order of the matrix.
+   * Returns the rows with the largest products for each vector, the largest first. Rows with equal
+   * products are in the order of the matrix.
    *
    * @param vectors each has {@code dim} numbers
    */

@@ -28,7 +28,8 @@ import org.elmo4j.internal.weights.SafetensorsHeader;
  * file is mapped to memory, so it may be larger than memory and takes none of the Java heap. {@code
  * FORMAT.md} describes its format, which any safetensors library reads.
  *
- * <p>Any number of threads may search at the same time. {@link #close} waits for running searches and unmaps the file; searches after it throw {@link IllegalStateException}. No program may
+ * <p>Any number of threads may search at the same time. {@link #close} waits for running searches
+ * and unmaps the file; searches after it throw {@link IllegalStateException}. No program may
  * shorten the file while it is open. To replace it, move another file over it, as {@link #write}
  * does.
  */
@@ -139,7 +140,10 @@ public final class VectorFile implements AutoCloseable {
     return new ElmoException(path + ": expected " + expected + ", found " + found);
   }
 
-  /** Checks that the file was not shortened. Reading a mapped page after its end would crash the process. */
+  /**
+   * Checks that the file was not shortened. Reading a mapped page after its end would crash the
+   * process.
+   */
   private void checkLength() {
     long found;
     try {
@@ -267,7 +271,8 @@ public final class VectorFile implements AutoCloseable {
   }
 
   /**
-   * Returns the vectors that have the largest cosine with the given one, the nearest first. Equally near vectors are in the order of the text.
+   * Returns the vectors that have the largest cosine with the given one, the nearest first. Equally
+   * near vectors are in the order of the text.
    *
    * @param vector has {@link #dim} finite numbers; its length does not matter
    * @param k how many to return, 1 or more; if there are fewer, all are returned
@@ -280,7 +285,8 @@ public final class VectorFile implements AutoCloseable {
   }
 
   /**
-   * Does the same as {@link #nearest(float[], int)} for several vectors. They share one pass over the file: 30 take less than twice as long as one.
+   * Does the same as {@link #nearest(float[], int)} for several vectors. They share one pass over
+   * the file: 30 take less than twice as long as one.
    */
   public List<List<Hit>> nearest(List<float[]> vectors, int k) {
     List<float[]> units = new ArrayList<>();

@@ -28,7 +28,9 @@ final class VectorFileWriter implements Closeable {
   static final String TOKENS = "tokens";
   static final String TEXTS = "texts";
 
-  /** More rows than any file has. The space reserved for the header fits a header with this number. */
+  /**
+   * More rows than any file has. The space reserved for the header fits a header with this number.
+   */
   private static final long MOST = 1L << 40;
 
   private final AtomicFile file;

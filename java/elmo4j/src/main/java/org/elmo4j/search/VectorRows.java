@@ -142,7 +142,8 @@ public final class VectorRows {
 
   /**
    * Returns the vectors of one sentence, each of {@link #dim} numbers: one for the sentence, or one
-   * for each use of the word. The list is empty if the sentence has no tokens, or does not contain the word.
+   * for each use of the word. The list is empty if the sentence has no tokens, or does not contain
+   * the word.
    *
    * @param embeddings results that contain the layer
    * @param sentence the number of the sentence in the batch

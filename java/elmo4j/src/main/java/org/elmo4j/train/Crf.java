@@ -6,9 +6,14 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * A linear-chain conditional random field over the labels of a sentence (Lafferty et al. 2001). A path is a sequence with one label for each token. Its score is the sum of the scores of its labels and its transitions. Paths with a transition that the scheme forbids are excluded. Immutable and thread-safe.
+ * A linear-chain conditional random field over the labels of a sentence (Lafferty et al. 2001). A
+ * path is a sequence with one label for each token. Its score is the sum of the scores of its
+ * labels and its transitions. Paths with a transition that the scheme forbids are excluded.
+ * Immutable and thread-safe.
  *
- * <p>The parameters are [classes + 2, classes]. The first rows are the scores of transitions from each label, the next row those from the sentence's start, and the last row those from each label to the sentence's end.
+ * <p>The parameters are [classes + 2, classes]. The first rows are the scores of transitions from
+ * each label, the next row those from the sentence's start, and the last row those from each label
+ * to the sentence's end.
  */
 final class Crf {
   private static final double NEVER = Double.NEGATIVE_INFINITY;
@@ -60,7 +65,8 @@ final class Crf {
 
   /**
    * Returns [tokens][classes]: the logarithm of the sum of exp(score) over all paths from the
-   * sentence's start to a token that has a label there. */
+   * sentence's start to a token that has a label there.
+   */
   private double[][] forward(float[] scores, int at, int tokens, double[][] transitions) {
     double[][] alpha = new double[tokens][classes];
     double[] terms = new double[classes];
@@ -79,8 +85,9 @@ final class Crf {
   }
 
   /**
-   * Returns the same over all paths from a token that has a label to the sentence's end. The
-   * scores of the token itself are not included. */
+   * Returns the same over all paths from a token that has a label to the sentence's end. The scores
+   * of the token itself are not included.
+   */
   private double[][] backward(float[] scores, int at, int tokens, double[][] transitions) {
     double[][] beta = new double[tokens][classes];
     double[] terms = new double[classes];
@@ -106,7 +113,9 @@ final class Crf {
   }
 
   /**
-   * Returns the sum of the negative log-likelihoods of all sentences, and writes its gradients divided by the number of rows. A sentence whose labels are not a permitted path adds nothing to the loss or the gradients.
+   * Returns the sum of the negative log-likelihoods of all sentences, and writes its gradients
+   * divided by the number of rows. A sentence whose labels are not a permitted path adds nothing to
+   * the loss or the gradients.
    *
    * @param scores [rows, classes], replaced by their gradients
    * @param lengths the number of rows of each sentence
@@ -218,7 +227,9 @@ final class Crf {
     return best;
   }
 
-  /** Returns the marginal probability of each label at each row of one sentence: [rows][classes]. */
+  /**
+   * Returns the marginal probability of each label at each row of one sentence: [rows][classes].
+   */
   double[][] probabilities(float[] scores, int tokens, float[] parameters) {
     double[][] transitions = transitions(parameters);
     double[][] alpha = forward(scores, 0, tokens, transitions);

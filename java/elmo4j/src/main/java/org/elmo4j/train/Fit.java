@@ -85,7 +85,10 @@ final class Fit {
     return new Result(classifier, Collections.unmodifiableList(scores), learned.evaluation);
   }
 
-  /** Trains one run. Returns null if training was stopped before the end of the first epoch and the result does not need the run. */
+  /**
+   * Trains one run. Returns null if training was stopped before the end of the first epoch and the
+   * result does not need the run.
+   */
   private Run run(String name, List<CpuMix.Rows> layers, boolean learn) {
     int halves = layers.get(layers.size() - 1).halves();
     Random random = new Random(set.seed);
@@ -200,7 +203,10 @@ final class Fit {
     return new Measure(evaluation, score, loss / Math.max(1, count));
   }
 
-  /** Returns the share of correct labels, weighted by class. Labels that do not occur in the training data have the weight 1. */
+  /**
+   * Returns the share of correct labels, weighted by class. Labels that do not occur in the
+   * training data have the weight 1.
+   */
   private double weightedShare(int from, List<List<String>> found) {
     double right = 0;
     double all = 0;

@@ -7,7 +7,9 @@ import org.bytedeco.javacpp.FloatPointer;
 import org.elmo4j.internal.kernels.CpuKernels;
 
 /**
- * Computes scores of classes from vectors: {@code x W + b}, or with a hidden layer {@code relu(x W_hidden + b_hidden) W + b}. The parameters are contiguous: W_hidden and b_hidden if there is a hidden layer, then W and b, then the transitions if there is a {@link Crf}.
+ * Computes scores of classes from vectors: {@code x W + b}, or with a hidden layer {@code relu(x
+ * W_hidden + b_hidden) W + b}. The parameters are contiguous: W_hidden and b_hidden if there is a
+ * hidden layer, then W and b, then the transitions if there is a {@link Crf}.
  *
  * @param inputs the number of elements of a vector
  * @param hidden the number of units of the hidden layer; 0 for none
@@ -35,7 +37,10 @@ record Head(int inputs, int hidden, int classes, boolean crf) {
     return Math.addExact(linearSize(), crf ? Crf.size(classes) : 0);
   }
 
-  /** Returns initial parameters: Glorot and Bengio's uniform distribution for the matrices, zeros for biases and transitions. */
+  /**
+   * Returns initial parameters: Glorot and Bengio's uniform distribution for the matrices, zeros
+   * for biases and transitions.
+   */
   float[] initial(Random random) {
     float[] parameters = new float[size()];
     fill(parameters, 0, inputs, hidden, random);
@@ -52,7 +57,7 @@ record Head(int inputs, int hidden, int classes, boolean crf) {
 
   /**
    * Computes the scores.
-   * 
+   *
    * @param x [rows, inputs]
    * @param units receives the hidden layer's output, [rows, hidden]; ignored without a hidden layer
    * @param logits receives the scores, [rows, classes]
@@ -73,10 +78,11 @@ record Head(int inputs, int hidden, int classes, boolean crf) {
 
   /**
    * Computes the gradients.
-   * 
+   *
    * @param units the hidden layer's output, from {@link #forward}
    * @param toLogits the gradients of the scores, [rows, classes]
-   * @param toUnits receives the gradients of {@code units}, [rows, hidden]; ignored without a hidden layer
+   * @param toUnits receives the gradients of {@code units}, [rows, hidden]; ignored without a
+   *     hidden layer
    * @param toX receives the gradients of {@code x}, [rows, inputs]; null if they are not needed
    * @param gradients receives the gradients of the parameters, with the same layout
    */

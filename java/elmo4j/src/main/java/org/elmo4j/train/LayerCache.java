@@ -20,7 +20,8 @@ import org.elmo4j.internal.backend.cpu.CpuMix;
 import org.elmo4j.internal.files.Json;
 
 /**
- * All layers of many sentences, including boundaries, computed once. They are stored in an unnamed temporary file that is mapped into memory. Not thread-safe.
+ * All layers of many sentences, including boundaries, computed once. They are stored in an unnamed
+ * temporary file that is mapped into memory. Not thread-safe.
  */
 final class LayerCache implements AutoCloseable {
   /** One call of the model takes sentences until they have this many tokens or more. */
@@ -40,7 +41,8 @@ final class LayerCache implements AutoCloseable {
    * @param limit the largest size of the file in bytes
    * @param progress is called before the file is written, and after each call of the model
    * @param stop is checked before each call of the model
-   * @throws ElmoException before any computation, if the limit or the free space on the folder's disk is too small; also if {@code stop} returns true
+   * @throws ElmoException before any computation, if the limit or the free space on the folder's
+   *     disk is too small; also if {@code stop} returns true
    */
   LayerCache(
       ElmoModel model,
@@ -90,7 +92,7 @@ final class LayerCache implements AutoCloseable {
 
   /**
    * Returns the free space of a folder's disk in bytes.
-   * 
+   *
    * @throws ElmoException if it is less than {@code bytes}, or the folder is missing
    */
   static long checkRoom(Path folder, long bytes) {

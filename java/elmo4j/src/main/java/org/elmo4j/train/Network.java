@@ -15,10 +15,15 @@ import org.elmo4j.internal.backend.cpu.CpuMix;
 import org.elmo4j.internal.kernels.CpuKernels;
 
 /**
- * A mix of layers, dropout and a head that are trained together: the parameters, the forward and backward passes, and the optimizer. The order of operations is fixed, so the same calls always give the same bits. Not thread-safe.
+ * A mix of layers, dropout and a head that are trained together: the parameters, the forward and
+ * backward passes, and the optimizer. The order of operations is fixed, so the same calls always
+ * give the same bits. Not thread-safe.
  */
 final class Network implements AutoCloseable {
-  /** Stands for a label that is not one of the classes. It counts as wrong when measured; batches for training must not contain it. */
+  /**
+   * Stands for a label that is not one of the classes. It counts as wrong when measured; batches
+   * for training must not contain it.
+   */
   static final int UNSEEN = -1;
 
   /**
@@ -26,8 +31,10 @@ final class Network implements AutoCloseable {
    *
    * @param rows the numbers of the rows in the layers
    * @param lengths the number of rows of each sentence
-   * @param normRows the rows over which layer norm computes its mean and variance; null without layer norm
-   * @param labels one for each row or, if {@code mean}, one for each sentence; {@link #UNSEEN} only to measure
+   * @param normRows the rows over which layer norm computes its mean and variance; null without
+   *     layer norm
+   * @param labels one for each row or, if {@code mean}, one for each sentence; {@link #UNSEEN} only
+   *     to measure
    * @param mean whether the mean of each sentence's rows is classified, not each row
    */
   record Batch(int[] rows, int[] lengths, int[] normRows, int[] labels, boolean mean) {
@@ -66,7 +73,8 @@ final class Network implements AutoCloseable {
    * @param sources the layers
    * @param halves 2, or 1 if the token representation is the only layer
    * @param crf null if labels are predicted one by one
-   * @param classWeights the weight of each class in the loss; null for equal weights, and with a CRF
+   * @param classWeights the weight of each class in the loss; null for equal weights, and with a
+   *     CRF
    * @param learnsMix whether the mix is trained; if not, it stays even with gamma 1
    */
   Network(
@@ -146,11 +154,12 @@ final class Network implements AutoCloseable {
 
   /**
    * Computes the loss and the gradients.
-   * 
+   *
    * @param l2 the loss includes this number times the sum of the squared mix weights
    * @param dropout the share of the mix's elements that are set to zero
    * @param seed decides which elements are set to zero
-   * @return the sum of the cross-entropies, weighted if there are class weights; not finite after an overflow
+   * @return the sum of the cross-entropies, weighted if there are class weights; not finite after
+   *     an overflow
    */
   double gradients(Batch batch, double l2, float dropout, long seed) {
     float[] scales = scales();
@@ -181,7 +190,10 @@ final class Network implements AutoCloseable {
     return loss;
   }
 
-  /** Returns the loss and replaces the logits by their gradients. If {@code learns}, also writes the gradients of a CRF's transitions. */
+  /**
+   * Returns the loss and replaces the logits by their gradients. If {@code learns}, also writes the
+   * gradients of a CRF's transitions.
+   */
   private double loss(Batch batch, boolean learns) {
     int rows = batch.outputs();
     if (crf == null && classWeights != null) {
@@ -200,7 +212,10 @@ final class Network implements AutoCloseable {
     return loss;
   }
 
-  /** Does the same as the kernel's softmax and cross-entropy, but multiplies the loss of each row by the weight of its class. */
+  /**
+   * Does the same as the kernel's softmax and cross-entropy, but multiplies the loss of each row by
+   * the weight of its class.
+   */
   private double weightedLoss(Batch batch) {
     int classes = head.classes();
     int rows = batch.outputs();
@@ -242,7 +257,7 @@ final class Network implements AutoCloseable {
 
   /**
    * Computes {@link #gradients} and applies one step of Adam.
-   * 
+   *
    * @return the loss before the step; not finite if it or the mix after the step is not finite
    */
   double train(Batch batch, double l2, float dropout, long seed, float rate) {
@@ -266,7 +281,7 @@ final class Network implements AutoCloseable {
 
   /**
    * The result of {@link #measure}.
-   * 
+   *
    * @param found the predicted class of each row or, for means, of each sentence
    * @param loss the sum of the cross-entropies
    */
@@ -309,7 +324,10 @@ final class Network implements AutoCloseable {
     values.floatPointer(0).put(all);
   }
 
-  /** Returns the gradients that {@link #gradients(Batch, double, float, long)} computed, in the layout of {@link #values()}. */
+  /**
+   * Returns the gradients that {@link #gradients(Batch, double, float, long)} computed, in the
+   * layout of {@link #values()}.
+   */
   float[] gradients() {
     float[] copy = new float[size];
     gradients.copyTo(0, copy);

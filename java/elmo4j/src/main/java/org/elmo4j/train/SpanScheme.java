@@ -12,9 +12,15 @@ import java.util.regex.Pattern;
 enum SpanScheme {
   /** IOB2: the first token of a span is B, its other tokens are I. */
   BIO,
-  /** The tokens of a span are I. If it directly follows a span of the same type, its first token is B. */
+  /**
+   * The tokens of a span are I. If it directly follows a span of the same type, its first token is
+   * B.
+   */
   IOB1,
-  /** The first token of a span is B, the last is E, and those between are I; a span of one token is S. L is also read for E, U for S, and M for I. */
+  /**
+   * The first token of a span is B, the last is E, and those between are I; a span of one token is
+   * S. L is also read for E, U for S, and M for I.
+   */
   BIOES;
 
   private static final Pattern LABEL = Pattern.compile("O|[BIESLUM]-.+");
@@ -24,19 +30,25 @@ enum SpanScheme {
 
   /**
    * A span.
-   * 
+   *
    * @param from the index of its first token
    * @param to the index after its last token
    */
   record Span(int from, int to, String type) {}
 
-  /** Returns whether labels are of spans: each is O, or a letter, a hyphen and a type, and at least one is not O. */
+  /**
+   * Returns whether labels are of spans: each is O, or a letter, a hyphen and a type, and at least
+   * one is not O.
+   */
   static boolean areSpans(List<String> labels) {
     return labels.stream().allMatch(label -> LABEL.matcher(label).matches())
         && labels.stream().anyMatch(label -> !label.equals(NONE));
   }
 
-  /** Returns the scheme of some labels: BIOES if it occurs, else the scheme that forbids fewer of their transitions. */
+  /**
+   * Returns the scheme of some labels: BIOES if it occurs, else the scheme that forbids fewer of
+   * their transitions.
+   */
   static SpanScheme of(List<List<String>> sentences) {
     boolean ends =
         sentences.stream().flatMap(List::stream).anyMatch(label -> "ES".indexOf(part(label)) >= 0);
@@ -92,7 +104,8 @@ enum SpanScheme {
   }
 
   /**
-   * Returns the spans of a sentence like conlleval does, for any scheme. Labels that violate the scheme also form spans.
+   * Returns the spans of a sentence like conlleval does, for any scheme. Labels that violate the
+   * scheme also form spans.
    */
   static List<Span> spans(List<String> labels) {
     List<Span> spans = new ArrayList<>();

@@ -16,7 +16,10 @@ final class AnnotationsOf {
 
   private AnnotationsOf() {}
 
-  /** Adds a column {@code pos} in which every token has the tag X, since a real tagger needs a download. */
+  /**
+   * Adds a column {@code pos} in which every token has the tag X, since a real tagger needs a
+   * download.
+   */
   static Dataset<Row> withPartsOfSpeech(Dataset<Row> data) {
     return data.withColumn(
         "pos",

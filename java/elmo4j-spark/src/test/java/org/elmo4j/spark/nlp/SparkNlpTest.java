@@ -43,7 +43,10 @@ import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Tests the pipeline of Spark NLP's documentation, with Spark NLP's stages before and after, on two executors. */
+/**
+ * Tests the pipeline of Spark NLP's documentation, with Spark NLP's stages before and after, on two
+ * executors.
+ */
 @Order(1)
 class SparkNlpTest {
   private static final String[] TEXTS = {
@@ -99,7 +102,9 @@ class SparkNlpTest {
     return row.getList(row.fieldIndex(column));
   }
 
-  /** Returns the tokens of each sentence of a row, by the sentence numbers that Spark NLP gave them. */
+  /**
+   * Returns the tokens of each sentence of a row, by the sentence numbers that Spark NLP gave them.
+   */
   private static List<List<String>> sentences(Row row) {
     List<List<String>> sentences = new ArrayList<>();
     annotations(row, "sentence").forEach(sentence -> sentences.add(new ArrayList<>()));
@@ -148,7 +153,10 @@ class SparkNlpTest {
     assertEquals(3, several);
   }
 
-  /** Runs the published pipeline with one sentence in each row, saves it over itself and loads it again. */
+  /**
+   * Runs the published pipeline with one sentence in each row, saves it over itself and loads it
+   * again.
+   */
   @Test
   void explodedSentencesKeepTheirNumbers(@TempDir Path folder) throws Exception {
     Path model = Spark.box(folder.resolve("model"), Map.of());

@@ -123,7 +123,8 @@ public final class RequestBatcher<K, R extends AutoCloseable> implements AutoClo
    *
    * @param owner the name of the owner in the message of a closed one
    * @param freeSlots how many sentences should start now; it is called again whenever one completes
-   * @param maxPositions the most positions (tokens and two boundaries of each sentence) that start at once, and of the queue; a single sentence may have more
+   * @param maxPositions the most positions (tokens and two boundaries of each sentence) that start
+   *     at once, and of the queue; a single sentence may have more
    */
   public RequestBatcher(
       String owner, ContinuousWork<K, R> work, IntSupplier freeSlots, long maxPositions) {

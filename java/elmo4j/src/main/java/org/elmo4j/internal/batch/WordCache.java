@@ -47,7 +47,8 @@ final class WordCache implements AutoCloseable {
    * need. The rows are reserved at once, but the operating system provides host memory only as it
    * is written.
    *
-   * @param backend the backend that computes the token representations, and whose memory stores them
+   * @param backend the backend that computes the token representations, and whose memory stores
+   *     them
    * @param dim the number of elements in a row
    * @param maxWordLength longer words are not kept, so that no text can fill the heap
    */

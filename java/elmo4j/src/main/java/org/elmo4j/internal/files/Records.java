@@ -21,7 +21,8 @@ import org.apache.commons.csv.CSVRecord;
 import org.elmo4j.ElmoException;
 
 /**
- * Reads records that have a text and possibly a label, besides other columns: the rows of a table, or JSON objects, one on each line. Not thread-safe.
+ * Reads records that have a text and possibly a label, besides other columns: the rows of a table,
+ * or JSON objects, one on each line. Not thread-safe.
  */
 public final class Records implements Closeable {
   /** The format of a file of records. */
@@ -41,7 +42,8 @@ public final class Records implements Closeable {
    * @param cells all columns of a table's row; empty for JSON
    * @param json the JSON object as it is in the file; empty for a table's row
    * @param text a string or, from JSON, possibly an array of strings
-   * @param label like {@code text}; from JSON it may also be or contain numbers, true and false; null if no label was requested
+   * @param label like {@code text}; from JSON it may also be or contain numbers, true and false;
+   *     null if no label was requested
    */
   public record Row(long line, List<String> cells, String json, JsonNode text, JsonNode label) {}
 
@@ -60,11 +62,13 @@ public final class Records implements Closeable {
 
   /**
    * Starts reading. The header of a table is read at once.
-   * 
+   *
    * @param reader is closed by {@link #close}
    * @param source the name of the data in messages
-   * @param text the JSON field or column of the text: its name, or the column's number from 1 in a table without a header line
-   * @param label the JSON field or column of the label, given like {@code text}; null if no label is needed
+   * @param text the JSON field or column of the text: its name, or the column's number from 1 in a
+   *     table without a header line
+   * @param label the JSON field or column of the label, given like {@code text}; null if no label
+   *     is needed
    * @throws ElmoException if the table's header does not have the columns
    */
   public Records(Reader reader, String source, Form form, String text, String label)
@@ -118,7 +122,8 @@ public final class Records implements Closeable {
   }
 
   /**
-   * Detects the format of a file from its first line: a JSON object, or a header of two or more columns that include {@code names}. Returns null if it is neither.
+   * Detects the format of a file from its first line: a JSON object, or a header of two or more
+   * columns that include {@code names}. Returns null if it is neither.
    */
   public static Form named(String first, String... names) {
     if (isObject(first)) {
@@ -177,7 +182,9 @@ public final class Records implements Closeable {
     return source + ", line " + at;
   }
 
-  /** Takes the number of columns from the first row and checks that it has the requested columns. */
+  /**
+   * Takes the number of columns from the first row and checks that it has the requested columns.
+   */
   private void check(List<String> first) {
     columns = first.size();
     boolean there =
@@ -202,8 +209,9 @@ public final class Records implements Closeable {
 
   /**
    * Returns the next record, or null if there is none.
-   * 
-   * @throws ElmoException if a row has a different number of columns than the first, a line is not JSON, or the text or label is missing or has another type
+   *
+   * @throws ElmoException if a row has a different number of columns than the first, a line is not
+   *     JSON, or the text or label is missing or has another type
    */
   public Row next() throws IOException {
     return form == Form.JSONL ? nextObject() : nextOfTable();
