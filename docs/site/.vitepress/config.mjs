@@ -71,7 +71,7 @@ export default defineConfig({
         items: [
           { text: 'Java API', link: '/api/index.html', target: '_self' },
           { text: 'Files of weights and vectors', link: '/java/elmo4j/FORMAT' },
-          { text: 'The model in the box', link: '/java/elmo4j-model-mini-en/' },
+          { text: 'The bundled model', link: '/java/elmo4j-model-mini-en/' },
           { text: 'Benchmarks', link: '/java/elmo4j-benchmarks/' },
           { text: 'Changelog', link: '/CHANGELOG' },
           { text: 'Security', link: '/SECURITY' },

@@ -11,7 +11,7 @@ module org.elmo4j {
   requires org.bytedeco.javacpp;
 
   // Automatic, as most of those below: with one of them the JVM takes all automatic modules that
-  // it finds, the model in the box and OpenNLP's models too.
+  // it finds, the bundled model and OpenNLP's models too.
   requires org.apache.commons.csv;
   requires io.jhdf;
 

@@ -26,7 +26,7 @@ public enum Precision {
    * token by itself, and the integers are summed exactly, so a sentence has the same bits in any
    * batch and on all processors. It is the fastest format on processors with AVX512-VNNI. The
    * cosine between its vectors and those of FP32 is at least 0.999, and 0.9998 on average (measured
-   * with the model in the box). CPU only.
+   * with the bundled model). CPU only.
    */
   INT8,
 

@@ -47,7 +47,7 @@ record ModelRef(
 
   private static final String PREFIX = "elmo4j-";
 
-  /** The model in the box. */
+  /** The bundled model. */
   static ModelRef box() {
     return new ModelRef(Kind.BOX, ModelFiles.BOX, ModelFiles.BOX, null);
   }
