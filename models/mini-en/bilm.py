@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bidirectional language model of Peters et al. 2018 (https://arxiv.org/abs/1802.05365).
 
-Parameters have the names and shapes of AllenNLP's HDF5 files, so that exporting is writing them out.
-Large products run in `compute` precision (bfloat16 where the processor is fast at it); parameters, cell
-states and sums stay in the parameters' own.
+Parameters have the names and shapes of AllenNLP's HDF5 files, so the export writes them unchanged.
+Large products run in the precision `compute` (bfloat16 where the processor is fast at it); parameters,
+cell states and sums keep the precision of the parameters.
 """
 import json
 import math
@@ -21,9 +21,9 @@ BOS, EOS, BOW, EOW, PAD = 256, 257, 258, 259, 260
 
 
 def restart_for_speed():
-    """Starts the program anew unless the environment has what is read only when a process starts."""
-    # glibc must keep freed memory: giving it back and asking anew costs more than the arithmetic. Threads that wait
-    # must sleep. PyTorch uses AVX-512 only where told.
+    """Restarts the program if variables that a process reads only at its start are missing in the environment."""
+    # glibc must keep freed memory: returning it and requesting it again costs more than the arithmetic. Waiting
+    # threads must sleep. PyTorch uses AVX-512 only if a variable tells it to.
     needed = {
         "MALLOC_MMAP_MAX_": "0",
         "MALLOC_TRIM_THRESHOLD_": str(1 << 40),

@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 The elmo4j authors
 # SPDX-License-Identifier: Apache-2.0
-"""Perplexity on the works held out, and part-of-speech tags by `elmo fit`.
+"""Perplexity on the held-out works, and accuracy of part-of-speech tags with `elmo fit`.
 
     evaluate.py --checkpoint build/model/checkpoint.pt --model build/export/mini-en.safetensors
 
-Each sentence is read from zero state, as elmo4j does by default. Every token and the last boundary are predicted;
-words outside the vocabulary count as one unknown word. Two perplexities, both by the full softmax:
+Each sentence starts from a zero state, like elmo4j's default. Every token and the last boundary are predicted;
+words outside the vocabulary count as one unknown word. There are two perplexities, both of the full softmax:
 
-own     the checkpoint's, with the softmax it was trained with.
-probe   of any model (a published one comes without its softmax): the encoder stays as it is, and a new softmax for
-        each direction is fitted to the same --probe-tokens of the training text, in the same order. Fit for
-        comparing models, with --compare; it says less about one alone.
+own     of the checkpoint, with the softmax that it was trained with.
+probe   of any model (published models have no softmax): the encoder is not changed, and a new softmax for each
+        direction is trained on the same --probe-tokens of the training text, in the same order. It serves to
+        compare models (--compare) and says less about a single one.
 """
 import argparse
 import json

@@ -5,8 +5,8 @@
 
     export.py --model build/model/checkpoint.pt --out build/export
 
-Then elmo4j embeds sentences with the 32-bit weights; each number must be within 1e-4 of what the training code
-computes, or the export fails.
+Then elmo4j embeds sentences with the 32-bit weights. The export fails if a number differs by more than 1e-4 from
+that of the training code.
 """
 import argparse
 import json

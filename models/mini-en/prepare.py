@@ -5,9 +5,9 @@
 
     prepare.py --out data text/*.txt.xz
 
-A text holds one paragraph a line. The works named in held-out.tsv go to the held-out set as a whole.
-Users write straight and curly quotes, hyphens and dashes, and not always in sentence case, so each
-paragraph is set in one of these ways, drawn by --seed.
+A text has one paragraph on each line. The works named in held-out.tsv go completely to the held-out set.
+Users write straight and curly quotes, hyphens and dashes, and not always in sentence case. Each paragraph
+therefore gets one of these forms, chosen at random with --seed.
 """
 import argparse
 import collections
