@@ -2,18 +2,26 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Tests what all commands share: the handling of wrong usage and of failures, and help. */
 class MainTest extends ToolTest {
@@ -74,6 +82,74 @@ class MainTest extends ToolTest {
     assertTrue(failed(1, "embed", "--input", in, "--output", nowhere).contains(nowhere));
     assertTrue(failed(1, "random-model", in).contains(in));
     assertEquals(List.of("in.txt"), left());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "a\0b"})
+  void whatCannotBeANameOfAFileIsSaid(String name) {
+    for (List<String> args :
+        List.of(
+            List.of("embed", "--input", name),
+            List.of("embed", "--output", name, "--format", "npz", "x"),
+            List.of("tokens", name),
+            List.of("convert", "mini-en", name),
+            List.of("fit", "--task", "tokens", "--train", name, "--output", file("c")),
+            List.of("predict", name, "x"))) {
+      String message = failed(2, args.toArray(new String[0]));
+      assertTrue(message.contains(": expected "), message);
+      assertFalse(message.contains("Exception"), message);
+    }
+    for (List<String> args :
+        List.of(
+            List.of("embed", "--model", name, "x"),
+            List.of("info", name),
+            List.of("convert", name, file("out")))) {
+      String message = failed(1, args.toArray(new String[0]));
+      assertTrue(message.matches("elmo: (model|a.u0000b): expected (a path|the name).*"), message);
+    }
+  }
+
+  /** The JVM crashes if its standard input is closed and was none when it started. */
+  @Test
+  void standardInputStaysOpen() {
+    boolean[] closed = new boolean[1];
+    InputStream in =
+        new ByteArrayInputStream("a b".getBytes(StandardCharsets.UTF_8)) {
+          @Override
+          public void close() {
+            closed[0] = true;
+          }
+        };
+    assertEquals("a b\n", run(in, "tokens").out());
+    assertFalse(closed[0]);
+  }
+
+  @Test
+  void anInputIsNotReplacedByTheOutput() throws IOException {
+    String in = text("a b\n");
+    String link = Files.createSymbolicLink(folder.resolve("link"), Path.of(in)).toString();
+    String model = file("model.safetensors");
+    done("convert", "mini-en", model);
+    byte[] whole = Files.readAllBytes(Path.of(model));
+    for (List<String> args :
+        List.of(
+            List.of("embed", "--input", in, "--output", in, "--format", "npz"),
+            List.of("embed", "--input", in, "--output", link, "--format", "npz"),
+            List.of("embed", "--model", model, "--output", model, "--format", "npz", "x"),
+            List.of("tokens", in, "--output", in),
+            List.of("convert", "--dtype", "fp16", model, model))) {
+      String message = failed(2, args.toArray(new String[0]));
+      assertTrue(message.contains("expected another file than the input"), message);
+    }
+    assertEquals("a b\n", Files.readString(Path.of(in)));
+    assertArrayEquals(whole, Files.readAllBytes(Path.of(model)));
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void aFullDiskIsSaidWithTheName() throws IOException {
+    String message = failed(1, "tokens", text("a b\n"), "--output", "/dev/full");
+    assertTrue(message.startsWith("elmo: /dev/full: expected a place to write to"), message);
   }
 
   @Test

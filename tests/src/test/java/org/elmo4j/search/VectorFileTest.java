@@ -309,12 +309,18 @@ class VectorFileTest {
       assertFails("k: expected 1 or more, found 0", () -> file.nearest(new float[2], 0));
     }
     assertFails("threads: expected 1 or more, found 0", () -> VectorFile.open(path, 0));
-    assertFails("expected a readable safetensors file", () -> VectorFile.open(folder));
+    assertFails(
+        "expected a readable safetensors file, found a folder", () -> VectorFile.open(folder));
     assertFails("no.vectors", () -> VectorFile.open(folder.resolve("no.vectors")));
     try (ElmoModel model = ElmoModel.miniEnglish()) {
       assertFails(
           "layer: expected one with a vector a token, found default",
           () -> VectorRows.sentences(model, Layer.DEFAULT, Pool.MEAN));
+      VectorRows rows = VectorRows.sentences(model, Layer.ELMO, Pool.MEAN);
+      assertFails(
+          "embeddings: expected a value, found null",
+          () -> VectorFile.write(folder.resolve("null"), rows, Stream.of((Embeddings) null)));
+      assertFalse(Files.exists(folder.resolve("null")));
       assertFails(
           "word: expected a word, found an empty one",
           () -> VectorRows.uses(model, Layer.ELMO, ""));

@@ -8,13 +8,19 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.elmo4j.ElmoException;
 import org.elmo4j.train.LabeledData.Task;
 import org.elmo4j.weights.WeightStores;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 class LabeledDataTest {
@@ -119,6 +125,36 @@ class LabeledDataTest {
         failure("a.txt", "-DOCSTART-\n\n", null));
     assertEquals(
         "a.txt: expected sentences with labels, found none", failure("a.txt", "\uFEFF", null));
+  }
+
+  /** A pipe gives its bytes once, and a reader takes more of them than it needs. */
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void aPipeIsReadWholeAndOnce() throws Exception {
+    String tokens = "a A\nb B\n\n".repeat(5_000);
+    String table = "text\tlabel\n" + "good\tyes\n".repeat(5_000);
+    Path pipe = folder.resolve("pipe");
+    assertEquals(0, new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor());
+    assertEquals(5_000, piped(tokens, pipe, () -> LabeledData.readTokens(pipe, null)));
+    assertEquals(
+        5_000,
+        piped(
+            table, pipe, () -> LabeledData.readSentences(pipe, "text", "label", List::of)));
+  }
+
+  /** The number of sentences that were read. */
+  private static int piped(String text, Path pipe, Supplier<LabeledData> read) throws Exception {
+    CompletableFuture<LabeledData> data = CompletableFuture.supplyAsync(read);
+    // Opening the pipe waits for the reader.
+    CompletableFuture.runAsync(
+        () -> {
+          try {
+            Files.writeString(pipe, text);
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        });
+    return data.get(30, TimeUnit.SECONDS).sentences().size();
   }
 
   @Test

@@ -222,7 +222,7 @@ class MixTrainerTest {
     assertTrue(message.contains("expected at most 1000 bytes (the cache limit), found"), message);
     message = failure(new MixTrainer(model).cache(folder.resolve("none"), 1 << 30), train, null);
     assertTrue(
-        message.contains("none: expected a folder for the layers, found NoSuchFileException"),
+        message.contains("none: expected a folder for the layers, found no such file"),
         message);
   }
 
@@ -235,7 +235,7 @@ class MixTrainerTest {
     assertTrue(
         message.matches(
             Pattern.quote(folder.toString())
-                + ": expected 4294967296\\.00 GiB free for the layers, found [0-9.]+ GiB"),
+                + ": expected 4611686018427387904 bytes free for the layers, found [0-9]+"),
         message);
     List<String> told = new ArrayList<>();
     Progress listener =
@@ -343,6 +343,9 @@ class MixTrainerTest {
     assertThrows(ElmoException.class, () -> trainer.learningRate(0));
     assertThrows(ElmoException.class, () -> trainer.batchSize(0));
     assertThrows(ElmoException.class, () -> trainer.hidden(-1));
+    assertEquals(
+        "epochs: expected 1 to 1048576, found 0",
+        assertThrows(ElmoException.class, () -> trainer.epochs(0)).getMessage());
   }
 
   @Test
@@ -364,6 +367,18 @@ class MixTrainerTest {
     assertThrows(ElmoException.class, () -> classifier.save(taken));
     assertEquals("mine", Files.readString(taken.resolve("letters.txt")));
     assertThrows(ElmoException.class, () -> classifier.save(folder.resolve("no").resolve("x")));
+    Files.writeString(saved.resolve("notes.txt"), "mine");
+    String message = assertThrows(ElmoException.class, () -> classifier.save(saved)).getMessage();
+    assertTrue(message.endsWith("and nothing else, found notes.txt"), message);
+    assertEquals("mine", Files.readString(saved.resolve("notes.txt")));
+    Files.delete(saved.resolve("notes.txt"));
+    Path link = Files.createSymbolicLink(folder.resolve("link"), saved);
+    classifier.save(link);
+    assertTrue(Files.isSymbolicLink(link));
+    Path nowhere = Files.createSymbolicLink(folder.resolve("nowhere"), folder.resolve("none"));
+    message =
+        assertThrows(ElmoException.class, () -> Classifier.checkTarget(nowhere)).getMessage();
+    assertTrue(message.endsWith("found a link to nothing"), message);
 
     Path weights = saved.resolve("weights.safetensors");
     byte[] whole = Files.readAllBytes(weights);

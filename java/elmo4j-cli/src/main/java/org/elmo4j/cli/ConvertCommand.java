@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -64,7 +65,7 @@ final class ConvertCommand implements Callable<Integer> {
   private Path optionsFile;
 
   @Override
-  public Integer call() {
+  public Integer call() throws IOException {
     try (WeightStore store = open()) {
       Map<String, String> metadata = Map.of("provenance", "converted from " + store.source());
       if (stored == Stored.INT8) {
@@ -76,13 +77,16 @@ final class ConvertCommand implements Callable<Integer> {
     return 0;
   }
 
-  private WeightStore open() {
+  private WeightStore open() throws IOException {
+    ModelHub hub = ModelChoice.hub(command, source, false);
+    boolean named = optionsFile == null && hub.find(source).isPresent();
+    OutputFile.check(command, "DST", target, named ? null : Path.of(source), optionsFile);
+    if (named) {
+      return hub.open(source, null);
+    }
     if (optionsFile != null) {
       return WeightStores.open(optionsFile, Path.of(source));
     }
-    ModelHub hub = ModelChoice.hub(command, source, false);
-    return hub.find(source).isPresent()
-        ? hub.open(source, null)
-        : WeightStores.open(Path.of(source));
+    return WeightStores.open(Path.of(source));
   }
 }

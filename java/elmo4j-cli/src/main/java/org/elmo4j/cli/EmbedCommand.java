@@ -168,9 +168,11 @@ final class EmbedCommand implements Callable<Integer> {
     return 0;
   }
 
-  private void check() {
+  private void check() throws IOException {
     modelChoice.check();
     textInput.check(texts);
+    output.check(textInput.file(), mixFile);
+    output.check(modelChoice.files());
     if (outputLayer != null && (layers != null || outputLayer < -2)) {
       throw usage(
           "--output-layer: expected -2, -1, 0, 1 ... without --layers, found "

@@ -6,6 +6,7 @@ import java.io.BufferedOutputStream;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -15,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
+import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -126,6 +128,7 @@ public final class Main implements Runnable {
             .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF))
             .setCaseInsensitiveEnumValuesAllowed(true)
             .setExpandAtFiles(false) // @name is ordinary text.
+            .registerConverter(Path.class, Main::path)
             .setExecutionStrategy(main::dispatch)
             .setParameterExceptionHandler((e, a) -> main.wrongUsage(e))
             .setExecutionExceptionHandler((e, command, parsed) -> main.failed(e));
@@ -164,6 +167,18 @@ public final class Main implements Runnable {
     return code;
   }
 
+  /** Converts an argument. An empty one would be the working folder. */
+  private static Path path(String argument) {
+    if (argument.isEmpty()) {
+      throw new CommandLine.TypeConversionException("expected a file or folder, found nothing");
+    }
+    try {
+      return Path.of(argument);
+    } catch (InvalidPathException e) {
+      throw new CommandLine.TypeConversionException(message(e));
+    }
+  }
+
   /** The name on a command line of standard input and output. */
   static final String STANDARD = "-";
 
@@ -197,7 +212,14 @@ public final class Main implements Runnable {
           .println(
               command.qualifiedName() + ": waiting for text; Ctrl-D on a line of its own ends it");
     }
-    return new LineReader("standard input", of(command).in);
+    // If the process was started without a standard input, the descriptor may belong to a file of
+    // the JVM, which crashes if that is closed.
+    InputStream unclosed =
+        new FilterInputStream(of(command).in) {
+          @Override
+          public void close() {}
+        };
+    return new LineReader("standard input", unclosed);
   }
 
   /** Standard error if it is a terminal, for lines that are overwritten; otherwise null. */
@@ -282,6 +304,9 @@ public final class Main implements Runnable {
     }
     if (e instanceof FileSystemException file) {
       return file.getFile() + ": " + reason(file);
+    }
+    if (e instanceof InvalidPathException name) {
+      return name.getInput() + ": expected the name of a file, found " + name.getReason();
     }
     if (e instanceof UncheckedIOException && !(e instanceof Output.Failure)) {
       return message(e.getCause());

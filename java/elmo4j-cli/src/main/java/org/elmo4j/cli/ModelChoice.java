@@ -117,6 +117,13 @@ final class ModelChoice {
     return Main.usage(command, message);
   }
 
+  /** The files that the options name, or null in their place. */
+  Path[] files() {
+    return new Path[] {
+      model == null || named().isPresent() ? null : Path.of(model), optionsFile, weightFile
+    };
+  }
+
   /** Whether a model was named. */
   boolean isNamed() {
     return model != null || optionsFile != null;

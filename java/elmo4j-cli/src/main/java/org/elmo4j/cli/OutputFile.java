@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.elmo4j.internal.files.AtomicFile;
 import picocli.CommandLine.Model.CommandSpec;
@@ -16,7 +18,8 @@ final class OutputFile {
   @Option(
       names = "--output",
       paramLabel = "FILE",
-      description = "The file to write. Default, and -: standard output.")
+      description =
+          "The file to write, which must not be an input. Default, and -: standard output.")
   private Path path;
 
   /** Whether the option was given. */
@@ -27,6 +30,35 @@ final class OutputFile {
   /** Whether the output is standard output. */
   boolean isStandard() {
     return path == null || Main.isStandard(path);
+  }
+
+  /**
+   * Throws an exception if the output is one of the files that the command reads, since it would
+   * replace it.
+   */
+  void check(Path... inputs) throws IOException {
+    if (!isStandard()) {
+      check(command, "--output", path, inputs);
+    }
+  }
+
+  /**
+   * Throws an exception if the output is one of the inputs.
+   *
+   * @param name the option or parameter that names the output
+   * @param inputs may be null, missing, or not regular files
+   */
+  static void check(CommandSpec command, String name, Path output, Path... inputs)
+      throws IOException {
+    for (Path input : inputs) {
+      if (input != null
+          && Files.isRegularFile(input)
+          && Files.exists(output)
+          && Files.isSameFile(input, output)) {
+        throw Main.usage(
+            command, name + ": expected another file than the input, found " + output + " as both");
+      }
+    }
   }
 
   /** Opens the output. */

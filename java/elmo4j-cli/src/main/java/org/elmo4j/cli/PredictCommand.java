@@ -94,6 +94,8 @@ final class PredictCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     modelChoice.check();
     textInput.check(texts);
+    output.check(textInput.file());
+    output.check(modelChoice.files());
     if (top < 0) {
       throw Main.usage(command, "--top: expected 1 or more, found " + top);
     }

@@ -42,6 +42,7 @@ final class TokensCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    output.check(input);
     try (LineReader lines = Main.open(command, input);
         AtomicFile file = output.create()) {
       write(lines, file.stream());

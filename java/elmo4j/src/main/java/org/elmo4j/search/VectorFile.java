@@ -175,7 +175,7 @@ public final class VectorFile implements AutoCloseable {
         VectorFileWriter writer = new VectorFileWriter(file, rows)) {
       long sentence = 0;
       for (Iterator<Embeddings> each = embeddings.iterator(); each.hasNext(); ) {
-        try (Embeddings batch = each.next()) {
+        try (Embeddings batch = Arguments.require(each.next(), "embeddings")) {
           for (int s = 0; s < batch.batchSize(); s++, sentence++) {
             String text = String.join(" ", batch.tokens(s));
             for (VectorRows.Row row : rows.rows(batch, s)) {

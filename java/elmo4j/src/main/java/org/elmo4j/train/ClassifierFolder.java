@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -18,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Stream;
 import org.elmo4j.ElmoException;
@@ -36,34 +38,54 @@ final class ClassifierFolder {
   private static final String MODEL = "model.json";
   private static final String MIX = "mix.json";
   private static final String WEIGHTS = "weights.safetensors";
+  private static final Set<String> FILES = Set.of(MODEL, MIX, WEIGHTS, Curves.FILE);
 
   private ClassifierFolder() {}
 
   /** Checks that {@link #write} can write to a path. */
   static void check(Path folder) {
     Library.require(folder + ": the learning curves of a classifier", Library.COMMONS_CSV);
-    Path full = folder.toAbsolutePath().normalize();
+    Path full = full(folder);
     if (full.getParent() == null || !Files.isDirectory(full.getParent())) {
       throw new ElmoException(folder + ": expected a place in a folder that exists, found none");
     }
+    if (!Files.isWritable(full.getParent())) {
+      throw new ElmoException(
+          folder + ": expected a place to write to, found a folder without permission to write");
+    }
     if (Files.isDirectory(full)) {
       try (Stream<Path> files = Files.list(full)) {
-        if (files.findAny().isPresent() && !Files.exists(full.resolve(MODEL))) {
+        List<String> names = files.map(file -> file.getFileName().toString()).sorted().toList();
+        List<String> others = names.stream().filter(name -> !FILES.contains(name)).toList();
+        if (!others.isEmpty() || !(names.isEmpty() || names.contains(MODEL))) {
           throw new ElmoException(
-              folder + ": expected a new folder or a classifier to replace, found other files");
+              folder
+                  + ": expected a new folder, or a classifier to replace and nothing else, found "
+                  + (others.isEmpty() ? "no " + MODEL : others.get(0)));
         }
       } catch (IOException e) {
         throw new ElmoException(folder + ": expected a folder, found " + Json.line(e), e);
       }
-    } else if (Files.exists(full)) {
-      throw new ElmoException(folder + ": expected a folder to write, found a file");
+    } else if (Files.exists(full, LinkOption.NOFOLLOW_LINKS)) {
+      String found = Files.exists(full) ? "a file" : "a link to nothing";
+      throw new ElmoException(folder + ": expected a folder to write, found " + found);
+    }
+  }
+
+  /** Returns the absolute path of a folder, behind links. */
+  private static Path full(Path folder) {
+    Path full = folder.toAbsolutePath().normalize();
+    try {
+      return Files.exists(full) ? full.toRealPath() : full;
+    } catch (IOException e) {
+      throw new ElmoException(folder + ": expected a folder, found " + Json.line(e), e);
     }
   }
 
   /** Writes a classifier. The folder appears complete or not at all. */
   static void write(Path folder, Task task, Parts parts) {
     check(folder);
-    Path full = folder.toAbsolutePath().normalize();
+    Path full = full(folder);
     try (TemporaryFolder beside = TemporaryFolder.in(full.getParent())) {
       Path fresh = Files.createDirectory(beside.path().resolve("fresh"));
       byte[] json = (toJson(task, parts).toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8);

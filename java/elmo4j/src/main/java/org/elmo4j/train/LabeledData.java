@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.train;
 
-import java.io.BufferedInputStream;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.PushbackInputStream;
 import java.io.PushbackReader;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
@@ -108,13 +108,15 @@ public final class LabeledData {
   // OpenNLP's ConlluStream joins contracted words, and its exceptions do not state the line.
   public static LabeledData readTokens(Path file, String column) {
     Arguments.require(file, "file");
-    Records.Form records = column == null ? Records.named(firstLine(file), TOKENS, LABELS) : null;
-    if (records != null) {
-      return readRecords(file, Task.TOKENS, records, TOKENS, LABELS, null);
-    }
     List<LabeledSentence> sentences = new ArrayList<>();
     int number = 0;
-    try (BufferedReader lines = open(file)) {
+    try (BufferedReader opened = open(file)) {
+      String head = head(opened);
+      BufferedReader lines = again(head, opened);
+      Records.Form records = column == null ? Records.named(head.strip(), TOKENS, LABELS) : null;
+      if (records != null) {
+        return readRecords(lines, file, Task.TOKENS, records, TOKENS, LABELS, null);
+      }
       Deque<String> ahead = firstSentence(lines);
       Columns columns = Columns.of(file, List.copyOf(ahead), column);
       List<String> tokens = new ArrayList<>();
@@ -171,7 +173,7 @@ public final class LabeledData {
     Arguments.require(file, "file");
     Arguments.require(tokens, "tokens");
     Arguments.require(labels, "labels");
-    return readRecords(file, Task.TOKENS, recordForm(file, firstLine(file)), tokens, labels, null);
+    return readRecords(file, Task.TOKENS, tokens, labels, null);
   }
 
   /** Reads the lines up to the end of the first sentence, from which the columns are detected. */
@@ -296,8 +298,23 @@ public final class LabeledData {
     Arguments.require(text, "text");
     Arguments.require(label, "label");
     Arguments.require(tokenizer, "tokenizer");
-    return readRecords(
-        file, Task.SENTENCES, recordForm(file, firstLine(file)), text, label, tokenizer);
+    return readRecords(file, Task.SENTENCES, text, label, tokenizer);
+  }
+
+  /** Reads records, whose format is detected from the first line. */
+  private static LabeledData readRecords(
+      Path file,
+      Task task,
+      String text,
+      String label,
+      Function<String, List<String>> tokenizer) {
+    try (BufferedReader opened = open(file)) {
+      String head = head(opened);
+      Records.Form form = recordForm(file, head.strip());
+      return readRecords(again(head, opened), file, task, form, text, label, tokenizer);
+    } catch (IOException e) {
+      throw unreadable(file, 1, e);
+    }
   }
 
   private static Records.Form recordForm(Path file, String first) {
@@ -307,9 +324,11 @@ public final class LabeledData {
   /**
    * Reads records with one sentence each.
    *
+   * @param lines the file
    * @param tokenizer splits a text into tokens; null to split it at white space
    */
   private static LabeledData readRecords(
+      BufferedReader lines,
       Path file,
       Task task,
       Records.Form form,
@@ -318,8 +337,7 @@ public final class LabeledData {
       Function<String, List<String>> tokenizer) {
     List<LabeledSentence> sentences = new ArrayList<>();
     long line = 0;
-    try (BufferedReader lines = open(file);
-        Records records = new Records(lines, file.toString(), form, text, label)) {
+    try (Records records = new Records(lines, file.toString(), form, text, label)) {
       for (Records.Row row; (row = records.next()) != null; line = records.line()) {
         boolean words = tokenizer == null || row.text().isArray();
         List<String> tokens =
@@ -349,26 +367,34 @@ public final class LabeledData {
     return new LabeledData(file.toString(), task, sentences, new DataForm(kind, text, label));
   }
 
-  /** Returns the first line that is not blank; empty if there is none. */
-  private static String firstLine(Path file) {
-    try (BufferedReader lines = open(file)) {
-      String line = lines.readLine();
-      while (line != null && line.isBlank()) {
-        line = lines.readLine();
-      }
-      return line == null ? "" : line.strip();
-    } catch (IOException e) {
-      throw unreadable(file, 1, e);
+  /** Reads up to the end of the first line that is not blank. */
+  private static String head(BufferedReader lines) throws IOException {
+    StringBuilder head = new StringBuilder();
+    String line = lines.readLine();
+    while (line != null && line.isBlank()) {
+      head.append(line).append('\n');
+      line = lines.readLine();
     }
+    return line == null ? head.toString() : head.append(line).append('\n').toString();
+  }
+
+  /**
+   * Returns a reader of what {@link #head} has read and of the rest. The file itself may be a pipe,
+   * which cannot be read twice.
+   */
+  private static BufferedReader again(String head, BufferedReader rest) throws IOException {
+    PushbackReader all = new PushbackReader(rest, head.length() + 1);
+    all.unread(head.toCharArray());
+    return new BufferedReader(all);
   }
 
   /** Opens a UTF-8 file and skips a byte order mark. Reading bytes that are not UTF-8 fails. */
   private static BufferedReader open(Path file) throws IOException {
-    BufferedInputStream in = new BufferedInputStream(Files.newInputStream(file));
+    // Not a BufferedInputStream, which asks a pipe for its position.
+    PushbackInputStream in = new PushbackInputStream(Files.newInputStream(file), FoundFile.HEAD);
     try {
-      in.mark(FoundFile.HEAD);
       byte[] head = in.readNBytes(FoundFile.HEAD);
-      in.reset();
+      in.unread(head);
       String kind = FoundFile.kind(head, head.length);
       if (kind != null) {
         throw new ElmoException(file + ": expected a file of UTF-8 text, found " + kind);

@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.function.BooleanSupplier;
 import org.bytedeco.javacpp.FloatPointer;
 import org.elmo4j.ElmoException;
@@ -17,7 +16,7 @@ import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.backend.cpu.CpuMix;
-import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.files.FoundFile;
 
 /**
  * All layers of many sentences, including boundaries, computed once. They are stored in an unnamed
@@ -27,7 +26,6 @@ final class LayerCache implements AutoCloseable {
   /** One call of the model takes sentences until they have this many tokens or more. */
   private static final int CHUNK_TOKENS = 1 << 14;
 
-  private static final double GIB = 1L << 30;
 
   private final NativeMemory memory;
   private final List<CpuMix.Rows> layers = new ArrayList<>();
@@ -101,16 +99,11 @@ final class LayerCache implements AutoCloseable {
       free = Files.getFileStore(folder).getUsableSpace();
     } catch (IOException e) {
       throw new ElmoException(
-          folder + ": expected a folder for the layers, found " + Json.line(e), e);
+          folder + ": expected a folder for the layers, found " + FoundFile.unreadable(folder, e), e);
     }
     if (free < bytes) {
       throw new ElmoException(
-          String.format(
-              Locale.ROOT,
-              "%s: expected %.2f GiB free for the layers, found %.2f GiB",
-              folder,
-              bytes / GIB,
-              free / GIB));
+          folder + ": expected " + bytes + " bytes free for the layers, found " + free);
     }
     return free;
   }

@@ -58,7 +58,7 @@ public final class MixTrainer {
    * layer.
    */
   public MixTrainer hidden(int units) {
-    hidden = (int) within("hidden units", units, 0, 1 << 14);
+    hidden = within("hidden units", units, 0, 1 << 14);
     return this;
   }
 
@@ -116,13 +116,13 @@ public final class MixTrainer {
 
   /** Sets the number of sentences in a mini-batch; 32 by default. */
   public MixTrainer batchSize(int sentences) {
-    batchSize = (int) within("batch size", sentences, 1, 1 << 20);
+    batchSize = within("batch size", sentences, 1, 1 << 20);
     return this;
   }
 
   /** Sets the largest number of epochs of a run; 50 by default. */
   public MixTrainer epochs(int most) {
-    epochs = (int) within("epochs", most, 1, 1 << 20);
+    epochs = within("epochs", most, 1, 1 << 20);
     return this;
   }
 
@@ -131,7 +131,7 @@ public final class MixTrainer {
    * default.
    */
   public MixTrainer patience(int epochs) {
-    patience = (int) within("patience", epochs, 1, 1 << 20);
+    patience = within("patience", epochs, 1, 1 << 20);
     return this;
   }
 
@@ -181,6 +181,13 @@ public final class MixTrainer {
     Arguments.require(stop, "stop");
     this.stop = stop;
     return this;
+  }
+
+  private static int within(String name, int value, int least, int most) {
+    if (value < least || value > most) {
+      throw new ElmoException(name + ": expected " + least + " to " + most + ", found " + value);
+    }
+    return value;
   }
 
   private static double within(String name, double value, double least, double most) {

@@ -298,7 +298,7 @@ class AllenNlpReaderTest {
         Files.writeString(dir.resolve("o.json"), OptionsJson.write(TinyModel.options(2)));
     Path weights = dir.resolve("none.hdf5");
     assertContains(
-        weights + ": expected a readable model, found NoSuchFileException",
+        weights + ": expected a readable model, found no such file",
         failure(() -> WeightStores.open(options, weights)));
   }
 

@@ -50,7 +50,7 @@ class WeightStoresTest {
   void whatIsNoModelIsNamed() throws IOException {
     Path missing = dir.resolve("missing");
     assertContains(
-        missing + ": expected a readable model, found NoSuchFileException",
+        missing + ": expected a readable model, found no such file",
         failure(() -> WeightStores.open(missing)));
     assertEquals(
         dir

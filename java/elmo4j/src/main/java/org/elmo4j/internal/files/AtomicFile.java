@@ -80,7 +80,8 @@ public final class AtomicFile implements Closeable {
       }
       if (isDescriptor(real)
           || (Files.exists(real) && !Files.isRegularFile(real, LinkOption.NOFOLLOW_LINKS))) {
-        file = new AtomicFile(target.toString(), null, () -> open(real));
+        String name = target.toString();
+        file = new AtomicFile(name, null, () -> new Named(name, open(real)));
         return file;
       }
       Path folder = real.getParent();
@@ -170,6 +171,41 @@ public final class AtomicFile implements Closeable {
     }
   }
 
+  /** A stream whose exceptions name the file. */
+  private static final class Named extends OutputStream {
+    private final String name;
+    private final OutputStream out;
+
+    Named(String name, OutputStream out) {
+      this.name = name;
+      this.out = out;
+    }
+
+    @Override
+    public void write(int value) {
+      write(new byte[] {(byte) value}, 0, 1);
+    }
+
+    @Override
+    public void write(byte[] bytes, int offset, int length) {
+      try {
+        out.write(bytes, offset, length);
+      } catch (IOException e) {
+        throw failure(name, e);
+      }
+    }
+
+    @Override
+    public void flush() throws IOException {
+      out.flush();
+    }
+
+    @Override
+    public void close() throws IOException {
+      out.close();
+    }
+  }
+
   private void openBeside() throws IOException {
     Path parent = target.getParent();
     Leftovers.sweep(parent);
@@ -200,11 +236,12 @@ public final class AtomicFile implements Closeable {
 
   /**
    * The stream for writing from the first byte to the last. A target that is not a regular file
-   * gets the bytes immediately.
+   * gets the bytes immediately. If a write to a file fails, the stream throws an {@link
+   * ElmoException} that names the file.
    */
   public OutputStream stream() throws IOException {
     if (stream == null) {
-      stream = target == null ? sink.open() : Channels.newOutputStream(channel());
+      stream = target == null ? sink.open() : new Named(name, Channels.newOutputStream(channel()));
     }
     return stream;
   }

@@ -62,6 +62,7 @@ public final class FoundFile {
     if (e instanceof FileSystemException file && file.getReason() != null) {
       return file.getReason();
     }
-    return Json.line(e);
+    boolean plain = e.getClass() == IOException.class && e.getMessage() != null;
+    return plain ? Json.brief(e.getMessage()) : Json.line(e);
   }
 }

@@ -10,6 +10,7 @@ import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -60,7 +61,8 @@ final class DataFile implements AutoCloseable {
    */
   static DataFile open(Path path) throws IOException {
     if (Files.exists(path) && !Files.isRegularFile(path)) {
-      throw new IOException("no regular file"); // Opening a pipe would wait for its other end.
+      // Opening a pipe would wait for its other end.
+      throw new FileSystemException(path.toString(), null, "a pipe or device");
     }
     FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
     try {

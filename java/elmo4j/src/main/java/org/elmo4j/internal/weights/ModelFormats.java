@@ -7,6 +7,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -19,6 +20,7 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.files.Library;
 import org.elmo4j.internal.files.Resources;
@@ -67,6 +69,9 @@ public final class ModelFormats {
    * @param limit the most bytes that it may unpack to
    */
   private static WeightStore open(Path path, Path given, int nesting, long limit) {
+    if (path.toString().isEmpty()) {
+      throw new ElmoException("model: expected a path, found an empty one");
+    }
     try {
       if (Files.isDirectory(path)) {
         return openFolder(path, given, nesting, limit);
@@ -79,7 +84,9 @@ public final class ModelFormats {
     } catch (ElmoException e) {
       throw e;
     } catch (IOException | RuntimeException e) { // Libraries and file systems may throw anything.
-      throw new ElmoException(path + ": expected a readable model, found " + Json.line(e), e);
+      boolean own = e instanceof FileSystemException file && path.toString().equals(file.getFile());
+      String found = own ? FoundFile.unreadable(path, (IOException) e) : Json.line(e);
+      throw new ElmoException(path + ": expected a readable model, found " + found, e);
     }
   }
 

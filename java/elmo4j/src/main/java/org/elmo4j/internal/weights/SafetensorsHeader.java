@@ -17,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.model.TensorShapes;
 
@@ -88,7 +89,9 @@ public final class SafetensorsHeader {
     try (DataFile data = DataFile.open(file)) {
       return read(file.toString(), data);
     } catch (IOException e) {
-      throw unreadable(file.toString(), e);
+      throw new ElmoException(
+          file + ": expected a readable safetensors file, found " + FoundFile.unreadable(file, e),
+          e);
     }
   }
 
