@@ -292,7 +292,8 @@ public final class ElmoModelBuilder {
     } catch (CharacterCodingException e) {
       throw new ElmoException(file + ": expected UTF-8 text, found other bytes", e);
     } catch (IOException e) {
-      throw new ElmoException(file + ": expected a file of words, found " + FoundFile.unreadable(file, e), e);
+      throw new ElmoException(
+          file + ": expected a file of words, found " + FoundFile.unreadable(file, e), e);
     }
   }
 

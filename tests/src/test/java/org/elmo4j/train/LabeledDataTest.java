@@ -138,8 +138,7 @@ class LabeledDataTest {
     assertEquals(5_000, piped(tokens, pipe, () -> LabeledData.readTokens(pipe, null)));
     assertEquals(
         5_000,
-        piped(
-            table, pipe, () -> LabeledData.readSentences(pipe, "text", "label", List::of)));
+        piped(table, pipe, () -> LabeledData.readSentences(pipe, "text", "label", List::of)));
   }
 
   /** The number of sentences that were read. */

@@ -222,8 +222,7 @@ class MixTrainerTest {
     assertTrue(message.contains("expected at most 1000 bytes (the cache limit), found"), message);
     message = failure(new MixTrainer(model).cache(folder.resolve("none"), 1 << 30), train, null);
     assertTrue(
-        message.contains("none: expected a folder for the layers, found no such file"),
-        message);
+        message.contains("none: expected a folder for the layers, found no such file"), message);
   }
 
   /** No disk has this much room. The error comes before any layer is computed. */
@@ -376,8 +375,7 @@ class MixTrainerTest {
     classifier.save(link);
     assertTrue(Files.isSymbolicLink(link));
     Path nowhere = Files.createSymbolicLink(folder.resolve("nowhere"), folder.resolve("none"));
-    message =
-        assertThrows(ElmoException.class, () -> Classifier.checkTarget(nowhere)).getMessage();
+    message = assertThrows(ElmoException.class, () -> Classifier.checkTarget(nowhere)).getMessage();
     assertTrue(message.endsWith("found a link to nothing"), message);
 
     Path weights = saved.resolve("weights.safetensors");

@@ -303,11 +303,7 @@ public final class LabeledData {
 
   /** Reads records, whose format is detected from the first line. */
   private static LabeledData readRecords(
-      Path file,
-      Task task,
-      String text,
-      String label,
-      Function<String, List<String>> tokenizer) {
+      Path file, Task task, String text, String label, Function<String, List<String>> tokenizer) {
     try (BufferedReader opened = open(file)) {
       String head = head(opened);
       Records.Form form = recordForm(file, head.strip());

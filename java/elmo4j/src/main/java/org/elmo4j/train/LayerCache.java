@@ -26,7 +26,6 @@ final class LayerCache implements AutoCloseable {
   /** One call of the model takes sentences until they have this many tokens or more. */
   private static final int CHUNK_TOKENS = 1 << 14;
 
-
   private final NativeMemory memory;
   private final List<CpuMix.Rows> layers = new ArrayList<>();
   private final int[] first;
@@ -99,7 +98,8 @@ final class LayerCache implements AutoCloseable {
       free = Files.getFileStore(folder).getUsableSpace();
     } catch (IOException e) {
       throw new ElmoException(
-          folder + ": expected a folder for the layers, found " + FoundFile.unreadable(folder, e), e);
+          folder + ": expected a folder for the layers, found " + FoundFile.unreadable(folder, e),
+          e);
     }
     if (free < bytes) {
       throw new ElmoException(
