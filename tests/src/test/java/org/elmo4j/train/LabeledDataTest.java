@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -285,6 +286,9 @@ class LabeledDataTest {
             ElmoException.class,
             () -> LabeledData.of("mine", Task.TOKENS, List.of(sentence("a b", "X"))));
     assertEquals("mine, sentence 0: expected 2 labels, found 1", e.getMessage());
+    List<LabeledSentence> none = Collections.singletonList(null);
+    e = assertThrows(ElmoException.class, () -> LabeledData.of("mine", Task.TOKENS, none));
+    assertEquals("mine, sentence 0: expected a value, found null", e.getMessage());
   }
 
   private String tokenFailure(String name, String text) {

@@ -79,8 +79,9 @@ public final class LabeledData {
     Arguments.require(task, "task");
     Arguments.require(sentences, "sentences");
     for (int i = 0; i < sentences.size(); i++) {
-      int labels = sentences.get(i).labels().size();
-      int wanted = task == Task.TOKENS ? sentences.get(i).tokens().size() : 1;
+      LabeledSentence sentence = Arguments.require(sentences.get(i), source + ", sentence " + i);
+      int labels = sentence.labels().size();
+      int wanted = task == Task.TOKENS ? sentence.tokens().size() : 1;
       if (labels != wanted) {
         throw new ElmoException(
             source + ", sentence " + i + ": expected " + wanted + " labels, found " + labels);
