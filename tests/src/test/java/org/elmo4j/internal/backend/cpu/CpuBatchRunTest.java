@@ -136,8 +136,7 @@ class CpuBatchRunTest {
   @ParameterizedTest
   @CsvSource({"1, false", "1, true", "2, false", "2, true", "3, true"})
   void aLastStepThatOnlyABoundaryNeedsIsNotComputed(int layers, boolean skip) {
-    ModelOptions options =
-        Models.TINY.toBuilder().lstmLayers(layers).skipConnections(skip).build();
+    ModelOptions options = Models.TINY.toBuilder().lstmLayers(layers).skipConnections(skip).build();
     Output all = sum(options, true, 0.5f);
     Output tokens = sum(options, false, 0.5f);
     Output meanOfAll = mean(options);
@@ -176,8 +175,7 @@ class CpuBatchRunTest {
     ModelOptions options = Models.TINY;
     Output tokens = sum(options, false, 1);
     try (CpuBackend backend =
-            new CpuBackend(
-                new StoredWeights(new RandomWeights(options, 7)), Precision.FP32, 1);
+            new CpuBackend(new StoredWeights(new RandomWeights(options, 7)), Precision.FP32, 1);
         CpuWeights weights = weights(options);
         Memory words = words(options.projectionDim());
         LstmState state = new LstmState(backend, options)) {

@@ -235,11 +235,7 @@ public final class CpuBackend implements Backend {
 
   /** Plans a batch; nothing is computed yet. */
   private CpuBatchRun begin(
-      Batch batch,
-      int layers,
-      Memory tokenRepresentations,
-      LstmState state,
-      List<Output> outputs) {
+      Batch batch, int layers, Memory tokenRepresentations, LstmState state, List<Output> outputs) {
     return new CpuBatchRun(
         weights,
         options.projectionDim(),
