@@ -383,10 +383,10 @@ int elmo4j_find_driver(int32_t* version, int32_t* error);
 // cudaSuccess or the error of the launch as an int. Activations and packed weights are of `type`,
 // ELMO4J_F32 or ELMO4J_F16; biases, sums, gates and cell states are 32-bit floats.
 //
-// Packed order. A batch's sentences are sorted by length, the longest first; n_t of them are longer
-// than t. A direction's rows are ordered by step: step t has the rows offset[t] ...
-// offset[t] + n_t - 1. Sentence r reads row offset[t] + r at step t: its position t forward, its
-// position length[r] - 1 - t backward. So a step's rows are contiguous, and no row is padding.
+// Packed order. Sentences are sorted by falling length. Each has a step for each position, or each
+// has one step less; n_t of them have a step t. A direction's rows are ordered by step: those of
+// step t begin at offset[t]. Sentence r reads row offset[t] + r at step t: position t forward,
+// length[r] - 1 - t backward. So a step's rows are contiguous, and no row is padding.
 
 #ifdef ELMO4J_WITH_CUDA
 
@@ -505,8 +505,8 @@ int elmo4j_cuda_char_cnn_highway(const elmo4j_token_encoder* encoder, int64_t wo
 // A batch in packed order.
 typedef struct elmo4j_packed_batch {
   elmo4j_batch batch;
-  int64_t positions;
-  int64_t steps;          // the longest sentence's length
+  int64_t positions;      // rows of each direction
+  int64_t steps;          // of the longest sentence: its length, or one less
   const int32_t* rows;    // host [steps]: n_t
   const int32_t* offset;  // [steps]: the first row of each
 } elmo4j_packed_batch;

@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.elmo4j.ElmoModel;
 import org.elmo4j.oracle.GoldenCase;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -70,6 +71,15 @@ class BenchCommandTest {
         json.get("lstm_flops").asDouble() / json.get("sgemm_flops").asDouble(),
         json.get("lstm_share_of_sgemm").asDouble(),
         1e-9);
+    // Of 9 tokens and 2 sentences each direction of mini-en's two layers takes 11 steps.
+    double products;
+    try (ElmoModel model = ElmoModel.miniEnglish()) {
+      products = 9.0 * model.options().projectionDim() * model.options().lstmDim();
+    }
+    assertEquals(
+        2 * 2 * 2 * products * 11 / 9 * json.get("warm_tokens_per_second").asDouble(),
+        json.get("lstm_flops").asDouble(),
+        1e-6 * json.get("lstm_flops").asDouble());
     assertTrue(
         json.get("latency_p50_seconds").asDouble() <= json.get("latency_p99_seconds").asDouble());
   }

@@ -249,7 +249,8 @@ final class BenchCommand implements Callable<Integer> {
     double warm = pass(model, sentences);
     addShares(before, model.statistics().deviceCounts());
     add(Figure.WARM_TOKENS, tokens / warm);
-    double flops = lstmOperations(model.options()) * (tokens + 2.0 * sentences.size()) / warm;
+    // Each direction reads a sentence's tokens and the boundary in front of them.
+    double flops = lstmOperations(model.options()) * (tokens + 1.0 * sentences.size()) / warm;
     add(Figure.LSTM, flops);
     if (figures.containsKey(Figure.SGEMM)) {
       add(Figure.SHARE, flops / last(Figure.SGEMM));
@@ -383,8 +384,8 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   /**
-   * Returns the number of operations for one position: the matrix products of the gates and the
-   * projection in all layers and both directions. A multiply-add counts as two.
+   * Returns the number of operations for one step of both directions: the matrix products of the
+   * gates and the projection in all layers. A multiply-add counts as two.
    */
   private static double lstmOperations(ModelOptions options) {
     double p = options.projectionDim();

@@ -49,6 +49,21 @@ public record Output(
   }
 
   /**
+   * The number of steps, 0 or 1, that each direction of a sentence may leave out at its end. The
+   * last step of a direction is at a boundary, so only a boundary's row and a carried state have
+   * its result.
+   *
+   * @param state the state that is carried, or null
+   */
+  public static int unreadSteps(List<Output> outputs, LstmState state) {
+    boolean read = state != null;
+    for (int i = 0; i < outputs.size(); i++) { // No stream here either: see terms().
+      read |= outputs.get(i).boundaries;
+    }
+    return read ? 0 : 1;
+  }
+
+  /**
    * The layers in the sum, in rising order: those whose scale is not 0, or layer 0 if all are 0.
    */
   public int[] terms() {

@@ -299,6 +299,35 @@ class CpuContinuousBatcherTest {
   }
 
   @Test
+  void rowsOfTokensHaveTheSameBitsWithoutBoundaries() throws Exception {
+    try (CpuBackend backend = backend(2);
+        Memory words = words()) {
+      Batch batch = batch(new Random(5), 4, 9, 2, 7, 3); // one is empty
+      Added all = new Added(batch, List.of(layer(2, batch, false)));
+      List<Memory> targets = new ArrayList<>();
+      for (int length : batch.length()) {
+        targets.add(NativeMemory.allocate((length - 2L) * 2 * P * Float.BYTES));
+      }
+      float[] scales = {0, 0, 1};
+      Added tokens = new Added(batch, List.of(new Output(2, scales, false, false, 7, targets)));
+      for (Added each : List.of(all, tokens)) {
+        backend.continuousBatcher().add(batch, words, each.outputs, each);
+      }
+      all.await();
+      tokens.await();
+      for (int r = 0; r < batch.sentences(); r++) {
+        assertNull(tokens.failures[r]);
+        float[] wanted = Added.floats(all.outputs.get(0).targets().get(r));
+        float[] got = Added.floats(targets.get(r));
+        Added.assertSame(r, Arrays.copyOfRange(wanted, 2 * P, wanted.length - 2 * P), got);
+        assertEquals(wanted.length - 4 * P, got.length);
+      }
+      all.close();
+      tokens.close();
+    }
+  }
+
+  @Test
   void whatIsNewHadBetterWaitWhileALaneIsNearlyFull() throws Exception {
     try (CpuBackend backend = backend(2);
         Memory words = words()) {

@@ -20,7 +20,7 @@ class PackedOrderCudaTest {
 
   @Test
   void stepsLieOneBehindTheOtherAndShrinkAsSentencesEnd() {
-    PackedOrder order = PackedOrder.of(BATCH);
+    PackedOrder order = PackedOrder.of(BATCH, 0);
     assertEquals(4, order.steps());
     assertEquals(8, order.positions());
     assertArrayEquals(new int[] {3, 3, 1, 1}, order.rows());
@@ -28,6 +28,18 @@ class PackedOrderCudaTest {
     assertArrayEquals(BATCH.length(), order.lengths());
     assertArrayEquals(new int[] {10, 20, 30, 11, 21, 31, 12, 13}, order.words()[0]);
     assertArrayEquals(new int[] {13, 21, 31, 12, 20, 30, 11, 10}, order.words()[1]);
+  }
+
+  @Test
+  void aStepThatNobodyReadsHasNoRow() {
+    PackedOrder order = PackedOrder.of(BATCH, 1);
+    assertEquals(3, order.steps());
+    assertEquals(5, order.positions());
+    assertArrayEquals(new int[] {3, 1, 1}, order.rows());
+    assertArrayEquals(new int[] {0, 3, 4}, order.offset());
+    assertArrayEquals(new int[] {3, 1, 1}, order.lengths());
+    assertArrayEquals(new int[] {10, 20, 30, 11, 12}, order.words()[0]);
+    assertArrayEquals(new int[] {13, 21, 31, 12, 11}, order.words()[1]);
   }
 
   @Test

@@ -43,6 +43,12 @@ final class ElmoPeer implements Peer {
     return false;
   }
 
+  /** One: no step is computed at the boundary that a direction reads last. */
+  @Override
+  public int boundarySteps() {
+    return 1;
+  }
+
   @Override
   public Times pass(List<List<String>> sentences, int batchSize, Sink sink) {
     try (ElmoModel model =

@@ -52,7 +52,6 @@ final class Figures {
       Map<Peer, Integer> batch,
       Map<Peer, Vectors.Agreement> agreements) {
     long tokens = text.stream().mapToLong(List::size).sum();
-    double positions = tokens + 2.0 * text.size();
     // Two operations for each multiply-add, in two directions.
     double operations =
         4.0
@@ -75,6 +74,7 @@ final class Figures {
     out.println("|---|---|---|---|---|---|---|---|---|");
     for (Peer peer : cold.keySet()) {
       Vectors.Agreement agreement = agreements.get(peer);
+      double steps = tokens + (double) peer.boundarySteps() * text.size();
       out.printf(
           Locale.ROOT,
           "| %s | %s | %s | %s | %s | %.0f | %.6f | %.6f | %.1e |%n",
@@ -83,7 +83,7 @@ final class Figures {
           rates(tokens, cold.get(peer)),
           rates(tokens, warm.get(peer)),
           rates(tokens, processor.get(peer)),
-          operations * positions / median(warm.get(peer)) * 1e-9,
+          operations * steps / median(warm.get(peer)) * 1e-9,
           agreement.worstCosine(),
           agreement.meanCosine(),
           agreement.largestDifference());

@@ -41,6 +41,11 @@ interface Peer extends AutoCloseable {
     return true;
   }
 
+  /** How many steps of each LSTM direction a sentence takes beyond its number of tokens. */
+  default int boundarySteps() {
+    return 2;
+  }
+
   /**
    * Embeds a text.
    *

@@ -89,7 +89,7 @@ public final class CpuBackend implements Backend {
   public long workspaceBytes(int sentences, int positions) {
     int p = options.projectionDim();
     long direction =
-        (long) sentences * (p + options.lstmDim()) + weights.lstmScratch(sentences) + 32;
+        (long) sentences * (p + options.lstmDim() + 2) + weights.lstmScratch(sentences) + 64;
     long outputs = 2L * options.lstmLayers() * positions * p;
     return (2 * direction + outputs + 3L * sentences + positions) * Float.BYTES;
   }
@@ -235,7 +235,7 @@ public final class CpuBackend implements Backend {
 
   /** Plans a batch; nothing is computed yet. */
   private CpuBatchRun begin(
-      Batch batch, int layers, Memory tokenRepresentations, List<Output> outputs) {
+      Batch batch, int layers, Memory tokenRepresentations, LstmState state, List<Output> outputs) {
     return new CpuBatchRun(
         weights,
         options.projectionDim(),
@@ -243,6 +243,7 @@ public final class CpuBackend implements Backend {
         batch,
         layers,
         tokenRepresentations,
+        state,
         outputs);
   }
 
@@ -258,7 +259,7 @@ public final class CpuBackend implements Backend {
           batches.size(),
           i -> {
             Batch batch = batches.get(i);
-            try (CpuBatchRun run = begin(batch, 0, tokenRepresentations, outputs)) {
+            try (CpuBatchRun run = begin(batch, 0, tokenRepresentations, null, outputs)) {
               run.write(0, batch.sentences());
             }
           });
@@ -278,10 +279,10 @@ public final class CpuBackend implements Backend {
             int i = task / 2;
             synchronized (left[i]) {
               if (runs[i] == null) {
-                runs[i] = begin(batches.get(i), layers, tokenRepresentations, outputs);
+                runs[i] = begin(batches.get(i), layers, tokenRepresentations, state, outputs);
               }
             }
-            runs[i].direction(task % 2, state);
+            runs[i].direction(task % 2);
             if (left[i].decrementAndGet() == 0) {
               runs[i].write(0, batches.get(i).sentences());
               runs[i].close();

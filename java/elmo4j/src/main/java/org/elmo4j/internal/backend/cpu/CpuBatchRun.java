@@ -15,7 +15,11 @@ import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.internal.backend.Output;
 import org.elmo4j.internal.kernels.CpuKernels;
 
-/** A batch that is being computed: its plan in native memory, and the outputs of its layers. */
+/**
+ * A batch that is being computed: its plan in native memory, and the outputs of its layers. Rows of
+ * a layer's output that no step writes ({@link Output#unreadSteps}) are not cleared, and nothing
+ * reads them.
+ */
 final class CpuBatchRun implements AutoCloseable {
   final Batch batch;
   final int layers;
@@ -24,9 +28,10 @@ final class CpuBatchRun implements AutoCloseable {
   private final int projection;
   private final int cells;
   private final Memory tokenRepresentations;
+  private final LstmState state;
+  private final int unreadSteps;
   private final NativeMemory plan;
   private final List<Sum> sums = new ArrayList<>();
-  private final CpuKernels.BatchPlan all;
   private final CpuKernels.BatchPlan part; // of a call of write
   private final IntPointer start;
   private final IntPointer length;
@@ -53,6 +58,7 @@ final class CpuBatchRun implements AutoCloseable {
    *
    * @param layers the number of LSTM layers to run
    * @param tokenRepresentations [., P]
+   * @param state read and updated, or null to start each sentence from zero
    */
   CpuBatchRun(
       CpuWeights weights,
@@ -61,6 +67,7 @@ final class CpuBatchRun implements AutoCloseable {
       Batch batch,
       int layers,
       Memory tokenRepresentations,
+      LstmState state,
       List<Output> outputs) {
     this.weights = weights;
     this.projection = projection;
@@ -68,12 +75,13 @@ final class CpuBatchRun implements AutoCloseable {
     this.batch = batch;
     this.layers = layers;
     this.tokenRepresentations = tokenRepresentations;
+    this.state = state;
+    unreadSteps = Output.unreadSteps(outputs, state);
     int n = batch.sentences();
     int most = layers + 1; // terms of a sum
     // Not JavaCPP's own allocations: those count the whole process's memory against the heap's
     // size.
     Layout layout = new Layout();
-    long allAt = layout.add(Loader.sizeof(CpuKernels.BatchPlan.class));
     long partAt = layout.add(Loader.sizeof(CpuKernels.BatchPlan.class));
     long sumBytes = Loader.sizeof(CpuKernels.LayerSum.class);
     long termBytes = (long) most * Loader.sizeof(CpuKernels.Term.class);
@@ -97,12 +105,6 @@ final class CpuBatchRun implements AutoCloseable {
     row = start.getPointer(2L * n).put(batch.sentence());
     tokenRow = start.getPointer(3L * n).put(batch.tokenRow());
     zero = start.getPointer(3L * n + batch.positions()).put(0);
-    all =
-        new CpuKernels.BatchPlan(plan.bytePointer(allAt))
-            .sentences(n)
-            .start(start)
-            .length(length)
-            .row(row);
     part = new CpuKernels.BatchPlan(plan.bytePointer(partAt));
     try {
       for (int i = 0; i < sumAt.length; i++) {
@@ -139,6 +141,17 @@ final class CpuBatchRun implements AutoCloseable {
         .terms(terms.position(0));
   }
 
+  /** Returns the number of steps that each direction of a sentence takes. */
+  int steps(int sentence) {
+    return batch.length()[sentence] - unreadSteps;
+  }
+
+  /** Returns the position that a direction of a sentence reads at a step. */
+  int position(int sentence, int direction, int step) {
+    int first = batch.start()[sentence];
+    return direction == 0 ? first + step : first + batch.length()[sentence] - 1 - step;
+  }
+
   /** Returns the row of {@link #outputs} for a position in the output of a layer, 1 or more. */
   long outputRow(int layer, int direction, int position) {
     return (2L * (layer - 1) + direction) * batch.positions() + position;
@@ -149,17 +162,19 @@ final class CpuBatchRun implements AutoCloseable {
   }
 
   /** Runs all layers of one direction, 0 forward or 1 backward. */
-  void direction(int direction, LstmState state) {
+  void direction(int direction) {
     int n = batch.sentences();
     long hidden = (long) n * projection;
     long cell = (long) n * cells;
     long cAt = CpuBackend.aligned(hidden);
     long scratchAt = cAt + CpuBackend.aligned(cell);
-    try (NativeMemory memory =
-        NativeMemory.allocate((scratchAt + weights.lstmScratch(n)) * Float.BYTES)) {
+    long planAt = scratchAt + CpuBackend.aligned(weights.lstmScratch(n));
+    long intsAt = planAt + Loader.sizeof(CpuKernels.BatchPlan.class) / Float.BYTES;
+    try (NativeMemory memory = NativeMemory.allocate((intsAt + 2L * n) * Float.BYTES)) {
       FloatPointer h = memory.floatPointer(0);
       FloatPointer c = memory.floatPointer(cAt);
       FloatPointer scratch = memory.floatPointer(scratchAt);
+      CpuKernels.BatchPlan steps = describeSteps(direction, memory, planAt, intsAt);
       for (int layer = 0; layer < layers; layer++) {
         if (state == null) {
           Pointer.memset(h, 0, hidden * Float.BYTES);
@@ -170,7 +185,7 @@ final class CpuBatchRun implements AutoCloseable {
         }
         CpuKernels.elmo4j_cpu_lstm(
             weights.lstm[layer][direction],
-            all,
+            steps,
             layer == 0 ? tokenRepresentations.floatPointer(0) : output(layer, direction),
             layer == 0 ? tokenRow : null,
             h,
@@ -183,6 +198,27 @@ final class CpuBatchRun implements AutoCloseable {
         }
       }
     }
+  }
+
+  /**
+   * Describes the positions that a direction steps through.
+   *
+   * @param planAt where the description is put, in floats
+   * @param intsAt where its arrays are put, 2 ints for each sentence
+   */
+  private CpuKernels.BatchPlan describeSteps(
+      int direction, NativeMemory memory, long planAt, long intsAt) {
+    int n = batch.sentences();
+    int[] starts = new int[n];
+    int[] lengths = new int[n];
+    for (int r = 0; r < n; r++) {
+      starts[r] = batch.start()[r] + (direction == 0 ? 0 : unreadSteps);
+      lengths[r] = steps(r);
+    }
+    return new CpuKernels.BatchPlan(memory.floatPointer(planAt))
+        .sentences(n)
+        .start(memory.intPointer(intsAt).put(starts))
+        .length(memory.intPointer(intsAt + n).put(lengths));
   }
 
   /** Copies between the state's rows and this batch's. */
@@ -226,9 +262,9 @@ final class CpuBatchRun implements AutoCloseable {
   private int firstNotFinite(int from, int to) {
     for (int layer = 0; layer <= layers; layer++) {
       for (int r = from; r < to; r++) {
-        for (int t = 0; t < batch.length()[r]; t++) {
-          int position = batch.start()[r] + t;
-          for (int direction = 0; direction < 2; direction++) {
+        for (int direction = 0; direction < 2; direction++) {
+          for (int step = 0; step < steps(r); step++) {
+            int position = position(r, direction, step);
             FloatPointer row =
                 layer == 0
                     ? tokenRepresentations.floatPointer(

@@ -86,7 +86,7 @@ final class CpuContinuousBatcher implements ContinuousBatcher, AutoCloseable {
       added =
           new AddedBatch(
               new CpuBatchRun(
-                  weights, projection, cells, batch, top, tokenRepresentations, outputs),
+                  weights, projection, cells, batch, top, tokenRepresentations, null, outputs),
               tokenRepresentations,
               listener);
     } catch (Throwable e) {
@@ -144,20 +144,13 @@ final class CpuContinuousBatcher implements ContinuousBatcher, AutoCloseable {
   static final class Sentence {
     final AddedBatch added;
     final int row;
-    final int start;
-    final int length;
-    int steps; // done
+    final int steps;
+    int done; // of its steps
 
     Sentence(AddedBatch added, int row) {
       this.added = added;
       this.row = row;
-      start = added.run.batch.start()[row];
-      length = added.run.batch.length()[row];
-    }
-
-    /** The position of its batch that a direction reads at a step. */
-    int position(int direction, int step) {
-      return start + (direction == 0 ? step : length - 1 - step);
+      steps = added.run.steps(row);
     }
 
     void finish(Throwable failure) {
@@ -247,7 +240,7 @@ final class CpuContinuousBatcher implements ContinuousBatcher, AutoCloseable {
         steps = Math.max(1, Math.min(MAX_STEPS, FEW_POSITIONS / rows.size()));
         top = 0;
         for (Sentence sentence : rows) {
-          steps = Math.min(steps, sentence.length - sentence.steps);
+          steps = Math.min(steps, sentence.steps - sentence.done);
           top = Math.max(top, sentence.added.run.layers);
         }
       } catch (Throwable e) {
@@ -318,8 +311,8 @@ final class CpuContinuousBatcher implements ContinuousBatcher, AutoCloseable {
       int left = 0;
       for (int r = rows.size() - 1; r >= 0; r--) {
         Sentence sentence = rows.get(r);
-        sentence.steps += steps;
-        if (wrong != null || sentence.steps == sentence.length) {
+        sentence.done += steps;
+        if (wrong != null || sentence.done == sentence.steps) {
           Sentence last = rows.remove(rows.size() - 1);
           if (wrong == null && r < rows.size()) {
             rows.set(r, last);

@@ -139,7 +139,7 @@ final class DirectionBuffers implements AutoCloseable {
       AddedBatch added = sentence.added;
       int[] tokenRow = added.run.batch.tokenRow();
       for (int t = 0; t < steps; t++) {
-        int position = sentence.position(direction, sentence.steps + t);
+        int position = added.run.position(sentence.row, direction, sentence.done + t);
         int at = t * count + r;
         rowAddresses[0].put(at, added.tokenRepresentations + tokenRow[position] * rowBytes);
         for (int layer = 1; layer <= top; layer++) {

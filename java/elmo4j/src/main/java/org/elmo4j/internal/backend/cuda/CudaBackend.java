@@ -398,12 +398,13 @@ public final class CudaBackend implements Backend {
       PinnedPool.Block notFinite,
       CudaStream stream) {
     int shared = (int) outputs.stream().filter(output -> output.targets().size() > 1).count();
+    PackedOrder order = PackedOrder.of(batch, Output.unreadSteps(outputs, state));
     CudaBatchRun.Layout layout =
         new CudaBatchRun.Layout(
             weights, batch.sentences(), batch.positions(), batch.length()[0], layers, shared);
     boolean begun = false;
     try (CudaMemory memory = device.allocate(layout.bytes, stream);
-        CudaBatchRun run = new CudaBatchRun(weights, batch, layout, memory, stream)) {
+        CudaBatchRun run = new CudaBatchRun(weights, batch, order, layout, memory, stream)) {
       begun = true;
       run.run(layers, words, state, outputs, notFinite);
     } catch (OutOfDeviceMemory e) {

@@ -91,13 +91,18 @@ final class CudaBatchRun implements AutoCloseable {
   private final CudaKernels.PackedBatch packed;
 
   CudaBatchRun(
-      CudaWeights weights, Batch batch, Layout layout, CudaMemory memory, CudaStream stream) {
+      CudaWeights weights,
+      Batch batch,
+      PackedOrder order,
+      Layout layout,
+      CudaMemory memory,
+      CudaStream stream) {
     this.weights = weights;
     this.batch = batch;
+    this.order = order;
     this.layout = layout;
     this.memory = memory;
     this.stream = stream;
-    order = PackedOrder.of(batch);
     address = memory.bytePointer(0).address();
     int size = Loader.sizeof(CudaKernels.PackedBatch.class);
     described = NativeMemory.allocate(size + (long) order.steps() * Integer.BYTES);

@@ -8,22 +8,27 @@ import org.elmo4j.internal.backend.Batch;
  * The order of a batch's rows on the device: step by step (see {@code kernels.h}). Sentence r reads
  * row {@code offset[t] + r} at step t.
  *
- * @param rows for each step, the number of sentences that are longer
+ * @param rows for each step, the number of sentences that have it
  * @param offset for each step, its first row
  * @param words for each direction (0 forward, 1 backward) and row, the row of its token
  *     representation
  */
 record PackedOrder(int[] rows, int[] offset, int[][] words) {
-  static PackedOrder of(Batch batch) {
+  /**
+   * Orders a batch's rows.
+   *
+   * @param unreadSteps the number of steps that are left out at each sentence's end, 0 or 1
+   */
+  static PackedOrder of(Batch batch, int unreadSteps) {
     int[] length = batch.length();
-    int steps = length[0]; // the longest comes first
+    int steps = length[0] - unreadSteps; // the longest comes first
     int[] rows = new int[steps];
     int[] offset = new int[steps];
-    int[][] words = new int[2][batch.positions()];
+    int[][] words = new int[2][batch.positions() - unreadSteps * batch.sentences()];
     int running = length.length;
     int at = 0;
     for (int t = 0; t < steps; t++) {
-      while (length[running - 1] <= t) {
+      while (length[running - 1] - unreadSteps <= t) {
         running--;
       }
       rows[t] = running;
@@ -36,7 +41,7 @@ record PackedOrder(int[] rows, int[] offset, int[][] words) {
     return new PackedOrder(rows, offset, words);
   }
 
-  /** The length of each sentence, never rising. */
+  /** The number of steps of each sentence, never rising. */
   int[] lengths() {
     int[] lengths = new int[rows[0]];
     for (int running : rows) {
