@@ -13,14 +13,17 @@
 namespace elmo4j {
 namespace ELMO4J_ISA {
 
-// The rows of a tile, and the most rows for which strips are used; with more rows, tiles were
-// faster. Armv8 has as many registers as AVX-512.
+// The rows of a tile; the most rows for which strips are used (with more rows, tiles were faster);
+// and whether all numbers of rows above kRows use blocks instead. Armv8 has as many registers as
+// AVX-512.
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int64_t kRows = 6;
 constexpr int64_t kStripRows = 20;
+constexpr bool kBlocks = false;
 #else
 constexpr int64_t kRows = 3;
-constexpr int64_t kStripRows = 12;
+constexpr int64_t kStripRows = 0;
+constexpr bool kBlocks = true;
 #endif
 
 // For functions inside a tile. If they were called and not inlined, the accumulators would be kept

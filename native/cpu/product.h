@@ -15,9 +15,12 @@
 //   order and at the pace of their use. A strip is read once, from its beginning to its end;
 //   with tiles, the first tile would read a panel in a hurry and the others would read it again.
 //   The price is a broadcast for each multiply-add.
-// - bfloat16: the same two ways, with weights widened when they are loaded, two of a column from
+// - Blocks, for more than kRows rows where there are 16 registers (AVX2): tiles of 6 rows by half a
+//   panel, with sums in memory between blocks (blocks.h). They use each weight that is loaded for
+//   6 rows, and not for 3 as a tile of a whole panel would.
+// - bfloat16: the same three ways, with weights widened when they are loaded, two of a column from
 //   one word. With AVX512-BF16 or Armv8.6's bfdot each multiply-add takes two of a column.
-// - 8 bits: the same two ways with sums of integers (product_int8.h).
+// - 8 bits: the same three ways with sums of integers (product_int8.h).
 // - AMX, bfloat16 and 8 bits: 32 rows by 32 columns in four tiles, with 4 tile products for 4 tile
 //   loads. For kRows rows of 8 bits or fewer, where memory is the limit, vectors are used.
 //
@@ -27,6 +30,7 @@
 #ifndef ELMO4J_CPU_PRODUCT_H_
 #define ELMO4J_CPU_PRODUCT_H_
 
+#include "blocks.h"
 #include "strips.h"
 #include "tiles.h"
 #include "work_sharing.h"
@@ -58,10 +62,12 @@ int64_t product_scratch(int64_t rows, int64_t depth, int64_t panel_count) {
 template <class Left, class Before, class After>
 void product_in_vectors(int64_t rows, const Left* operands, int operand_count, int64_t panel_count,
                         float* scratch, Before& before, After& after, WorkSharing* sharing) {
-  if (rows > kRows && rows <= kStripRows) {
-    product_in_strips(rows, operands, operand_count, panel_count, scratch, before, after, sharing);
-  } else {
+  if (rows <= kRows || (!kBlocks && rows > kStripRows)) {
     product_in_tiles(rows, operands, operand_count, panel_count, before, after, sharing);
+  } else if constexpr (kBlocks) {
+    product_in_blocks(rows, operands, operand_count, panel_count, scratch, before, after, sharing);
+  } else {
+    product_in_strips(rows, operands, operand_count, panel_count, scratch, before, after, sharing);
   }
 }
 

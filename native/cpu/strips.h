@@ -46,10 +46,22 @@ void strips_of(int64_t rows, const X* left, const Left& operand, int64_t panel, 
   }
 }
 
-// The floats of scratch memory for a left-hand side of few rows and at most two operands, which
-// have that depth together.
+// The floats of scratch memory for a copy of the rows of at most two operands, which have that
+// depth together.
 inline int64_t strips_scratch(int64_t rows, int64_t depth) {
-  return std::min(rows, kStripRows) * (round_up(depth, 16) + 2 * 16);
+  return (kBlocks ? rows : std::min(rows, kStripRows)) * (round_up(depth, 16) + 2 * 16);
+}
+
+// Copies some rows of an operand to the order in which they are read: [depth / kPiece, rows,
+// kPiece]. Returns the end of the copy.
+template <class Left, class X>
+X* copy_rows(const Left& operand, int64_t first, int64_t last, int64_t k, int64_t until, X* to) {
+  for (; k < until; k += kPiece<X>) {
+    for (int64_t r = first; r < last; r++, to += kPiece<X>) {
+      std::memcpy(to, operand.row(r) + k, std::min(kPiece<X>, until - k) * sizeof(X));
+    }
+  }
+  return to;
 }
 
 // Computes more than kRows and at most kStripRows rows.
@@ -59,15 +71,9 @@ void product_in_strips(int64_t rows, const Left* operands, int operand_count, in
   using X = std::remove_const_t<std::remove_pointer_t<typename Left::Row> >;
   X* left[2] = {reinterpret_cast<X*>(scratch), nullptr};
   for (int i = 0; i < operand_count; i++) {
-    const int64_t depth = operands[i].depth;
-    X* to = left[i];
-    for (int64_t k = 0; k < depth; k += kPiece<X>) {
-      for (int64_t r = 0; r < rows; r++, to += kPiece<X>) {
-        std::memcpy(to, operands[i].row(r) + k, std::min(kPiece<X>, depth - k) * sizeof(X));
-      }
-    }
+    X* end = copy_rows(operands[i], 0, rows, 0, operands[i].depth, left[i]);
     if (i == 0) {
-      left[1] = to;
+      left[1] = end;
     }
   }
   for_panels(sharing, panel_count, [&](int64_t first, int64_t last) ELMO4J_ONCE {
