@@ -276,8 +276,8 @@ class LabeledDataTest {
     DataForm.Kind[] kinds = {DataForm.Kind.CSV, DataForm.Kind.TSV, DataForm.Kind.JSONL};
     for (int i = 0; i < 3; i++) {
       assertEquals(
-          new DataForm(kinds[i], "tokens", "labels"),
-          LabeledData.readTokens(file("data", List.of(csv, tsv, json).get(i)), null).form().get());
+          new DataForm(kinds[i], "tokens", "labels", false),
+          LabeledData.readTokens(file("data", List.of(csv, tsv, json).get(i))).form().get());
     }
     // Columns may have other names, and numbers if there is no line of names.
     Path words = file("w.csv", "word list,ner\nEU call,B-ORG O\n");

@@ -159,7 +159,7 @@ final class SimilarCommand implements Callable<Integer> {
       sentences.add(
           textInput.tokenized()
               ? TextSplitter.onSpaces(query)
-              : TextSplitter.split(query).stream().flatMap(List::stream).toList());
+              : TextSplitter.tokens(query));
     }
     List<float[]> wanted = new ArrayList<>();
     try (Embeddings embeddings = model.embed(sentences, layer)) {

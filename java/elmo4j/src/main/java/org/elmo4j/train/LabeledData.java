@@ -27,6 +27,7 @@ import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.files.Records;
+import org.elmo4j.internal.text.TextSplitter;
 
 /** Sentences with labels, for training and evaluating a classifier. Immutable and thread-safe. */
 public final class LabeledData {
@@ -90,6 +91,16 @@ public final class LabeledData {
   }
 
   /**
+   * Reads labelled tokens like {@link #readTokens(Path, String)}, with the label in its usual
+   * column.
+   *
+   * @throws ElmoException like {@link #readTokens(Path, String)}
+   */
+  public static LabeledData readTokens(Path file) {
+    return readTokens(file, null);
+  }
+
+  /**
    * Reads labelled tokens in a CoNLL format: one token on each line, and a blank line after each
    * sentence. Columns are separated by tabs in CoNLL-U, which is detected from the file's name or
    * first line, and by white space otherwise (CoNLL-2003). In CoNLL-U, comments, ranges of
@@ -110,7 +121,7 @@ public final class LabeledData {
     Arguments.require(file, "file");
     Records.Form records = column == null ? Records.named(firstLine(file), TOKENS, LABELS) : null;
     if (records != null) {
-      return readRecords(file, Task.TOKENS, records, TOKENS, LABELS, null);
+      return readRecords(file, Task.TOKENS, records, TOKENS, LABELS, null, false);
     }
     List<LabeledSentence> sentences = new ArrayList<>();
     int number = 0;
@@ -171,7 +182,8 @@ public final class LabeledData {
     Arguments.require(file, "file");
     Arguments.require(tokens, "tokens");
     Arguments.require(labels, "labels");
-    return readRecords(file, Task.TOKENS, recordForm(file, firstLine(file)), tokens, labels, null);
+    Records.Form form = recordForm(file, firstLine(file));
+    return readRecords(file, Task.TOKENS, form, tokens, labels, null, false);
   }
 
   /** Reads the lines up to the end of the first sentence, from which the columns are detected. */
@@ -292,12 +304,33 @@ public final class LabeledData {
    */
   public static LabeledData readSentences(
       Path file, String text, String label, Function<String, List<String>> tokenizer) {
+    return readSentences(file, text, label, tokenizer, false);
+  }
+
+  /**
+   * Reads labelled sentences like {@link #readSentences}, but each text is tokens separated by
+   * single spaces. The {@link #form} of the data says so.
+   *
+   * @param text the JSON field or column of the text, given like for {@link #readSentences}
+   * @param label the JSON field or column of the label, given likewise
+   * @throws ElmoException like {@link #readSentences}
+   */
+  public static LabeledData readTokenizedSentences(Path file, String text, String label) {
+    return readSentences(file, text, label, TextSplitter::onSpaces, true);
+  }
+
+  private static LabeledData readSentences(
+      Path file,
+      String text,
+      String label,
+      Function<String, List<String>> tokenizer,
+      boolean tokenized) {
     Arguments.require(file, "file");
     Arguments.require(text, "text");
     Arguments.require(label, "label");
     Arguments.require(tokenizer, "tokenizer");
-    return readRecords(
-        file, Task.SENTENCES, recordForm(file, firstLine(file)), text, label, tokenizer);
+    Records.Form form = recordForm(file, firstLine(file));
+    return readRecords(file, Task.SENTENCES, form, text, label, tokenizer, tokenized);
   }
 
   private static Records.Form recordForm(Path file, String first) {
@@ -308,6 +341,7 @@ public final class LabeledData {
    * Reads records with one sentence each.
    *
    * @param tokenizer splits a text into tokens; null to split it at white space
+   * @param tokenized what the form says of the texts
    */
   private static LabeledData readRecords(
       Path file,
@@ -315,7 +349,8 @@ public final class LabeledData {
       Records.Form form,
       String text,
       String label,
-      Function<String, List<String>> tokenizer) {
+      Function<String, List<String>> tokenizer,
+      boolean tokenized) {
     List<LabeledSentence> sentences = new ArrayList<>();
     long line = 0;
     try (BufferedReader lines = open(file);
@@ -346,7 +381,8 @@ public final class LabeledData {
       throw unreadable(file, line + 1, e);
     }
     DataForm.Kind kind = DataForm.Kind.valueOf(form.name());
-    return new LabeledData(file.toString(), task, sentences, new DataForm(kind, text, label));
+    DataForm data = new DataForm(kind, text, label, tokenized);
+    return new LabeledData(file.toString(), task, sentences, data);
   }
 
   /** Returns the first line that is not blank; empty if there is none. */
