@@ -19,8 +19,7 @@ public final class ChildJvm {
   // A process that lives for a second or two is not worth an optimizing compiler's time, nor
   // another collector's threads.
   private final List<String> options =
-      new ArrayList<>(
-          List.of("-XX:-UsePerfData", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
+      new ArrayList<>(List.of("-XX:-UsePerfData", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
 
   private String classPath = System.getProperty("java.class.path");
   private String script = "";

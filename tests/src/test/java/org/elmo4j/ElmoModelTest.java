@@ -39,10 +39,7 @@ class ElmoModelTest {
     model.close();
     assertEquals("Embeddings[lstm_outputs1, elmo] of 2 sentences", embeddings.toString());
     assertEquals(
-        "ElmoModel random weights of seed 1 on ["
-            + model.device()
-            + "] in "
-            + model.precision(),
+        "ElmoModel random weights of seed 1 on [" + model.device() + "] in " + model.precision(),
         before);
     assertEquals(before, model.toString());
   }

@@ -170,7 +170,7 @@ class ElmoSessionTest {
   void aCallThatFailsHalfwayLeavesTheStateAsItWas() {
     // The first part of the batch has one word, the next part many words, which take more memory.
     List<List<String>> batch = new ArrayList<>();
-    batch.addAll(Collections.nCopies(3, Collections.nCopies(1000, "a")));
+    batch.addAll(Collections.nCopies(30, Collections.nCopies(100, "a")));
     Random random = new Random(8);
     for (int i = 0; i < 300; i++) {
       batch.add(Models.sentence(random, 20));
@@ -183,7 +183,7 @@ class ElmoSessionTest {
                 .workspaceBytes(1 << 20)
                 .load();
         ElmoSession undisturbed = model.session()) {
-      undisturbed.embed(batch.subList(0, 3)).close();
+      undisturbed.embed(batch.subList(0, 30)).close();
       long tooLittle = 128 << 10;
       long enough = 0;
       boolean halfway = false;
@@ -191,7 +191,7 @@ class ElmoSessionTest {
         long spare = enough == 0 ? 2 * tooLittle : (tooLittle + enough) / 2;
         assertTrue(spare > tooLittle, "expected a call that fails halfway, found none");
         try (ElmoSession session = model.session()) {
-          session.embed(batch.subList(0, 3)).close();
+          session.embed(batch.subList(0, 30)).close();
           long batches = model.statistics().batches();
           if (succeeds(session, batch, spare)) {
             enough = spare;

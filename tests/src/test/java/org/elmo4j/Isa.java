@@ -14,8 +14,7 @@ final class Isa {
 
   /** The instruction sets of this build that the processor has, the weakest first. */
   static Stream<String> all() {
-    return IntStream.iterate(
-            0, isa -> CpuKernels.elmo4j_cpu_isa_name(isa) != null, isa -> isa + 1)
+    return IntStream.iterate(0, isa -> CpuKernels.elmo4j_cpu_isa_name(isa) != null, isa -> isa + 1)
         .filter(isa -> CpuKernels.elmo4j_cpu_has_isa(isa) != 0)
         .mapToObj(isa -> CpuKernels.elmo4j_cpu_isa_name(isa).getString());
   }

@@ -38,25 +38,95 @@ class ModelStructuresTest {
 
   static List<Structure> structures() {
     return List.of(
-        structure("all sizes 1", usual().charEmbeddingDim(1).filters(filters(1, 1)).highwayLayers(0).lstmDim(1).projectionDim(1).lstmLayers(1).skipConnections(false).cellClip(0).projectionClip(0)),
-        structure("1 cell", usual().filters(filters(2, 6)).activation(Activation.TANH).lstmDim(1).projectionDim(5)),
-        structure("1 filter", usual().filters(filters(3, 1)).activation(Activation.TANH).highwayLayers(2).lstmDim(8).projectionDim(4)),
-        structure("nothing a multiple of 4", usual().charEmbeddingDim(5).filters(filters(1, 3, 2, 5, 3, 7)).highwayLayers(2).lstmDim(19).projectionDim(13)),
-        structure("all multiples of 16", usual().charEmbeddingDim(16).filters(filters(1, 16, 2, 32)).lstmDim(64).projectionDim(32)),
-        structure("one more than a vector", usual().charEmbeddingDim(17).filters(filters(1, 17, 3, 16)).activation(Activation.TANH).lstmDim(33).projectionDim(17)),
-        structure("one less than a vector", usual().charEmbeddingDim(15).filters(filters(1, 15, 3, 16)).lstmDim(31).projectionDim(15)),
-        structure("widths 1 to 7, 3 highway layers", usual().charEmbeddingDim(6).filters(filters(1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8)).highwayLayers(3).lstmDim(20).projectionDim(10)),
-        structure("tanh, no highway, widths out of order", usual().charEmbeddingDim(6).filters(filters(7, 5, 1, 9, 4, 2)).activation(Activation.TANH).highwayLayers(0).lstmDim(20).projectionDim(10)),
+        structure(
+            "all sizes 1",
+            usual()
+                .charEmbeddingDim(1)
+                .filters(filters(1, 1))
+                .highwayLayers(0)
+                .lstmDim(1)
+                .projectionDim(1)
+                .lstmLayers(1)
+                .skipConnections(false)
+                .cellClip(0)
+                .projectionClip(0)),
+        structure(
+            "1 cell",
+            usual().filters(filters(2, 6)).activation(Activation.TANH).lstmDim(1).projectionDim(5)),
+        structure(
+            "1 filter",
+            usual()
+                .filters(filters(3, 1))
+                .activation(Activation.TANH)
+                .highwayLayers(2)
+                .lstmDim(8)
+                .projectionDim(4)),
+        structure(
+            "nothing a multiple of 4",
+            usual()
+                .charEmbeddingDim(5)
+                .filters(filters(1, 3, 2, 5, 3, 7))
+                .highwayLayers(2)
+                .lstmDim(19)
+                .projectionDim(13)),
+        structure(
+            "all multiples of 16",
+            usual()
+                .charEmbeddingDim(16)
+                .filters(filters(1, 16, 2, 32))
+                .lstmDim(64)
+                .projectionDim(32)),
+        structure(
+            "one more than a vector",
+            usual()
+                .charEmbeddingDim(17)
+                .filters(filters(1, 17, 3, 16))
+                .activation(Activation.TANH)
+                .lstmDim(33)
+                .projectionDim(17)),
+        structure(
+            "one less than a vector",
+            usual()
+                .charEmbeddingDim(15)
+                .filters(filters(1, 15, 3, 16))
+                .lstmDim(31)
+                .projectionDim(15)),
+        structure(
+            "widths 1 to 7, 3 highway layers",
+            usual()
+                .charEmbeddingDim(6)
+                .filters(filters(1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8))
+                .highwayLayers(3)
+                .lstmDim(20)
+                .projectionDim(10)),
+        structure(
+            "tanh, no highway, widths out of order",
+            usual()
+                .charEmbeddingDim(6)
+                .filters(filters(7, 5, 1, 9, 4, 2))
+                .activation(Activation.TANH)
+                .highwayLayers(0)
+                .lstmDim(20)
+                .projectionDim(10)),
         structure("one layer", usual().lstmLayers(1)),
         structure("four layers, skipping", usual().lstmLayers(4)),
         structure("four layers, no skip", usual().lstmLayers(4).skipConnections(false)),
-        structure("clips that bind", usual().lstmLayers(3).cellClip(CELL_CLIP).projectionClip(PROJECTION_CLIP)),
+        structure(
+            "clips that bind",
+            usual().lstmLayers(3).cellClip(CELL_CLIP).projectionClip(PROJECTION_CLIP)),
         structure("cell clip alone", usual().cellClip(CELL_CLIP).projectionClip(0)),
         structure("projection clip alone", usual().cellClip(0).projectionClip(PROJECTION_CLIP)),
         structure("no clip", usual().cellClip(0).projectionClip(0)),
-        structure("filters already sum to P", usual().filters(filters(1, 5, 4, 13)).projectionDim(18)),
+        structure(
+            "filters already sum to P", usual().filters(filters(1, 5, 4, 13)).projectionDim(18)),
         structure("P larger than the cells", usual().lstmDim(6).projectionDim(25)),
-        structure("products deeper and wider than a cache block", usual().charEmbeddingDim(16).filters(filters(1, 100, 3, 200, 5, 290)).lstmDim(530).projectionDim(290)));
+        structure(
+            "products deeper and wider than a cache block",
+            usual()
+                .charEmbeddingDim(16)
+                .filters(filters(1, 100, 3, 200, 5, 290))
+                .lstmDim(530)
+                .projectionDim(290)));
   }
 
   private static Structure structure(String path, ModelOptions.Builder options) {

@@ -61,9 +61,7 @@ public final class EmbedOptions {
   /** Whether the other object requests the same outputs in the same order. */
   @Override
   public boolean equals(Object other) {
-    return other instanceof EmbedOptions o
-        && layers.equals(o.layers)
-        && boundaries == o.boundaries;
+    return other instanceof EmbedOptions o && layers.equals(o.layers) && boundaries == o.boundaries;
   }
 
   @Override

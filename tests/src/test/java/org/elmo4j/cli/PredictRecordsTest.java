@@ -219,7 +219,8 @@ class PredictRecordsTest extends ToolTest {
           case "csv" -> "words,id,predicted,score\nAnna went,1,B-PER O,P P\n";
           case "tsv" -> "words\tid\tpredicted\tscore\nAnna went\t1\tB-PER O\tP P\n";
           default ->
-              "{\"words\": [\"Anna\", \"went\"], \"predicted\": [\"B-PER\", \"O\"], \"score\": [P, P]}\n";
+              "{\"words\": [\"Anna\", \"went\"], \"predicted\": [\"B-PER\", \"O\"], \"score\": [P,"
+                  + " P]}\n";
         },
         out);
   }
@@ -238,8 +239,7 @@ class PredictRecordsTest extends ToolTest {
     assertNotEquals(now, early);
     Files.writeString(json, early);
     assertNotEquals(told, run("predict", file("c"), "--scores", "--input", in).out());
-    assertEquals(
-        told, run("predict", file("c"), "--scores", "--tokenized", "--input", in).out());
+    assertEquals(told, run("predict", file("c"), "--scores", "--tokenized", "--input", in).out());
   }
 
   @Test

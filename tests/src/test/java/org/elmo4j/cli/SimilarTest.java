@@ -91,7 +91,8 @@ class SimilarTest extends ToolTest {
     for (int i = 0; i < 6; i++) {
       int s = order.get(i);
       assertEquals(s, hits.get(i).get("sentence").asInt());
-      assertEquals(Expected.cosine(vectors.get(s), wanted), hits.get(i).get("cosine").asDouble(), 1e-5);
+      assertEquals(
+          Expected.cosine(vectors.get(s), wanted), hits.get(i).get("cosine").asDouble(), 1e-5);
       assertEquals(String.join(" ", sentences.get(s)), hits.get(i).get("text").asText());
     }
   }

@@ -185,7 +185,8 @@ class HostileHdf5Test {
   void changedNumbersOfTheStructureAreReadOrRefused() throws Exception {
     List<String> arguments = new ArrayList<>(List.of("mutate", String.valueOf(CASES / 4)));
     for (String resource :
-        List.of("float32", "latest", "gzip-shuffle", "links-dense", "resizable-latest", "compact")) {
+        List.of(
+            "float32", "latest", "gzip-shuffle", "links-dense", "resizable-latest", "compact")) {
       byte[] valid = TinyModel.resource(resource + ".hdf5");
       arguments.add(TinyModel.folder(dir.resolve(resource), 2, valid).toString());
     }

@@ -45,7 +45,10 @@ class MissingLibrariesTest {
             "org.apache.opennlp:opennlp-tools", Set.of("text"),
             "org.apache.commons:commons-csv", Set.of("CSV")),
         Map.of(
-            "io.jhdf:jhdf", hdf5, "org.apache.opennlp:opennlp-models-sentdetect-en", Set.of("text")),
+            "io.jhdf:jhdf",
+            hdf5,
+            "org.apache.opennlp:opennlp-models-sentdetect-en",
+            Set.of("text")),
         Map.of(
             "org.apache.commons:commons-compress",
             packed,
@@ -76,8 +79,7 @@ class MissingLibrariesTest {
 
   private List<String> run(Set<String> missing) throws Exception {
     List<String> paths =
-        new ArrayList<>(
-            List.of(System.getProperty("java.class.path").split(File.pathSeparator)));
+        new ArrayList<>(List.of(System.getProperty("java.class.path").split(File.pathSeparator)));
     for (String artifact : missing) {
       String name = "/" + artifact.split(":")[1] + "-";
       assertTrue(paths.removeIf(path -> path.contains(name)), name + " in " + paths);

@@ -11,8 +11,8 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 
 /**
- * Writes bytes and little-endian numbers to a channel through a buffer, and counts the bytes. {@link
- * #close} leaves the channel open. Not thread-safe.
+ * Writes bytes and little-endian numbers to a channel through a buffer, and counts the bytes.
+ * {@link #close} leaves the channel open. Not thread-safe.
  */
 public final class ChannelWriter extends OutputStream {
   private final WritableByteChannel channel;
