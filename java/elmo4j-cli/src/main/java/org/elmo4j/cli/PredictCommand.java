@@ -36,8 +36,7 @@ import picocli.CommandLine.Spec;
       "Input in a format that elmo fit reads is written in the same format, with the labels added:"
           + " CoNLL gets a last column; CSV, TSV and JSON lines get columns or fields called"
           + " predicted, score, label_1, score_1 ... The format is detected from the first lines."
-          + " Texts in columns or fields are tokenized as elmo fit was told to; for other text"
-          + " --tokenized says it.",
+          + " Texts in columns or fields are split into tokens as elmo fit was told to.",
       "",
       "For other text, a classifier of tokens writes a token, a tab and its label on each line, and"
           + " a blank line after each sentence. A classifier of sentences writes a label, a tab and"
@@ -126,7 +125,7 @@ final class PredictCommand implements Callable<Integer> {
   private final class Run {
     private final Classifier classifier;
     private final boolean ofTokens;
-    private final boolean tokenized; // the texts of records
+    private final boolean tokenized; // whether texts of records are split at spaces
     private final ElmoModel model;
     private final Writer out;
     private final int most; // the number of most probable labels to write
