@@ -78,7 +78,7 @@ BENCHMARK(yardstick_sgemm)->Unit(benchmark::kMillisecond)->UseRealTime();
 // Returns the instruction sets of this processor.
 std::vector<int64_t> isas() {
   std::vector<int64_t> all;
-  for (int isa = 0; isa <= elmo4j_cpu_best_isa(); isa++) {
+  for (int isa = 0; elmo4j_cpu_isa_name(isa) != nullptr; isa++) {
     if (elmo4j_cpu_has_isa(isa)) {
       all.push_back(isa);
     }

@@ -74,6 +74,35 @@ class DeviceArray {
   size_t count_;
 };
 
+// A byte in the memory of the second device, which no launch on the first one may get to see.
+class ForeignMemory {
+ public:
+  ForeignMemory() {
+    int devices = 0;
+    check_cuda(cudaGetDeviceCount(&devices), "cudaGetDeviceCount");
+    if (devices > 1) {
+      check_cuda(cudaSetDevice(1), "cudaSetDevice");
+      check_cuda(cudaMalloc(&memory_, 1), "cudaMalloc");
+      check_cuda(cudaSetDevice(0), "cudaSetDevice");
+    }
+  }
+  ForeignMemory(const ForeignMemory&) = delete;
+  ForeignMemory& operator=(const ForeignMemory&) = delete;
+  ~ForeignMemory() {
+    if (memory_ != nullptr) {
+      EXPECT_EQ(cudaSuccess, cudaSetDevice(1));
+      EXPECT_EQ(cudaSuccess, cudaFree(memory_));
+      EXPECT_EQ(cudaSuccess, cudaSetDevice(0));
+    }
+  }
+
+  // Its address, or null where there is one device.
+  void* get() const { return memory_; }
+
+ private:
+  void* memory_ = nullptr;
+};
+
 // Numbers in device memory that have one of the types of kernels.h. On the host they are 32-bit
 // floats.
 class DeviceNumbers {

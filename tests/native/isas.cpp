@@ -7,7 +7,7 @@ namespace elmo4j {
 
 std::vector<int> isas() {
   std::vector<int> all;
-  for (int isa = ELMO4J_PORTABLE; isa <= elmo4j_cpu_best_isa(); isa++) {
+  for (int isa = 0; elmo4j_cpu_isa_name(isa) != nullptr; isa++) {
     if (elmo4j_cpu_has_isa(isa)) {
       all.push_back(isa);
     }

@@ -106,6 +106,7 @@ class ArchitectureTest {
                   "values",
                   "face",
                   "internal.files",
+                  "internal.text",
                   "internal.weights",
                   "internal.kernels",
                   "internal.backend",

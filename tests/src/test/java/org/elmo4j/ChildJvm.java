@@ -15,7 +15,12 @@ public final class ChildJvm {
 
   private final Class<?> main;
   private final List<String> arguments;
-  private final List<String> options = new ArrayList<>(List.of("-XX:-UsePerfData"));
+
+  // A process that lives for a second or two is not worth an optimizing compiler's time, nor
+  // another collector's threads.
+  private final List<String> options =
+      new ArrayList<>(List.of("-XX:-UsePerfData", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
+
   private String classPath = System.getProperty("java.class.path");
   private String script = "";
 

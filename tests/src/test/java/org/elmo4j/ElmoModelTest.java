@@ -4,6 +4,7 @@ package org.elmo4j;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
@@ -23,6 +24,26 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 @Tag("long")
 class ElmoModelTest {
+  @Test
+  void modelsAndResultsSayWhatTheyAre() {
+    EmbedOptions asked = EmbedOptions.layers(Layer.lstm(1), Layer.ELMO, Layer.lstm(1));
+    assertEquals(EmbedOptions.layers(Layer.lstm(1), Layer.ELMO), asked);
+    assertEquals(EmbedOptions.layers(Layer.lstm(1), Layer.ELMO).hashCode(), asked.hashCode());
+    assertNotEquals(EmbedOptions.layers(Layer.ELMO, Layer.lstm(1)), asked);
+    assertNotEquals(asked.withBoundaries(true), asked);
+    assertEquals("[lstm_outputs1, elmo] with boundaries", asked.withBoundaries(true).toString());
+    ElmoModel model = Models.random(Models.TINY, 1);
+    Embeddings embeddings = model.embed(List.of(List.of("a"), List.of()), asked);
+    String before = model.toString();
+    embeddings.close();
+    model.close();
+    assertEquals("Embeddings[lstm_outputs1, elmo] of 2 sentences", embeddings.toString());
+    assertEquals(
+        "ElmoModel random weights of seed 1 on [" + model.device() + "] in " + model.precision(),
+        before);
+    assertEquals(before, model.toString());
+  }
+
   /**
    * A micro kernel processes 6 to 14 rows at once. The sizes leave every remainder, with no full
    * block and with several.

@@ -165,21 +165,16 @@ class ElmoSessionTest {
     }
   }
 
-  /**
-   * Leaves a little more native memory in each round, so that calls fail at one place after
-   * another, until a call succeeds.
-   */
+  /** Searches, by halving, for an amount of native memory with which a call fails halfway. */
   @Test
   void aCallThatFailsHalfwayLeavesTheStateAsItWas() {
-    long limit = Pointer.totalPhysicalBytes() / 10 * 9; // the limit of NativeMemory
     // The first part of the batch has one word, the next part many words, which take more memory.
     List<List<String>> batch = new ArrayList<>();
-    batch.addAll(Collections.nCopies(3, Collections.nCopies(1000, "a")));
+    batch.addAll(Collections.nCopies(30, Collections.nCopies(100, "a")));
     Random random = new Random(8);
     for (int i = 0; i < 300; i++) {
       batch.add(Models.sentence(random, 20));
     }
-    int halfway = 0;
     try (ElmoModel model =
             ElmoModel.builder()
                 .weights(new RandomWeights(Models.TINY, SEED))
@@ -187,29 +182,45 @@ class ElmoSessionTest {
                 .wordCacheBytes(0)
                 .workspaceBytes(1 << 20)
                 .load();
-        ElmoSession session = model.session();
         ElmoSession undisturbed = model.session()) {
-      session.embed(batch.subList(0, 3)).close();
-      undisturbed.embed(batch.subList(0, 3)).close();
-      boolean through = false;
-      // The CPU's parts take nearly equal amounts of memory, so its steps must be smaller.
-      int fine = model.device().isCuda() ? 8 : 24;
-      for (long spare = 128 << 10; !through; spare += spare / fine) {
-        long batches = model.statistics().batches();
-        try (NativeMemory rest = NativeMemory.allocate(limit - NativeMemory.liveBytes() - spare)) {
-          assertTrue(rest.bytes() > spare);
-          session.embed(batch, Layer.DEFAULT).close(); // The results themselves are small.
-          through = true;
-        } catch (ElmoException e) {
-          assertTrue(e.getMessage().startsWith("native memory: expected room for"), e::getMessage);
-          halfway += model.statistics().batches() > batches ? 1 : 0;
+      undisturbed.embed(batch.subList(0, 30)).close();
+      long tooLittle = 128 << 10;
+      long enough = 0;
+      boolean halfway = false;
+      while (!halfway) {
+        long spare = enough == 0 ? 2 * tooLittle : (tooLittle + enough) / 2;
+        assertTrue(spare > tooLittle, "expected a call that fails halfway, found none");
+        try (ElmoSession session = model.session()) {
+          session.embed(batch.subList(0, 30)).close();
+          long batches = model.statistics().batches();
+          if (succeeds(session, batch, spare)) {
+            enough = spare;
+            continue;
+          }
+          tooLittle = spare;
           assertSameState(undisturbed, session);
+          if (model.statistics().batches() > batches) {
+            halfway = true;
+            session.embed(batch, Layer.DEFAULT).close();
+            undisturbed.embed(batch, Layer.DEFAULT).close();
+            assertSameState(undisturbed, session);
+          }
         }
       }
-      undisturbed.embed(batch, Layer.DEFAULT).close();
-      assertSameState(undisturbed, session);
     }
-    assertTrue(halfway > 0);
+  }
+
+  /** Embeds while only {@code spare} bytes of native memory are free; false if that fails. */
+  private static boolean succeeds(ElmoSession session, List<List<String>> batch, long spare) {
+    long limit = Pointer.totalPhysicalBytes() / 10 * 9; // the limit of NativeMemory
+    try (NativeMemory rest = NativeMemory.allocate(limit - NativeMemory.liveBytes() - spare)) {
+      assertTrue(rest.bytes() > spare);
+      session.embed(batch, Layer.DEFAULT).close(); // The results themselves are small.
+      return true;
+    } catch (ElmoException e) {
+      assertTrue(e.getMessage().startsWith("native memory: expected room for"), e::getMessage);
+      return false;
+    }
   }
 
   private static void assertSameState(ElmoSession expected, ElmoSession found) {

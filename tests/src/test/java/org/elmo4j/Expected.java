@@ -13,7 +13,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.elmo4j.oracle.ElmoOracle;
 import org.elmo4j.weights.ModelOptions;
 
@@ -21,7 +23,7 @@ import org.elmo4j.weights.ModelOptions;
  * The results that a model must compute, taken from the oracle, and the assertions that compare
  * embeddings with them. Not thread-safe.
  */
-final class Expected {
+public final class Expected {
   /**
    * The largest allowed error, absolute and relative to the wanted value: the rounding of 32-bit
    * arithmetic.
@@ -42,17 +44,27 @@ final class Expected {
     this.mix = mix;
   }
 
-  /** Returns the cosine of the angle between two vectors. */
-  static double cosine(float[] a, float[] b) {
+  /** Returns the cosine of the angle between two vectors; 0 if all numbers of one are zero. */
+  public static double cosine(double[] a, double[] b) {
     double ab = 0;
     double aa = 0;
     double bb = 0;
     for (int i = 0; i < a.length; i++) {
-      ab += (double) a[i] * b[i];
-      aa += (double) a[i] * a[i];
-      bb += (double) b[i] * b[i];
+      ab += a[i] * b[i];
+      aa += a[i] * a[i];
+      bb += b[i] * b[i];
     }
-    return ab / Math.sqrt(aa * bb);
+    return aa == 0 || bb == 0 ? 0 : ab / Math.sqrt(aa * bb);
+  }
+
+  public static double cosine(float[] a, float[] b) {
+    return cosine(doubles(a), doubles(b));
+  }
+
+  private static double[] doubles(float[] floats) {
+    double[] doubles = new double[floats.length];
+    Arrays.setAll(doubles, i -> floats[i]);
+    return doubles;
   }
 
   ElmoOracle oracle() {
@@ -176,13 +188,7 @@ final class Expected {
 
   /** Compares numbers with wanted ones in single precision. */
   static void assertClose(String what, float[][] wanted, float[] got, double tolerance) {
-    double[][] doubles = new double[wanted.length][];
-    for (int t = 0; t < wanted.length; t++) {
-      doubles[t] = new double[wanted[t].length];
-      for (int n = 0; n < wanted[t].length; n++) {
-        doubles[t][n] = wanted[t][n];
-      }
-    }
+    double[][] doubles = Arrays.stream(wanted).map(Expected::doubles).toArray(double[][]::new);
     assertClose(what, doubles, got, tolerance);
   }
 
@@ -196,6 +202,22 @@ final class Expected {
       int[] bitsB = bits(b.get(layer, rowB).toArray());
       assertArrayEquals(bitsA, bitsB, () -> what + ": " + layer);
     }
+  }
+
+  /** Asserts that a stream gives each sentence the bits that it has in a batch, in order. */
+  static void assertSameBitsInAStream(
+      Embeddings whole, ElmoModel model, List<List<String>> sentences, Layer... layers) {
+    AtomicInteger next = new AtomicInteger();
+    try (Stream<Embeddings> results = model.embedAll(sentences.iterator(), layers)) {
+      results.forEach(
+          one -> {
+            try (one) {
+              int s = next.getAndIncrement();
+              assertSameBits("sentence " + s, whole, s, one, 0);
+            }
+          });
+    }
+    assertEquals(sentences.size(), next.get());
   }
 
   /**

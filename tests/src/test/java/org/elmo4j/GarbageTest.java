@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
  * bytes if a run takes some dozens of sentences; each run adds about 3 KB.
  */
 class GarbageTest {
-  private static final int SENTENCES = 512;
+  private static final int SENTENCES = 256;
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
   private static List<List<String>> sentences;
@@ -55,7 +55,7 @@ class GarbageTest {
   /** Returns the bytes that all threads allocate for each sentence, the least of four rounds. */
   private static double bytes(Runnable pass) {
     double least = Double.MAX_VALUE;
-    for (int round = 0; round < 4; round++) {
+    for (int round = 0; round < 3; round++) {
       Map<Long, Long> before = allocated();
       pass.run();
       long bytes = 0;

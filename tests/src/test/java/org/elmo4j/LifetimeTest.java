@@ -142,7 +142,7 @@ class LifetimeTest {
       FloatBuffer derived = derivedBuffer(embeddings);
       embeddings.close();
       // If the memory were freed too early, these calls would reuse it.
-      for (int i = 0; i < 20; i++) {
+      for (int i = 0; i < 5; i++) {
         System.gc();
         model.embed(Models.batch(new Random(i), 30, 9), Layer.ELMO).close();
       }
@@ -162,7 +162,7 @@ class LifetimeTest {
     try (ElmoModel model = Models.random(Models.TINY, 1)) {
       FloatBuffer numbers = FloatBuffer.allocate(10_000);
       long before = NativeMemory.liveBytes();
-      for (int i = 0; i < 500; i++) {
+      for (int i = 0; i < 200; i++) {
         try (Embeddings embeddings = model.embed(BATCH, Layer.ELMO)) {
           Tensor tensor = embeddings.get(Layer.ELMO);
           assertEquals(before + Float.BYTES * tensor.size(), NativeMemory.liveBytes());
@@ -196,7 +196,7 @@ class LifetimeTest {
   }
 
   @Tag("long")
-  @RepeatedTest(10)
+  @RepeatedTest(4)
   void closingTheModelDuringCallsLetsThemEndOrRefusesThem() throws Exception {
     int callers = 8;
     List<List<String>> batch = Models.batch(new Random(2), 40, 10);
@@ -237,7 +237,7 @@ class LifetimeTest {
     assertEquals(0, NoLeaks.settle(0));
   }
 
-  @RepeatedTest(5)
+  @RepeatedTest(3)
   void closingEmbeddingsWhileTheyAreReadGivesRightValuesOrRefusals() throws Exception {
     ExecutorService executor = Executors.newFixedThreadPool(4);
     try (ElmoModel model = Models.random(Models.SMALL, 1)) {

@@ -38,208 +38,115 @@ class ModelStructuresTest {
 
   static List<Structure> structures() {
     return List.of(
-        structure("all sizes 1", 1, filters(1, 1), Activation.RELU, 0, 1, 1, 1, false, 0, 0),
-        structure("1 cell", 4, filters(2, 6), Activation.TANH, 1, 1, 5, 2, true, 3, 3),
-        structure("1 filter", 4, filters(3, 1), Activation.TANH, 2, 8, 4, 2, true, 3, 3),
+        structure(
+            "all sizes 1",
+            usual()
+                .charEmbeddingDim(1)
+                .filters(filters(1, 1))
+                .highwayLayers(0)
+                .lstmDim(1)
+                .projectionDim(1)
+                .lstmLayers(1)
+                .skipConnections(false)
+                .cellClip(0)
+                .projectionClip(0)),
+        structure(
+            "1 cell",
+            usual().filters(filters(2, 6)).activation(Activation.TANH).lstmDim(1).projectionDim(5)),
+        structure(
+            "1 filter",
+            usual()
+                .filters(filters(3, 1))
+                .activation(Activation.TANH)
+                .highwayLayers(2)
+                .lstmDim(8)
+                .projectionDim(4)),
         structure(
             "nothing a multiple of 4",
-            5,
-            filters(1, 3, 2, 5, 3, 7),
-            Activation.RELU,
-            2,
-            19,
-            13,
-            2,
-            true,
-            3,
-            3),
+            usual()
+                .charEmbeddingDim(5)
+                .filters(filters(1, 3, 2, 5, 3, 7))
+                .highwayLayers(2)
+                .lstmDim(19)
+                .projectionDim(13)),
         structure(
             "all multiples of 16",
-            16,
-            filters(1, 16, 2, 32),
-            Activation.RELU,
-            1,
-            64,
-            32,
-            2,
-            true,
-            3,
-            3),
+            usual()
+                .charEmbeddingDim(16)
+                .filters(filters(1, 16, 2, 32))
+                .lstmDim(64)
+                .projectionDim(32)),
         structure(
             "one more than a vector",
-            17,
-            filters(1, 17, 3, 16),
-            Activation.TANH,
-            1,
-            33,
-            17,
-            2,
-            true,
-            3,
-            3),
+            usual()
+                .charEmbeddingDim(17)
+                .filters(filters(1, 17, 3, 16))
+                .activation(Activation.TANH)
+                .lstmDim(33)
+                .projectionDim(17)),
         structure(
             "one less than a vector",
-            15,
-            filters(1, 15, 3, 16),
-            Activation.RELU,
-            1,
-            31,
-            15,
-            2,
-            true,
-            3,
-            3),
+            usual()
+                .charEmbeddingDim(15)
+                .filters(filters(1, 15, 3, 16))
+                .lstmDim(31)
+                .projectionDim(15)),
         structure(
             "widths 1 to 7, 3 highway layers",
-            6,
-            filters(1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8),
-            Activation.RELU,
-            3,
-            20,
-            10,
-            2,
-            true,
-            3,
-            3),
+            usual()
+                .charEmbeddingDim(6)
+                .filters(filters(1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8))
+                .highwayLayers(3)
+                .lstmDim(20)
+                .projectionDim(10)),
         structure(
             "tanh, no highway, widths out of order",
-            6,
-            filters(7, 5, 1, 9, 4, 2),
-            Activation.TANH,
-            0,
-            20,
-            10,
-            2,
-            true,
-            3,
-            3),
-        structure("one layer", 4, filters(1, 4, 3, 8), Activation.RELU, 1, 12, 6, 1, true, 3, 3),
-        structure(
-            "four layers, skipping",
-            4,
-            filters(1, 4, 3, 8),
-            Activation.RELU,
-            1,
-            12,
-            6,
-            4,
-            true,
-            3,
-            3),
-        structure(
-            "four layers, no skip",
-            4,
-            filters(1, 4, 3, 8),
-            Activation.RELU,
-            1,
-            12,
-            6,
-            4,
-            false,
-            3,
-            3),
+            usual()
+                .charEmbeddingDim(6)
+                .filters(filters(7, 5, 1, 9, 4, 2))
+                .activation(Activation.TANH)
+                .highwayLayers(0)
+                .lstmDim(20)
+                .projectionDim(10)),
+        structure("one layer", usual().lstmLayers(1)),
+        structure("four layers, skipping", usual().lstmLayers(4)),
+        structure("four layers, no skip", usual().lstmLayers(4).skipConnections(false)),
         structure(
             "clips that bind",
-            4,
-            filters(1, 4, 3, 8),
-            Activation.RELU,
-            1,
-            12,
-            6,
-            3,
-            true,
-            CELL_CLIP,
-            PROJECTION_CLIP),
+            usual().lstmLayers(3).cellClip(CELL_CLIP).projectionClip(PROJECTION_CLIP)),
+        structure("cell clip alone", usual().cellClip(CELL_CLIP).projectionClip(0)),
+        structure("projection clip alone", usual().cellClip(0).projectionClip(PROJECTION_CLIP)),
+        structure("no clip", usual().cellClip(0).projectionClip(0)),
         structure(
-            "cell clip alone",
-            4,
-            filters(1, 4, 3, 8),
-            Activation.RELU,
-            1,
-            12,
-            6,
-            2,
-            true,
-            CELL_CLIP,
-            0),
-        structure(
-            "projection clip alone",
-            4,
-            filters(1, 4, 3, 8),
-            Activation.RELU,
-            1,
-            12,
-            6,
-            2,
-            true,
-            0,
-            PROJECTION_CLIP),
-        structure("no clip", 4, filters(1, 4, 3, 8), Activation.RELU, 1, 12, 6, 2, true, 0, 0),
-        structure(
-            "filters already sum to P",
-            4,
-            filters(1, 5, 4, 13),
-            Activation.RELU,
-            1,
-            12,
-            18,
-            2,
-            true,
-            3,
-            3),
-        structure(
-            "P larger than the cells",
-            4,
-            filters(1, 4, 3, 8),
-            Activation.RELU,
-            1,
-            6,
-            25,
-            2,
-            true,
-            3,
-            3),
+            "filters already sum to P", usual().filters(filters(1, 5, 4, 13)).projectionDim(18)),
+        structure("P larger than the cells", usual().lstmDim(6).projectionDim(25)),
         structure(
             "products deeper and wider than a cache block",
-            16,
-            filters(1, 100, 3, 200, 5, 290),
-            Activation.RELU,
-            1,
-            530,
-            290,
-            2,
-            true,
-            3,
-            3));
+            usual()
+                .charEmbeddingDim(16)
+                .filters(filters(1, 100, 3, 200, 5, 290))
+                .lstmDim(530)
+                .projectionDim(290)));
   }
 
-  private static Structure structure(
-      String path,
-      int charDim,
-      List<Filter> filters,
-      Activation activation,
-      int highway,
-      int cells,
-      int p,
-      int layers,
-      boolean skip,
-      float cellClip,
-      float projectionClip) {
-    return new Structure(
-        path,
-        ModelOptions.builder()
-            .charEmbeddingDim(charDim)
-            .maxCharactersPerToken(50)
-            .filters(filters)
-            .activation(activation)
-            .highwayLayers(highway)
-            .lstmDim(cells)
-            .projectionDim(p)
-            .lstmLayers(layers)
-            .skipConnections(skip)
-            .cellClip(cellClip)
-            .projectionClip(projectionClip)
-            .build());
+  private static Structure structure(String path, ModelOptions.Builder options) {
+    return new Structure(path, options.build());
+  }
+
+  /** What a structure has unless it says otherwise. */
+  private static ModelOptions.Builder usual() {
+    return ModelOptions.builder()
+        .charEmbeddingDim(4)
+        .maxCharactersPerToken(50)
+        .filters(filters(1, 4, 3, 8))
+        .activation(Activation.RELU)
+        .highwayLayers(1)
+        .lstmDim(12)
+        .projectionDim(6)
+        .lstmLayers(2)
+        .skipConnections(true)
+        .cellClip(3)
+        .projectionClip(3);
   }
 
   /** Returns filters from pairs of width and count. */

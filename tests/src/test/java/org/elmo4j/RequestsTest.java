@@ -141,17 +141,7 @@ class RequestsTest {
     List<List<String>> sentences = Models.batch(new Random(3), 300, 12);
     try (ElmoModel model = smallRuns();
         Embeddings whole = model.embed(sentences, LAYERS)) {
-      AtomicInteger next = new AtomicInteger();
-      try (Stream<Embeddings> results = model.embedAll(sentences.iterator(), LAYERS)) {
-        results.forEach(
-            one -> {
-              try (one) {
-                int s = next.getAndIncrement();
-                Expected.assertSameBits("sentence " + s, whole, s, one, 0);
-              }
-            });
-      }
-      assertEquals(300, next.get());
+      Expected.assertSameBitsInAStream(whole, model, sentences, LAYERS);
       assertTrue(model.statistics().calls() > 2);
     }
   }

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j;
 
-import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collection;
@@ -28,7 +27,6 @@ import org.elmo4j.internal.batch.ReplicaPool;
 import org.elmo4j.internal.batch.RequestBatcher;
 import org.elmo4j.internal.model.TensorShapes;
 import org.elmo4j.internal.text.TextSplitter;
-import org.elmo4j.internal.weights.TokenEmbeddings;
 import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStores;
 
@@ -349,19 +347,6 @@ public final class ElmoModel implements AutoCloseable {
     }
   }
 
-  /** Puts token representations that were computed elsewhere into the word cache. */
-  void put(Path vocabulary, Path embeddings) {
-    try (TokenEmbeddings ready = TokenEmbeddings.open(vocabulary, embeddings, options())) {
-      float[] row = new float[ready.dim()];
-      for (Embedder replica : replicas.all()) {
-        for (int i = 0; i < ready.tokens().size() && replica.hasFreeRows(); i++) {
-          ready.read(i, 1, FloatBuffer.wrap(row));
-          replica.put(ready.tokens().get(i), row);
-        }
-      }
-    }
-  }
-
   /** Returns what this model has done so far. It may also be called after {@link #close}. */
   public Statistics statistics() {
     return replicas.all().stream().map(Embedder::statistics).reduce(Statistics::plus).orElseThrow();
@@ -453,7 +438,7 @@ public final class ElmoModel implements AutoCloseable {
 
   /**
    * The number of elements in one row of a layer, where P is the projection size: P for {@code
-   * word_emb} and its mean, 2P for the others.
+   * word_emb} and its mean, 2P for the others. The layer need not be one of this model's.
    */
   public int dim(Layer layer) {
     Arguments.require(layer, "layer");
@@ -479,6 +464,12 @@ public final class ElmoModel implements AutoCloseable {
    */
   public static long liveBytes() {
     return Memory.liveBytes();
+  }
+
+  /** The model's source, devices and precision, on one line; also after {@link #close}. */
+  @Override
+  public String toString() {
+    return "ElmoModel " + source() + " on " + devices() + " in " + precision();
   }
 
   /**

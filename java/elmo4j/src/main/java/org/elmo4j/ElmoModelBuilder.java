@@ -3,6 +3,7 @@
 package org.elmo4j;
 
 import java.io.IOException;
+import java.nio.FloatBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,6 +21,8 @@ import org.elmo4j.internal.devices.Devices;
 import org.elmo4j.internal.weights.Fingerprint;
 import org.elmo4j.internal.weights.StoredWeights;
 import org.elmo4j.internal.weights.Tensors;
+import org.elmo4j.internal.weights.TokenEmbeddings;
+import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 
@@ -310,6 +313,19 @@ public final class ElmoModelBuilder {
     }
   }
 
+  /** Puts token representations that were computed elsewhere into the word caches. */
+  private void put(ReplicaPool replicas, ModelOptions options) {
+    try (TokenEmbeddings ready = TokenEmbeddings.open(tokens, tokenRows, options)) {
+      float[] row = new float[ready.dim()];
+      for (Embedder replica : replicas.all()) {
+        for (int i = 0; i < ready.tokens().size() && replica.hasFreeRows(); i++) {
+          ready.read(i, 1, FloatBuffer.wrap(row));
+          replica.put(ready.tokens().get(i), row);
+        }
+      }
+    }
+  }
+
   /**
    * Reads and checks the weights and copies them to the devices.
    *
@@ -336,7 +352,7 @@ public final class ElmoModelBuilder {
       ElmoModel model = new ElmoModel(plan, fingerprint, replicas, batchDelay, batchTokens);
       try {
         if (tokens != null) {
-          model.put(tokens, tokenRows);
+          put(replicas, store.options());
         }
         model.warm(words);
         return model;

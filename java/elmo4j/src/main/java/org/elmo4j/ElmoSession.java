@@ -41,6 +41,9 @@ public final class ElmoSession implements AutoCloseable {
    * Embeds like {@link ElmoModel#embed(List, EmbedOptions)}, starting from this session's state.
    * All LSTM layers run, whatever layers are requested, so that the state does not depend on the
    * request. A call that fails leaves the state unchanged.
+   *
+   * @throws ElmoException like {@link ElmoModel#embed(List, Layer...)}
+   * @throws IllegalStateException after {@link #close}, or after the model was closed
    */
   public synchronized Embeddings embed(
       List<? extends List<String>> sentences, EmbedOptions options) {

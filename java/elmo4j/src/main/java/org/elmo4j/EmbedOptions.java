@@ -57,4 +57,21 @@ public final class EmbedOptions {
   public boolean boundaries() {
     return boundaries;
   }
+
+  /** Whether the other object requests the same outputs in the same order. */
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof EmbedOptions o && layers.equals(o.layers) && boundaries == o.boundaries;
+  }
+
+  @Override
+  public int hashCode() {
+    return 31 * layers.hashCode() + Boolean.hashCode(boundaries);
+  }
+
+  /** The outputs, such as {@code [elmo, word_emb]}, and whether boundaries are kept. */
+  @Override
+  public String toString() {
+    return layers + (boundaries ? " with boundaries" : "");
+  }
 }

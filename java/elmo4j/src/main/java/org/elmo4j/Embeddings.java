@@ -167,6 +167,12 @@ public final class Embeddings implements AutoCloseable {
             });
   }
 
+  /** The layers and the size of the batch, on one line; also after {@link #close}. */
+  @Override
+  public String toString() {
+    return "Embeddings" + layers() + " of " + batchSize() + " sentences";
+  }
+
   /**
    * Frees the memory. Memory that {@link Tensor#floatBuffer} has returned as a buffer is freed
    * later, by the garbage collector.

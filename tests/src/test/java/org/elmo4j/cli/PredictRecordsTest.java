@@ -3,12 +3,14 @@
 package org.elmo4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -217,64 +219,43 @@ class PredictRecordsTest extends ToolTest {
           case "csv" -> "words,id,predicted,score\nAnna went,1,B-PER O,P P\n";
           case "tsv" -> "words\tid\tpredicted\tscore\nAnna went\t1\tB-PER O\tP P\n";
           default ->
-              "{\"words\": [\"Anna\", \"went\"], \"predicted\": [\"B-PER\", \"O\"], \"score\": [P, P]}\n";
+              "{\"words\": [\"Anna\", \"went\"], \"predicted\": [\"B-PER\", \"O\"], \"score\": [P,"
+                  + " P]}\n";
         },
         out);
   }
 
   @Test
+  void textsAreSplitIntoTokensAsInTraining() throws IOException {
+    fit("--task", "sentences", "--tokenized", "--train", sentences("tsv", header("tsv", true)));
+    String in = write("in", header("tsv", false) + line("tsv", 7, "The ship, the queen.", null));
+    String told = run("predict", file("c"), "--scores", "--tokenized", "--input", in).out();
+    assertTrue(told.matches("(?s)id\ttext\tpredicted\tscore\n7\t.*"), told);
+    assertEquals(told, run("predict", file("c"), "--scores", "--input", in).out());
+    // Classifiers of earlier versions load; they do not say it.
+    Path json = Path.of(file("c"), "model.json");
+    String now = Files.readString(json);
+    String early = now.replaceFirst(",\\s*\"tokenized\" : true", "");
+    assertNotEquals(now, early);
+    Files.writeString(json, early);
+    assertNotEquals(told, run("predict", file("c"), "--scores", "--input", in).out());
+    assertEquals(told, run("predict", file("c"), "--scores", "--tokenized", "--input", in).out());
+  }
+
+  @Test
   void badRecordsAndOptionsSayWhere() throws IOException {
     fit("--task", "sentences", "--train", sentences("csv", header("csv", true)));
+    String[] predict = {"predict", file("c"), "--output", file("o"), "--input", file("in")};
+    write("in", "id,text\n1,x\nnone\n");
     assertEquals(
-        "elmo: " + file("in") + ", line 3: expected 2 columns, found 1",
-        failed(
-            1,
-            "predict",
-            file("c"),
-            "--output",
-            file("o"),
-            "--input",
-            write("in", "id,text\n1,x\nnone\n")));
+        "elmo: " + file("in") + ", line 3: expected 2 columns, found 1", failed(1, predict));
+    write("in", "{\"text\": \"x\"}\n{\"txt\": \"x\"}\n");
     assertEquals(
         "elmo: " + file("in") + ", line 2: expected field \"text\", found {\"txt\":\"x\"}",
-        failed(
-            1,
-            "predict",
-            file("c"),
-            "--output",
-            file("o"),
-            "--input",
-            write("in", "{\"text\": \"x\"}\n{\"txt\": \"x\"}\n")));
-    assertEquals(
-        2,
-        run(
-                "fit",
-                "--task",
-                "tokens",
-                "--column",
-                "2",
-                "--text-column",
-                "x",
-                "--train",
-                "t",
-                "--output",
-                "o")
-            .code());
-    assertEquals(
-        2,
-        run(
-                "fit",
-                "--task",
-                "tokens",
-                "--head",
-                "crf",
-                "--class-weights",
-                "balanced",
-                "--train",
-                "t",
-                "--output",
-                "o")
-            .code());
+        failed(1, predict));
+    String[] tags = {"fit", "--task", "tokens", "--train", "t", "--output", "o"};
+    assertEquals(2, run(with(tags, "--column", "2", "--text-column", "x")).code());
+    assertEquals(2, run(with(tags, "--head", "crf", "--class-weights", "balanced")).code());
     Result weighted =
         run(
             "fit",

@@ -17,6 +17,7 @@ import java.util.Comparator;
 import java.util.List;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
+import org.elmo4j.Expected;
 import org.elmo4j.Layer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -37,18 +38,6 @@ class SimilarTest extends ToolTest {
       hits.add(new ObjectMapper().readTree(line));
     }
     return hits;
-  }
-
-  private static double cosine(double[] a, double[] b) {
-    double ab = 0;
-    double aa = 0;
-    double bb = 0;
-    for (int i = 0; i < a.length; i++) {
-      ab += a[i] * b[i];
-      aa += a[i] * a[i];
-      bb += b[i] * b[i];
-    }
-    return ab / Math.sqrt(aa * bb);
   }
 
   private static double[] pooled(float[] rows, int dim, String pool) {
@@ -82,7 +71,7 @@ class SimilarTest extends ToolTest {
     }
     double[] wanted = vectors.get(vectors.size() - 1);
     List<Integer> order = new ArrayList<>(List.of(0, 2, 3, 4, 5, 6)); // Sentence 1 has no tokens.
-    order.sort(Comparator.comparingDouble(s -> -cosine(vectors.get(s), wanted)));
+    order.sort(Comparator.comparingDouble(s -> -Expected.cosine(vectors.get(s), wanted)));
     List<JsonNode> hits =
         hits(
             done(
@@ -102,7 +91,8 @@ class SimilarTest extends ToolTest {
     for (int i = 0; i < 6; i++) {
       int s = order.get(i);
       assertEquals(s, hits.get(i).get("sentence").asInt());
-      assertEquals(cosine(vectors.get(s), wanted), hits.get(i).get("cosine").asDouble(), 1e-5);
+      assertEquals(
+          Expected.cosine(vectors.get(s), wanted), hits.get(i).get("cosine").asDouble(), 1e-5);
       assertEquals(String.join(" ", sentences.get(s)), hits.get(i).get("text").asText());
     }
   }

@@ -34,6 +34,7 @@ import java.util.stream.Stream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
+import org.elmo4j.Expected;
 import org.elmo4j.Layer;
 import org.elmo4j.search.VectorFile.Hit;
 import org.elmo4j.search.VectorRows.Pool;
@@ -83,18 +84,6 @@ class VectorFileTest {
     return file;
   }
 
-  private static double cosine(float[] a, float[] b) {
-    double ab = 0;
-    double aa = 0;
-    double bb = 0;
-    for (int i = 0; i < a.length; i++) {
-      ab += (double) a[i] * b[i];
-      aa += (double) a[i] * a[i];
-      bb += (double) b[i] * b[i];
-    }
-    return aa == 0 || bb == 0 ? 0 : ab / Math.sqrt(aa * bb);
-  }
-
   // The counts are one row, few rows, and several blocks with a part of one. The queries are one, a
   // panel of several, and several passes.
   @ParameterizedTest
@@ -116,7 +105,7 @@ class VectorFileTest {
     assertEquals(queries, alone.size());
     for (int q = 0; q < queries; q++) {
       float[] query = wanted.get(q);
-      double[] cosines = vectors.stream().mapToDouble(v -> cosine(v, query)).toArray();
+      double[] cosines = vectors.stream().mapToDouble(v -> Expected.cosine(v, query)).toArray();
       List<Integer> order = new ArrayList<>(IntStream.range(0, count).boxed().toList());
       order.sort(Comparator.comparingDouble(r -> -cosines[r]));
       List<Hit> hits = alone.get(q);

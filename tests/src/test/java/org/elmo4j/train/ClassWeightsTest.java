@@ -4,6 +4,7 @@ package org.elmo4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -57,6 +58,17 @@ class ClassWeightsTest {
     assertEquals(
         "class weights: expected balanced or LABEL=W,..., each label once, found \"" + text + "\"",
         e.getMessage());
+  }
+
+  @Test
+  void equalWeightsAreEqualAndTheirTextIsParsed() {
+    ClassWeights weights = ClassWeights.of(Map.of("A", 7.0, "B", 0.5));
+    assertEquals(weights, ClassWeights.parse("B=0.5,A=7"));
+    assertEquals(weights.hashCode(), ClassWeights.parse("B=0.5,A=7").hashCode());
+    assertEquals(weights, ClassWeights.parse(weights.toString()));
+    assertNotEquals(weights, ClassWeights.parse("A=7"));
+    assertEquals(ClassWeights.balanced(), ClassWeights.parse(ClassWeights.balanced().toString()));
+    assertNotEquals(weights, ClassWeights.balanced());
   }
 
   private static String failure(Runnable call) {

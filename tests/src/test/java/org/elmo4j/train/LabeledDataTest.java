@@ -228,7 +228,8 @@ class LabeledDataTest {
         List.of(sentence("good, \"very\" good", "1"), sentence("bad", "0"));
     for (String text :
         List.of(
-            "{\"label\": 1, \"text\": \"good, \\\"very\\\" good\"}\n\n{\"text\":\"bad\",\"label\":\"0\"}\n",
+            "{\"label\": 1, \"text\": \"good, \\\"very\\\" good\"}\n\n"
+                + "{\"text\":\"bad\",\"label\":\"0\"}\n",
             "label,text\n1,\"good, \"\"very\"\" good\"\n0,bad\n",
             "label\ttext\n1\tgood, \"very\" good\n0\tbad\n")) {
       assertEquals(wanted, sentences("data", text, "text", "label").sentences());
@@ -315,8 +316,8 @@ class LabeledDataTest {
     DataForm.Kind[] kinds = {DataForm.Kind.CSV, DataForm.Kind.TSV, DataForm.Kind.JSONL};
     for (int i = 0; i < 3; i++) {
       assertEquals(
-          new DataForm(kinds[i], "tokens", "labels"),
-          LabeledData.readTokens(file("data", List.of(csv, tsv, json).get(i)), null).form().get());
+          new DataForm(kinds[i], "tokens", "labels", false),
+          LabeledData.readTokens(file("data", List.of(csv, tsv, json).get(i))).form().get());
     }
     // Columns may have other names, and numbers if there is no line of names.
     Path words = file("w.csv", "word list,ner\nEU call,B-ORG O\n");
@@ -353,7 +354,8 @@ class LabeledDataTest {
         "a, line 1: expected columns \"tokens\" and \"labels\", found \"words, labels\"",
         tokenFailure("a", "words\tlabels\n"));
     assertEquals(
-        "a, line 2: expected fields \"tokens\" and \"labels\", found {\"tokens\":[1],\"labels\":[\"O\"]}",
+        "a, line 2: expected fields \"tokens\" and \"labels\", found"
+            + " {\"tokens\":[1],\"labels\":[\"O\"]}",
         tokenFailure(
             "a", "{\"tokens\":[\"a\"],\"labels\":[\"O\"]}\n{\"tokens\":[1],\"labels\":[\"O\"]}\n"));
     ElmoException e =

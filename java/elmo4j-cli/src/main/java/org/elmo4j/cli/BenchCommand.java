@@ -36,6 +36,7 @@ import org.elmo4j.internal.backend.cpu.Machine;
 import org.elmo4j.internal.backend.cuda.CudaDevices;
 import org.elmo4j.internal.files.TemporaryFolder;
 import org.elmo4j.internal.text.TextSplitter;
+import org.elmo4j.internal.weights.RandomWeights;
 import org.elmo4j.weights.ModelOptions;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -78,7 +79,7 @@ final class BenchCommand implements Callable<Integer> {
       description =
           "Use random weights of this size instead of --model: small, medium or original. "
               + "Default: original.")
-  private RandomModelCommand.Size size;
+  private RandomWeights.Size size;
 
   @Option(
       names = "--text",
@@ -151,7 +152,7 @@ final class BenchCommand implements Callable<Integer> {
     String name = modelChoice.toString();
     try {
       if (!modelChoice.isNamed()) {
-        size = size == null ? RandomModelCommand.Size.ORIGINAL : size;
+        size = size == null ? RandomWeights.Size.ORIGINAL : size;
         name = "random weights, size " + size.name().toLowerCase(Locale.ROOT);
         say("writing " + name);
         temporary = TemporaryFolder.create();

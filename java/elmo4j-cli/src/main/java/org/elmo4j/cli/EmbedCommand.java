@@ -132,8 +132,8 @@ final class EmbedCommand implements Callable<Integer> {
       names = "--batch-size",
       paramLabel = "N",
       description =
-          "Number of lines in a batch. Needs --tokenized. Default: 64 with --stateful; otherwise"
-              + " elmo chooses the batches.")
+          "Number of sentences in a batch. Needs --tokenized. Default: 64 with --stateful;"
+              + " otherwise elmo chooses the batches.")
   private Integer batchSize;
 
   @Option(

@@ -12,7 +12,6 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Function;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.ScalarMix.LayerNorm;
@@ -365,12 +364,11 @@ final class FitCommand implements Callable<Integer> {
           ? LabeledData.readTokens(file, column)
           : LabeledData.readTokens(file, or(textColumn, "tokens"), or(labelColumn, "labels"));
     }
-    Function<String, List<String>> tokenizer =
-        tokenized
-            ? TextSplitter::onSpaces
-            : text -> TextSplitter.split(text).stream().flatMap(List::stream).toList();
-    return LabeledData.readSentences(
-        file, or(textColumn, "text"), or(labelColumn, "label"), tokenizer);
+    String text = or(textColumn, "text");
+    String label = or(labelColumn, "label");
+    return tokenized
+        ? LabeledData.readTokenizedSentences(file, text, label)
+        : LabeledData.readSentences(file, text, label, TextSplitter::tokens);
   }
 
   private static String or(String given, String usual) {

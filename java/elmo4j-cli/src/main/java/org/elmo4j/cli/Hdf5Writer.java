@@ -14,6 +14,7 @@ import java.util.NavigableMap;
 import java.util.TreeMap;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.AtomicFile;
+import org.elmo4j.internal.files.ChannelWriter;
 
 /**
  * Writes HDF5 like AllenNLP's {@code elmo} command: one float32 dataset for each sentence, named by

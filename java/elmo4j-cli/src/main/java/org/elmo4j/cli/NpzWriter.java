@@ -15,6 +15,7 @@ import java.util.zip.Deflater;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import org.elmo4j.internal.files.AtomicFile;
+import org.elmo4j.internal.files.ChannelWriter;
 
 /**
  * Writes NumPy's .npz: a zip file with one float32 array for each sentence (NumPy Enhancement

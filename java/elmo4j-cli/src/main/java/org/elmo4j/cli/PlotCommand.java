@@ -187,7 +187,7 @@ final class PlotCommand implements Callable<Integer> {
   }
 
   private void drawSentence(Figure figure, ElmoModel model, ScalarMix mix) {
-    List<String> tokens = TextSplitter.split(sentence).stream().flatMap(List::stream).toList();
+    List<String> tokens = TextSplitter.tokens(sentence);
     if (tokens.isEmpty() || tokens.size() > MAX_TOKENS) {
       throw new ElmoException(
           "--sentence: expected 1 to " + MAX_TOKENS + " tokens, found " + tokens.size());

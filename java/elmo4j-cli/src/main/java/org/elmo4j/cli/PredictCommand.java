@@ -35,7 +35,8 @@ import picocli.CommandLine.Spec;
       "",
       "Input in a format that elmo fit reads is written in the same format, with the labels added:"
           + " CoNLL gets a last column; CSV, TSV and JSON lines get columns or fields called"
-          + " predicted, score, label_1, score_1 ... The format is detected from the first lines.",
+          + " predicted, score, label_1, score_1 ... The format is detected from the first lines."
+          + " Texts in columns or fields are split into tokens as elmo fit was told to.",
       "",
       "For other text, a classifier of tokens writes a token, a tab and its label on each line, and"
           + " a blank line after each sentence. A classifier of sentences writes a label, a tab and"
@@ -126,6 +127,7 @@ final class PredictCommand implements Callable<Integer> {
   private final class Run {
     private final Classifier classifier;
     private final boolean ofTokens;
+    private final boolean tokenized; // whether texts of records are split at spaces
     private final ElmoModel model;
     private final Writer out;
     private final int most; // the number of most probable labels to write
@@ -134,6 +136,8 @@ final class PredictCommand implements Callable<Integer> {
     Run(Classifier classifier, ElmoModel model, Writer out) {
       this.classifier = classifier;
       this.ofTokens = classifier.task() == Task.TOKENS;
+      this.tokenized =
+          textInput.tokenized() || classifier.dataForm().filter(DataForm::tokenized).isPresent();
       this.model = model;
       this.out = out;
       this.most = Math.min(top, classifier.labels().size());
@@ -160,7 +164,7 @@ final class PredictCommand implements Callable<Integer> {
       } else {
         // As in training, a text of several sentences gets one label.
         for (String line; (line = lines.next()) != null; ) {
-          add(sentence(TextSplitter.split(line).stream().flatMap(List::stream).toList(), line));
+          add(sentence(TextSplitter.tokens(line), line));
         }
       }
       label();
@@ -211,9 +215,9 @@ final class PredictCommand implements Callable<Integer> {
     private List<String> tokens(Records.Row row) {
       return ofTokens || row.text().isArray()
           ? Records.words(row.text())
-          : textInput.tokenized()
+          : tokenized
               ? TextSplitter.onSpaces(row.text().asText())
-              : TextSplitter.split(row.text().asText()).stream().flatMap(List::stream).toList();
+              : TextSplitter.tokens(row.text().asText());
     }
 
     private TokenReader.Sentence sentence(List<String> tokens, String text) {

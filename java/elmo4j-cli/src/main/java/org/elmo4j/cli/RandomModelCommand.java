@@ -10,7 +10,6 @@ import java.util.concurrent.Callable;
 import org.elmo4j.internal.weights.Dtype;
 import org.elmo4j.internal.weights.RandomWeights;
 import org.elmo4j.internal.weights.SafetensorsWriter;
-import org.elmo4j.weights.ModelOptions;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -26,26 +25,11 @@ import picocli.CommandLine.Parameters;
 final class RandomModelCommand implements Callable<Integer> {
   static final String FILE = "model.safetensors";
 
-  /** The published sizes: Peters et al. 2018, and the table at allennlp.org/elmo. */
-  enum Size {
-    SMALL,
-    MEDIUM,
-    ORIGINAL;
-
-    ModelOptions options() {
-      return switch (this) {
-        case SMALL -> ModelOptions.small();
-        case MEDIUM -> ModelOptions.medium();
-        case ORIGINAL -> ModelOptions.original();
-      };
-    }
-  }
-
   @Option(
       names = "--size",
       paramLabel = "SIZE",
       description = "small, medium or original. Default: small.")
-  private Size size = Size.SMALL;
+  private RandomWeights.Size size = RandomWeights.Size.SMALL;
 
   @Option(
       names = "--seed",
@@ -65,7 +49,7 @@ final class RandomModelCommand implements Callable<Integer> {
   }
 
   /** Writes {@link #FILE} into a folder, which is created if it does not exist. */
-  static void write(Size size, long seed, Path folder) throws IOException {
+  static void write(RandomWeights.Size size, long seed, Path folder) throws IOException {
     Files.createDirectories(folder);
     try (RandomWeights weights = new RandomWeights(size.options(), seed)) {
       SafetensorsWriter.write(

@@ -157,9 +157,7 @@ final class SimilarCommand implements Callable<Integer> {
     List<List<String>> sentences = new ArrayList<>();
     for (String query : queries) {
       sentences.add(
-          textInput.tokenized()
-              ? TextSplitter.onSpaces(query)
-              : TextSplitter.split(query).stream().flatMap(List::stream).toList());
+          textInput.tokenized() ? TextSplitter.onSpaces(query) : TextSplitter.tokens(query));
     }
     List<float[]> wanted = new ArrayList<>();
     try (Embeddings embeddings = model.embed(sentences, layer)) {

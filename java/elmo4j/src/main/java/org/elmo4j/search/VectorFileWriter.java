@@ -5,13 +5,14 @@ package org.elmo4j.search;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.elmo4j.internal.files.AtomicFile;
+import org.elmo4j.internal.files.ChannelWriter;
 import org.elmo4j.internal.weights.SafetensorsHeader;
 
 /**
@@ -36,50 +37,17 @@ final class VectorFileWriter implements Closeable {
   private final AtomicFile file;
   private final VectorRows rows;
   private final int headerBytes;
-  private final Column vectors;
+  private final ChannelWriter vectors;
   private final Column sentences;
   private final Column textEnds;
   private final Column tokens;
   private final Column texts;
   private long count;
 
-  /** A buffer for writing to a file. */
-  private static final class Column {
-    private final FileChannel channel;
-    private final ByteBuffer buffer =
-        ByteBuffer.allocateDirect(1 << 16).order(ByteOrder.LITTLE_ENDIAN);
-    private long bytes;
-
+  /** A temporary file of values that follow the vectors in the file. */
+  private record Column(FileChannel channel, ChannelWriter out) {
     Column(FileChannel channel) {
-      this.channel = channel;
-    }
-
-    private ByteBuffer room(int size) throws IOException {
-      if (buffer.remaining() < size) {
-        flush();
-      }
-      bytes += size;
-      return buffer;
-    }
-
-    void put(byte[] all) throws IOException {
-      for (int at = 0; at < all.length; ) {
-        int step = Math.min(all.length - at, buffer.capacity());
-        room(step).put(all, at, step);
-        at += step;
-      }
-    }
-
-    void flush() throws IOException {
-      AtomicFile.writeAll(channel, buffer.flip());
-      buffer.clear();
-    }
-
-    void copyTo(FileChannel target) throws IOException {
-      flush();
-      for (long at = 0; at < bytes; ) {
-        at += channel.transferTo(at, bytes - at, target);
-      }
+      this(channel, new ChannelWriter(channel));
     }
   }
 
@@ -94,7 +62,7 @@ final class VectorFileWriter implements Closeable {
     try {
       headerBytes = header(MOST, MOST, 0).remaining();
       file.channel().position(headerBytes);
-      vectors = new Column(file.channel());
+      vectors = new ChannelWriter(file.channel());
       sentences = new Column(file.spool());
       textEnds = new Column(file.spool());
       tokens = new Column(file.spool());
@@ -132,25 +100,23 @@ final class VectorFileWriter implements Closeable {
    * @param token the position of the token in the sentence; -1 for the sentence
    */
   void add(float[] vector, long sentence, int token, String text) throws IOException {
-    for (float value : VectorFile.unit(vector)) {
-      vectors.room(Float.BYTES).putFloat(value);
-    }
-    texts.put(text.getBytes(StandardCharsets.UTF_8));
-    sentences.room(Long.BYTES).putLong(sentence);
-    textEnds.room(Long.BYTES).putLong(texts.bytes);
-    tokens.room(Integer.BYTES).putInt(token);
+    vectors.floats(FloatBuffer.wrap(VectorFile.unit(vector)));
+    texts.out.write(text.getBytes(StandardCharsets.UTF_8));
+    sentences.out.longs(sentence);
+    textEnds.out.longs(texts.out.position());
+    tokens.out.ints(token);
     count++;
   }
 
   /** Completes the file, moves it to its place, and returns how many rows it has. */
   long finish() throws IOException {
     FileChannel channel = file.channel();
-    vectors.flush();
     for (Column column : new Column[] {sentences, textEnds, tokens, texts}) {
-      column.copyTo(channel);
+      column.out.flush();
+      vectors.copy(column.channel, column.out.position());
     }
     channel.position(0);
-    AtomicFile.writeAll(channel, header(count, texts.bytes, headerBytes));
+    AtomicFile.writeAll(channel, header(count, texts.out.position(), headerBytes));
     file.commit();
     return count;
   }

@@ -6,8 +6,10 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.files.Json;
@@ -134,5 +136,25 @@ public final class ClassWeights {
           all[at] = weight;
         });
     return all;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof ClassWeights o && Objects.equals(weights, o.weights);
+  }
+
+  @Override
+  public int hashCode() {
+    return Objects.hashCode(weights);
+  }
+
+  /** Returns the text that {@link #parse} takes. */
+  @Override
+  public String toString() {
+    return weights == null
+        ? BALANCED
+        : weights.entrySet().stream()
+            .map(entry -> entry.getKey() + "=" + entry.getValue())
+            .collect(Collectors.joining(","));
   }
 }

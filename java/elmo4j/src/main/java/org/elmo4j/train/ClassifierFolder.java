@@ -133,7 +133,8 @@ final class ClassifierFolder {
       json.putObject("data")
           .put("form", form.kind().name().toLowerCase(Locale.ROOT))
           .put("text", form.text())
-          .put("label", form.label());
+          .put("label", form.label())
+          .put("tokenized", form.tokenized());
     }
     ArrayNode numbers =
         json.putObject("model").put("source", parts.modelSource()).putArray("probe");
@@ -257,11 +258,20 @@ final class ClassifierFolder {
     return Curves.read(file);
   }
 
-  /** The form of the data; null if the file does not state it or names one of a later version. */
+  /**
+   * The form of the data; null if the file does not state it or names one of a later version. Early
+   * versions did not say whether texts are tokenized.
+   */
   private static DataForm form(JsonNode data) {
     return Arrays.stream(DataForm.Kind.values())
         .filter(kind -> kind.name().equalsIgnoreCase(data.path("form").asText()))
-        .map(kind -> new DataForm(kind, data.path("text").asText(), data.path("label").asText()))
+        .map(
+            kind ->
+                new DataForm(
+                    kind,
+                    data.path("text").asText(),
+                    data.path("label").asText(),
+                    data.path("tokenized").asBoolean()))
         .findFirst()
         .orElse(null);
   }

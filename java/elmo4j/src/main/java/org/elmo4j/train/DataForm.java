@@ -12,8 +12,10 @@ import org.elmo4j.internal.Arguments;
  * @param text the column or field of the text or tokens: its name, or its number from 1 in a table
  *     without a header line; empty for CoNLL
  * @param label the column or field of the label or labels, given like {@code text}
+ * @param tokenized whether the texts of sentences are tokens separated by single spaces; false for
+ *     other texts, and for labelled tokens
  */
-public record DataForm(Kind kind, String text, String label) {
+public record DataForm(Kind kind, String text, String label, boolean tokenized) {
   /** A file format. */
   public enum Kind {
     /** One token on each line. */
@@ -31,5 +33,10 @@ public record DataForm(Kind kind, String text, String label) {
     Arguments.require(kind, "kind");
     Arguments.require(text, "text");
     Arguments.require(label, "label");
+  }
+
+  /** A form whose texts, if it has any, are not tokens separated by single spaces. */
+  public DataForm(Kind kind, String text, String label) {
+    this(kind, text, label, false);
   }
 }

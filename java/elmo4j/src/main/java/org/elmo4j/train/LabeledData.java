@@ -27,6 +27,7 @@ import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.files.Records;
+import org.elmo4j.internal.text.TextSplitter;
 
 /** Sentences with labels, for training and evaluating a classifier. Immutable and thread-safe. */
 public final class LabeledData {
@@ -91,6 +92,16 @@ public final class LabeledData {
   }
 
   /**
+   * Reads labelled tokens like {@link #readTokens(Path, String)}, with the label in its usual
+   * column.
+   *
+   * @throws ElmoException like {@link #readTokens(Path, String)}
+   */
+  public static LabeledData readTokens(Path file) {
+    return readTokens(file, null);
+  }
+
+  /**
    * Reads labelled tokens in a CoNLL format: one token on each line, and a blank line after each
    * sentence. Columns are separated by tabs in CoNLL-U, which is detected from the file's name or
    * first line, and by white space otherwise (CoNLL-2003). In CoNLL-U, comments, ranges of
@@ -116,7 +127,7 @@ public final class LabeledData {
       BufferedReader lines = again(head, opened);
       Records.Form records = column == null ? Records.named(head.strip(), TOKENS, LABELS) : null;
       if (records != null) {
-        return readRecords(lines, file, Task.TOKENS, records, TOKENS, LABELS, null);
+        return readRecords(lines, file, Task.TOKENS, records, TOKENS, LABELS, null, false);
       }
       Deque<String> ahead = firstSentence(lines);
       Columns columns = Columns.of(file, List.copyOf(ahead), column);
@@ -174,7 +185,7 @@ public final class LabeledData {
     Arguments.require(file, "file");
     Arguments.require(tokens, "tokens");
     Arguments.require(labels, "labels");
-    return readRecords(file, Task.TOKENS, tokens, labels, null);
+    return readRecords(file, Task.TOKENS, tokens, labels, null, false);
   }
 
   /** Reads the lines up to the end of the first sentence, from which the columns are detected. */
@@ -295,20 +306,47 @@ public final class LabeledData {
    */
   public static LabeledData readSentences(
       Path file, String text, String label, Function<String, List<String>> tokenizer) {
+    return readSentences(file, text, label, tokenizer, false);
+  }
+
+  /**
+   * Reads labelled sentences like {@link #readSentences}, but each text is tokens separated by
+   * single spaces. The {@link #form} of the data says so.
+   *
+   * @param text the JSON field or column of the text, given like for {@link #readSentences}
+   * @param label the JSON field or column of the label, given likewise
+   * @throws ElmoException like {@link #readSentences}
+   */
+  public static LabeledData readTokenizedSentences(Path file, String text, String label) {
+    return readSentences(file, text, label, TextSplitter::onSpaces, true);
+  }
+
+  private static LabeledData readSentences(
+      Path file,
+      String text,
+      String label,
+      Function<String, List<String>> tokenizer,
+      boolean tokenized) {
     Arguments.require(file, "file");
     Arguments.require(text, "text");
     Arguments.require(label, "label");
     Arguments.require(tokenizer, "tokenizer");
-    return readRecords(file, Task.SENTENCES, text, label, tokenizer);
+    return readRecords(file, Task.SENTENCES, text, label, tokenizer, tokenized);
   }
 
   /** Reads records, whose format is detected from the first line. */
   private static LabeledData readRecords(
-      Path file, Task task, String text, String label, Function<String, List<String>> tokenizer) {
+      Path file,
+      Task task,
+      String text,
+      String label,
+      Function<String, List<String>> tokenizer,
+      boolean tokenized) {
     try (BufferedReader opened = open(file)) {
       String head = head(opened);
       Records.Form form = recordForm(file, head.strip());
-      return readRecords(again(head, opened), file, task, form, text, label, tokenizer);
+      return readRecords(
+          again(head, opened), file, task, form, text, label, tokenizer, tokenized);
     } catch (IOException e) {
       throw unreadable(file, 1, e);
     }
@@ -323,6 +361,7 @@ public final class LabeledData {
    *
    * @param lines the file
    * @param tokenizer splits a text into tokens; null to split it at white space
+   * @param tokenized what the form says of the texts
    */
   private static LabeledData readRecords(
       BufferedReader lines,
@@ -331,7 +370,8 @@ public final class LabeledData {
       Records.Form form,
       String text,
       String label,
-      Function<String, List<String>> tokenizer) {
+      Function<String, List<String>> tokenizer,
+      boolean tokenized) {
     List<LabeledSentence> sentences = new ArrayList<>();
     long line = 0;
     try (Records records = new Records(lines, file.toString(), form, text, label)) {
@@ -361,7 +401,8 @@ public final class LabeledData {
       throw unreadable(file, line + 1, e);
     }
     DataForm.Kind kind = DataForm.Kind.valueOf(form.name());
-    return new LabeledData(file.toString(), task, sentences, new DataForm(kind, text, label));
+    DataForm data = new DataForm(kind, text, label, tokenized);
+    return new LabeledData(file.toString(), task, sentences, data);
   }
 
   /** Reads up to the end of the first line that is not blank. */

@@ -155,6 +155,8 @@ public final class MixTrainer {
   /**
    * Sets the folder of the file that holds the layers during training, and the most bytes that it
    * may take; by default the system's temporary folder and 8 GiB.
+   *
+   * @throws ElmoException if the limit is less than 1
    */
   public MixTrainer cache(Path folder, long limit) {
     Arguments.require(folder, "folder");
@@ -220,12 +222,19 @@ public final class MixTrainer {
   public record Result(Classifier classifier, List<Score> scores, Evaluation evaluation) {}
 
   /**
+   * Does the same as {@link #fit(LabeledData, LabeledData, LabeledData)} without development and
+   * test data: a tenth of the sentences is held back.
+   */
+  public Result fit(LabeledData train) {
+    return fit(train, null, null);
+  }
+
+  /**
    * Does the same as {@link #fit(LabeledData, LabeledData, LabeledData)} without test data.
    *
    * @param development null to hold back a tenth of the sentences
    */
   public Result fit(LabeledData train, LabeledData development) {
-    Arguments.require(train, "train");
     return fit(train, development, null);
   }
 

@@ -225,20 +225,7 @@ class AllenNlpReaderTest {
 
   /** Returns options whose filters sum to the projection's size: 3. */
   private static ModelOptions square() {
-    ModelOptions o = TinyModel.options(2);
-    return ModelOptions.builder()
-        .charEmbeddingDim(2)
-        .maxCharactersPerToken(50)
-        .filters(o.filters())
-        .activation(o.activation())
-        .highwayLayers(1)
-        .lstmDim(5)
-        .projectionDim(3)
-        .lstmLayers(1)
-        .skipConnections(false)
-        .cellClip(3)
-        .projectionClip(3)
-        .build();
+    return TinyModel.options(2).toBuilder().projectionDim(3).build();
   }
 
   private static Map<String, Object> squareTensors() {

@@ -23,8 +23,6 @@ import org.elmo4j.ChildJvm;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Tests HDF5 files with false sizes, counts and references: each is refused with one line and
@@ -183,13 +181,15 @@ class HostileHdf5Test {
   }
 
   /** Changes lengths, counts, addresses and references at random. */
-  @ParameterizedTest
-  @ValueSource(
-      strings = {"float32", "latest", "gzip-shuffle", "links-dense", "resizable-latest", "compact"})
-  void changedNumbersOfTheStructureAreReadOrRefused(String resource) throws Exception {
-    Path folder = TinyModel.folder(dir, 2, TinyModel.resource(resource + ".hdf5"));
-    int cases = CASES / 4;
-    List<String> lines = read(128, "mutate", folder.toString(), String.valueOf(cases));
-    assertEquals(List.of(), lines.stream().filter(line -> !line.startsWith("to ")).toList());
+  @Test
+  void changedNumbersOfTheStructureAreReadOrRefused() throws Exception {
+    List<String> arguments = new ArrayList<>(List.of("mutate", String.valueOf(CASES / 4)));
+    for (String resource :
+        List.of(
+            "float32", "latest", "gzip-shuffle", "links-dense", "resizable-latest", "compact")) {
+      byte[] valid = TinyModel.resource(resource + ".hdf5");
+      arguments.add(TinyModel.folder(dir.resolve(resource), 2, valid).toString());
+    }
+    assertEquals(List.of(), read(128, arguments.toArray(String[]::new)));
   }
 }

@@ -84,12 +84,7 @@ class ManyLangsReaderTest {
       edit(file, change);
       return;
     }
-    Map<String, byte[]> entries = new LinkedHashMap<>();
-    try (ZipFile zip = new ZipFile(file.toFile())) {
-      for (ZipEntry entry : zip.stream().toList()) {
-        entries.put(entry.getName(), zip.getInputStream(entry).readAllBytes());
-      }
-    }
+    Map<String, byte[]> entries = entries(file);
     entries.replaceAll(
         (name, bytes) ->
             name.endsWith("data.pkl")
@@ -98,6 +93,16 @@ class ManyLangsReaderTest {
                     .getBytes(StandardCharsets.ISO_8859_1)
                 : bytes);
     Files.write(file, zip(entries, ZipEntry.STORED));
+  }
+
+  private static Map<String, byte[]> entries(Path file) throws IOException {
+    Map<String, byte[]> entries = new LinkedHashMap<>();
+    try (ZipFile zip = new ZipFile(file.toFile())) {
+      for (ZipEntry entry : zip.stream().toList()) {
+        entries.put(entry.getName(), zip.getInputStream(entry).readAllBytes());
+      }
+    }
+    return entries;
   }
 
   static byte[] zip(Map<String, byte[]> entries, int method) throws IOException {
@@ -162,6 +167,10 @@ class ManyLangsReaderTest {
       int length = name.endsWith(".dic") ? whole.length - 1 : whole.length;
       try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
         while (length-- > 0) {
+          // Between a file's structures, at its ends, there are numbers alone.
+          if (length > 1500 && length < whole.length - 1500 && length % 13 != 0) {
+            continue;
+          }
           channel.truncate(length);
           try {
             if (name.endsWith(".pkl")) {
@@ -354,12 +363,7 @@ class ManyLangsReaderTest {
   void aZipFileMustHoldItsStoragesRaw() throws IOException {
     Path folder = model("model-zip");
     Path file = folder.resolve("encoder.pkl");
-    Map<String, byte[]> entries = new LinkedHashMap<>();
-    try (ZipFile zip = new ZipFile(file.toFile())) {
-      for (ZipEntry entry : zip.stream().toList()) {
-        entries.put(entry.getName(), zip.getInputStream(entry).readAllBytes());
-      }
-    }
+    Map<String, byte[]> entries = entries(file);
     Files.write(file, zip(entries, ZipEntry.DEFLATED));
     assertContains("stored raw", refused(folder));
     entries.remove("encoder/data/3");

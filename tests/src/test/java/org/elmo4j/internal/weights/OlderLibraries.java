@@ -25,12 +25,15 @@ final class OlderLibraries {
     void run() throws Exception;
   }
 
+  private static List<String> chosen;
+
   /**
-   * The argument is a folder with archives of a model. Prints a line for each use: its name, a tab
-   * and the outcome.
+   * The first argument is a folder with archives of a model. Further arguments are the names of the
+   * uses to run; without any, all run. Prints a line for each use: its name, a tab and the outcome.
    */
   public static void main(String[] args) throws Exception {
     Path dir = Path.of(args[0]);
+    chosen = List.of(args).subList(1, args.length);
     use(
         "HDF5",
         () -> check(TinyModel.folder(dir.resolve("hdf5"), 2, TinyModel.resource("float32.hdf5"))));
@@ -77,6 +80,9 @@ final class OlderLibraries {
   }
 
   private static void use(String name, Use use) {
+    if (!chosen.isEmpty() && !chosen.contains(name)) {
+      return;
+    }
     String outcome;
     try {
       use.run();

@@ -9,6 +9,7 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -26,19 +27,26 @@ class OlderLibrariesTest {
   @TempDir Path dir;
 
   @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "spark-3.5",
-        "spring-boot-3.0",
-        "flink-1.18",
-        "commons-compress/commons-compress-1.22.jar",
-        "commons-compress/commons-compress-1.24.0.jar",
-        "commons-compress/commons-compress-1.25.0.jar"
-      })
+  @ValueSource(strings = {"spark-3.5", "spring-boot-3.0", "flink-1.18"})
   void allReadersWorkWithTheVersionsOf(String older) throws Exception {
+    assertAllWork(11, older);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"1.22", "1.24.0", "1.25.0"})
+  void whatCommonsCompressReadsWorksWithItsVersion(String version) throws Exception {
+    assertAllWork(
+        3,
+        "commons-compress/commons-compress-" + version + ".jar",
+        "checkpoint, compressed true",
+        "model.tar",
+        "model.tgz");
+  }
+
+  private void assertAllWork(int count, String older, String... uses) throws Exception {
     Path jars = Path.of(System.getProperty("elmo4j.root"), "tests", "target", "older", older);
-    List<String> lines = run(dir, first(jars) + System.getProperty("java.class.path"));
-    assertEquals(11, lines.size(), lines.toString());
+    List<String> lines = run(dir, first(jars) + System.getProperty("java.class.path"), uses);
+    assertEquals(count, lines.size(), lines.toString());
     for (String line : lines) {
       assertTrue(line.endsWith("\tok"), line);
     }
@@ -57,8 +65,12 @@ class OlderLibrariesTest {
     }
   }
 
-  /** Runs {@link OlderLibraries} with this class path and returns the lines that it prints. */
-  static List<String> run(Path dir, String classPath) throws Exception {
+  /**
+   * Runs {@link OlderLibraries} with this class path and returns the lines that it prints.
+   *
+   * @param uses the names of the uses to run; all if there are none
+   */
+  static List<String> run(Path dir, String classPath, String... uses) throws Exception {
     Map<String, byte[]> files =
         ArchiveReaderTest.tree(
             TinyModel.folder(dir.resolve("plain"), 2, TinyModel.resource("float32.hdf5")), "m/");
@@ -70,7 +82,9 @@ class OlderLibrariesTest {
     for (Map.Entry<String, ArchiveReaderTest.Kind> kind : kinds.entrySet()) {
       Files.write(dir.resolve(kind.getKey()), kind.getValue().of(files));
     }
-    return new ChildJvm(OlderLibraries.class, dir.toString())
+    List<String> arguments = new ArrayList<>(List.of(dir.toString()));
+    arguments.addAll(List.of(uses));
+    return new ChildJvm(OlderLibraries.class, arguments.toArray(new String[0]))
         .options("-Xmx512m")
         .sharedCache()
         .classPath(classPath)

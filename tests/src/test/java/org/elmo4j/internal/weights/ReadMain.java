@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.internal.weights;
 
+import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Random;
 import org.elmo4j.ElmoException;
 import org.elmo4j.weights.WeightStore;
@@ -42,10 +44,15 @@ final class ReadMain {
       }
       return;
     }
-    Path folder = Path.of(args[1]);
+    for (String folder : List.of(args).subList(2, args.length)) {
+      mutate(Path.of(folder), Integer.parseInt(args[1]));
+    }
+  }
+
+  private static void mutate(Path folder, int cases) throws IOException {
     Path weights = folder.resolve("weights.hdf5");
     byte[] valid = Files.readAllBytes(weights);
-    for (int seed = 0; seed < Integer.parseInt(args[2]); seed++) {
+    for (int seed = 0; seed < cases; seed++) {
       Files.write(weights, new Hdf5Bytes(valid).mutate(new Random(seed)).bytes());
       long before = THREAD.getCurrentThreadCpuTime();
       String result;
@@ -55,10 +62,8 @@ final class ReadMain {
         result = "\n" + e;
       }
       if (result.contains("\n") || millis(before) > LIMIT_MS) {
-        System.out.println("seed " + seed + ": " + millis(before) + " ms: " + result.strip());
-      }
-      if (seed % 500 == 499) {
-        System.out.println("to " + seed);
+        System.out.println(
+            folder + " seed " + seed + ": " + millis(before) + " ms: " + result.strip());
       }
     }
   }

@@ -131,6 +131,11 @@ public final class TextSplitter {
     return sentences;
   }
 
+  /** Returns the tokens of all sentences of {@link #split}. */
+  public static List<String> tokens(String text) {
+    return split(text).stream().flatMap(List::stream).toList();
+  }
+
   private static void addSentences(String text, OpenNlp nlp, List<List<String>> sentences) {
     if (text.isBlank()) {
       return;

@@ -15,6 +15,24 @@ import org.elmo4j.weights.ModelOptions;
  * keeps activations from vanishing or exploding. Thread-safe.
  */
 public final class RandomWeights extends ModelStore {
+  /** The published sizes: Peters et al. 2018, and the table at allennlp.org/elmo. */
+  public enum Size {
+    SMALL(ModelOptions.small()),
+    MEDIUM(ModelOptions.medium()),
+    ORIGINAL(ModelOptions.original());
+
+    private final ModelOptions options;
+
+    Size(ModelOptions options) {
+      this.options = options;
+    }
+
+    /** The structure of the model of this size. */
+    public ModelOptions options() {
+      return options;
+    }
+  }
+
   private final long seed;
 
   /** Makes weights of the given structure. */

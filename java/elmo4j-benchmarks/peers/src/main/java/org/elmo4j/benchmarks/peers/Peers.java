@@ -61,19 +61,6 @@ public final class Peers implements Callable<Integer> {
   /** Batch sizes are tried on about this many sentences; fewer than twice as many. */
   private static final int TRIED = 256;
 
-  /** The published sizes. */
-  enum Size {
-    SMALL(ModelOptions.small()),
-    MEDIUM(ModelOptions.medium()),
-    ORIGINAL(ModelOptions.original());
-
-    final ModelOptions options;
-
-    Size(ModelOptions options) {
-      this.options = options;
-    }
-  }
-
   @Option(
       names = "--model",
       paramLabel = "MODEL",
@@ -84,7 +71,7 @@ public final class Peers implements Callable<Integer> {
       names = "--size",
       paramLabel = "SIZE",
       description = "Size of the random weights: small, medium or original. Default: original.")
-  private Size size = Size.ORIGINAL;
+  private RandomWeights.Size size = RandomWeights.Size.ORIGINAL;
 
   @Option(
       names = "--text",
@@ -241,7 +228,7 @@ public final class Peers implements Callable<Integer> {
     List<List<String>> text = text();
     Supplier<WeightStore> weights =
         model == null
-            ? () -> new RandomWeights(size.options, 0)
+            ? () -> new RandomWeights(size.options(), 0)
             : model.equals("mini-en")
                 ? WeightStores::miniEnglish
                 : () -> WeightStores.open(Path.of(model));

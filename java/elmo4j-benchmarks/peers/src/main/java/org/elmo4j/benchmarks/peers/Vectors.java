@@ -55,14 +55,13 @@ final class Vectors implements Peer.Sink {
           for (int i = 0; i < dim; i++) {
             double x = expected[from + i];
             double difference = Math.abs(x - found[i]);
-            // The condition is false for NaN, so that NaN is taken too; likewise below.
-            largest = difference <= largest ? largest : difference;
+            largest = Math.max(largest, difference); // NaN where one of them is NaN, and stays so
             product += x * found[i];
             expectedSquares += x * x;
             foundSquares += (double) found[i] * found[i];
           }
           double cosine = product / Math.sqrt(expectedSquares * foundSquares);
-          worst = cosine >= worst ? worst : cosine;
+          worst = Math.min(worst, cosine);
           sum += cosine;
           count++;
         }

@@ -26,7 +26,7 @@ final class Isa {
       return CpuKernels.elmo4j_cpu_best_isa();
     }
     List<String> names = new ArrayList<>();
-    for (int isa = 0; isa <= CpuKernels.elmo4j_cpu_best_isa(); isa++) {
+    for (int isa = 0; CpuKernels.elmo4j_cpu_isa_name(isa) != null; isa++) {
       if (CpuKernels.elmo4j_cpu_has_isa(isa) != 0) {
         names.add(name(isa));
         if (name(isa).equals(wanted.toLowerCase(Locale.ROOT))) {

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
-package org.elmo4j.cli;
+package org.elmo4j.internal.files;
 
 import java.io.IOException;
 import java.io.OutputStream;
@@ -11,21 +11,22 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 
 /**
- * Writes bytes and little-endian numbers to a channel through a buffer, and counts the bytes. Not
- * thread-safe.
+ * Writes bytes and little-endian numbers to a channel through a buffer, and counts the bytes.
+ * {@link #close} leaves the channel open. Not thread-safe.
  */
-final class ChannelWriter extends OutputStream {
+public final class ChannelWriter extends OutputStream {
   private final WritableByteChannel channel;
   private final ByteBuffer buffer =
       ByteBuffer.allocateDirect(1 << 18).order(ByteOrder.LITTLE_ENDIAN);
   private long flushed;
 
-  ChannelWriter(WritableByteChannel channel) {
+  /** Writes to a channel, which belongs to the caller. */
+  public ChannelWriter(WritableByteChannel channel) {
     this.channel = channel;
   }
 
   /** The number of bytes written so far, including those in the buffer. */
-  long position() {
+  public long position() {
     return flushed + buffer.position();
   }
 
@@ -54,35 +55,40 @@ final class ChannelWriter extends OutputStream {
     }
   }
 
-  ChannelWriter shorts(int... values) throws IOException {
+  /** Writes the low 16 bits of each value. */
+  public ChannelWriter shorts(int... values) throws IOException {
     for (int value : values) {
       room(2).putShort((short) value);
     }
     return this;
   }
 
-  ChannelWriter ints(int... values) throws IOException {
+  /** Writes 32-bit values. */
+  public ChannelWriter ints(int... values) throws IOException {
     for (int value : values) {
       room(4).putInt(value);
     }
     return this;
   }
 
-  ChannelWriter longs(long... values) throws IOException {
+  /** Writes 64-bit values. */
+  public ChannelWriter longs(long... values) throws IOException {
     for (long value : values) {
       room(8).putLong(value);
     }
     return this;
   }
 
-  ChannelWriter bytes(int... values) throws IOException {
+  /** Writes the low 8 bits of each value. */
+  public ChannelWriter bytes(int... values) throws IOException {
     for (int value : values) {
       write(value);
     }
     return this;
   }
 
-  ChannelWriter zeros(long count) throws IOException {
+  /** Writes this many zero bytes. */
+  public ChannelWriter zeros(long count) throws IOException {
     for (long i = 0; i < count; i++) {
       write(0);
     }
@@ -90,11 +96,12 @@ final class ChannelWriter extends OutputStream {
   }
 
   /** Writes zeros up to the next multiple of eight bytes. */
-  ChannelWriter align() throws IOException {
+  public ChannelWriter align() throws IOException {
     return zeros(-position() & 7);
   }
 
-  void floats(FloatBuffer values) throws IOException {
+  /** Writes the remaining values of a buffer. */
+  public void floats(FloatBuffer values) throws IOException {
     while (values.hasRemaining()) {
       room(Float.BYTES);
       int step = Math.min(values.remaining(), buffer.remaining() / Float.BYTES);
@@ -105,7 +112,7 @@ final class ChannelWriter extends OutputStream {
   }
 
   /** Copies the first {@code bytes} of another file. */
-  void copy(FileChannel source, long bytes) throws IOException {
+  public void copy(FileChannel source, long bytes) throws IOException {
     flush();
     for (long done = 0; done < bytes; ) {
       long step = source.transferTo(done, bytes - done, channel);
