@@ -37,6 +37,24 @@
 namespace elmo4j {
 namespace ELMO4J_ISA {
 
+// Where the rows of an operand are multiplied, and what does not depend on before and after:
+// compiled once for each instruction set, in product.cpp.
+#define ELMO4J_PRODUCT(prefix, Left)                                                              \
+  prefix template void add_of<kRows>(int64_t, const Left&, int64_t, int64_t, int64_t, Vec(*)[4]); \
+  prefix template void strips_of<kStripRows>(int64_t, Left::Row, const Left&, int64_t, float*);
+#if defined(__AMX_BF16__)
+#define ELMO4J_PRODUCT_BF16(prefix)
+#elif defined(ELMO4J_BF16_PAIRS)
+#define ELMO4J_PRODUCT_BF16(prefix) ELMO4J_PRODUCT(prefix, RoundedOperand)
+#else
+#define ELMO4J_PRODUCT_BF16(prefix) ELMO4J_PRODUCT(prefix, Operand<Bf16>)
+#endif
+#define ELMO4J_PRODUCTS(prefix)            \
+  ELMO4J_PRODUCT(prefix, Operand<float>)   \
+  ELMO4J_PRODUCT(prefix, QuantisedOperand) \
+  ELMO4J_PRODUCT_BF16(prefix)
+ELMO4J_PRODUCTS(extern)
+
 template <class W>
 int64_t product_scratch(int64_t rows, int64_t depth, int64_t panel_count) {
   if (sizeof(W) == sizeof(Int8)) {
