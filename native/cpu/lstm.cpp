@@ -8,8 +8,8 @@
 // reading of weights: 75 MB for each step, or 42 MB if the input's half of the gates is computed
 // for many steps at once.
 //
-// The gates are never written to memory: product() passes the four gates of a cell in registers,
-// and only c and m are stored. The outer loop runs over the panels of weights and the inner loop
+// The gates are never stored: product() passes the four gates of a cell to a function, and only c
+// and m are stored. The outer loop runs over the panels of weights and the inner loop
 // over the rows, so that a step reads each weight from memory once.
 
 #include "elmo4j/kernels.h"

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The one matrix product of the CPU kernels: rows of floats, anywhere in memory, times packed
-// panels (kernels.h). The caller supplies the code before and after the product, which sees the
-// numbers in registers: the LSTM's gates, the clips and the highway's sum are computed there, so
-// that raw products are never written to memory.
+// panels (kernels.h). The caller supplies the code before and after the product, which sees a
+// few vectors at a time: the LSTM's gates, the clips and the highway's sum are computed there, so
+// that a raw product is never stored beyond one tile of it, which stays in L1.
 //
 // A panel is four vectors wide and lies strip by strip; a strip is one vector wide. There are
 // several ways to compute a panel:

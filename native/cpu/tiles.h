@@ -14,8 +14,8 @@ namespace elmo4j {
 namespace ELMO4J_ISA {
 
 // Adds the part of one operand to a tile. If `quarter` is not negative, that quarter of the
-// operand's next panel is prefetched. Not inlined: the sums are in memory before and after, which
-// takes little beside the product, and all products share this code.
+// operand's next panel is prefetched. Not inlined, so that all products share this code. The
+// sums are in memory before and after, which costs little beside the product.
 template <int R, class Left>
 ELMO4J_ONCE void add(const Left& operand, int64_t row, int64_t panel, int64_t quarter,
                      Vec (*sums)[4]) {
@@ -26,8 +26,7 @@ ELMO4J_ONCE void add(const Left& operand, int64_t row, int64_t panel, int64_t qu
   }
   const int64_t strip = Packing<W>::depth(operand.depth) * kLanes;
   const W* weights = operand.packed + panel * 4 * strip;
-  // Local copies, to which nothing else can refer, so that they stay in registers whether or not
-  // the callers' functions are inlined.
+  // Local copies, to which nothing else can refer, so that they stay in registers.
   Vec acc[R][4];
   copy<R>(sums, acc);
   if (quarter < 0) {
