@@ -21,6 +21,7 @@ constexpr int64_t kRows = 6;
 constexpr int64_t kStripRows = 20;
 constexpr bool kBlocks = false;
 #else
+#define ELMO4J_BLOCKS
 constexpr int64_t kRows = 3;
 constexpr int64_t kStripRows = 0;
 constexpr bool kBlocks = true;

@@ -8,8 +8,8 @@
 // reading of weights: 75 MB for each step, or 42 MB if the input's half of the gates is computed
 // for many steps at once.
 //
-// The gates are never written to memory: product() passes the four gates of a cell in registers,
-// and only c and m are stored. The outer loop runs over the panels of weights and the inner loop
+// The gates are never stored: product() passes the four gates of a cell to a function, and only c
+// and m are stored. The outer loop runs over the panels of weights and the inner loop
 // over the rows, so that a step reads each weight from memory once.
 
 #include "elmo4j/kernels.h"
@@ -49,42 +49,38 @@ Scratch scratch_parts(int64_t sentences, int64_t cells, int64_t projection) {
   return at;
 }
 
-// A batch in reading order: sentences sorted by falling length, each read from its first or from
-// its last position.
-struct Batch {
-  int64_t sentences, projection;
+// The rows of a call. With `length` they are sentences sorted by falling length, each read from its
+// first or from its last position. Without it they are rows at any addresses, `count` steps each.
+// One type for both, so that the products are compiled once.
+struct Rows {
+  int64_t sentences, count, projection;
   const int32_t* start;
   const int32_t* length;
   int backward;
   const float* input;
   const int32_t* input_rows;
   float* output;
+  const float* const* inputs;
+  float* const* outputs;
 
-  int64_t steps() const { return length[0]; }
-  int64_t length_of(int64_t r) const { return length[r]; }
+  int64_t steps() const { return length ? length[0] : count; }
+  int64_t length_of(int64_t r) const { return length ? length[r] : count; }
   int64_t position(int64_t r, int64_t t) const {
     return backward ? start[r] + length[r] - 1 - t : start[r] + t;
   }
   const float* in(int64_t r, int64_t t) const {
+    if (!length) {
+      return inputs[t * sentences + r];
+    }
     const int64_t p = position(r, t);
     return input + (input_rows ? input_rows[p] : p) * projection;
   }
-  float* out(int64_t r, int64_t t) const { return output + position(r, t) * projection; }
+  float* out(int64_t r, int64_t t) const {
+    return length ? output + position(r, t) * projection : outputs[t * sentences + r];
+  }
 };
 
-// Rows at any addresses, all with the same number of steps.
-struct Steps {
-  int64_t sentences, count;
-  const float* const* input;
-  float* const* output;
-
-  int64_t steps() const { return count; }
-  int64_t length_of(int64_t) const { return count; }
-  const float* in(int64_t r, int64_t t) const { return input[t * sentences + r]; }
-  float* out(int64_t r, int64_t t) const { return output[t * sentences + r]; }
-};
-
-template <class W, class Rows>
+template <class W>
 void run(const elmo4j_lstm& lstm, const Rows& all, float* h, float* c, float* scratch,
          WorkSharing* sharing) {
   constexpr bool kShort = !std::is_same_v<W, float>;
@@ -217,15 +213,26 @@ int64_t lstm_scratch(const elmo4j_lstm* lstm, int64_t sentences) {
 
 void lstm(const elmo4j_lstm* lstm, const elmo4j_batch* batch, const float* input,
           const int32_t* input_rows, float* h, float* c, float* output, float* scratch) {
-  const Batch all = {batch->sentences, lstm->x.depth, batch->start, batch->length,
-                     lstm->backward,   input,         input_rows,   output};
+  Rows all = {};
+  all.sentences = batch->sentences;
+  all.projection = lstm->x.depth;
+  all.start = batch->start;
+  all.length = batch->length;
+  all.backward = lstm->backward;
+  all.input = input;
+  all.input_rows = input_rows;
+  all.output = output;
   ELMO4J_FOR_TYPE(lstm->x.type, run<Weight>(*lstm, all, h, c, scratch, nullptr));
 }
 
 void lstm_steps(const elmo4j_lstm* lstm, int64_t sentences, int64_t steps,
                 const float* const* input, float* h, float* c, float* const* output, float* scratch,
                 void* sharing) {
-  const Steps all = {sentences, steps, input, output};
+  Rows all = {};
+  all.sentences = sentences;
+  all.count = steps;
+  all.inputs = input;
+  all.outputs = output;
   ELMO4J_FOR_TYPE(lstm->x.type,
                   run<Weight>(*lstm, all, h, c, scratch, static_cast<WorkSharing*>(sharing)));
 }

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The one matrix product of the CPU kernels: rows of floats, anywhere in memory, times packed
-// panels (kernels.h). The caller supplies the code before and after the product, which sees the
-// numbers in registers: the LSTM's gates, the clips and the highway's sum are computed there, so
-// that raw products are never written to memory.
+// panels (kernels.h). The caller supplies the code before and after the product, which sees a
+// few vectors at a time: the LSTM's gates, the clips and the highway's sum are computed there, so
+// that of a raw product only the tiles in use are ever stored, which stay in the nearest caches.
 //
 // A panel is four vectors wide and lies strip by strip; a strip is one vector wide. There are
 // several ways to compute a panel:
@@ -40,6 +40,31 @@
 
 namespace elmo4j {
 namespace ELMO4J_ISA {
+
+// Where the rows of an operand are multiplied, and what does not depend on before and after:
+// compiled once for each instruction set, in product.cpp.
+#if defined(ELMO4J_BLOCKS)
+#define ELMO4J_PRODUCT(prefix, Left, Number)                                                       \
+  prefix template void add_of<kRows>(int64_t, const Left&, int64_t, int64_t, int64_t, Vec(*)[4]);  \
+  prefix template void block_tile_of<kBlockRows>(int64_t, Left::Row, int64_t, const Left::Weight*, \
+                                                 const Left::Weight*, const Soon&, Number*);
+#else
+#define ELMO4J_PRODUCT(prefix, Left, Number)                                                      \
+  prefix template void add_of<kRows>(int64_t, const Left&, int64_t, int64_t, int64_t, Vec(*)[4]); \
+  prefix template void strips_of<kStripRows>(int64_t, Left::Row, const Left&, int64_t, float*);
+#endif
+#if defined(__AMX_BF16__)
+#define ELMO4J_PRODUCT_BF16(prefix)
+#elif defined(ELMO4J_BF16_PAIRS)
+#define ELMO4J_PRODUCT_BF16(prefix) ELMO4J_PRODUCT(prefix, RoundedOperand, float)
+#else
+#define ELMO4J_PRODUCT_BF16(prefix) ELMO4J_PRODUCT(prefix, Operand<Bf16>, float)
+#endif
+#define ELMO4J_PRODUCTS(prefix)                     \
+  ELMO4J_PRODUCT(prefix, Operand<float>, float)     \
+  ELMO4J_PRODUCT(prefix, QuantisedOperand, int32_t) \
+  ELMO4J_PRODUCT_BF16(prefix)
+ELMO4J_PRODUCTS(extern)
 
 template <class W>
 int64_t product_scratch(int64_t rows, int64_t depth, int64_t panel_count) {

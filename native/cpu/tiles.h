@@ -14,10 +14,11 @@ namespace elmo4j {
 namespace ELMO4J_ISA {
 
 // Adds the part of one operand to a tile. If `quarter` is not negative, that quarter of the
-// operand's next panel is prefetched.
+// operand's next panel is prefetched. Not inlined, so that all products share this code. The
+// sums are in memory before and after, which costs little beside the product.
 template <int R, class Left>
-ELMO4J_INLINE void add(const Left& operand, int64_t row, int64_t panel, int64_t quarter,
-                       Vec (*sums)[4]) {
+ELMO4J_ONCE void add(const Left& operand, int64_t row, int64_t panel, int64_t quarter,
+                     Vec (*sums)[4]) {
   using W = typename Left::Weight;
   typename Left::Row a[R];
   for (int r = 0; r < R; r++) {
@@ -25,8 +26,7 @@ ELMO4J_INLINE void add(const Left& operand, int64_t row, int64_t panel, int64_t 
   }
   const int64_t strip = Packing<W>::depth(operand.depth) * kLanes;
   const W* weights = operand.packed + panel * 4 * strip;
-  // Local copies, to which nothing else can refer, so that they stay in registers whether or not
-  // the callers' functions are inlined.
+  // Local copies, to which nothing else can refer, so that they stay in registers.
   Vec acc[R][4];
   copy<R>(sums, acc);
   if (quarter < 0) {
@@ -38,31 +38,31 @@ ELMO4J_INLINE void add(const Left& operand, int64_t row, int64_t panel, int64_t 
   copy<R>(acc, sums);
 }
 
-// Computes R rows of a panel. If `quarter` is not negative, that quarter of the next panel is
-// prefetched.
-template <int R, class Left, class Before, class After>
-void tile(int64_t row, int64_t panel, const Left* operands, int operand_count, int64_t quarter,
-          Before& before, After& after) {
-  Vec sums[R][4];
-  for (int r = 0; r < R; r++) {
-    before(row + r, panel, sums[r]);
-  }
-  for (int i = 0; i < operand_count; i++) {
-    add<R>(operands[i], row, panel, quarter, sums);
-  }
-  for (int r = 0; r < R; r++) {
-    after(row + r, panel, sums[r]);
+// The same for a tile of `height` rows, at most R.
+template <int R, class Left>
+void add_of(int64_t height, const Left& operand, int64_t row, int64_t panel, int64_t quarter,
+            Vec (*sums)[4]) {
+  if (height == R) {
+    add<R>(operand, row, panel, quarter, sums);
+  } else if constexpr (R > 1) {
+    add_of<R - 1>(height, operand, row, panel, quarter, sums);
   }
 }
 
-// Computes a tile of `height` rows, at most R.
-template <int R, class Left, class Before, class After>
-void tile_of(int64_t height, int64_t row, int64_t panel, const Left* operands, int operand_count,
-             int64_t quarter, Before& before, After& after) {
-  if (height == R) {
-    tile<R>(row, panel, operands, operand_count, quarter, before, after);
-  } else if constexpr (R > 1) {
-    tile_of<R - 1>(height, row, panel, operands, operand_count, quarter, before, after);
+// Computes a tile of `height` rows. If `quarter` is not negative, that quarter of the next panel is
+// prefetched.
+template <class Left, class Before, class After>
+void tile(int64_t height, int64_t row, int64_t panel, const Left* operands, int operand_count,
+          int64_t quarter, Before& before, After& after) {
+  Vec sums[kRows][4];
+  for (int64_t r = 0; r < height; r++) {
+    before(row + r, panel, sums[r]);
+  }
+  for (int i = 0; i < operand_count; i++) {
+    add_of<kRows>(height, operands[i], row, panel, quarter, sums);
+  }
+  for (int64_t r = 0; r < height; r++) {
+    after(row + r, panel, sums[r]);
   }
 }
 
@@ -89,7 +89,7 @@ void product_in_tiles(int64_t rows, const Left* operands, int operand_count, int
         const int64_t height = rows * (t + 1) / tiles - row;
         // While a panel is used, each of the first four tiles prefetches a quarter of the next one.
         const int64_t quarter = p + 1 < panel_count && t < 4 ? t : -1;
-        tile_of<kRows>(height, row, p, operands, operand_count, quarter, before, after);
+        tile(height, row, p, operands, operand_count, quarter, before, after);
       }
     }
   });

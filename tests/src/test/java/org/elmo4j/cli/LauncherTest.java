@@ -228,6 +228,22 @@ class LauncherTest {
     assertEquals(0, Files.getLastModifiedTime(stamp).toMillis());
   }
 
+  @Test
+  void nativeTestsThatFailShowTheirOutput() throws Exception {
+    makeStale();
+    program(
+        "bin/ctest",
+        "#!/bin/sh",
+        "while [ \"$1\" != --output-log ]; do shift; done",
+        "echo 'expected 1, found 2' >\"$2\"; exit 8");
+    Result result = bash("\"$ELMO\" test");
+    assertEquals(1, result.code, result.err + result.out);
+    assertTrue(result.out.contains("expected 1, found 2"), result.out);
+    assertTrue(
+        result.out.lines().anyMatch(line -> line.matches("native tests.* failed")), result.out);
+    assertEquals(0, Files.getLastModifiedTime(stamp).toMillis());
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"INT models", "TERM models", "INT test", "TERM test"})
   void signalsEndWhatWasStarted(String how) throws Exception {
@@ -266,13 +282,13 @@ class LauncherTest {
           stub,
           "#!/bin/sh\necho "
               + script
-              + " >> \"$OUT\"\n".replace("$OUT", folder.resolve("stages.txt").toString()));
+              + " $* >> \"$OUT\"\n".replace("$OUT", folder.resolve("stages.txt").toString()));
       assertTrue(stub.toFile().setExecutable(true));
     }
     Result result = bash("\"${ELMO%/*}/.ci/run\"");
     assertEquals(0, result.code, result.err + result.out);
     assertEquals(
-        List.of("tests/platforms/run", "tests/consumers/run"),
+        List.of("tests/platforms/run native", "tests/platforms/run java", "tests/consumers/run"),
         Files.readAllLines(folder.resolve("stages.txt")));
     assertTrue(
         Files.readAllLines(folder.resolve("maven.txt")).stream()
