@@ -121,9 +121,7 @@ final class ModelFiles {
    */
   static synchronized Known know(String model, boolean byReference) {
     if (model.equals(BOX)) {
-      try (WeightStore store = WeightStores.miniEnglish()) {
-        return known(model, null, null, null, null, store);
-      }
+      return KNOWN.computeIfAbsent(BOX, box -> knowBox());
     }
     Configuration configuration = Hadoop.configuration();
     String qualified = Hadoop.qualified(model, configuration);
@@ -141,6 +139,12 @@ final class ModelFiles {
       KNOWN.put(qualified, known);
     }
     return known;
+  }
+
+  private static Known knowBox() {
+    try (WeightStore store = WeightStores.miniEnglish()) {
+      return known(BOX, null, null, null, null, store);
+    }
   }
 
   private static Known known(

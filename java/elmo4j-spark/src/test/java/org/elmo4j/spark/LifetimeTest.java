@@ -9,6 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -17,6 +19,10 @@ import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.hadoop.fs.FSDataInputStream;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.spark.SparkContext;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
@@ -25,7 +31,6 @@ import org.apache.spark.ml.linalg.Vector;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SparkSession;
 import org.elmo4j.Device;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
@@ -33,27 +38,14 @@ import org.elmo4j.Layer;
 import org.elmo4j.Precision;
 import org.elmo4j.hub.ModelHub;
 import org.elmo4j.internal.backend.NativeMemory;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Tests when models are loaded and closed, and that failed and killed tasks leave no memory behind.
  */
-class LifetimeTest {
+class LifetimeTest extends LocalTest {
   private static final ModelRef BOX = ModelRef.box();
-  private static SparkSession session;
-
-  @BeforeAll
-  static void start() {
-    session = Spark.local();
-  }
-
-  @AfterAll
-  static void stop() {
-    Spark.check();
-  }
 
   private static SharedModels.Lease acquire(ModelRef model, int keepAlive) {
     return SharedModels.acquire(model, Device.cpu(), Precision.FP32, 1, keepAlive);
@@ -158,6 +150,65 @@ class LifetimeTest {
     }
   }
 
+  /** Local files under another scheme, which counts how often it is asked about them. */
+  public static final class CountedFiles extends RawLocalFileSystem {
+    private static final AtomicInteger LOOKS = new AtomicInteger();
+    private static final AtomicInteger OPENED = new AtomicInteger();
+
+    @Override
+    public URI getUri() {
+      return URI.create("counted:///");
+    }
+
+    @Override
+    public FileStatus getFileStatus(org.apache.hadoop.fs.Path path) throws IOException {
+      LOOKS.incrementAndGet();
+      return super.getFileStatus(path);
+    }
+
+    @Override
+    public FSDataInputStream open(org.apache.hadoop.fs.Path path, int bytes) throws IOException {
+      OPENED.incrementAndGet();
+      return super.open(path, bytes);
+    }
+
+    /** How often files were looked at and opened since the last call. */
+    static List<Integer> count() {
+      return List.of(LOOKS.getAndSet(0), OPENED.getAndSet(0));
+    }
+  }
+
+  @Test
+  void filesOfAModelAreLookedAtOnceATransformAndOnceATask(@TempDir Path folder) {
+    session
+        .sparkContext()
+        .hadoopConfiguration()
+        .set("fs.counted.impl", CountedFiles.class.getName());
+    String place = "counted://" + Spark.box(folder.resolve("model"), Map.of("test", "counted"));
+    List<List<String>> sentences = Spark.sentences(60);
+    Dataset<Row> data = Spark.tokens(session, 3, sentences);
+
+    // By reference, a model may be replaced: hence a look, but the node has it already.
+    ElmoEmbeddings reference = columns(ElmoEmbeddings.loadByReference(place)).setBatchTokens(50);
+    assertEquals(1, CountedFiles.count().get(1));
+    Dataset<Row> embedded = reference.transform(data);
+    assertEquals(List.of(1, 0), CountedFiles.count());
+    Spark.assertVectors(sentences, embedded);
+    assertEquals(List.of(3, 0), CountedFiles.count());
+    reference.transformSchema(data.schema());
+    assertEquals(List.of(1, 0), CountedFiles.count());
+
+    // Otherwise the driver has its copy.
+    ElmoEmbeddings held = columns(ElmoEmbeddings.load(place));
+    assertEquals(1, CountedFiles.count().get(1));
+    Spark.assertVectors(sentences, held.transform(data));
+    assertEquals(List.of(0, 0), CountedFiles.count());
+  }
+
+  private static ElmoEmbeddings columns(ElmoEmbeddings stage) {
+    return stage.setKeepAlive(0).setInputCols("tokens").setOutputCol("vectors");
+  }
+
   @Test
   void aTaskThatFailsMidwayIsRunAgainAndRowsAreRight() {
     runsAgain(
@@ -185,11 +236,7 @@ class LifetimeTest {
   private static void runsAgain(MapFunction<Row, Row> ends) {
     List<List<String>> sentences = Spark.sentences(60);
     Dataset<Row> embedded =
-        Spark.stage()
-            .setInputCols("tokens")
-            .setOutputCol("vectors")
-            .setBatchTokens(50)
-            .transform(Spark.tokens(session, 2, sentences));
+        stage().setBatchTokens(50).transform(Spark.tokens(session, 2, sentences));
     Spark.assertVectors(sentences, embedded.map(ends, Encoders.row(embedded.schema())));
     assertEquals(0, Spark.settle());
   }
@@ -200,13 +247,13 @@ class LifetimeTest {
    */
   @Test
   void ofTwoAttemptsAtOnceTheKilledOneHarmsNeitherTheOtherNorMemory() throws Exception {
-    List<List<String>> sentences = Spark.sentences(5_000);
+    List<List<String>> sentences = Spark.sentences(2_000);
     Dataset<Row> embedded =
         Spark.stage()
             .setInputCols("tokens")
             .setOutputCols("vectors", "mean")
             .setPoolingLayers("elmo", "default")
-            .setBatchTokens(2_000)
+            .setBatchTokens(1_000)
             .transform(Spark.tokens(session, 1, sentences));
     ExecutorService threads = Executors.newFixedThreadPool(2);
     try {
@@ -233,7 +280,7 @@ class LifetimeTest {
       assertThrows(Exception.class, killed::get);
 
       List<float[][]> expected = Spark.expected(sentences.subList(0, 100), Layer.DEFAULT);
-      assertEquals(5_000, other.get().size());
+      assertEquals(2_000, other.get().size());
       for (Row row : other.get()) {
         if (row.getInt(0) < 100) {
           double[] mean = row.<Vector>getAs("mean").toArray();

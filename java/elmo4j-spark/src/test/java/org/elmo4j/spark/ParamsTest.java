@@ -14,34 +14,15 @@ import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.ParamMap;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SparkSession;
 import org.elmo4j.ElmoException;
 import org.elmo4j.Layer;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.weights.WeightStores;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Tests which values params accept, for each way to set them. */
-class ParamsTest {
-  private static SparkSession session;
-
-  @BeforeAll
-  static void start() {
-    session = Spark.local();
-  }
-
-  @AfterAll
-  static void stop() {
-    Spark.check();
-  }
-
-  private static ElmoEmbeddings stage() {
-    return Spark.stage().setInputCols("tokens").setOutputCol("vectors");
-  }
-
+class ParamsTest extends LocalTest {
   @Test
   void mixIsReadFromItsFile(@TempDir Path folder) throws Exception {
     Path file = folder.resolve("mix.json");

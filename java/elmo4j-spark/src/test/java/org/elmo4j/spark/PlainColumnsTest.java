@@ -21,7 +21,6 @@ import org.apache.spark.ml.linalg.Vector;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
-import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.streaming.Trigger;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.MetadataBuilder;
@@ -32,8 +31,6 @@ import org.elmo4j.Layer;
 import org.elmo4j.Precision;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.internal.text.TextSplitter;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -41,23 +38,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Tests that columns of tokens and text get the same vectors as from the library, in any row and
  * partition.
  */
-class PlainColumnsTest {
-  private static SparkSession session;
-
-  @BeforeAll
-  static void start() {
-    session = Spark.local();
-  }
-
-  @AfterAll
-  static void stop() {
-    Spark.check();
-  }
-
-  private static ElmoEmbeddings stage() {
-    return Spark.stage().setInputCols("tokens").setOutputCol("vectors");
-  }
-
+class PlainColumnsTest extends LocalTest {
   private static List<Row> byId(Dataset<Row> data) {
     List<Row> rows = new ArrayList<>(data.collectAsList());
     rows.sort((a, b) -> Integer.compare(a.<Integer>getAs("id"), b.<Integer>getAs("id")));

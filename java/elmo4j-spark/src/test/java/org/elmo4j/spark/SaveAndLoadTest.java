@@ -30,29 +30,14 @@ import org.apache.spark.ml.util.MLWritable;
 import org.apache.spark.ml.util.MLWriter;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructType;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class SaveAndLoadTest {
-  private static SparkSession session;
-
+class SaveAndLoadTest extends LocalTest {
   @TempDir Path folder;
-
-  @BeforeAll
-  static void start() {
-    session = Spark.local();
-  }
-
-  @AfterAll
-  static void stop() {
-    Spark.check();
-  }
 
   /** Writes a model in the original format, two files in a folder. */
   private Path model() throws IOException {

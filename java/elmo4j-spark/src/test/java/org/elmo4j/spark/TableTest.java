@@ -15,34 +15,15 @@ import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
 import org.elmo4j.Layer;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Tests that a table's other columns pass through, and how the stage finds its own. */
-class TableTest {
-  private static SparkSession session;
-
-  @BeforeAll
-  static void start() {
-    session = Spark.local();
-  }
-
-  @AfterAll
-  static void stop() {
-    Spark.check();
-  }
-
-  private static ElmoEmbeddings stage() {
-    return Spark.stage().setInputCols("tokens").setOutputCol("vectors");
-  }
-
+class TableTest extends LocalTest {
   @Test
   void otherColumnsComeThroughUnharmed() {
     StructType schema =
