@@ -7,6 +7,7 @@ are the same as those of the Java class.
 """
 
 import sys
+import warnings
 
 from pyspark.ml.param import Param, Params, TypeConverters
 from pyspark.ml.util import JavaMLReadable, JavaMLReader, JavaMLWritable
@@ -271,6 +272,14 @@ class ElmoEmbeddings(JavaTransformer, JavaMLReadable, JavaMLWritable):
         """The length of the vectors of the first output column."""
         self._transfer_params_to_java()
         return self._java_obj.getDimension()
+
+    @property
+    def outputAnnotatorType(self):
+        """Spark NLP's type of the first output column. LightPipeline asks for it and then skips the stage, so this warns."""
+        warnings.warn(
+            "LightPipeline skips ElmoEmbeddings: put the stage into an elmo4j_spark_nlp.ElmoAnnotator", stacklevel=2)
+        self._transfer_params_to_java()
+        return self._java_obj.outputAnnotatorType()
 
     def metrics(self):
         """Returns the rows, sentences, tokens, batches, hits and misses of the word cache, and seconds in the model so far."""

@@ -1,14 +1,15 @@
 # SPDX-FileCopyrightText: 2026 The elmo4j authors
 # SPDX-License-Identifier: Apache-2.0
-"""The test application, for spark-submit --packages org.elmo4j:elmo4j-spark:VERSION.
+"""Tests that an application imports, for spark-submit --packages org.elmo4j:elmo4j-spark:VERSION.
 
-Arguments: a scratch folder, and a folder that Spark NLP saved.
+Arguments of the application: a scratch folder, and a folder that Spark NLP saved.
 """
 
 import json
 import os
 import subprocess
 import sys
+import warnings
 
 from pyspark.ml.wrapper import JavaParams
 from pyspark.sql import SparkSession
@@ -49,6 +50,12 @@ assert stage.setDimension(512).setLazyAnnotator(False).setConfigProtoBytes([1]).
 assert stage.uid == stage._java_obj.uid()
 assert "expected a column sentence" in refused(Exception, lambda: stage.transform(text))
 
+# LightPipeline asks a stage for this, and then skips the stage.
+with warnings.catch_warnings(record=True) as warned:
+    warnings.simplefilter("always")
+    assert stage.outputAnnotatorType == "word_embeddings"
+assert "LightPipeline skips" in str(warned[0].message)
+
 # On plain columns, with each way to pass their names.
 stage = ElmoEmbeddings.miniEnglish().setInputCols("text").setTokensCol("words").setOutputCol("vectors").setKeepAlive(0)
 assert stage.getPoolingLayers() == ["elmo"]
@@ -56,7 +63,7 @@ found = rows(stage.transform(text))[0]
 assert found["words"] == ["I", "love", "NLP"]
 for word, vector in zip(found["words"], found["vectors"]):
     assert len(vector) == 256
-    print("vector", word, *vector[:6])
+    print("python vector", word, *vector[:6])
 metrics = stage.metrics()
 assert (metrics["rows"], metrics["sentences"], metrics["tokens"], metrics["batches"]) == (1, 1, 3, 1)
 assert metrics["wordHits"] + metrics["wordMisses"] == 5  # The two sentence boundaries count as words.
@@ -128,5 +135,4 @@ subprocess.run([sys.executable, "-c", fresh, os.path.join(folder, "pipeline")], 
 # A stage that Spark NLP saved can be loaded as a model.
 for way in (ElmoEmbeddings.load, ElmoEmbeddings.loadSavedModel):
     assert way(sys.argv[2]).getModel().endswith(os.path.normpath(sys.argv[2]))
-print("python", "done")
-spark.stop()
+print("python", __name__, "done")

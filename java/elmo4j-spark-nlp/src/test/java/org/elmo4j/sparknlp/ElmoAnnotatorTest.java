@@ -9,11 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.johnsnowlabs.nlp.Annotation;
-import com.johnsnowlabs.nlp.DocumentAssembler;
 import com.johnsnowlabs.nlp.IAnnotation;
 import com.johnsnowlabs.nlp.LightPipeline;
-import com.johnsnowlabs.nlp.annotators.Tokenizer;
-import com.johnsnowlabs.nlp.annotators.sbd.pragmatic.SentenceDetector;
 import com.johnsnowlabs.nlp.embeddings.SentenceEmbeddings;
 import com.johnsnowlabs.nlp.pretrained.PretrainedPipeline;
 import java.nio.file.Files;
@@ -26,70 +23,33 @@ import org.apache.spark.ml.Pipeline;
 import org.apache.spark.ml.PipelineModel;
 import org.apache.spark.ml.PipelineStage;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SparkSession;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.internal.backend.NativeMemory;
-import org.elmo4j.internal.weights.Dtype;
-import org.elmo4j.internal.weights.SafetensorsWriter;
 import org.elmo4j.spark.ElmoEmbeddings;
-import org.elmo4j.weights.WeightStore;
-import org.elmo4j.weights.WeightStores;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.elmo4j.spark.Spark;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import scala.collection.JavaConverters;
 
 /** Tests Spark NLP's LightPipeline with an annotator of elmo4j. */
-class ElmoAnnotatorTest {
+class ElmoAnnotatorTest extends SparkNlp {
   private static final List<String> TEXTS =
       List.of("I love NLP. You do too, don't you?", "", "One sentence only.");
-
-  private static SparkSession session;
-
-  @BeforeAll
-  static void start() {
-    session =
-        SparkSession.builder()
-            .master("local[2]")
-            .config("spark.ui.enabled", "false")
-            .config("spark.driver.host", "127.0.0.1")
-            .config("spark.driver.bindAddress", "127.0.0.1")
-            .getOrCreate();
-  }
-
-  @AfterAll
-  static void stop() {
-    session.stop();
-    assertEquals(0, NativeMemory.liveBytes(), "bytes of native memory never freed");
-  }
 
   private static ElmoEmbeddings stage(ElmoEmbeddings stage) {
     return stage.setInputCols("sentence", "token").setOutputCol("embeddings").setKeepAlive(0);
   }
 
   private static PipelineModel pipeline(PipelineStage... last) {
-    DocumentAssembler documents = new DocumentAssembler();
-    documents.setInputCol("text");
-    documents.setOutputCol("document");
-    SentenceDetector sentences = new SentenceDetector();
-    sentences.setInputCols(new String[] {"document"});
-    sentences.setOutputCol("sentence");
-    Tokenizer tokenizer = new Tokenizer();
-    tokenizer.setInputCols(new String[] {"sentence"});
-    tokenizer.setOutputCol("token");
-    List<PipelineStage> stages = new ArrayList<>(List.of(documents, sentences, tokenizer));
-    stages.addAll(Arrays.asList(last));
-    return new Pipeline().setStages(stages.toArray(new PipelineStage[0])).fit(texts());
+    return new Pipeline().setStages(stages(last).toArray(new PipelineStage[0])).fit(texts());
   }
 
   private static Dataset<Row> texts() {
-    return session.createDataset(TEXTS, Encoders.STRING()).toDF("text").coalesce(1);
+    return Spark.texts(session, TEXTS.toArray(new String[0]));
   }
 
   /** Returns the annotations that the pipeline gives for a DataFrame of the texts. */
@@ -185,11 +145,9 @@ class ElmoAnnotatorTest {
 
   @Test
   void savedPipelinesHoldAnnotatorAndModel(@TempDir Path folder) throws Exception {
-    Path model = folder.resolve("model");
-    try (WeightStore store = WeightStores.miniEnglish()) {
-      SafetensorsWriter.write(
-          store, model, Dtype.F32, Map.of("mix_weights", "[0.0, 1.0, 2.0]", "mix_gamma", "0.5"));
-    }
+    Path model =
+        Spark.box(
+            folder.resolve("model"), Map.of("mix_weights", "[0.0, 1.0, 2.0]", "mix_gamma", "0.5"));
     ElmoAnnotator annotator =
         new ElmoAnnotator(
             stage(ElmoEmbeddings.load(model.toString())).setBatchTokens(7).setStorageRef("mine"));
@@ -240,10 +198,7 @@ class ElmoAnnotatorTest {
     e = assertThrows(IllegalArgumentException.class, () -> new ElmoAnnotator(tokens));
     assertTrue(e.getMessage().endsWith("found tokensCol words"), e.getMessage());
 
-    Path model = folder.resolve("model");
-    try (WeightStore store = WeightStores.miniEnglish()) {
-      SafetensorsWriter.write(store, model, Dtype.F32, Map.of());
-    }
+    Path model = Spark.box(folder.resolve("model"), Map.of());
     ElmoAnnotator reference =
         new ElmoAnnotator(stage(ElmoEmbeddings.loadByReference(model.toString())));
     assertThrows(ElmoException.class, () -> reference.write().overwrite().save(folder.toString()));

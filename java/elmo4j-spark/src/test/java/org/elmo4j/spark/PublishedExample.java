@@ -11,12 +11,12 @@ import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
-/** Not a test: an application that {@link PackagesTest} submits. It prints tokens and vectors. */
+/** Not a test: an application on {@code --packages}. It prints tokens and vectors. */
 public final class PublishedExample {
   private PublishedExample() {}
 
-  /** Runs the application. */
-  public static void main(String[] args) {
+  /** Runs the application; the Python application of {@link PackagesTest} calls this. */
+  public static void run() {
     SparkSession session = SparkSession.builder().getOrCreate();
     Dataset<Row> data =
         session.createDataset(List.of("I love NLP"), Encoders.STRING()).toDF("text");
@@ -38,7 +38,6 @@ public final class PublishedExample {
     for (int i = 0; i < vectors.length; i++) {
       System.out.println(line(tokens.get(i), vectors[i]));
     }
-    session.stop();
   }
 
   /** Returns a line with a token and the first six numbers of its vector. */

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -29,7 +30,7 @@ class ShellTest {
         """);
     assertEquals(
         Submit.expected(),
-        new Submit(folder)
+        new Submit(folder, List.of("elmo4j-spark"))
             .run(
                 Map.of(),
                 "--class",

@@ -114,7 +114,8 @@ public final class Spark {
                 "spark.hadoop.fs.viewfs.mounttable.elmo4j.link./data", remoteFolder().toString())
             .config(
                 "spark.executor.extraJavaOptions",
-                "-Dorg.bytedeco.javacpp.cachedir="
+                System.getProperty("elmo4j.spark.quick", "")
+                    + " -Dorg.bytedeco.javacpp.cachedir="
                     + System.getProperty("org.bytedeco.javacpp.cachedir"));
     settings.forEach(builder::config);
     return builder.getOrCreate();

@@ -35,16 +35,21 @@ final class Submit {
           + "|/commons-csv/).*";
 
   private final Path folder;
+  private final String asked;
 
   /**
    * Makes a repository with the jars of this build.
    *
    * @param folder the folder for all files
+   * @param artifacts the artifacts of elmo4j for Spark; applications ask for the last one
    */
-  Submit(Path folder) throws IOException {
+  Submit(Path folder, List<String> artifacts) throws IOException {
     this.folder = folder;
+    asked = artifacts.get(artifacts.size() - 1);
     add("elmo4j-parent", ROOT.resolve("pom.xml"), null);
-    for (String artifact : List.of("elmo4j", "elmo4j-model-mini-en", "elmo4j-spark")) {
+    List<String> all = new ArrayList<>(List.of("elmo4j", "elmo4j-model-mini-en"));
+    all.addAll(artifacts);
+    for (String artifact : all) {
       Path module = ROOT.resolve("java").resolve(artifact);
       add(
           artifact,
@@ -95,11 +100,12 @@ final class Submit {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of(System.getProperty("elmo4j.spark.opens").split(" ")));
+    command.addAll(List.of(System.getProperty("elmo4j.spark.quick").split(" ")));
     command.addAll(List.of("-Xmx700m", "-Dscala.usejavacp=true", "-cp", sparkClassPath()));
     command.add("-Dorg.bytedeco.javacpp.cachedir=" + folder.resolve("javacpp"));
     command.add("org.apache.spark.deploy.SparkSubmit");
     command.addAll(List.of("--master", "local[2]"));
-    command.addAll(List.of("--packages", "org.elmo4j:elmo4j-spark:" + VERSION));
+    command.addAll(List.of("--packages", "org.elmo4j:" + asked + ":" + VERSION));
     for (String setting :
         List.of(
             "spark.jars.ivySettings=" + folder.resolve("ivysettings.xml"),

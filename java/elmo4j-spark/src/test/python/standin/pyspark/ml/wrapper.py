@@ -53,6 +53,10 @@ class JavaParams(Params):
             if self._java_obj.hasDefault(java_param) and not self.isDefined(param):
                 self._setDefault(**{param.name: self._java_obj.getDefault(java_param).get()})
 
+    def _to_java(self):
+        self._transfer_params_to_java()
+        return self._java_obj
+
     @staticmethod
     def _from_java(java_stage):
         """Finds the Python class by the name of the Java class, as PipelineModel.load does."""

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
-package org.elmo4j.spark.nlp;
+package org.elmo4j.sparknlp;
 
 import com.johnsnowlabs.nlp.Annotation;
 import org.apache.spark.sql.Dataset;

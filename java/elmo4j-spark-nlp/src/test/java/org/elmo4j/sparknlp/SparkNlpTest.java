@@ -1,15 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The elmo4j authors
 // SPDX-License-Identifier: Apache-2.0
-package org.elmo4j.spark.nlp;
+package org.elmo4j.sparknlp;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.johnsnowlabs.nlp.DocumentAssembler;
 import com.johnsnowlabs.nlp.EmbeddingsFinisher;
-import com.johnsnowlabs.nlp.annotators.Tokenizer;
 import com.johnsnowlabs.nlp.annotators.ner.crf.NerCrfApproach;
 import com.johnsnowlabs.nlp.annotators.sbd.pragmatic.SentenceDetector;
 import com.johnsnowlabs.nlp.embeddings.ChunkEmbeddings;
@@ -28,7 +26,6 @@ import org.apache.spark.ml.PipelineStage;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
-import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.Metadata;
@@ -37,9 +34,6 @@ import org.apache.spark.sql.types.StructType;
 import org.elmo4j.Layer;
 import org.elmo4j.spark.ElmoEmbeddings;
 import org.elmo4j.spark.Spark;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -47,8 +41,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Tests the pipeline of Spark NLP's documentation, with Spark NLP's stages before and after, on two
  * executors.
  */
-@Order(1)
-class SparkNlpTest {
+class SparkNlpTest extends SparkNlp {
   private static final String[] TEXTS = {
     "I love NLP. You do too, don't you? Its models have vectors.",
     "One sentence only.",
@@ -56,31 +49,6 @@ class SparkNlpTest {
     "",
     "I love NLP. I love NLP."
   };
-
-  private static SparkSession session;
-
-  @BeforeAll
-  static void start() {
-    session = Spark.cluster();
-  }
-
-  @AfterAll
-  static void stop() {
-    Spark.check();
-  }
-
-  private static List<PipelineStage> stages(ElmoEmbeddings embeddings) {
-    DocumentAssembler documents = new DocumentAssembler();
-    documents.setInputCol("text");
-    documents.setOutputCol("document");
-    SentenceDetector sentences = new SentenceDetector();
-    sentences.setInputCols(new String[] {"document"});
-    sentences.setOutputCol("sentence");
-    Tokenizer tokenizer = new Tokenizer();
-    tokenizer.setInputCols(new String[] {"sentence"});
-    tokenizer.setOutputCol("token");
-    return new ArrayList<>(List.of(documents, sentences, tokenizer, embeddings));
-  }
 
   private static ElmoEmbeddings embeddings() {
     return embeddings(ElmoEmbeddings.pretrained("mini-en", "en"));
