@@ -68,6 +68,9 @@ public final class Benchmark {
             .threads(cores)
             .load()) {
       for (int run = 0; run < runs; run++) {
+        System.out.printf(
+            "run %d%s%n",
+            run + 1, run == 0 ? ", in which Spark compiles and the JVM warms up" : "");
         Cost library = library(model, sentences, Layer.ELMO);
         report("library, elmo", tokens, library, library);
         Cost means = library(model, sentences, Layer.DEFAULT);
