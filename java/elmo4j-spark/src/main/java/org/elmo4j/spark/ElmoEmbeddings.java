@@ -273,8 +273,8 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
   }
 
   /**
-   * Sets the mix of layers that gives {@code elmo} from a file that {@link ScalarMix#save} has
-   * written.
+   * Sets the mix of layers that gives {@code elmo} from a file that {@link
+   * org.elmo4j.weights.WeightStores#write} has written.
    *
    * @param path a path as in Spark: without a scheme, it is on the default file system
    * @throws ElmoException if the file cannot be read, is not a mix, or has layer norm
