@@ -345,8 +345,7 @@ public final class LabeledData {
     try (BufferedReader opened = open(file)) {
       String head = head(opened);
       Records.Form form = recordForm(file, head.strip());
-      return readRecords(
-          again(head, opened), file, task, form, text, label, tokenizer, tokenized);
+      return readRecords(again(head, opened), file, task, form, text, label, tokenizer, tokenized);
     } catch (IOException e) {
       throw unreadable(file, 1, e);
     }
