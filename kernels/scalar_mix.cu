@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Computes outputs: weighted sums of layers, from packed order to the caller's rows
-// (elmo4j_cuda_scalar_mix), and, for training, their gradients from reading order. The twin is
-// native/cpu/scalar_mix.cpp.
+// (elmo4j_cuda_scalar_mix). The twin is native/cpu/scalar_mix.cpp, which also computes gradients:
+// training keeps the layers in host memory.
 //
 // The limit is memory bandwidth. A row of an LSTM layer is read once, a token representation once
 // for both halves, and a row of the target is written once. For the three layers and both halves of
@@ -15,7 +15,6 @@
 //   means     A block takes 32 vectors of a sentence's columns, and each of its warps every eighth
 //             row. Warps add in 64-bit floats, and their sums are added in shared memory in a fixed
 //             order, so that the bits of a sentence do not depend on its batch.
-//   backward  Reads the same rows. Gradients of a layer cost 12 bytes per number, 16 with a slope.
 
 #include <algorithm>
 
@@ -39,7 +38,7 @@ struct Sum {
 
 // Copies each field that kernels read. Copies of whole structs would include their padding, which
 // contains whatever was in the caller's memory.
-Sum with_terms(const elmo4j_sum& sum, int32_t* not_finite = nullptr) {
+Sum with_terms(const elmo4j_sum& sum, int32_t* not_finite) {
   Sum all = {};
   all.not_finite = not_finite;
   all.of.type = sum.type;
@@ -56,6 +55,17 @@ Sum with_terms(const elmo4j_sum& sum, int32_t* not_finite = nullptr) {
     all.terms[k].scale = sum.terms[k].scale;
   }
   return all;
+}
+
+// Does the same for a batch. `row` is only read if the sentences share a target.
+elmo4j_packed_batch with_offset(const elmo4j_packed_batch& batch, bool own_targets) {
+  elmo4j_packed_batch read = {};
+  read.batch.sentences = batch.batch.sentences;
+  read.batch.start = batch.batch.start;
+  read.batch.length = batch.batch.length;
+  read.batch.row = own_targets ? nullptr : batch.batch.row;
+  read.offset = batch.offset;
+  return read;
 }
 
 // The rows of a sentence that a sum takes.
@@ -252,96 +262,6 @@ int scalar_mix(const Sum& sum, const elmo4j_packed_batch& batch, const Targets& 
                                                                                 stream);
 }
 
-// Training: layers in reading order.
-__device__ int64_t row_of(const elmo4j_term& term, int64_t position) {
-  return term.rows ? term.rows[position] : position;
-}
-
-// Gradients of the scales. A block sums the products of some rows, with one sum for each term, in
-// registers and then in shared memory, and adds each sum to memory once.
-constexpr int64_t kRowsPerBlock = 16;
-
-__global__ void scalar_mix_backward(const __grid_constant__ Sum sum, elmo4j_batch batch,
-                                    const float* gradient, double* scale_gradient) {
-  double* warps = shared_memory_as<double>();  // [kWarps]
-  const int64_t sentence = blockIdx.x;
-  const int64_t dim = sum.of.dim;
-  const int64_t width = sum.of.halves * dim;
-  const Rows own(sum.of, batch, sentence);
-  double sums[ELMO4J_CUDA_MAX_TERMS] = {};
-  for (int64_t t = blockIdx.y; t < own.count; t += gridDim.y) {
-    const int64_t position = own.start + own.ends + t;
-    const float* row_gradient = gradient + (batch.row[sentence] * sum.of.max_length + t) * width;
-    for (int64_t column = threadIdx.x; column < width; column += blockDim.x) {
-      const int half = column >= dim ? 1 : 0;
-      const float g = row_gradient[column];
-#pragma unroll
-      for (int k = 0; k < ELMO4J_CUDA_MAX_TERMS; k++) {
-        if (k < sum.of.term_count) {
-          const elmo4j_term& term = sum.terms[k];
-          const float* layer = static_cast<const float*>(half ? term.backward : term.forward);
-          sums[k] +=
-              static_cast<double>(g) * layer[row_of(term, position) * dim + column - half * dim];
-        }
-      }
-    }
-  }
-#pragma unroll
-  for (int k = 0; k < ELMO4J_CUDA_MAX_TERMS; k++) {
-    if (k < sum.of.term_count) {
-      double total = sums[k];
-      for (int step = 16; step > 0; step /= 2) {
-        total += __shfl_down_sync(0xffffffffu, total, step);
-      }
-      if (threadIdx.x % 32 == 0) {
-        warps[threadIdx.x / 32] = total;
-      }
-      __syncthreads();
-      if (threadIdx.x == 0) {
-        for (int w = 1; w < kWarps; w++) {
-          total += warps[w];
-        }
-        atomicAdd(scale_gradient + k, total);
-      }
-      __syncthreads();
-    }
-  }
-}
-
-// Gradients of one layer.
-__global__ void scalar_mix_backward_layer(const __grid_constant__ Sum sum, elmo4j_batch batch,
-                                          float slope, float offset, const float* gradient,
-                                          float* to_forward, float* to_backward) {
-  const int64_t sentence = blockIdx.x;
-  const int64_t dim = sum.of.dim;
-  const int64_t width = sum.of.halves * dim;
-  const elmo4j_term& term = sum.terms[0];
-  const Rows own(sum.of, batch, sentence);
-  for (int64_t t = blockIdx.y; t < own.count; t += gridDim.y) {
-    const int64_t row = row_of(term, own.start + own.ends + t);
-    for (int64_t column = threadIdx.x; column < width; column += blockDim.x) {
-      const int half = column >= dim ? 1 : 0;
-      const int64_t at = row * dim + column - half * dim;
-      float v = offset;
-      if (gradient) {
-        const int64_t of = batch.row[sentence] * sum.of.max_length + t;
-        v += term.scale * gradient[of * width + column];
-      }
-      if (slope != 0) {
-        v += slope * static_cast<const float*>(half ? term.backward : term.forward)[at];
-      }
-      atomicAdd((half ? to_backward : to_forward) + at, v);  // a row may occur twice
-    }
-  }
-}
-
-// A block for each sentence and some of its rows.
-dim3 grid_of(int64_t sentences, int64_t max_length, int64_t rows_per_block) {
-  return dim3(static_cast<unsigned>(sentences),
-              static_cast<unsigned>(std::clamp<int64_t>(
-                  (max_length + rows_per_block - 1) / rows_per_block, 1, kMaxGridY)));
-}
-
 }  // namespace
 }  // namespace elmo4j
 
@@ -350,32 +270,9 @@ int elmo4j_cuda_scalar_mix(const elmo4j_sum* sum, const elmo4j_packed_batch* bat
   if (batch->batch.sentences == 0 || (sum->max_length == 0 && !sum->mean)) {
     return cudaSuccess;
   }
-  return (sum->type == ELMO4J_F16 ? elmo4j::scalar_mix<__half>
-                                  : elmo4j::scalar_mix<float>)(elmo4j::with_terms(*sum, not_finite),
-                                                               *batch, {target, targets}, stream);
-}
-
-int elmo4j_cuda_scalar_mix_backward(const elmo4j_sum* sum, const elmo4j_batch* batch,
-                                    const float* gradient, double* scale_gradient,
-                                    elmo4j_stream stream) {
-  if (batch->sentences == 0) {
-    return cudaSuccess;
-  }
-  return elmo4j::launch(elmo4j::scalar_mix_backward,
-                        elmo4j::grid_of(batch->sentences, sum->max_length, elmo4j::kRowsPerBlock),
-                        dim3(elmo4j::kThreads), elmo4j::kWarps * sizeof(double), stream,
-                        elmo4j::with_terms(*sum), *batch, gradient, scale_gradient);
-}
-
-int elmo4j_cuda_scalar_mix_backward_layer(const elmo4j_sum* sum, const elmo4j_batch* batch,
-                                          float slope, float offset, const float* gradient,
-                                          float* to_forward, float* to_backward,
-                                          elmo4j_stream stream) {
-  if (batch->sentences == 0) {
-    return cudaSuccess;
-  }
-  return elmo4j::launch(elmo4j::scalar_mix_backward_layer,
-                        elmo4j::grid_of(batch->sentences, sum->max_length, 1),
-                        dim3(elmo4j::kThreads), 0, stream, elmo4j::with_terms(*sum), *batch, slope,
-                        offset, gradient, to_forward, to_backward);
+  return (sum->type == ELMO4J_F16
+              ? elmo4j::scalar_mix<__half>
+              : elmo4j::scalar_mix<float>)(elmo4j::with_terms(*sum, not_finite),
+                                           elmo4j::with_offset(*batch, targets != nullptr),
+                                           {target, targets}, stream);
 }

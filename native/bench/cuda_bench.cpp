@@ -86,44 +86,6 @@ void scalar_mix(benchmark::State& state) {
   });
 }
 
-// The gradients of the scales of three layers.
-void scalar_mix_backward(benchmark::State& state) {
-  const Batch batch;
-  Timer timer;
-  std::vector<DeviceMemory> layers;
-  for (int i = 0; i < 6; i++) {
-    layers.push_back(numbers(ELMO4J_F32, Batch::kPositions * kProjection));
-  }
-  elmo4j_term terms[3];
-  for (int k = 0; k < 3; k++) {
-    terms[k] = {layers[k].get(), layers[3 + k].get(), nullptr, 0};
-  }
-  const elmo4j_sum sum = {0, ELMO4J_F32, 2, 1, 0, kProjection, Batch::kLength - 2, 3, terms};
-  const elmo4j_batch described = batch.described();
-  const DeviceMemory gradient = numbers(ELMO4J_F32, Batch::kTokens * 2 * kProjection),
-                     scales = numbers(ELMO4J_F32, 6, 0);
-  measure(state, timer, Batch::kTokens * 4.0 * 2 * kProjection * 4, 0, [&] {
-    return elmo4j_cuda_scalar_mix_backward(&sum, &described, gradient.get<float>(),
-                                           scales.get<double>(), timer.stream());
-  });
-}
-
-void scalar_mix_backward_layer(benchmark::State& state) {
-  const Batch batch;
-  Timer timer;
-  const DeviceMemory gradient = numbers(ELMO4J_F32, Batch::kTokens * 2 * kProjection),
-                     forward = numbers(ELMO4J_F32, Batch::kPositions * kProjection),
-                     backward = numbers(ELMO4J_F32, Batch::kPositions * kProjection);
-  const elmo4j_term term = {nullptr, nullptr, nullptr, 0.5f};
-  const elmo4j_sum sum = {0, ELMO4J_F32, 2, 1, 0, kProjection, Batch::kLength - 2, 1, &term};
-  const elmo4j_batch described = batch.described();
-  measure(state, timer, Batch::kTokens * 3.0 * 2 * kProjection * 4, 0, [&] {
-    return elmo4j_cuda_scalar_mix_backward_layer(&sum, &described, 0, 0, gradient.get<float>(),
-                                                 forward.get<float>(), backward.get<float>(),
-                                                 timer.stream());
-  });
-}
-
 void copy_rows(benchmark::State& state, bool scatter) {
   const int type = static_cast<int>(state.range(0));
   const int64_t rows = 8 * Batch::kPositions;
@@ -310,8 +272,6 @@ void register_all(bool has_wgmma) {
       ->ArgNames({"type", "mean"})
       ->ArgsProduct({types, {0, 1}})
       ->MinTime(0.2);
-  add("scalar_mix_backward", scalar_mix_backward)->MinTime(0.2);
-  add("scalar_mix_backward_layer", scalar_mix_backward_layer)->MinTime(0.2);
   add("gather_rows", gather_rows)->ArgName("type")->ArgsProduct({types})->MinTime(0.2);
   add("scatter_rows", scatter_rows)->ArgName("type")->ArgsProduct({types})->MinTime(0.2);
   add("skip", skip)->ArgName("type")->ArgsProduct({types})->MinTime(0.2);

@@ -568,21 +568,6 @@ int elmo4j_cuda_clip(int type, int64_t count, float clip, void* values, elmo4j_s
 int elmo4j_cuda_scalar_mix(const elmo4j_sum* sum, const elmo4j_packed_batch* batch, float* target,
                            float* const* targets, int32_t* not_finite, elmo4j_stream stream);
 
-// Training, from positions in reading order, 32-bit floats.
-
-// Like elmo4j_cpu_scalar_mix_backward, without means. scale_gradient is on the device; its last
-// bits depend on the order in which blocks end.
-int elmo4j_cuda_scalar_mix_backward(const elmo4j_sum* sum, const elmo4j_batch* batch,
-                                    const float* gradient, double* scale_gradient,
-                                    elmo4j_stream stream);
-
-// Like elmo4j_cpu_scalar_mix_backward_layer, without means. Rows that occur several times are
-// summed in no fixed order.
-int elmo4j_cuda_scalar_mix_backward_layer(const elmo4j_sum* sum, const elmo4j_batch* batch,
-                                          float slope, float offset, const float* gradient,
-                                          float* to_forward, float* to_backward,
-                                          elmo4j_stream stream);
-
 #endif  // ELMO4J_WITH_CUDA
 
 #ifdef __cplusplus
