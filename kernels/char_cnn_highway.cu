@@ -347,7 +347,11 @@ Model<T> model_of(const elmo4j_token_encoder& encoder) {
   model.vectors = reinterpret_cast<uintptr_t>(cnn.table) % 16 == 0;
   int64_t begin = 0;
   for (int g = 0; g < model.groups; g++) {
-    model.filters[g] = {begin, cnn.widths[g], cnn.filters[g], model.features};
+    Filters& filters = model.filters[g];  // whose padding stays zero
+    filters.table = begin;
+    filters.width = cnn.widths[g];
+    filters.count = cnn.filters[g];
+    filters.column = model.features;
     model.features += cnn.filters[g];
     model.vectors = model.vectors && cnn.filters[g] % kVector == 0;
     begin += cnn.widths[g] * cnn.table_ids * cnn.filters[g];

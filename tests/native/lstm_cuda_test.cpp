@@ -274,30 +274,6 @@ TEST_P(LstmCudaTest, PackedWeightsLieAsDocumented) {
   EXPECT_EQ(wanted_bytes, bytes);
 }
 
-// Fills the part of the stack that later calls use with a pointer.
-__attribute__((noinline)) void leave_on_stack(const void* pointer) {
-  const void* volatile memory[8192];
-  for (const void* volatile& word : memory) {
-    word = pointer;
-  }
-}
-
-// The arguments of a launch contain no uninitialised bytes from the stack: the emulator refuses any
-// word in them that points to memory of another device.
-TEST_P(LstmCudaTest, NothingOfTheStackIsLaunched) {
-  const ForeignMemory foreign;
-  void* elsewhere = foreign.get();
-  if (elsewhere == nullptr) {
-    GTEST_SKIP() << "one device";
-  }
-  for (const LstmLayer& layer :
-       {LstmLayer{64, 32, 0.5f, 0.3f, 1, 0}, LstmLayer{20, 12, 0.5f, 0.3f, 1, 0}}) {
-    const Problem p = problem(layer, {6, 6, 3}, true, 0.2);
-    leave_on_stack(elsewhere);
-    run(p);
-  }
-}
-
 ELMO4J_FOR_EACH_PRODUCT(LstmCudaTest);
 
 // The published sizes on an H200 (132 multiprocessors, 227 KiB of shared memory for a block), an

@@ -52,6 +52,36 @@ TEST(EmulatorTest, ABarrierOrdersABlock) {
   }
 }
 
+struct Padded {
+  struct {
+    int number;  // followed by 4 bytes of padding
+    int* pointer;
+  } each[64];
+};
+__global__ void store_padded(Padded padded) { *padded.each[63].pointer = padded.each[63].number; }
+
+__attribute__((noinline)) int launch_padded(bool cleared, int* value) {
+  Padded padded;
+  if (cleared) {
+    std::memset(static_cast<void*>(&padded), 0, sizeof padded);
+  }
+  for (auto& each : padded.each) {
+    each.number = 5;
+    each.pointer = value;
+  }
+  return launch(store_padded, 1, 1, 0, nullptr, padded);
+}
+
+// A launch fails if nobody has written the padding in its arguments.
+TEST(EmulatorTest, ALaunchIsGivenNothingOfTheStack) {
+  DeviceArray<int> value(1);
+  int device;
+  ASSERT_EQ(cudaSuccess, cudaGetDevice(&device));
+  EXPECT_EQ(cudaErrorInvalidValue, launch_padded(false, value.memory));
+  EXPECT_EQ(cudaSuccess, launch_padded(true, value.memory));
+  EXPECT_EQ(std::vector<int>{5}, value.get());
+}
+
 __global__ void lanes(float* sums, unsigned* ballots, int* shuffled) {
   sums[threadIdx.x] = warp_sum(static_cast<float>(threadIdx.x));
   ballots[threadIdx.x] = __ballot_sync(kAllLanes, threadIdx.x % 3 == 0);

@@ -149,6 +149,17 @@ cudaError_t release(void* memory, int device) {
   return cudaSuccess;
 }
 
+// Fills the unused part of the stack with a number that check_launch refuses. A launch then fails
+// if its arguments contain something that was never written, such as the padding between the fields
+// of a struct.
+constexpr uint32_t kUnwritten = 0x5eed1e55;
+__attribute__((noinline)) void spoil_stack() {
+  volatile uint32_t memory[16384];
+  for (volatile uint32_t& word : memory) {
+    word = kUnwritten;
+  }
+}
+
 // Returns the device of some bytes: kHost if they are not device memory, kNowhere if they exceed
 // their allocation.
 constexpr int kHost = -1;
@@ -185,6 +196,12 @@ cudaError_t check_launch(cudaStream_t stream, const std::vector<Argument>& argum
     return failed(cudaErrorInvalidResourceHandle);
   }
   for (const Argument& argument : arguments) {
+    for (size_t at = 0; at + sizeof kUnwritten <= argument.bytes; at += sizeof kUnwritten) {
+      if (std::memcmp(static_cast<const char*>(argument.at) + at, &kUnwritten, sizeof kUnwritten) ==
+          0) {
+        return failed(cudaErrorInvalidValue);
+      }
+    }
     for (size_t at = 0; at + sizeof(void*) <= argument.bytes; at += sizeof(void*)) {
       const void* word;
       std::memcpy(&word, static_cast<const char*>(argument.at) + at, sizeof word);
@@ -267,6 +284,7 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 
 cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
+  spoil_stack();  // Called from about the same depth as launches.
   if (!valid(target, source, bytes, kind, device_of(stream))) {
     return failed(cudaErrorInvalidValue);
   }
@@ -353,6 +371,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  spoil_stack();
   return stream && stream->captured ? failed(cudaErrorStreamCaptureUnsupported) : cudaSuccess;
 }
 
@@ -444,6 +463,7 @@ cudaError_t cudaGetDeviceCount(int* count) {
   return cudaSuccess;
 }
 cudaError_t cudaGetDevice(int* device) {
+  spoil_stack();
   *device = current_device;
   return cudaSuccess;
 }

@@ -33,8 +33,9 @@ inline int blocks_per_multiprocessor(int threads, size_t shared_bytes) {
                    static_cast<int>(kSharedBytesPerMultiprocessor / (shared_bytes + 1024))});
 }
 
-// Checks that the stream of a launch belongs to the current device, and that no argument points to
-// memory of another device. Every aligned word of an argument counts as an address.
+// Checks that the stream of a launch belongs to the current device, that no argument points to
+// memory of another device (every aligned word of an argument counts as an address), and that no
+// argument contains something that was never written.
 cudaError_t check_launch(cudaStream_t stream, const std::vector<Argument>& arguments);
 
 // Runs the work at once, or records it if the stream is being captured.
