@@ -338,7 +338,7 @@ public final class CudaBackend implements Backend {
     PinnedPool.Block notFinite = device.pinned().take((long) flags * Integer.BYTES);
     try (notFinite) {
       new IntPointer(notFinite.pointer(0)).put(new int[flags]);
-      run(batches, layers, words, state, outputs, notFinite, stream);
+      run(batches, new Call(layers, words, state, outputs, notFinite, stream));
       long launched = System.nanoTime();
       stream.synchronize();
       hostNanos.add(launched - began);
@@ -366,21 +366,29 @@ public final class CudaBackend implements Backend {
     }
   }
 
-  private void run(
-      List<Batch> batches,
+  /**
+   * What all batches of a call share.
+   *
+   * @param layers the number of layers to run
+   * @param notFinite {@link CudaBatchRun#FLAGS} ints for each output
+   */
+  private record Call(
       int layers,
       Memory words,
       LstmState state,
       List<Output> outputs,
       PinnedPool.Block notFinite,
-      CudaStream stream) {
+      CudaStream stream) {}
+
+  private void run(List<Batch> batches, Call call) {
     try {
       for (Batch batch : batches) {
-        run(batch, layers, words, state, outputs, notFinite, stream);
+        run(batch, call);
       }
     } catch (Throwable e) {
       try {
-        stream.synchronize(); // No work of the failed call may still run when its memory is freed.
+        // No work of the failed call may still run when its memory is freed.
+        call.stream.synchronize();
       } catch (ElmoException later) {
         e.addSuppressed(later);
       }
@@ -389,32 +397,25 @@ public final class CudaBackend implements Backend {
   }
 
   /** Runs a batch. If the device has too little memory, it runs the batch in two halves. */
-  private void run(
-      Batch batch,
-      int layers,
-      Memory words,
-      LstmState state,
-      List<Output> outputs,
-      PinnedPool.Block notFinite,
-      CudaStream stream) {
-    int shared = (int) outputs.stream().filter(output -> output.targets().size() > 1).count();
-    PackedOrder order = PackedOrder.of(batch, Output.unreadSteps(outputs, state));
+  private void run(Batch batch, Call call) {
+    int shared = (int) call.outputs.stream().filter(output -> output.targets().size() > 1).count();
+    PackedOrder order = PackedOrder.of(batch, Output.unreadSteps(call.outputs, call.state));
     CudaBatchRun.Layout layout =
         new CudaBatchRun.Layout(
-            weights, batch.sentences(), batch.positions(), batch.length()[0], layers, shared);
+            weights, batch.sentences(), batch.positions(), batch.length()[0], call.layers, shared);
     boolean begun = false;
-    try (CudaMemory memory = device.allocate(layout.bytes, stream);
-        CudaBatchRun run = new CudaBatchRun(weights, batch, order, layout, memory, stream)) {
+    try (CudaMemory memory = device.allocate(layout.bytes, call.stream);
+        CudaBatchRun run = new CudaBatchRun(weights, batch, order, layout, memory, call.stream)) {
       begun = true;
-      run.run(layers, words, state, outputs, notFinite);
+      run.run(call.layers, call.words, call.state, call.outputs, call.notFinite);
     } catch (OutOfDeviceMemory e) {
       // Writing outputs twice does no harm, but state that was updated must not be updated again.
-      if (batch.sentences() == 1 || (begun && state != null)) {
+      if (batch.sentences() == 1 || (begun && call.state != null)) {
         throw e;
       }
       int middle = batch.sentences() / 2;
-      run(batch.part(0, middle), layers, words, state, outputs, notFinite, stream);
-      run(batch.part(middle, batch.sentences()), layers, words, state, outputs, notFinite, stream);
+      run(batch.part(0, middle), call);
+      run(batch.part(middle, batch.sentences()), call);
     }
   }
 
