@@ -18,6 +18,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <random>
 #include <utility>
 #include <vector>
@@ -59,24 +60,40 @@ class DeviceMemory {
   void* memory_ = nullptr;
 };
 
-// Random numbers of `type` between -scale and scale. At most 2^20 numbers are different; they are
-// repeated.
-inline DeviceMemory numbers(int type, int64_t count, float scale = 1) {
-  static std::mt19937 engine(20180610);
-  std::uniform_real_distribution<float> uniform(-scale, scale);
-  const int64_t piece = std::min<int64_t>(count, 1 << 20), size = bytes_of(type);
-  std::vector<char> bytes(piece * size);
-  for (int64_t i = 0; i < piece; i++) {
-    const float value = uniform(engine);
-    const __half half = __float2half_rn(value);
-    std::memcpy(&bytes[i * size], type == ELMO4J_F16 ? static_cast<const void*>(&half) : &value,
-                size);
+constexpr int64_t kPiece = 1 << 20;
+
+// Returns kPiece random numbers of `type` between -scale and scale. They are kept, because
+// benchmarks ask for them hundreds of times, and making them takes longer than the measurements.
+inline const std::vector<char>& piece_of(int type, float scale) {
+  static std::map<std::pair<int, float>, std::vector<char>> pieces;
+  std::vector<char>& bytes = pieces[{type, scale}];
+  if (bytes.empty()) {
+    static std::mt19937 engine(20180610);
+    std::uniform_real_distribution<float> uniform(-scale, scale);
+    const int64_t size = bytes_of(type);
+    bytes.resize(kPiece * size);
+    for (int64_t i = 0; i < kPiece; i++) {
+      const float value = uniform(engine);
+      const __half half = __float2half_rn(value);
+      std::memcpy(&bytes[i * size], type == ELMO4J_F16 ? static_cast<const void*>(&half) : &value,
+                  size);
+    }
   }
-  DeviceMemory memory(count * size);
-  for (int64_t done = 0; done < count; done += piece) {
-    check(cudaMemcpy(memory.get<char>() + done * size, bytes.data(),
-                     std::min(piece, count - done) * size, cudaMemcpyHostToDevice),
+  return bytes;
+}
+
+// Random numbers of `type` between -scale and scale. Only kPiece are different; they are repeated.
+inline DeviceMemory numbers(int type, int64_t count, float scale = 1) {
+  const std::vector<char>& piece = piece_of(type, scale);
+  const int64_t bytes = count * bytes_of(type);
+  DeviceMemory memory(bytes);
+  for (int64_t done = 0; done < bytes;) {
+    // After the first piece, the device copies what it already has.
+    const int64_t next = std::min<int64_t>(bytes - done, done == 0 ? piece.size() : done);
+    check(cudaMemcpy(memory.get<char>() + done, done == 0 ? piece.data() : memory.get<char>(), next,
+                     done == 0 ? cudaMemcpyHostToDevice : cudaMemcpyDeviceToDevice),
           "cudaMemcpy");
+    done += next;
   }
   return memory;
 }

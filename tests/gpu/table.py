@@ -97,20 +97,37 @@ def kernels(path):
             yield name, scaled(row["bytes/s"], "B/s"), f"{took}; {row['of_copy']:.1%} of copy"
 
 
+def product_of(folder):
+    """FLOP/s of the large product in whichever benchmark was run; 0 where neither has measured it."""
+    for name in ("kernels-lstm.json", "kernels.json"):
+        path = folder / name
+        context = after(path.read_text(encoding="utf-8"), '"context":') if path.exists() else None
+        if context:
+            return float(context["product_f16_flops"])
+    return 0.0
+
+
 def elmo(path):
+    product = product_of(path.parent)
     for line in path.read_text(encoding="utf-8").splitlines():
         line = json.loads(line)
         run = line["run"]
         name = f"elmo bench {run['precision']}, biLM {line['bilm']}"
         for key, title in (("tokens_per_second", "word cache empty"),
-                           ("warm_tokens_per_second", "word cache full")):
+                           ("warm_tokens_per_second", "word cache full"),
+                           ("tokens_per_second_16_callers", "16 callers")):
             if key in run:
-                yield f"{name}, {title}", scaled(run[key], "tokens/s"), f"{run['tokens']} tokens"
+                yield f"{name}, {title}", scaled(run[key], "tokens/s"), f"text of {run['tokens']} tokens"
+        if "lstm_flops" in run:
+            share = f"{run['lstm_flops'] / product:.1%} of product f16; " if product else ""
+            yield f"{name}, LSTM", scaled(run["lstm_flops"], "FLOP/s"), f"{share}word cache full"
         if "host_share" in run:
             yield (f"{name}, host and GPU", f"{run['host_share']:.1%} host",
                    f"{run['device_wait_share']:.1%} waiting for the GPU; word cache full")
         if "latency_p50_seconds" in run:
             yield f"{name}, 10 tokens", seconds(run["latency_p50_seconds"]), "p50"
+        if "worst_cosine_to_fp32" in run:
+            yield f"{name}, worst cosine to fp32", f"{run['worst_cosine_to_fp32']:.6f}", ""
 
 
 def torch(path):
