@@ -350,10 +350,7 @@ class DownloaderTest extends HubTesting {
     assertTrue(seen.size() > 5, seen.toString());
   }
 
-  /**
-   * Breaks off the first answer after so many bytes, and answers requests for ranges by {@code
-   * ranges}.
-   */
+  /** Breaks off the first answer after some bytes. {@code ranges} answers requests for ranges. */
   private FileServer.Answer cutThen(int bytes, FileServer.Answer ranges) {
     return (exchange, file) -> {
       if (file == weights && exchange.getRequestHeaders().getFirst("Range") != null) {
