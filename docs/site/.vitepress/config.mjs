@@ -6,15 +6,17 @@ import { defineConfig } from 'vitepress';
 const root = '../..';
 
 // The page of a folder is README.md in the repository, where code hosts show it, and index.md on the site, so that its address is
-// that of the folder.
+// that of the folder. A link to LICENSE without a suffix would be taken for a link to a page.
 function index(path) {
-  return path.replace(/(^|\/)README\.md(?=$|#)/, '$1index.md');
+  return path.replace(/(^|\/)README\.md(?=$|#)/, '$1index.md').replace(/(^|\/)LICENSE$/, '$1LICENSE.txt');
 }
 
 export default defineConfig({
   title: 'elmo4j',
   description: 'ELMo embeddings for the JVM',
   base: process.env.SITE_BASE ?? '/',
+  // Long calls in tables are broken; else the columns behind them would be cut off.
+  head: [['style', {}, '.vp-doc table code { overflow-wrap: anywhere }']],
   srcDir: root,
   outDir: `${root}/build/site`,
   cacheDir: `${root}/build/site-cache`,
@@ -30,7 +32,7 @@ export default defineConfig({
     },
   },
   // javadoc makes the pages of the API, and LICENSE is not a page; `build` copies both.
-  ignoreDeadLinks: [/^\/api\//, /LICENSE$/],
+  ignoreDeadLinks: [/^\/api\//, /LICENSE\.txt$/],
   markdown: {
     config(md) {
       md.core.ruler.push('index', (state) => {
