@@ -5,6 +5,7 @@ package org.elmo4j.internal.files;
 import java.io.Closeable;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
@@ -143,26 +144,14 @@ public final class AtomicFile implements Closeable {
   }
 
   /** A stream whose {@code close} only flushes. */
-  private static final class Unclosed extends OutputStream {
-    private final OutputStream out;
-
+  private static final class Unclosed extends FilterOutputStream {
     Unclosed(OutputStream out) {
-      this.out = out;
+      super(out);
     }
 
-    @Override
-    public void write(int value) throws IOException {
-      out.write(value);
-    }
-
-    @Override
+    @Override // FilterOutputStream writes single bytes.
     public void write(byte[] bytes, int offset, int length) throws IOException {
       out.write(bytes, offset, length);
-    }
-
-    @Override
-    public void flush() throws IOException {
-      out.flush();
     }
 
     @Override
@@ -172,13 +161,12 @@ public final class AtomicFile implements Closeable {
   }
 
   /** A stream whose exceptions name the file. */
-  private static final class Named extends OutputStream {
+  private static final class Named extends FilterOutputStream {
     private final String name;
-    private final OutputStream out;
 
     Named(String name, OutputStream out) {
+      super(out);
       this.name = name;
-      this.out = out;
     }
 
     @Override
@@ -193,16 +181,6 @@ public final class AtomicFile implements Closeable {
       } catch (IOException e) {
         throw failure(name, e);
       }
-    }
-
-    @Override
-    public void flush() throws IOException {
-      out.flush();
-    }
-
-    @Override
-    public void close() throws IOException {
-      out.close();
     }
   }
 
