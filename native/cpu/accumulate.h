@@ -17,15 +17,13 @@ namespace ELMO4J_ISA {
 // and whether all numbers of rows above kRows use blocks instead. Armv8 has as many registers as
 // AVX-512.
 #if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int64_t kRows = 6;
-constexpr int64_t kStripRows = 20;
-constexpr bool kBlocks = false;
+#define ELMO4J_BLOCKS 0
 #else
-#define ELMO4J_BLOCKS
-constexpr int64_t kRows = 3;
-constexpr int64_t kStripRows = 0;
-constexpr bool kBlocks = true;
+#define ELMO4J_BLOCKS 1
 #endif
+constexpr bool kBlocks = ELMO4J_BLOCKS;
+constexpr int64_t kRows = kBlocks ? 3 : 6;
+constexpr int64_t kStripRows = kBlocks ? 0 : 20;
 
 // For functions inside a tile. If they were called and not inlined, the accumulators would be kept
 // in memory.

@@ -39,6 +39,18 @@ struct Soon {
 
 ELMO4J_INLINE void store(int32_t* p, IntVec v) { std::memcpy(p, &v, sizeof v); }
 
+// Adds number i of a piece of R rows times a vector of each strip.
+template <int R>
+ELMO4J_INLINE void multiply_add(const float* left, int64_t i, Vec first, Vec second,
+                                Vec (*acc)[2]) {
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++) {
+    const float x = left[r * kPiece<float> + i];
+    acc[r][0] += x * first;
+    acc[r][1] += x * second;
+  }
+}
+
 // Adds R rows times two strips to the sums. `left` is [depth / kPiece, R, kPiece].
 template <int R>
 ELMO4J_INLINE void accumulate(const float* left, int64_t depth, const float* first,
@@ -48,13 +60,7 @@ ELMO4J_INLINE void accumulate(const float* left, int64_t depth, const float* fir
     const int64_t end = std::min(kPiece<float>, depth - k);
 #pragma GCC unroll 2
     for (int64_t i = 0; i < end; i++) {
-      const Vec b[2] = {load(first), load(second)};
-#pragma GCC unroll 8
-      for (int r = 0; r < R; r++) {
-        const float x = left[r * kPiece<float> + i];
-        acc[r][0] += x * b[0];
-        acc[r][1] += x * b[1];
-      }
+      multiply_add<R>(left, i, load(first), load(second), acc);
       first += kLanes;
       second += kLanes;
     }
@@ -69,23 +75,11 @@ ELMO4J_INLINE void accumulate(const float* left, int64_t depth, const Bf16* firs
     soon.fetch();
     const int64_t end = std::min(kPiece<float>, depth - k);
     for (int64_t i = 0; i < end; i += 2) {
-      const Vec low[2] = {even(first), even(second)};
-#pragma GCC unroll 8
-      for (int r = 0; r < R; r++) {
-        const float x = left[r * kPiece<float> + i];
-        acc[r][0] += x * low[0];
-        acc[r][1] += x * low[1];
-      }
+      multiply_add<R>(left, i, even(first), even(second), acc);
       // The words are read again on purpose (accumulate.h).
       asm("" : "+r"(first), "+r"(second));
       if (i + 1 < end) {
-        const Vec high[2] = {odd(first), odd(second)};
-#pragma GCC unroll 8
-        for (int r = 0; r < R; r++) {
-          const float x = left[r * kPiece<float> + i + 1];
-          acc[r][0] += x * high[0];
-          acc[r][1] += x * high[1];
-        }
+        multiply_add<R>(left, i + 1, odd(first), odd(second), acc);
       }
       first += 2 * kLanes;
       second += 2 * kLanes;

@@ -43,16 +43,17 @@ namespace ELMO4J_ISA {
 
 // Where the rows of an operand are multiplied, and what does not depend on before and after:
 // compiled once for each instruction set, in product.cpp.
-#if defined(ELMO4J_BLOCKS)
-#define ELMO4J_PRODUCT(prefix, Left, Number)                                                       \
-  prefix template void add_of<kRows>(int64_t, const Left&, int64_t, int64_t, int64_t, Vec(*)[4]);  \
+#if ELMO4J_BLOCKS
+#define ELMO4J_MORE_ROWS(prefix, Left, Number)                                                     \
   prefix template void block_tile_of<kBlockRows>(int64_t, Left::Row, int64_t, const Left::Weight*, \
                                                  const Left::Weight*, const Soon&, Number*);
 #else
-#define ELMO4J_PRODUCT(prefix, Left, Number)                                                      \
-  prefix template void add_of<kRows>(int64_t, const Left&, int64_t, int64_t, int64_t, Vec(*)[4]); \
+#define ELMO4J_MORE_ROWS(prefix, Left, Number) \
   prefix template void strips_of<kStripRows>(int64_t, Left::Row, const Left&, int64_t, float*);
 #endif
+#define ELMO4J_PRODUCT(prefix, Left, Number)                                                      \
+  prefix template void add_of<kRows>(int64_t, const Left&, int64_t, int64_t, int64_t, Vec(*)[4]); \
+  ELMO4J_MORE_ROWS(prefix, Left, Number)
 #if defined(__AMX_BF16__)
 #define ELMO4J_PRODUCT_BF16(prefix)
 #elif defined(ELMO4J_BF16_PAIRS)
