@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Which steps a batch computes, and that its outputs do not depend on the others. */
+/** Tests which steps a batch computes, and that its outputs do not depend on those left out. */
 class CpuBatchRunTest {
   private static final int WORDS = 12;
   private static final Batch BATCH =
@@ -37,9 +37,10 @@ class CpuBatchRunTest {
           new int[] {0, 3, 4, 5, 6, 1, 0, 7, 8, 1, 0, 1});
   private static final int MOST_TOKENS = 4;
 
-  private static Memory words(int dim) {
+  /** Returns random token representations, [words, dim]. */
+  static Memory words(int words, int dim) {
     Random random = new Random(3);
-    float[] values = new float[WORDS * dim];
+    float[] values = new float[words * dim];
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) random.nextGaussian();
     }
@@ -142,7 +143,7 @@ class CpuBatchRunTest {
     Output meanOfAll = mean(options);
     Output meanOfTokens = mean(options);
     try (CpuWeights weights = weights(options);
-        Memory words = words(options.projectionDim());
+        Memory words = words(WORDS, options.projectionDim());
         CpuBatchRun full = run(weights, options, words, null, all, meanOfAll);
         CpuBatchRun shorter = run(weights, options, words, null, tokens, meanOfTokens)) {
       compute(full);
@@ -177,7 +178,7 @@ class CpuBatchRunTest {
     try (CpuBackend backend =
             new CpuBackend(new StoredWeights(new RandomWeights(options, 7)), Precision.FP32, 1);
         CpuWeights weights = weights(options);
-        Memory words = words(options.projectionDim());
+        Memory words = words(WORDS, options.projectionDim());
         LstmState state = new LstmState(backend, options)) {
       state.grow(BATCH.sentences());
       try (CpuBatchRun run = run(weights, options, words, state, tokens)) {
@@ -194,7 +195,7 @@ class CpuBatchRunTest {
     ModelOptions options = Models.TINY;
     Output tokens = sum(options, false, Float.MAX_VALUE);
     try (CpuWeights weights = weights(options);
-        Memory words = words(options.projectionDim());
+        Memory words = words(WORDS, options.projectionDim());
         CpuBatchRun run = run(weights, options, words, null, tokens)) {
       compute(run);
       String message =

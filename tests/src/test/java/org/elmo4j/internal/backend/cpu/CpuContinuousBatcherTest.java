@@ -44,14 +44,7 @@ class CpuContinuousBatcherTest {
   }
 
   private static Memory words() {
-    Random random = new Random(3);
-    float[] values = new float[WORDS * P];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = (float) random.nextGaussian();
-    }
-    NativeMemory memory = NativeMemory.allocate((long) values.length * Float.BYTES);
-    memory.floatPointer(0).put(values, 0, values.length);
-    return memory;
+    return CpuBatchRunTest.words(WORDS, P);
   }
 
   private static Batch batch(Random random, int... lengths) {
