@@ -104,7 +104,7 @@ class AsyncCopies {
     // the destination now.
     std::memset(to, 0xff, 16);
     emulator::unshown(to) = 1;
-    queue_.push_back({to, from, bytes});
+    copies_.push_back({to, from, bytes});
 #elif __CUDA_ARCH__ >= 800
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
                      static_cast<unsigned>(__cvta_generic_to_shared(to))),
@@ -133,13 +133,13 @@ class AsyncCopies {
   __device__ void stores16([[maybe_unused]] void* to) {
 #ifdef ELMO4J_EMULATED
     emulator::unshown(to) = 1;
-    stored_.push_back(to);
+    copies_.push_back({to, nullptr, -1});
 #endif
   }
 
   __device__ void commit() {
 #ifdef ELMO4J_EMULATED
-    groups_.push_back(queue_.size());
+    groups_.push_back(copies_.size());
 #elif __CUDA_ARCH__ >= 800
     asm volatile("cp.async.commit_group;" ::: "memory");
 #endif
@@ -150,13 +150,24 @@ class AsyncCopies {
   template <int kPending>
   __device__ void wait() {
 #ifdef ELMO4J_EMULATED
-    while (groups_.size() > kPending) {
-      for (; done_ < groups_.front(); done_++) {
-        const Copy& copy = queue_[done_];
-        std::memset(copy.to, 0, 16);
-        std::memcpy(copy.to, copy.from, copy.bytes);
+    // What arrived before and was not shown is forgotten, since only wgmma needs to be shown it.
+    copies_.drop_front(arrived_);
+    for (size_t& end : groups_) {
+      end -= arrived_;
+    }
+    arrived_ = 0;
+    if (groups_.size() > kPending) {
+      const size_t groups = groups_.size() - kPending;
+      for (arrived_ = 0; arrived_ < groups_[groups - 1]; arrived_++) {
+        const Copy& copy = copies_[arrived_];
+        if (copy.bytes == 16) {
+          std::memcpy(copy.to, copy.from, 16);
+        } else if (copy.bytes >= 0) {
+          std::memset(copy.to, 0, 16);
+          std::memcpy(copy.to, copy.from, copy.bytes);
+        }
       }
-      groups_.erase(groups_.begin());
+      groups_.drop_front(groups);
     }
 #elif __CUDA_ARCH__ >= 800
     asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
@@ -167,11 +178,8 @@ class AsyncCopies {
   // wgmma. Each thread calls it for its own data, before a barrier.
   __device__ void show() {
 #ifdef ELMO4J_EMULATED
-    for (; shown_ < done_; shown_++) {
-      emulator::unshown(queue_[shown_].to) = 0;
-    }
-    for (; !stored_.empty(); stored_.pop_back()) {
-      emulator::unshown(stored_.back()) = 0;
+    for (size_t i = 0; i < arrived_; i++) {
+      emulator::unshown(copies_[i].to) = 0;
     }
 #elif __CUDA_ARCH__ >= 900
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
@@ -183,13 +191,11 @@ class AsyncCopies {
   struct Copy {
     void* to;
     const void* from;
-    int bytes;
+    int bytes;  // -1 if the thread stored them itself
   };
-  std::vector<Copy> queue_;
-  std::vector<size_t> groups_;  // the end in the queue of each running group
-  size_t done_ = 0;
-  size_t shown_ = 0;
-  std::vector<void*> stored_;  // and not made visible
+  emulator::ShortList<Copy, 64> copies_;   // the first arrived_ have arrived
+  emulator::ShortList<size_t, 8> groups_;  // the end in copies_ of each running group
+  size_t arrived_ = 0;
 #endif
 };
 

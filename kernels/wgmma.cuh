@@ -81,9 +81,9 @@ struct Wgmmas {
   struct Matrices {
     uint64_t a, b;
   };
-  std::vector<Matrices> queue;
-  std::vector<size_t> groups;  // the end in the queue of each running group
-  float* sums;                 // of the thread
+  ShortList<Matrices, 32> queue;
+  ShortList<size_t, 8> groups;  // the end in the queue of each running group
+  float* sums;                  // of the thread
 };
 
 // Computes the first `count` of them for all 128 threads. AsyncSums describes the layout of the
@@ -94,9 +94,12 @@ void run_wgmmas(const Wgmmas* const* threads, size_t count) {
     const auto same = [](const Wgmmas::Matrices& x, const Wgmmas::Matrices& y) {
       return x.a == y.a && x.b == y.b;
     };
-    if (threads[i]->groups != threads[0]->groups ||
-        !std::equal(threads[i]->queue.begin(), threads[i]->queue.end(), threads[0]->queue.begin(),
-                    threads[0]->queue.end(), same)) {
+    const Wgmmas& one = *threads[i];
+    const Wgmmas& other = *threads[0];
+    if (!std::equal(one.groups.begin(), one.groups.end(), other.groups.begin(),
+                    other.groups.end()) ||
+        !std::equal(one.queue.begin(), one.queue.end(), other.queue.begin(), other.queue.end(),
+                    same)) {
       fail("threads of a warpgroup multiply different matrices");
     }
   }
@@ -197,7 +200,7 @@ class AsyncSums {
     if (!begun_) {
       emulator::fail("wgmma without a fence before it");
     }
-    if (under_way_.queue.empty()) {
+    if (under_way_.queue.size() == 0) {
       std::memcpy(sums_, v, sizeof v);
       std::memset(v, 0xff, sizeof v);
     }
@@ -220,7 +223,7 @@ class AsyncSums {
   template <int kPending>
   __device__ void wait() {
 #ifdef ELMO4J_EMULATED
-    if (!under_way_.queue.empty()) {
+    if (under_way_.queue.size() > 0) {
       emulator::require_capability(9, 0);
       emulator::warpgroup_together(run<kPending>, this, __FILE__, __LINE__);
     }
@@ -243,7 +246,7 @@ class AsyncSums {
       thread->under_way_.sums = thread->sums_;
       all[i] = &thread->under_way_;
     }
-    const std::vector<size_t>& groups = all[0]->groups;
+    const auto& groups = all[0]->groups;
     const size_t done = groups.size() > kPending ? groups[groups.size() - 1 - kPending] : 0;
     emulator::run_wgmmas<kColumns>(all, done);
     for (int i = 0; i < 128; i++) {
@@ -259,13 +262,13 @@ class AsyncSums {
         emulator::fail("sums of a wgmma that is under way were changed");
       }
     }
-    std::vector<size_t>& groups = under_way_.groups;
-    groups.erase(groups.begin(), groups.end() - std::min(pending, groups.size()));
+    auto& groups = under_way_.groups;
+    groups.drop_front(groups.size() - std::min(pending, groups.size()));
     for (size_t& end : groups) {
       end -= done;
     }
-    under_way_.queue.erase(under_way_.queue.begin(), under_way_.queue.begin() + done);
-    if (under_way_.queue.empty()) {
+    under_way_.queue.drop_front(done);
+    if (under_way_.queue.size() == 0) {
       std::memcpy(v, sums_, sizeof v);
       begun_ = false;
     }

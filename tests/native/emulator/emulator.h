@@ -34,6 +34,7 @@
 #include <cuda_runtime.h>
 #include <device_launch_parameters.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -54,6 +55,10 @@ struct Thread {
 
 // The CUDA thread that runs on this host thread; null outside of kernels.
 extern __thread Thread* running __attribute__((tls_model("initial-exec")));
+
+#if defined(__x86_64__) && !defined(__FMA__)
+const bool has_fma = __builtin_cpu_supports("fma");
+#endif
 
 // One of a kernel's arguments.
 struct Argument {
@@ -151,6 +156,34 @@ inline void run_ballot(Ballot* const* lanes) {
 
 inline void run_nothing(void* const*) {}
 
+// Up to kMost items. In place of std::vector where the threads of a kernel would spend their time
+// on allocations.
+template <class T, int kMost>
+class ShortList {
+ public:
+  void push_back(const T& item) {
+    if (size_ == kMost) {
+      fail("more than a ShortList of the emulator holds");
+    }
+    items_[size_++] = item;
+  }
+  void drop_front(size_t count) {
+    std::copy(items_ + count, items_ + size_, items_);
+    size_ -= static_cast<int>(count);
+  }
+  size_t size() const { return size_; }
+  T& operator[](size_t i) { return items_[i]; }
+  const T& operator[](size_t i) const { return items_[i]; }
+  T* begin() { return items_; }
+  T* end() { return items_ + size_; }
+  const T* begin() const { return items_; }
+  const T* end() const { return items_ + size_; }
+
+ private:
+  T items_[kMost];
+  int size_ = 0;
+};
+
 inline int lane_of_running() {
   const Thread& t = *running;
   return (t.index.x + t.block_size.x * (t.index.y + t.block_size.y * t.index.z)) % 32;
@@ -245,6 +278,18 @@ T atomicMax(T* address, T value) {
   return elmo4j_emulated_atomic(address, [&](T old) { return old > value ? old : value; });
 }
 
+#if defined(__x86_64__) && !defined(__FMA__)
+// The same as fmaf, which would be a call here: most of a product's time. A processor without the
+// instruction rounds the sum to a double first.
+inline float elmo4j_emulated_fma(float x, float y, float z) {
+  if (__builtin_expect(elmo4j::emulator::has_fma, 1)) {
+    asm("vfmadd231ss %2, %1, %0" : "+x"(z) : "x"(x), "x"(y));
+    return z;
+  }
+  return static_cast<float>(static_cast<double>(x) * y + z);
+}
+#define fmaf elmo4j_emulated_fma
+#endif
 inline float __expf(float x) { return std::exp(x); }
 inline float __fdividef(float x, float y) { return x / y; }
 inline int __clz(int x) { return x == 0 ? 32 : __builtin_clz(static_cast<unsigned>(x)); }

@@ -3,6 +3,7 @@
 package org.elmo4j;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.ArrayList;
 import java.util.Collections;
@@ -47,11 +48,13 @@ class BatchInvarianceTest {
   void anyNumberOfThreadsGivesTheSameBits(int threads) {
     List<List<String>> sentences = Models.batch(new Random(4), 97, 14);
     try (ElmoModel one = Models.random(Models.SMALL, SEED, 1);
-        ElmoModel many = Models.random(Models.SMALL, SEED, threads);
-        Embeddings a = one.embed(sentences, LAYERS);
-        Embeddings b = many.embed(sentences, LAYERS)) {
-      for (int s = 0; s < sentences.size(); s++) {
-        Expected.assertSameBits("sentence " + s, a, s, b, s);
+        ElmoModel many = Models.random(Models.SMALL, SEED, threads)) {
+      assumeTrue(threads == 2 || !one.device().isCuda(), "a GPU's work does not depend on it");
+      try (Embeddings a = one.embed(sentences, LAYERS);
+          Embeddings b = many.embed(sentences, LAYERS)) {
+        for (int s = 0; s < sentences.size(); s++) {
+          Expected.assertSameBits("sentence " + s, a, s, b, s);
+        }
       }
     }
   }

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Timeout;
  * the library, and their class loaders are garbage-collected after their models are closed.
  */
 class ClassLoadersTest {
-  private static final int LOADERS = 3;
+  private static final int LOADERS = 2;
 
   /** The code of one application, which runs in the application's class loader. */
   public static final class Application implements Callable<Float>, AutoCloseable {

@@ -31,19 +31,27 @@ class DeviceTest {
     return lines;
   }
 
+  /** The lines of a process without properties, which several tests read. */
+  private static List<String> plain;
+
+  private static synchronized List<String> probeOnce() throws Exception {
+    plain = plain == null ? probe() : plain;
+    return plain;
+  }
+
   private static List<String> starting(List<String> lines, String word) {
     return lines.stream().filter(line -> line.startsWith(word + " ")).toList();
   }
 
   @Test
   void nothingOfCudaIsLoadedBeforeItIsAskedFor() throws Exception {
-    List<String> lines = probe();
+    List<String> lines = probeOnce();
     assertEquals(List.of(), starting(lines, "early"));
   }
 
   @Test
   void aDeviceIsUsableOrTheReasonIsOneSentenceThatStays() throws Exception {
-    List<String> lines = probe();
+    List<String> lines = probeOnce();
     List<String> reasons = starting(lines, "reason");
     if (reasons.isEmpty()) {
       assertEquals(List.of("device cuda", "device cuda"), starting(lines, "device"));

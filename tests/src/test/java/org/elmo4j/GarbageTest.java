@@ -44,7 +44,7 @@ class GarbageTest {
                 StandardCharsets.UTF_8))) {
       sentences = lines.lines().limit(SENTENCES).map(TextSplitter::onSpaces).toList();
     }
-    model = ElmoModel.miniEnglish();
+    model = Models.random(Models.SMALL, 1);
   }
 
   @AfterAll
@@ -89,7 +89,10 @@ class GarbageTest {
           for (List<String> sentence : sentences) {
             int length = sentence.size();
             List<String> tokens = List.of(sentence.toArray(new String[0]));
-            Map<Layer, Memory> memories = Map.of(Layer.ELMO, NativeMemory.allocate(length * 1024L));
+            Map<Layer, Memory> memories =
+                Map.of(
+                    Layer.ELMO,
+                    NativeMemory.allocate((long) length * model.dim(Layer.ELMO) * Float.BYTES));
             new Embeddings(
                     List.of(tokens),
                     new int[] {length},

@@ -3,6 +3,7 @@
 package org.elmo4j;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -20,6 +21,9 @@ import org.junit.jupiter.params.provider.MethodSource;
  * results with the numbers that another program computed.
  */
 class GoldenTest {
+  /** Sentences of at most 16 tokens; the tenth has 70, which takes long on the emulator. */
+  private static final int SHORT = 9;
+
   static List<GoldenCase> cases() {
     return GoldenCase.all();
   }
@@ -36,7 +40,7 @@ class GoldenTest {
   @MethodSource("cases")
   void eachSentenceAlone(GoldenCase golden) {
     try (ElmoModel model = ElmoModel.load(golden.folder())) {
-      for (int s = 0; s < golden.sentences().size(); s++) {
+      for (int s = 0; s < some(model, golden); s++) {
         assertLayers(model, golden, List.of(s));
       }
     }
@@ -50,7 +54,7 @@ class GoldenTest {
       int rounds = model.device().isCuda() ? 1 : 4; // The emulator is slow.
       for (int round = 0; round < rounds; round++) {
         List<Integer> order =
-            new ArrayList<>(IntStream.range(0, golden.sentences().size()).boxed().toList());
+            new ArrayList<>(IntStream.range(0, some(model, golden)).boxed().toList());
         Collections.shuffle(order, random);
         int cut = 1 + random.nextInt(order.size() - 1);
         assertLayers(model, golden, order.subList(0, cut));
@@ -86,8 +90,9 @@ class GoldenTest {
     float[][][] expected = golden.mixed();
     Layer elmo = Layer.elmo(golden.mix());
     try (ElmoModel model = ElmoModel.load(golden.folder());
-        Embeddings embeddings = model.embed(golden.sentences(), elmo)) {
-      for (int s = 0; s < expected.length; s++) {
+        Embeddings embeddings =
+            model.embed(golden.sentences().subList(0, some(model, golden)), elmo)) {
+      for (int s = 0; s < embeddings.batchSize(); s++) {
         Expected.assertClose(
             golden + " mix, sentence " + s,
             expected[s],
@@ -100,14 +105,22 @@ class GoldenTest {
   @Test
   void theSmallEnglishModelWhoseWeightsAreStoredInHalfPrecision() {
     GoldenCase golden = GoldenCase.named("mini-en");
-    float[][][][] expected = golden.layers();
-    try (ElmoModel model = ElmoModel.miniEnglish();
-        Embeddings embeddings =
-            model.embed(golden.sentences(), Layer.WORD_EMB, Layer.lstm(1), Layer.lstm(2))) {
-      for (int s = 0; s < expected.length; s++) {
-        assertSentence("mini-en", expected[s], embeddings, s, s, 5e-3);
-      }
+    int sentences = golden.sentences().size();
+    try (ElmoModel model = ElmoModel.miniEnglish()) {
+      int longest = model.device().isCuda() ? 6 : Integer.MAX_VALUE;
+      List<Integer> numbers =
+          IntStream.range(0, sentences)
+              .filter(s -> golden.sentences().get(s).size() <= longest)
+              .boxed()
+              .toList();
+      assertTrue(numbers.size() >= 5);
+      assertLayers(model, golden, numbers, 5e-3);
     }
+  }
+
+  /** Returns how many sentences to embed: not all on the emulator. */
+  private static int some(ElmoModel model, GoldenCase golden) {
+    return model.device().isCuda() ? SHORT : golden.sentences().size();
   }
 
   private static Layer[] layers(GoldenCase golden) {
@@ -123,12 +136,17 @@ class GoldenTest {
    * ones.
    */
   private static void assertLayers(ElmoModel model, GoldenCase golden, List<Integer> numbers) {
+    assertLayers(model, golden, numbers, Expected.TOLERANCE);
+  }
+
+  private static void assertLayers(
+      ElmoModel model, GoldenCase golden, List<Integer> numbers, double tolerance) {
     float[][][][] expected = golden.layers();
     List<List<String>> batch = numbers.stream().map(golden.sentences()::get).toList();
     try (Embeddings embeddings = model.embed(batch, layers(golden))) {
       for (int row = 0; row < batch.size(); row++) {
         int s = numbers.get(row);
-        assertSentence(golden.toString(), expected[s], embeddings, s, row);
+        assertSentence(golden.toString(), expected[s], embeddings, s, row, tolerance);
       }
     }
   }

@@ -135,7 +135,7 @@ class LifetimeTest {
 
   private static void assertDerivedBufferOutlivesItsEmbeddings() {
     try (ElmoModel model = Models.random(Models.SMALL, 1)) {
-      List<List<String>> batch = Models.batch(new Random(1), 30, 9);
+      List<List<String>> batch = Models.batch(new Random(1), 30, 4);
       long before = NativeMemory.liveBytes();
       Embeddings embeddings = model.embed(batch, Layer.ELMO);
       float[] values = embeddings.get(Layer.ELMO).toArray();
@@ -144,7 +144,7 @@ class LifetimeTest {
       // If the memory were freed too early, these calls would reuse it.
       for (int i = 0; i < 5; i++) {
         System.gc();
-        model.embed(Models.batch(new Random(i), 30, 9), Layer.ELMO).close();
+        model.embed(Models.batch(new Random(i), 30, 4), Layer.ELMO).close();
       }
       float[] read = new float[values.length - 1];
       derived.get(read);
@@ -162,7 +162,7 @@ class LifetimeTest {
     try (ElmoModel model = Models.random(Models.TINY, 1)) {
       FloatBuffer numbers = FloatBuffer.allocate(10_000);
       long before = NativeMemory.liveBytes();
-      for (int i = 0; i < 200; i++) {
+      for (int i = 0; i < 20; i++) {
         try (Embeddings embeddings = model.embed(BATCH, Layer.ELMO)) {
           Tensor tensor = embeddings.get(Layer.ELMO);
           assertEquals(before + Float.BYTES * tensor.size(), NativeMemory.liveBytes());

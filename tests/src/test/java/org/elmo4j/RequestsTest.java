@@ -122,7 +122,7 @@ class RequestsTest {
   void closingTheModelCompletesWhatWasSubmitted() {
     ElmoModel model = smallRuns();
     List<CompletableFuture<Embeddings>> futures = new ArrayList<>();
-    List<List<String>> sentences = Models.batch(new Random(2), 50, 9);
+    List<List<String>> sentences = Models.batch(new Random(2), 50, 4);
     sentences.forEach(sentence -> futures.add(model.submit(sentence)));
     model.close();
     for (int i = 0; i < futures.size(); i++) {

@@ -124,6 +124,8 @@ class BenchCommandTest {
             weights,
             "--options-file",
             golden.resolve("options.json").toString(),
+            "--threads",
+            "1",
             "--runs",
             "1",
             "--precision",

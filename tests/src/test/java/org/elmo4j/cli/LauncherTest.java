@@ -16,6 +16,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,18 +24,32 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Tests the launcher in a separate checkout, with a fake Java and a fake Maven that only report
- * their arguments.
+ * Tests the launcher in a separate checkout, with a fake Java, Maven and apt-get that only report
+ * their arguments. No other programs than {@link #REAL} are on the path, so that no test builds or
+ * installs anything, whatever the machine has.
  */
 class LauncherTest {
   private static final Path ROOT = Path.of(System.getProperty("elmo4j.root"));
 
+  private static final String REAL =
+      "bash cat chmod dirname env find flock grep ln mkdir mv paste readlink renice rm sed seq sh"
+          + " sleep sort tail touch xargs";
+
+  @TempDir static Path real;
   @TempDir Path folder;
 
   private Path checkout;
   private Path stamp;
 
   private record Result(int code, String out, String err) {}
+
+  @BeforeAll
+  static void makePath() throws IOException {
+    for (String name : REAL.split(" ")) {
+      String folder = Files.exists(Path.of("/usr/bin", name)) ? "/usr/bin/" : "/bin/";
+      executable(real.resolve(name), "#!/bin/sh", "exec " + folder + name + " \"$@\"");
+    }
+  }
 
   @BeforeEach
   void make() throws IOException {
@@ -61,6 +76,10 @@ class LauncherTest {
         List.of("cmake", "g++", "ninja", "clang-format", "python3", "gpg", "unzip", "ctest")) {
       program("bin/" + name, "#!/bin/sh", "exit 0");
     }
+    program("bin/uname", "#!/bin/sh", "echo x86_64");
+    program("bin/apt-cache", "#!/bin/sh", "exit 1");
+    program("bin/apt-get", "#!/bin/sh", "echo \"$*\" >>'" + folder + "/apt.txt'");
+    user(0);
     maven("exit 0");
     stamp = checkout.resolve("build/elmo-build.stamp");
     Files.createDirectories(stamp.getParent());
@@ -69,14 +88,29 @@ class LauncherTest {
   }
 
   private void program(String name, String... lines) throws IOException {
-    Path file = folder.resolve(name);
-    Files.createDirectories(file.getParent());
+    Files.createDirectories(folder.resolve(name).getParent());
+    executable(folder.resolve(name), lines);
+  }
+
+  private static void executable(Path file, String... lines) throws IOException {
     Files.write(file, List.of(lines));
     Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
   }
 
   private void maven(String command) throws IOException {
     program("bin/mvn", "#!/bin/sh", "echo \"$*\" >>'" + folder + "/maven.txt'", command);
+  }
+
+  private void user(int number) throws IOException {
+    program("bin/id", "#!/bin/sh", "echo " + number);
+  }
+
+  /** Returns the arguments of the calls of apt-get that install packages. */
+  private List<String> installed() throws IOException {
+    Path calls = folder.resolve("apt.txt");
+    return Files.exists(calls)
+        ? Files.readAllLines(calls).stream().filter(call -> call.contains(" install ")).toList()
+        : List.of();
   }
 
   private boolean mavenRan() {
@@ -90,7 +124,7 @@ class LauncherTest {
   private Process start(String script) throws IOException {
     ProcessBuilder builder = new ProcessBuilder("bash", "-c", script);
     Map<String, String> environment = builder.environment();
-    environment.put("PATH", folder.resolve("bin") + ":/usr/bin:/bin");
+    environment.put("PATH", folder.resolve("bin") + ":" + real);
     environment.put("JAVA_HOME", folder.resolve("jdk").toString());
     environment.put("ELMO", checkout.resolve("elmo").toString());
     environment.remove("CI");
@@ -110,10 +144,14 @@ class LauncherTest {
       process.destroyForcibly();
       throw new AssertionError("did not end: " + script);
     }
-    return new Result(
-        process.exitValue(),
-        Files.readString(folder.resolve("out.txt"), StandardCharsets.UTF_8),
-        Files.readString(folder.resolve("err.txt"), StandardCharsets.UTF_8));
+    Result result =
+        new Result(
+            process.exitValue(),
+            Files.readString(folder.resolve("out.txt"), StandardCharsets.UTF_8),
+            Files.readString(folder.resolve("err.txt"), StandardCharsets.UTF_8));
+    // Add the program to REAL, or a fake of it.
+    assertFalse(result.err.contains("command not found"), result.err);
+    return result;
   }
 
   @ParameterizedTest
@@ -127,7 +165,7 @@ class LauncherTest {
         "ln -s \"$ELMO\" bin/elmo; elmo embed 'a b'",
         "unset HOME; \"$ELMO\" embed 'a b'",
         "set -eu; \"$ELMO\" embed 'a b'; true",
-        "env -i JAVA_HOME=\"$JAVA_HOME\" PATH=/usr/bin:/bin \"$ELMO\" embed 'a b'",
+        "env -i JAVA_HOME=\"$JAVA_HOME\" PATH=\"$PATH\" \"$ELMO\" embed 'a b'",
         "\"$ELMO\" embed 'a b' <&-",
         "\"$ELMO\" embed 'a b' 2>&-",
         "chmod -R a-w \"${ELMO%/*}\"; \"$ELMO\" embed 'a b'; c=$?; chmod -R u+w \"${ELMO%/*}\";"
@@ -168,6 +206,24 @@ class LauncherTest {
     assertTrue(result.err.contains("CMake Error: the cause"), result.err);
     assertEquals(1, bash("\"$ELMO\" models").code);
     assertEquals(2, Files.readAllLines(folder.resolve("maven.txt")).size());
+  }
+
+  @Test
+  void rootInstallsAMissingProgramAndOthersReadItsName() throws Exception {
+    makeStale();
+    Files.delete(folder.resolve("bin/cmake"));
+    user(1000);
+    Result result = bash("\"$ELMO\" models");
+    assertEquals(1, result.code, result.err);
+    assertTrue(result.err.contains("missing: cmake; install with: sudo apt-get"), result.err);
+    assertEquals(List.of(), installed());
+    assertFalse(mavenRan());
+    user(0);
+    result = bash("\"$ELMO\" models");
+    assertEquals("java: <models>", result.out, result.err);
+    assertEquals(1, installed().size());
+    assertTrue(installed().get(0).endsWith(" --no-upgrade cmake"), installed()::toString);
+    assertTrue(mavenRan());
   }
 
   @Test
@@ -293,5 +349,9 @@ class LauncherTest {
     assertTrue(
         Files.readAllLines(folder.resolve("maven.txt")).stream()
             .anyMatch(call -> call.contains("-Pspark") && call.contains("verify")));
+    String compilers = "g++-aarch64-linux-gnu qemu-user g++-mingw-w64-x86-64-posix";
+    assertTrue(
+        installed().stream().anyMatch(call -> call.contains(" --no-upgrade " + compilers)),
+        installed()::toString);
   }
 }

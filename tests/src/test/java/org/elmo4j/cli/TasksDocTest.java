@@ -24,7 +24,7 @@ class TasksDocTest extends ToolTest {
   private static final Pattern WORD = Pattern.compile("\"([^\"]*)\"|\\S+");
 
   /** How many sentences the examples' treebank files get, few so that the test is fast. */
-  private static final int SENTENCES = 250;
+  private static final int SENTENCES = 150;
 
   @Test
   void everyExampleRuns() throws Exception {

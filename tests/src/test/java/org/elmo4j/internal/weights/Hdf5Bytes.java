@@ -83,7 +83,8 @@ final class Hdf5Bytes {
     byte[] wanted = signature.getBytes(StandardCharsets.US_ASCII);
     List<Integer> found = new ArrayList<>();
     for (int at = 0; at + Math.max(8, wanted.length) <= bytes.length; at++) {
-      if (Arrays.equals(bytes, at, at + wanted.length, wanted, 0, wanted.length)) {
+      if (bytes[at] == wanted[0]
+          && Arrays.equals(bytes, at, at + wanted.length, wanted, 0, wanted.length)) {
         found.add(at);
       }
     }

@@ -6,9 +6,7 @@ import static org.elmo4j.internal.weights.TinyModel.assertContains;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -17,8 +15,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.zip.Deflater;
-import java.util.zip.DeflaterOutputStream;
 import org.elmo4j.ChildJvm;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -41,15 +37,10 @@ class HostileHdf5Test {
   /**
    * Returns deflated zeros that a small heap cannot hold, in less than a thousandth of their bytes.
    */
-  private static byte[] bomb() throws IOException {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    try (OutputStream out = new DeflaterOutputStream(bytes, new Deflater(1))) {
-      byte[] zeros = new byte[1 << 20];
-      for (int i = 0; i < 600; i++) {
-        out.write(zeros);
-      }
-    }
-    return bytes.toByteArray();
+  private static byte[] bomb() {
+    byte[] bomb = RepeatedBytes.zlib().add(new byte[1 << 20], 600).end();
+    assertTrue(1000L * bomb.length < 600L << 20);
+    return bomb;
   }
 
   /** Returns a half-full node of a version 1 B-tree whose entries all point to one address. */

@@ -85,7 +85,7 @@ class OlderLibrariesTest {
     List<String> arguments = new ArrayList<>(List.of(dir.toString()));
     arguments.addAll(List.of(uses));
     return new ChildJvm(OlderLibraries.class, arguments.toArray(new String[0]))
-        .options("-Xmx512m")
+        .options("-Xmx512m", "-XX:+BytecodeVerificationRemote") // It may load other classes, too.
         .sharedCache()
         .classPath(classPath)
         .run()

@@ -7,6 +7,7 @@ import static org.elmo4j.internal.weights.TinyModel.failure;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -281,14 +282,16 @@ class SafetensorsTest {
 
   @Test
   void aFileOfMoreThan64MegabytesIsVerifiedOnRequest() throws IOException {
-    Path file = dir.resolve("small.safetensors");
-    SafetensorsWriter.write(new RandomWeights(ModelOptions.small(), 1), file, Dtype.F64, Map.of());
+    Path file = dir.resolve("large.safetensors");
+    ModelOptions options = ModelOptions.small().toBuilder().lstmDim(16).build();
+    SafetensorsWriter.write(new RandomWeights(options, 1), file, Dtype.F64, Map.of());
+    assertTrue(Files.size(file) > 64 << 20);
     byte[] bytes = Files.readAllBytes(file);
     bytes[bytes.length - 8] ^= 1;
     Files.write(file, bytes);
     try (SafetensorsReader store = SafetensorsReader.open(file)) {
       assertContains("expected tensors of sha256", failure(store::verify));
-      try (WeightStore random = new RandomWeights(ModelOptions.small(), 1)) {
+      try (WeightStore random = new RandomWeights(options, 1)) {
         assertArrayEquals(
             TinyModel.read(random, "CNN_high_0/W_carry"),
             TinyModel.read(store, "CNN_high_0/W_carry"));

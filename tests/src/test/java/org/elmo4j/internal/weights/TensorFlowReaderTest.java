@@ -423,11 +423,13 @@ class TensorFlowReaderTest {
     writer.write(prefix());
     Path file = Path.of(prefix() + ".data-00000-of-00001");
     byte[] bytes = writer.shards.get(0).toByteArray();
-    for (int n = 0; n < bytes.length; n++) {
+    // Every third byte is one of each number; with more cases in the fuzz tests, it is every byte.
+    int step = System.getProperty("elmo4j.fuzz.cases") == null ? 3 : 1;
+    for (int n = bytes.length - 1; n >= 0; n -= step) {
       Files.write(file, Arrays.copyOf(bytes, n));
       assertContains("bytes at ", failure(() -> WeightStores.open(dir)));
     }
-    for (int at = 0; at < bytes.length; at++) {
+    for (int at = 0; at < bytes.length; at += step) {
       bytes[at] ^= 0x10;
       Files.write(file, bytes);
       try (WeightStore store = WeightStores.open(dir)) {

@@ -19,6 +19,9 @@ public enum Dtype {
   /** IEEE 754 binary64. */
   F64(8, Double.doubleToRawLongBits(0x1.ffffffp127));
 
+  /** The numbers that are converted at a time. */
+  private static final int BLOCK = 2048;
+
   private final int bytes;
 
   /** A mask of the sign bits of all numbers in 8 bytes. */
@@ -64,25 +67,29 @@ public enum Dtype {
     return (found & signs) == 0 && from.remaining() % Long.BYTES == 0;
   }
 
+  /** Copies numbers to {@code to}, by way of arrays, which are read and written faster. */
+  private void widen(ShortBuffer from, int count, FloatBuffer to) {
+    short[] halves = new short[Math.min(count, BLOCK)];
+    float[] floats = new float[halves.length];
+    float[] values = this == F16 ? Halves.VALUES : null;
+    for (int first = 0; first < count; first += BLOCK) {
+      int n = Math.min(count - first, BLOCK);
+      from.get(first, halves, 0, n);
+      for (int i = 0; i < n; i++) {
+        floats[i] =
+            values != null ? values[halves[i] & 0xFFFF] : Float.intBitsToFloat(halves[i] << 16);
+      }
+      to.put(to.position() + first, floats, 0, n);
+    }
+  }
+
   /** Moves all numbers of {@code from}, in its byte order, to {@code to}. */
   void decode(ByteBuffer from, FloatBuffer to) {
     int count = from.remaining() / bytes;
     int at = to.position();
     switch (this) {
       case F32 -> to.put(at, from.asFloatBuffer(), 0, count);
-      case F16 -> {
-        ShortBuffer numbers = from.asShortBuffer();
-        float[] values = Halves.VALUES;
-        for (int i = 0; i < count; i++) {
-          to.put(at + i, values[numbers.get(i) & 0xFFFF]);
-        }
-      }
-      case BF16 -> {
-        ShortBuffer numbers = from.asShortBuffer();
-        for (int i = 0; i < count; i++) {
-          to.put(at + i, Float.intBitsToFloat(numbers.get(i) << 16));
-        }
-      }
+      case F16, BF16 -> widen(from.asShortBuffer(), count, to);
       case F64 -> {
         DoubleBuffer numbers = from.asDoubleBuffer();
         for (int i = 0; i < count; i++) {

@@ -33,6 +33,10 @@ import org.elmo4j.weights.WeightStore;
 public final class ModelFormats {
   private static final String MINI_ENGLISH = "org/elmo4j/models/mini-en.safetensors";
 
+  // The checksum takes as long as the rest of the loading, and a jar does not change while it is
+  // open.
+  private static volatile boolean miniEnglishVerified;
+
   /** The most archives inside each other. A zip of a folder of Spark NLP contains a zip. */
   private static final int MAX_NESTING = 2;
 
@@ -155,7 +159,11 @@ public final class ModelFormats {
                 + " path, found no resource "
                 + MINI_ENGLISH);
       }
-      return SafetensorsReader.open(ByteBuffer.wrap(in.readAllBytes()), MINI_ENGLISH);
+      SafetensorsReader reader =
+          SafetensorsReader.open(
+              ByteBuffer.wrap(in.readAllBytes()), MINI_ENGLISH, !miniEnglishVerified);
+      miniEnglishVerified = true;
+      return reader;
     } catch (IOException e) {
       throw new ElmoException(
           "model mini-en: expected " + MINI_ENGLISH + ", found " + Json.line(e), e);

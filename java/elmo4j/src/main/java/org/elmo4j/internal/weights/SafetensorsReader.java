@@ -55,7 +55,7 @@ public final class SafetensorsReader extends ModelStore {
   private final TokenEncoder encoder;
   private final ScalarMix mix;
 
-  private SafetensorsReader(String source, DataFile data) throws IOException {
+  private SafetensorsReader(String source, DataFile data, boolean verify) throws IOException {
     super(source);
     this.data = data;
     this.header = SafetensorsHeader.read(source, data);
@@ -78,7 +78,7 @@ public final class SafetensorsReader extends ModelStore {
     this.encoder = readEncoder();
     this.mix = readMix();
     header.required("sha256");
-    if (data.size() - dataStart < SMALL) {
+    if (verify && data.size() - dataStart < SMALL) {
       verify();
     }
   }
@@ -91,7 +91,7 @@ public final class SafetensorsReader extends ModelStore {
    */
   public static SafetensorsReader open(Path file) {
     try {
-      return open(file.toString(), DataFile.open(file));
+      return open(file.toString(), DataFile.open(file), true);
     } catch (IOException e) {
       throw SafetensorsHeader.unreadable(file.toString(), e);
     }
@@ -104,12 +104,17 @@ public final class SafetensorsReader extends ModelStore {
    * @param source the origin of the bytes, for messages
    */
   public static SafetensorsReader open(ByteBuffer bytes, String source) {
-    return open(source, DataFile.of(bytes));
+    return open(bytes, source, true);
   }
 
-  private static SafetensorsReader open(String source, DataFile data) {
+  /** Like {@link #open(ByteBuffer, String)}, but checks the checksum only if {@code verify}. */
+  static SafetensorsReader open(ByteBuffer bytes, String source, boolean verify) {
+    return open(source, DataFile.of(bytes), verify);
+  }
+
+  private static SafetensorsReader open(String source, DataFile data, boolean verify) {
     try {
-      return new SafetensorsReader(source, data);
+      return new SafetensorsReader(source, data, verify);
     } catch (IOException e) {
       data.close();
       throw SafetensorsHeader.unreadable(source, e);
