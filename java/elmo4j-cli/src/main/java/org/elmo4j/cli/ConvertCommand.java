@@ -42,7 +42,11 @@ final class ConvertCommand implements Callable<Integer> {
 
   @Spec private CommandSpec command;
 
-  @Parameters(index = "0", paramLabel = "SRC", description = "A model's name, folder or file.")
+  @Parameters(
+      index = "0",
+      paramLabel = "SRC",
+      converter = Main.File.class,
+      description = "A model's name, folder or file.")
   private String source;
 
   @Parameters(index = "1", paramLabel = "DST", description = "The file to write.")

@@ -29,7 +29,11 @@ final class InfoCommand implements Callable<Integer> {
   @Spec private CommandSpec command;
   @Mixin private ModelChoice modelChoice;
 
-  @Parameters(arity = "0..1", paramLabel = "MODEL", description = "Same as --model.")
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "MODEL",
+      converter = Main.File.class,
+      description = "Same as --model.")
   private String model;
 
   @Option(names = "--devices", description = "List the devices that elmo can use on this machine.")

@@ -167,8 +167,34 @@ public final class Main implements Runnable {
     return code;
   }
 
-  /** Converts an argument. An empty one would be the working folder. */
+  /** Converts the name of a file or folder. Only {@link FileOrStream} accepts {@code -}. */
   private static Path path(String argument) {
+    return fileOrStream(new File().convert(argument));
+  }
+
+  /** Converts the name of a file that is a string, for the name may also be of something else. */
+  static final class File implements CommandLine.ITypeConverter<String> {
+    @Override
+    public String convert(String argument) {
+      if (argument.equals(STANDARD)) {
+        throw new CommandLine.TypeConversionException(
+            "expected a file or folder, found -, standard input or output, which cannot be used"
+                + " here; ./- is a file with that name");
+      }
+      return argument;
+    }
+  }
+
+  /** Converts the name of a file; {@code -} is standard input or output. */
+  static final class FileOrStream implements CommandLine.ITypeConverter<Path> {
+    @Override
+    public Path convert(String argument) {
+      return fileOrStream(argument);
+    }
+  }
+
+  /** Refuses an empty argument, which would be the working folder. */
+  private static Path fileOrStream(String argument) {
     if (argument.isEmpty()) {
       throw new CommandLine.TypeConversionException("expected a file or folder, found nothing");
     }

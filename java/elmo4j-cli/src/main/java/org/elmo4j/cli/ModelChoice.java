@@ -28,6 +28,7 @@ final class ModelChoice {
   @Option(
       names = "--model",
       paramLabel = "NAME|FOLDER|FILE",
+      converter = Main.File.class,
       description =
           "The model: a name from elmo models, a folder or a file. If a file has the same "
               + "name as a model, the model is used. Default, unless the command says "

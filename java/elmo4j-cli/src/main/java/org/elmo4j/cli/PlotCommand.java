@@ -89,7 +89,8 @@ final class PlotCommand implements Callable<Integer> {
   @Option(
       names = "--input",
       paramLabel = "FILE",
-      description = "A UTF-8 text in which to search for --word.")
+      converter = Main.FileOrStream.class,
+      description = "A UTF-8 text in which to search for --word. - is standard input.")
   private Path input;
 
   @Option(

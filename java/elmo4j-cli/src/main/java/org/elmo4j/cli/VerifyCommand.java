@@ -57,7 +57,11 @@ final class VerifyCommand implements Callable<Integer> {
   @Spec private CommandSpec command;
   @Mixin private ModelChoice modelChoice;
 
-  @Parameters(arity = "0..1", paramLabel = "MODEL", description = "Same as --model.")
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "MODEL",
+      converter = Main.File.class,
+      description = "Same as --model.")
   private String model;
 
   @Override
