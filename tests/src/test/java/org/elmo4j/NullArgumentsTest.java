@@ -190,7 +190,7 @@ class NullArgumentsTest {
     return VectorFile.open(file);
   }
 
-  private static List<Class<?>> publicTypes() throws Exception {
+  static List<Class<?>> publicTypes() throws Exception {
     Path classes =
         Path.of(ElmoModel.class.getProtectionDomain().getCodeSource().getLocation().toURI());
     try (FileSystem zip = Files.isDirectory(classes) ? null : FileSystems.newFileSystem(classes)) {

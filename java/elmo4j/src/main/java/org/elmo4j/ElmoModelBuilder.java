@@ -11,7 +11,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Objects;
+import java.util.Optional;
 import org.elmo4j.hub.ModelHub;
 import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.backend.Backend;
@@ -341,11 +341,11 @@ public final class ElmoModelBuilder {
     List<Device> resolved = checked(Devices.resolve(devices));
     try (WeightStore store = opener.open(optionsFile)) {
       Tensors.check(store);
-      ScalarMix own =
-          Objects.requireNonNullElseGet(
-              store.mix(), () -> ScalarMix.even(store.options().lstmLayers() + 1));
       StoredWeights weights = new StoredWeights(store);
-      ScalarMix used = mix == null ? own : mix;
+      ScalarMix used =
+          Optional.ofNullable(mix)
+              .or(store::mix)
+              .orElseGet(() -> ScalarMix.even(store.options().lstmLayers() + 1));
       LayerPlan plan = new LayerPlan(store.source(), store.options(), used);
       String fingerprint = Fingerprint.of(store, used);
       ReplicaPool replicas = new ReplicaPool(resolved, device -> embedder(weights, device));

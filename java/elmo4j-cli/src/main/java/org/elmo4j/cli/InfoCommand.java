@@ -67,13 +67,12 @@ final class InfoCommand implements Callable<Integer> {
         filters,
         options.charEmbeddingDim(),
         name(options.activation()));
-    if (options.dictionary() != null) {
-      ModelOptions.Dictionary sizes = options.dictionary();
+    if (options.dictionary().isPresent()) {
       String words =
-          sizes.words() == 0
+          options.words() == 0
               ? "no words"
-              : String.format(Locale.ROOT, "%,d words of %d", sizes.words(), sizes.wordDim());
-      line(out, "dictionary", "%,d characters, %s", sizes.characters(), words);
+              : String.format(Locale.ROOT, "%,d words of %d", options.words(), options.wordDim());
+      line(out, "dictionary", "%,d characters, %s", options.characters(), words);
     }
     line(out, "highway", "%s", layers(options.highwayLayers()));
     line(out, "projection", "%d", options.projectionDim());

@@ -98,12 +98,12 @@ final class VerifyCommand implements Callable<Integer> {
     for (RemoteFile file : entry.files()) {
       Path path = hub.folder(entry).resolve(file.name());
       String sum =
-          file.sha256() != null && Files.isRegularFile(path) ? ModelHub.sha256(path) : null;
-      if (sum != null && !sum.equals(file.sha256())) {
+          file.sha256().isPresent() && Files.isRegularFile(path) ? ModelHub.sha256(path) : null;
+      if (sum != null && !sum.equals(file.sha256().get())) {
         throw new ElmoException(
             path
                 + ": expected sha256 "
-                + file.sha256()
+                + file.sha256().get()
                 + ", found "
                 + sum
                 + "; delete it to fetch it again");
@@ -118,7 +118,7 @@ final class VerifyCommand implements Callable<Integer> {
           path,
           path.toFile().length(),
           ModelHub.sha256(path),
-          file.sha256() != null ? "as published" : "none published");
+          file.sha256().isPresent() ? "as published" : "none published");
     }
   }
 

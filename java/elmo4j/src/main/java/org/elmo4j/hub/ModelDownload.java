@@ -89,7 +89,7 @@ final class ModelDownload {
     Path path = partial.resolve(file.name());
     return Files.isRegularFile(path)
         && (file.size() == 0 || Files.size(path) == file.size())
-        && (file.sha256() == null || file.sha256().equals(Downloader.sha256(path)));
+        && (file.sha256().isEmpty() || file.sha256().get().equals(Downloader.sha256(path)));
   }
 
   /** The most bytes that are read of a file. A server's response could be endless. */

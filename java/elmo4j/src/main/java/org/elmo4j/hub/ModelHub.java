@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.hub;
 
-import com.fasterxml.jackson.core.type.TypeReference;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -17,6 +16,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -101,12 +101,34 @@ public final class ModelHub {
   }
 
   private static List<ModelEntry> published() {
+    List<ModelEntry> models = new ArrayList<>();
     try (InputStream in = ModelHub.class.getResourceAsStream("models.json")) {
-      return List.copyOf(
-          new ObjectMapper().readValue(in, new TypeReference<List<ModelEntry>>() {}));
+      for (JsonNode model : Json.parse(in, "models.json")) {
+        List<String> aliases = new ArrayList<>();
+        model.get("aliases").forEach(alias -> aliases.add(alias.textValue()));
+        List<RemoteFile> files = new ArrayList<>();
+        for (JsonNode file : model.get("files")) {
+          files.add(
+              new RemoteFile(
+                  file.get("name").textValue(),
+                  URI.create(file.get("url").textValue()),
+                  file.path("size").longValue(),
+                  Optional.ofNullable(file.path("sha256").textValue())));
+        }
+        models.add(
+            new ModelEntry(
+                model.get("name").textValue(),
+                aliases,
+                model.get("language").textValue(),
+                model.get("description").textValue(),
+                model.get("licence").textValue(),
+                model.path("parameters").longValue(),
+                files));
+      }
     } catch (IOException e) {
       throw new UncheckedIOException("models.json", e);
     }
+    return List.copyOf(models);
   }
 
   /** All models that this hub knows. */

@@ -15,6 +15,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Collections;
+import java.util.Optional;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
 import java.util.zip.GZIPInputStream;
@@ -338,7 +339,7 @@ final class ArchiveReader extends ModelStore {
   }
 
   @Override
-  public ScalarMix mix() {
+  public Optional<ScalarMix> mix() {
     return store.mix();
   }
 

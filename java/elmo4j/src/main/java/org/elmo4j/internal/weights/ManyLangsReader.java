@@ -188,14 +188,13 @@ public final class ManyLangsReader extends ModelStore {
   }
 
   private DictionaryEncoder readDictionaries(Path folder) {
-    ModelOptions.Dictionary sizes = options.dictionary();
     try {
       return new DictionaryEncoder(
           options.maxCharactersPerToken(),
           readText(folder.resolve(CHARACTERS)),
-          sizes.characters(),
-          sizes.words() == 0 ? null : readText(folder.resolve(WORDS)),
-          sizes.words());
+          options.characters(),
+          options.words() == 0 ? null : readText(folder.resolve(WORDS)),
+          options.words());
     } catch (ElmoException e) {
       String at = e.getMessage().startsWith(source) ? "" : source + ": ";
       throw new ElmoException(at + e.getMessage(), e);

@@ -26,7 +26,7 @@ public final class Tensors {
    * @throws ElmoException if one does not; the message names the first
    */
   public static void check(WeightStore store) {
-    check(store.source(), store.options(), store::shape);
+    check(store.source(), store.options(), store.shapes()::get);
   }
 
   /**
@@ -87,11 +87,7 @@ public final class Tensors {
    * the target.
    */
   static int room(WeightStore store, String name, FloatBuffer target) {
-    long[] shape = store.shape(name);
-    if (shape == null) {
-      throw new ElmoException(store.source() + ": tensor " + name + ": found no such tensor");
-    }
-    int count = (int) TensorShapes.count(shape);
+    int count = (int) TensorShapes.count(store.shape(name));
     if (target.remaining() < count) {
       throw new ElmoException(
           store.source()

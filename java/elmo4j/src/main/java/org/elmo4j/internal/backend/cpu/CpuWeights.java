@@ -55,7 +55,7 @@ final class CpuWeights implements AutoCloseable {
       for (int i = 0; i < options.highwayLayers(); i++) {
         highways.add(readHighway(reader, i));
       }
-      projection = store.shape(TensorNames.PROJECTION) != null ? readProjection(reader) : null;
+      projection = store.has(TensorNames.PROJECTION) ? readProjection(reader) : null;
       for (int layer = 0; layer < options.lstmLayers(); layer++) {
         for (int direction = 0; direction < 2; direction++) {
           lstm[layer][direction] = readLstm(reader, layer, direction);
@@ -94,7 +94,7 @@ final class CpuWeights implements AutoCloseable {
   }
 
   private FloatPointer readWords(ModelWeights store) {
-    long floats = (long) options.dictionary().words() * options.wordDim();
+    long floats = (long) options.words() * options.wordDim();
     FloatPointer table = keep(floats * Float.BYTES).floatPointer(0);
     store.read(TensorNames.WORD_EMBED, new FloatPointer(table).capacity(floats).asBuffer());
     return table;

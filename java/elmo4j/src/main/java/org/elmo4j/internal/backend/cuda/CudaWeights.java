@@ -146,7 +146,7 @@ final class CudaWeights implements AutoCloseable {
           .word_dim(options.wordDim())
           .word_table(Memory.at(uploads.numbers(words, words.capacity())));
     }
-    if (store.shape(TensorNames.PROJECTION) != null) {
+    if (store.has(TensorNames.PROJECTION)) {
       int p = options.projectionDim();
       FloatPointer projection = reader.read(TensorNames.PROJECTION);
       uploads.packed(encoder.projection(), projection, p, options.wordDim() + features, p, 1);
