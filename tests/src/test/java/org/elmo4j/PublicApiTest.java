@@ -3,8 +3,10 @@
 package org.elmo4j;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.reflect.Executable;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.nio.file.Files;
@@ -17,9 +19,35 @@ import org.elmo4j.hub.ModelHub;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
-/** What all public methods promise: no null as a result. */
+/** What all public methods promise: no checked exceptions, and no null as a result. */
 class PublicApiTest {
+  @TempDir Path folder;
+
+  @Test
+  void noMethodThrowsACheckedException() throws Exception {
+    List<String> wrong = new ArrayList<>();
+    int methods = 0;
+    for (Class<?> type : NullArgumentsTest.publicTypes()) {
+      List<Executable> all = new ArrayList<>(List.of(type.getConstructors()));
+      all.addAll(List.of(type.getDeclaredMethods()));
+      for (Executable each : all) {
+        if (!Modifier.isPublic(each.getModifiers()) || each.isSynthetic()) {
+          continue;
+        }
+        methods++;
+        for (Class<?> thrown : each.getExceptionTypes()) {
+          if (!RuntimeException.class.isAssignableFrom(thrown)) {
+            wrong.add(each.toString());
+          }
+        }
+      }
+    }
+    assertEquals(List.of(), wrong);
+    assertTrue(methods > 200, "methods " + methods);
+  }
+
   /** Calls all getters of objects that lack what they can lack. */
   @Test
   void whatIsMissingIsEmptyAndNotNull() throws Exception {
@@ -79,5 +107,12 @@ class PublicApiTest {
     }
     assertEquals(List.of(), wrong);
     assertTrue(documents > 200, "documents " + documents);
+  }
+
+  @Test
+  void aFileThatCannotBeReadHasNoChecksum() {
+    Path none = folder.resolve("none");
+    ElmoException e = assertThrows(ElmoException.class, () -> ModelHub.sha256(none));
+    assertEquals(none + ": expected a readable file, found no such file", e.getMessage());
   }
 }

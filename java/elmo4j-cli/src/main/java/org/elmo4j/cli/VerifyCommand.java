@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
-import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -65,7 +64,7 @@ final class VerifyCommand implements Callable<Integer> {
   private String model;
 
   @Override
-  public Integer call() throws IOException {
+  public Integer call() {
     modelChoice.name(model);
     modelChoice.check();
     PrintWriter out = command.commandLine().getOut();
@@ -90,7 +89,7 @@ final class VerifyCommand implements Callable<Integer> {
   }
 
   /** Prints the files with their checksums. Throws an exception if one is not the published one. */
-  private static void files(PrintWriter out, ModelHub hub, ModelEntry entry) throws IOException {
+  private static void files(PrintWriter out, ModelHub hub, ModelEntry entry) {
     if (entry.files().isEmpty()) {
       return;
     }

@@ -27,6 +27,7 @@ import java.util.stream.Collectors;
 import org.elmo4j.ElmoException;
 import org.elmo4j.hub.ModelEntry.RemoteFile;
 import org.elmo4j.internal.Arguments;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.weights.ModelFormats;
 import org.elmo4j.weights.WeightStore;
@@ -294,11 +295,16 @@ public final class ModelHub {
   /**
    * Returns the SHA-256 of a file in lower-case hexadecimal, like {@link RemoteFile#sha256}.
    *
-   * @throws IOException if the file cannot be read
+   * @throws ElmoException if the file cannot be read
    */
-  public static String sha256(Path file) throws IOException {
+  public static String sha256(Path file) {
     Arguments.require(file, "file");
-    return Downloader.sha256(file);
+    try {
+      return Downloader.sha256(file);
+    } catch (IOException e) {
+      throw new ElmoException(
+          file + ": expected a readable file, found " + FoundFile.unreadable(file, e), e);
+    }
   }
 
   private void fetchAlone(ModelEntry model, Path folder) throws IOException {
