@@ -393,4 +393,19 @@ class MixTrainerTest {
     }
     assertThrows(ElmoException.class, () -> Classifier.load(folder));
   }
+
+  @Test
+  void weightsThatTheDescriptionLacksAreRefused() throws IOException {
+    Path saved = folder.resolve("saved");
+    new MixTrainer(model).compare(false).epochs(1).crf(true).fit(train).classifier().save(saved);
+    Path description = saved.resolve("model.json");
+    String json = Files.readString(description).replaceAll("\"scheme\" : \"\\w+\",?", "");
+    Files.writeString(description, json.replace("\"crf\"", "\"linear\""));
+    assertEquals(
+        saved.resolve("weights.safetensors")
+            + ": expected weight, bias as "
+            + description
+            + " states, found \"transitions\" as well",
+        assertThrows(ElmoException.class, () -> Classifier.load(saved)).getMessage());
+  }
 }

@@ -228,6 +228,19 @@ final class ClassifierFolder {
                 + (tensor == null ? "none" : Arrays.toString(tensor.shape())));
       }
     }
+    for (String name : tensors.keySet()) {
+      if (!shapes(head).containsKey(name)) {
+        throw new ElmoException(
+            weights
+                + ": expected "
+                + String.join(", ", shapes(head).keySet())
+                + " as "
+                + file
+                + " states, found "
+                + Json.brief(name)
+                + " as well");
+      }
+    }
     float[] parameters = new float[head.size()];
     int at = 0;
     for (String name : shapes(head).keySet()) {

@@ -168,6 +168,40 @@ class SafetensorsTest {
   }
 
   @Test
+  void moreFiltersAndLayersThanTheOptionsStateAreRefused() {
+    assertEquals(
+        "m: options: char_cnn.filters: expected [Filter[width=1, count=1], Filter[width=2,"
+            + " count=2], Filter[width=3, count=4]] as the weights have, found [Filter[width=1,"
+            + " count=1], Filter[width=2, count=2]]",
+        headerFailure(h -> addEmpty(h, "CNN/W_cnn_2", 1, 3, 0, 4)));
+    for (String direction : List.of("RNN_0", "RNN_1")) {
+      assertEquals(
+          "m: options: lstm.n_layers: expected 2 as the weights have, found 1",
+          headerFailure(
+              h -> addEmpty(h, direction + "/RNN/MultiRNNCell/Cell1/LSTMCell/W_0", 0, 20)));
+    }
+    assertEquals(
+        "m: options: char_cnn.n_highway: expected 2 as the weights have, found 1",
+        headerFailure(h -> addEmpty(h, "CNN_high_1/W_carry", 0, 3)));
+  }
+
+  @Test
+  void tensorsWithOtherNamesAreIgnored() throws IOException {
+    try (SafetensorsReader store = open(changed(h -> addEmpty(h, "head/weight", 0, 2)))) {
+      TinyModel.check(store);
+    }
+  }
+
+  /** Adds a tensor without numbers behind all others. */
+  private static void addEmpty(ObjectNode header, String name, int... shape) {
+    ObjectNode entry = header.putObject(name).put("dtype", "F32");
+    for (int dimension : shape) {
+      entry.withArray("shape").add(dimension);
+    }
+    entry.putArray("data_offsets").add(3148).add(3148);
+  }
+
+  @Test
   void badMetadataIsNamed() {
     assertEquals(
         "m: __metadata__.format: expected elmo4j, found \"pt\"",

@@ -66,7 +66,10 @@ public final class SafetensorsReader extends ModelStore {
     this.options = OptionsJson.parse(header.required("options"), source + ": options");
     this.shapes =
         Tensors.check(
-            source, options, name -> entries.containsKey(name) ? entries.get(name).shape() : null);
+            source,
+            options,
+            source + ": options",
+            name -> entries.containsKey(name) ? entries.get(name).shape() : null);
     for (String name : shapes.keySet()) {
       if (isQuantised(name)) {
         checkSize(entries.get(name), 1);

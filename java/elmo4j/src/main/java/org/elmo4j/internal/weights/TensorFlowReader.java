@@ -111,14 +111,13 @@ public final class TensorFlowReader extends ModelStore {
     ModelOptions found = infer();
     this.identity = Tensors.lackLstmProjections(found, tensors::containsKey);
     ModelOptions stated = optionsFile == null ? found : OptionsJson.parse(optionsFile);
-    if (optionsFile != null) {
-      OptionsJson.checkSizes(stated, found, optionsFile + " for " + source);
-    }
+    String stating = optionsFile == null ? source : optionsFile + " for " + source;
+    OptionsJson.checkSizes(stated, found, stating);
     this.options = identity ? stated.toBuilder().projectionClip(0).build() : stated;
     long rows = tensors.get(TensorNames.CHAR_EMBED).shape()[0];
     // Modules have a first row for masked positions; training checkpoints have no such row.
     this.firstCharacter = rows == ModelOptions.BYTE_CHARACTERS + 1 && !trained ? 1 : 0;
-    this.shapes = Tensors.check(source, options, this::shapeInFile);
+    this.shapes = Tensors.check(source, options, stating, this::shapeInFile);
     this.mix = readMix();
   }
 
