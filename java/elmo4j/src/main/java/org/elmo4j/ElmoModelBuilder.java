@@ -18,6 +18,7 @@ import org.elmo4j.internal.backend.Backend;
 import org.elmo4j.internal.batch.Embedder;
 import org.elmo4j.internal.batch.ReplicaPool;
 import org.elmo4j.internal.devices.Devices;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.weights.Fingerprint;
 import org.elmo4j.internal.weights.StoredWeights;
 import org.elmo4j.internal.weights.Tensors;
@@ -294,7 +295,8 @@ public final class ElmoModelBuilder {
     } catch (CharacterCodingException e) {
       throw new ElmoException(file + ": expected UTF-8 text, found other bytes", e);
     } catch (IOException e) {
-      throw new ElmoException(file + ": expected a file of words, found " + e, e);
+      throw new ElmoException(
+          file + ": expected a file of words, found " + FoundFile.unreadable(file, e), e);
     }
   }
 

@@ -13,16 +13,14 @@ import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.InvalidPathException;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.FoundFile;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -329,7 +327,7 @@ public final class Main implements Runnable {
       return "memory: expected enough for this input, found no more (" + e.getMessage() + ")";
     }
     if (e instanceof FileSystemException file) {
-      return file.getFile() + ": " + reason(file);
+      return file.getFile() + ": " + FoundFile.reason(file);
     }
     if (e instanceof InvalidPathException name) {
       return name.getInput() + ": expected the name of a file, found " + name.getReason();
@@ -337,24 +335,10 @@ public final class Main implements Runnable {
     if (e instanceof UncheckedIOException && !(e instanceof Output.Failure)) {
       return message(e.getCause());
     }
-    if ((e instanceof ElmoException || e instanceof IOException || e instanceof Output.Failure)
-        && e.getMessage() != null) {
-      return e.getMessage();
+    if (e instanceof ElmoException || e instanceof IOException || e instanceof Output.Failure) {
+      return e.getMessage() == null ? FoundFile.reason(e) : e.getMessage();
     }
     return "unexpected " + e + " (--debug shows where)";
-  }
-
-  static String reason(FileSystemException e) {
-    if (e instanceof NoSuchFileException) {
-      return "no such file or folder";
-    }
-    if (e instanceof AccessDeniedException) {
-      return "permission denied";
-    }
-    if (e instanceof FileAlreadyExistsException) {
-      return "exists already";
-    }
-    return e.getReason() == null ? e.getClass().getSimpleName() : e.getReason();
   }
 
   /**

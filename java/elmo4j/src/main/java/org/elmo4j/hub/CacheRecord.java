@@ -15,6 +15,7 @@ import java.util.Locale;
 import java.util.UUID;
 import org.elmo4j.ElmoException;
 import org.elmo4j.hub.ModelEntry.RemoteFile;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.model.TensorShapes;
 import org.elmo4j.weights.WeightStore;
@@ -113,7 +114,7 @@ final class CacheRecord {
       }
       return null;
     } catch (IOException e) {
-      return "expected readable files in " + folder + ", found " + Json.line(e);
+      return "expected readable files in " + folder + ", found " + FoundFile.reason(e);
     } catch (ElmoException e) {
       return "expected the published files, found others: " + e.getMessage();
     }

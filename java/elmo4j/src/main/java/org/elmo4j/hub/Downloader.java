@@ -36,6 +36,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.elmo4j.ElmoException;
 import org.elmo4j.hub.ModelEntry.RemoteFile;
+import org.elmo4j.internal.files.FoundFile;
 
 /**
  * Downloads a file over HTTP. Received bytes are kept in {@code NAME.part}. The next attempt, of
@@ -434,9 +435,7 @@ final class Downloader {
           return "no host of that name";
         }
       }
-      return e instanceof ConnectException
-          ? "no connection"
-          : (e.getClass().getSimpleName() + " " + e.getMessage()).lines().findFirst().orElse("");
+      return e instanceof ConnectException ? "no connection" : FoundFile.reason(e);
     }
 
     /** Returns what is wrong with the received bytes, or null if they are correct. */

@@ -9,7 +9,6 @@ import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -328,15 +327,8 @@ public final class ModelHub {
   }
 
   private static String reason(IOException e) {
-    if (e instanceof AccessDeniedException denied) {
-      return "no permission for " + denied.getFile();
-    }
-    if (e instanceof FileSystemException failed) {
-      String reason =
-          failed.getReason() == null ? e.getClass().getSimpleName() : failed.getReason();
-      return reason + " at " + failed.getFile();
-    }
-    return e.getClass().getSimpleName() + " " + e.getMessage();
+    String at = e instanceof FileSystemException file ? " at " + file.getFile() : "";
+    return FoundFile.reason(e) + at;
   }
 
   /**

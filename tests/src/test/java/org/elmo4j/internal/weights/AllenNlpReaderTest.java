@@ -199,7 +199,7 @@ class AllenNlpReaderTest {
   void integersAreNoWeights() throws IOException {
     Path folder = TinyModel.folder(dir, 2, TinyModel.resource("integers.hdf5"));
     assertContains(
-        "tensor char_embed: expected 16, 32 or 64-bit floats, found FixedPoint of 4 bytes",
+        "tensor char_embed: expected 16, 32 or 64-bit floats, found integers of 4 bytes",
         failure(() -> WeightStores.open(folder)));
   }
 

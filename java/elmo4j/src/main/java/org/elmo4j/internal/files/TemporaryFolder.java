@@ -37,7 +37,8 @@ public final class TemporaryFolder implements AutoCloseable {
       return make(parent.toRealPath(), Leftovers.name());
     } catch (IOException e) {
       throw new ElmoException(
-          parent + " (java.io.tmpdir): expected a folder to write to, found " + Json.line(e), e);
+          parent + " (java.io.tmpdir): expected a folder to write to, found " + FoundFile.reason(e),
+          e);
     }
   }
 
@@ -86,7 +87,7 @@ public final class TemporaryFolder implements AutoCloseable {
       lock.close();
       Leftovers.remove(whole);
     } catch (IOException e) {
-      throw new ElmoException(whole + ": expected to delete it, found " + Json.line(e), e);
+      throw new ElmoException(whole + ": expected to delete it, found " + FoundFile.reason(e), e);
     }
   }
 }

@@ -26,6 +26,7 @@ import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.files.Library;
 import org.elmo4j.internal.files.TemporaryFolder;
@@ -123,7 +124,7 @@ final class ArchiveReader extends ModelStore {
       }
       if (e instanceof IOException || e instanceof RuntimeException) {
         throw new ElmoException(
-            archive + ": expected a readable archive, found " + Json.line(e), e);
+            archive + ": expected a readable archive, found " + FoundFile.reason(e), e);
       }
       throw (Error) e;
     }
