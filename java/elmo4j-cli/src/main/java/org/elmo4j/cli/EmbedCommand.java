@@ -23,6 +23,7 @@ import org.elmo4j.ElmoSession;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.ScalarMix;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.text.TextSplitter;
 import org.elmo4j.weights.WeightStores;
 import picocli.CommandLine.Command;
@@ -301,7 +302,8 @@ final class EmbedCommand implements Callable<Integer> {
     try {
       action.run();
     } catch (IOException e) {
-      throw new IOException(output + ": " + e.getMessage(), e);
+      throw new IOException(
+          output + ": expected a place to write to, found " + FoundFile.reason(e), e);
     }
   }
 

@@ -232,7 +232,11 @@ final class ArchiveReader extends ModelStore {
         if (written > limit) {
           throw tooLarge();
         }
-        out.write(piece, 0, n);
+        try {
+          out.write(piece, 0, n);
+        } catch (IOException e) {
+          throw TemporaryFolder.full("the files of " + archive, e);
+        }
       }
     } catch (FileAlreadyExistsException e) {
       throw bad(name, "names that differ", "this one twice");
