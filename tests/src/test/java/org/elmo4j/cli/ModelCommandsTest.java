@@ -64,7 +64,10 @@ class ModelCommandsTest extends ToolTest {
               .shell("ulimit -f 64; exec \"$@\"")
               .run();
       assertEquals(1, ended.code(), ended::toString);
-      assertTrue(ended.toString().contains("found \"File too large\""), ended::toString);
+      String model = folder.resolve(place).resolve("model.safetensors").toString();
+      assertEquals(
+          List.of("elmo: " + model + ": expected a place to write to, found \"File too large\""),
+          ended.err());
       assertEquals(List.of(), left());
     }
     assertTrue(failed(1, "random-model", text("a") + "/x").contains("in.txt/x: expected a folder"));

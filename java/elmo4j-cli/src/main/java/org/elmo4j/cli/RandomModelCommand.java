@@ -72,7 +72,11 @@ final class RandomModelCommand implements Callable<Integer> {
       Path fresh =
           beside.path().resolve(top.getParent().relativize(folder.toAbsolutePath().normalize()));
       Files.createDirectories(fresh);
-      writeFile(size, seed, fresh.resolve(FILE));
+      try {
+        writeFile(size, seed, fresh.resolve(FILE));
+      } catch (ElmoException e) {
+        throw new ElmoException(e.getMessage().replace(fresh.toString(), folder.toString()), e);
+      }
       Files.move(beside.path().resolve(top.getFileName()), top);
     } catch (IOException e) {
       throw new ElmoException(
