@@ -23,7 +23,6 @@ import org.elmo4j.internal.weights.Fingerprint;
 import org.elmo4j.internal.weights.StoredWeights;
 import org.elmo4j.internal.weights.Tensors;
 import org.elmo4j.internal.weights.TokenEmbeddings;
-import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 
@@ -316,14 +315,12 @@ public final class ElmoModelBuilder {
   }
 
   /** Puts token representations that were computed elsewhere into the word caches. */
-  private void put(ReplicaPool replicas, ModelOptions options) {
-    try (TokenEmbeddings ready = TokenEmbeddings.open(tokens, tokenRows, options)) {
-      float[] row = new float[ready.dim()];
-      for (Embedder replica : replicas.all()) {
-        for (int i = 0; i < ready.tokens().size() && replica.hasFreeRows(); i++) {
-          ready.read(i, 1, FloatBuffer.wrap(row));
-          replica.put(ready.tokens().get(i), row);
-        }
+  private static void put(TokenEmbeddings ready, ReplicaPool replicas) {
+    float[] row = new float[ready.dim()];
+    for (Embedder replica : replicas.all()) {
+      for (int i = 0; i < ready.tokens().size() && replica.hasFreeRows(); i++) {
+        ready.read(i, 1, FloatBuffer.wrap(row));
+        replica.put(ready.tokens().get(i), row);
       }
     }
   }
@@ -341,7 +338,10 @@ public final class ElmoModelBuilder {
     }
     List<String> words = vocabulary == null ? List.of() : readWords(vocabulary);
     List<Device> resolved = checked(Devices.resolve(devices));
-    try (WeightStore store = opener.open(optionsFile)) {
+    resolved.forEach(device -> Devices.check(device, precision));
+    try (WeightStore store = opener.open(optionsFile);
+        TokenEmbeddings ready =
+            tokens == null ? null : TokenEmbeddings.open(tokens, tokenRows, store.options())) {
       Tensors.check(store);
       StoredWeights weights = new StoredWeights(store);
       ScalarMix used =
@@ -353,8 +353,8 @@ public final class ElmoModelBuilder {
       ReplicaPool replicas = new ReplicaPool(resolved, device -> embedder(weights, device));
       ElmoModel model = new ElmoModel(plan, fingerprint, replicas, batchDelay, batchTokens);
       try {
-        if (tokens != null) {
-          put(replicas, store.options());
+        if (ready != null) {
+          put(ready, replicas);
         }
         model.warm(words);
         return model;

@@ -193,7 +193,7 @@ class MainTest extends ToolTest {
   @Test
   void anUnwritableOutputIsSaidBeforeTheModelLoads() throws IOException {
     String out = folder.resolve("no/out.npz").toString();
-    String message = failed(1, "embed", "--model", file("missing"), "--output", out, "x");
+    String message = failed(1, "embed", "--model", text("no model"), "--output", out, "x");
     assertTrue(message.contains(out), message);
   }
 

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.elmo4j.hub.ModelHub;
+import org.elmo4j.internal.files.AtomicFile;
 import org.elmo4j.internal.weights.Dtype;
 import org.elmo4j.internal.weights.SafetensorsWriter;
 import org.elmo4j.weights.WeightStore;
@@ -85,6 +86,7 @@ final class ConvertCommand implements Callable<Integer> {
     ModelHub hub = ModelChoice.hub(command, source, false);
     boolean named = optionsFile == null && hub.find(source).isPresent();
     OutputFile.check(command, "DST", target, named ? null : Path.of(source), optionsFile);
+    AtomicFile.create(target).close(); // The folder is checked before a model is downloaded.
     if (named) {
       return hub.open(source, null);
     }

@@ -152,13 +152,14 @@ final class EmbedCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     check();
+    ScalarMix mix = mix();
     try (LineReader lines = openInput();
         SentenceWriter file = openOutput();
         ElmoModel model = modelChoice.load()) {
       LayerChoice choice =
           outputLayer != null
               ? LayerChoice.numbered(outputLayer, model)
-              : LayerChoice.of(layers, mix(), model);
+              : LayerChoice.of(layers, mix, model);
       SentenceWriter writer =
           file != null ? file : new TableWriter(command.commandLine().getOut(), choice.blocks());
       try (Progress progress = new Progress(terminal())) {

@@ -14,6 +14,7 @@ import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
+import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -244,6 +245,22 @@ public final class Main implements Runnable {
           public void close() {}
         };
     return new LineReader("standard input", unclosed);
+  }
+
+  /**
+   * Throws an exception if a file cannot be opened, so that this is said before anything that takes
+   * long.
+   *
+   * @param files may be null or standard input
+   */
+  static void checkReadable(Path... files) throws IOException {
+    for (Path file : files) {
+      if (file != null
+          && !isStandard(file)
+          && (Files.notExists(file) || Files.isRegularFile(file))) {
+        LineReader.open(file).close(); // Opening a pipe would take bytes from it.
+      }
+    }
   }
 
   /** Standard error if it is a terminal, for lines that are overwritten; otherwise null. */

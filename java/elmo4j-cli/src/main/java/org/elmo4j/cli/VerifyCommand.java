@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -64,7 +65,7 @@ final class VerifyCommand implements Callable<Integer> {
   private String model;
 
   @Override
-  public Integer call() {
+  public Integer call() throws IOException {
     modelChoice.name(model);
     modelChoice.check();
     PrintWriter out = command.commandLine().getOut();

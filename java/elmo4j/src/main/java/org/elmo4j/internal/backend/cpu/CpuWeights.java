@@ -41,7 +41,7 @@ final class CpuWeights implements AutoCloseable {
   /**
    * Reads the weights and packs them.
    *
-   * @throws ElmoException if a weight is not finite, the precision is fp16, or memory cannot be had
+   * @throws ElmoException if a weight is not finite, or memory cannot be had
    */
   CpuWeights(ModelWeights store, Precision precision) {
     source = store.source();
@@ -77,9 +77,6 @@ final class CpuWeights implements AutoCloseable {
               + options.lstmDim()
               + " and "
               + options.projectionDim());
-    }
-    if (precision == Precision.FP16) {
-      throw new ElmoException("precision fp16: expected a CUDA device, found cpu");
     }
     return typeOf(precision);
   }
