@@ -229,7 +229,8 @@ public final class ElmoAnnotator extends AnnotatorModel<ElmoAnnotator>
       try {
         annotator.stage.write().save(new Path(path, STAGE).toString());
       } catch (IOException e) {
-        throw new ElmoException(path + ": expected a place to write to, found " + FoundFile.reason(e), e);
+        throw new ElmoException(
+            path + ": expected a place to write to, found " + FoundFile.reason(e), e);
       }
       // Last, so that an incomplete folder is not taken for an annotator.
       new DefaultParamsWriter(annotator).saveImpl(path);

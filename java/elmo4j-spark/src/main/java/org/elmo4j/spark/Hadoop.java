@@ -131,6 +131,7 @@ final class Hadoop {
   }
 
   static ElmoException unreadable(String path, IOException e) {
-    return new ElmoException(name(path) + ": expected a readable model, found " + FoundFile.reason(e), e);
+    return new ElmoException(
+        name(path) + ": expected a readable model, found " + FoundFile.reason(e), e);
   }
 }

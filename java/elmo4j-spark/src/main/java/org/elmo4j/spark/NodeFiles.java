@@ -87,7 +87,8 @@ final class NodeFiles {
         }
         return target;
       } catch (IOException e) {
-        throw new ElmoException(target + ": expected to fetch a model to it, found " + FoundFile.reason(e), e);
+        throw new ElmoException(
+            target + ": expected to fetch a model to it, found " + FoundFile.reason(e), e);
       }
     }
   }

@@ -39,7 +39,8 @@ final class StageFiles {
       JsonNode type = new ObjectMapper().readTree(json).path("class");
       return type.asText().equals(ElmoEmbeddings.class.getName());
     } catch (IOException e) {
-      throw new ElmoException(path + ": expected a saved stage or a model, found " + FoundFile.reason(e), e);
+      throw new ElmoException(
+          path + ": expected a saved stage or a model, found " + FoundFile.reason(e), e);
     }
   }
 
@@ -105,7 +106,8 @@ final class StageFiles {
         FileSystem system = target.getFileSystem(sc().hadoopConfiguration());
         system.copyFromLocalFile(false, true, new Path(model.file().toUri()), target);
       } catch (IOException e) {
-        throw new ElmoException(target + ": expected a place to write to, found " + FoundFile.reason(e), e);
+        throw new ElmoException(
+            target + ": expected a place to write to, found " + FoundFile.reason(e), e);
       }
     }
   }
