@@ -83,6 +83,7 @@ class ArchitectureTest {
                   "values",
                   "weights",
                   "hub",
+                  "internal.files",
                   "internal.model",
                   "internal.text",
                   "internal.weights",

@@ -95,9 +95,11 @@ public final class Expected {
       case LSTM:
         return inner(layers[layer.index()], boundaries);
       case ELMO:
-        return inner(ElmoOracle.mix(layers, layer.mix() == null ? mix : layer.mix()), boundaries);
+        return inner(ElmoOracle.mix(layers, layer.mix().orElse(mix)), boundaries);
       default:
-        return new double[][] {ElmoOracle.mean(rows(layer.of(), layers, false), dim(layer))};
+        return new double[][] {
+          ElmoOracle.mean(rows(layer.of().orElseThrow(), layers, false), dim(layer))
+        };
     }
   }
 
@@ -107,7 +109,7 @@ public final class Expected {
 
   /** Returns how many numbers a row has. */
   int dim(Layer layer) {
-    Layer of = layer.kind() == Layer.Kind.MEAN ? layer.of() : layer;
+    Layer of = layer.of().orElse(layer);
     return of.kind() == Layer.Kind.WORD_EMB ? options.projectionDim() : 2 * options.projectionDim();
   }
 

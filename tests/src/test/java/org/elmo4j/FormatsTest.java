@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.elmo4j.cli.Main;
 import org.elmo4j.oracle.GoldenCase;
@@ -190,7 +191,7 @@ class FormatsTest {
       assertEquals(golden.names(), converted.names());
       assertEquals(source.options(), converted.options());
       assertEquals(source.mix(), converted.mix());
-      assertEquals(form.hasMix ? form.golden.mix() : null, source.mix());
+      assertEquals(form.hasMix ? Optional.of(form.golden.mix()) : Optional.empty(), source.mix());
       for (String name : golden.names()) {
         assertArrayEquals(bits(golden, name), bits(source, name), name);
         assertArrayEquals(bits(golden, name), bits(converted, name), name);

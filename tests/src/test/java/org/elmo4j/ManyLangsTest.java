@@ -289,8 +289,8 @@ class ManyLangsTest {
   void parametersAreThoseOfTheOriginalsTensors() {
     try (ElmoModel model =
         ElmoModel.load(ROOT.resolve("manylangs-word-char").resolve("model-zip"))) {
-      assertEquals(102, model.options().dictionary().words());
-      assertEquals(137, model.options().dictionary().characters());
+      assertEquals(102, model.options().words());
+      assertEquals(137, model.options().characters());
       // The two zip files hold the parameters under data/, four bytes each.
       assertEquals((stored("token_embedder") + stored("encoder")) / 4, model.parameters());
     }

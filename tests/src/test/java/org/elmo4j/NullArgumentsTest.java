@@ -87,9 +87,9 @@ class NullArgumentsTest {
           "ModelHub.open[String, String] 1",
           "LabeledData.readTokens[Path, String] 1",
           "MixFunction.backward[ScalarMix, FloatBuffer, List] 2",
-          "MixTrainer.fit[LabeledData, LabeledData] 1",
-          "MixTrainer.fit[LabeledData, LabeledData, LabeledData] 1",
-          "MixTrainer.fit[LabeledData, LabeledData, LabeledData] 2",
+          "MixTrainer.fit[ElmoModel, LabeledData, LabeledData] 2",
+          "MixTrainer.fit[ElmoModel, LabeledData, LabeledData, LabeledData] 2",
+          "MixTrainer.fit[ElmoModel, LabeledData, LabeledData, LabeledData] 3",
           "ModelOptions$Builder.dictionary[Dictionary] 0");
 
   private final Map<Class<?>, Object> samples = new HashMap<>();
@@ -114,8 +114,8 @@ class NullArgumentsTest {
                     .withBoundaries(true));
         MixFunction function = new MixFunction(layers);
         VectorFile vectors = vectors(model)) {
-      MixTrainer trainer = new MixTrainer(model).epochs(1);
-      Classifier classifier = trainer.compare(false).fit(data, data).classifier();
+      MixTrainer trainer = new MixTrainer().epochs(1);
+      Classifier classifier = trainer.compare(false).fit(model, data, data).classifier();
       ModelHub hub = ModelHub.builder().home(folder).build();
       List<Object> all =
           List.of(
@@ -190,7 +190,7 @@ class NullArgumentsTest {
     return VectorFile.open(file);
   }
 
-  private static List<Class<?>> publicTypes() throws Exception {
+  static List<Class<?>> publicTypes() throws Exception {
     Path classes =
         Path.of(ElmoModel.class.getProtectionDomain().getCodeSource().getLocation().toURI());
     try (FileSystem zip = Files.isDirectory(classes) ? null : FileSystems.newFileSystem(classes)) {

@@ -11,18 +11,18 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Objects;
+import java.util.Optional;
 import org.elmo4j.hub.ModelHub;
 import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.backend.Backend;
 import org.elmo4j.internal.batch.Embedder;
 import org.elmo4j.internal.batch.ReplicaPool;
 import org.elmo4j.internal.devices.Devices;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.weights.Fingerprint;
 import org.elmo4j.internal.weights.StoredWeights;
 import org.elmo4j.internal.weights.Tensors;
 import org.elmo4j.internal.weights.TokenEmbeddings;
-import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
 import org.elmo4j.weights.WeightStores;
 
@@ -294,7 +294,8 @@ public final class ElmoModelBuilder {
     } catch (CharacterCodingException e) {
       throw new ElmoException(file + ": expected UTF-8 text, found other bytes", e);
     } catch (IOException e) {
-      throw new ElmoException(file + ": expected a file of words, found " + e, e);
+      throw new ElmoException(
+          file + ": expected a file of words, found " + FoundFile.unreadable(file, e), e);
     }
   }
 
@@ -314,14 +315,12 @@ public final class ElmoModelBuilder {
   }
 
   /** Puts token representations that were computed elsewhere into the word caches. */
-  private void put(ReplicaPool replicas, ModelOptions options) {
-    try (TokenEmbeddings ready = TokenEmbeddings.open(tokens, tokenRows, options)) {
-      float[] row = new float[ready.dim()];
-      for (Embedder replica : replicas.all()) {
-        for (int i = 0; i < ready.tokens().size() && replica.hasFreeRows(); i++) {
-          ready.read(i, 1, FloatBuffer.wrap(row));
-          replica.put(ready.tokens().get(i), row);
-        }
+  private static void put(TokenEmbeddings ready, ReplicaPool replicas) {
+    float[] row = new float[ready.dim()];
+    for (Embedder replica : replicas.all()) {
+      for (int i = 0; i < ready.tokens().size() && replica.hasFreeRows(); i++) {
+        ready.read(i, 1, FloatBuffer.wrap(row));
+        replica.put(ready.tokens().get(i), row);
       }
     }
   }
@@ -339,20 +338,23 @@ public final class ElmoModelBuilder {
     }
     List<String> words = vocabulary == null ? List.of() : readWords(vocabulary);
     List<Device> resolved = checked(Devices.resolve(devices));
-    try (WeightStore store = opener.open(optionsFile)) {
+    resolved.forEach(device -> Devices.check(device, precision));
+    try (WeightStore store = opener.open(optionsFile);
+        TokenEmbeddings ready =
+            tokens == null ? null : TokenEmbeddings.open(tokens, tokenRows, store.options())) {
       Tensors.check(store);
-      ScalarMix own =
-          Objects.requireNonNullElseGet(
-              store.mix(), () -> ScalarMix.even(store.options().lstmLayers() + 1));
       StoredWeights weights = new StoredWeights(store);
-      ScalarMix used = mix == null ? own : mix;
+      ScalarMix used =
+          Optional.ofNullable(mix)
+              .or(store::mix)
+              .orElseGet(() -> ScalarMix.even(store.options().lstmLayers() + 1));
       LayerPlan plan = new LayerPlan(store.source(), store.options(), used);
       String fingerprint = Fingerprint.of(store, used);
       ReplicaPool replicas = new ReplicaPool(resolved, device -> embedder(weights, device));
       ElmoModel model = new ElmoModel(plan, fingerprint, replicas, batchDelay, batchTokens);
       try {
-        if (tokens != null) {
-          put(replicas, store.options());
+        if (ready != null) {
+          put(ready, replicas);
         }
         model.warm(words);
         return model;

@@ -3,6 +3,7 @@
 package org.elmo4j;
 
 import java.util.Objects;
+import java.util.Optional;
 import org.elmo4j.internal.Arguments;
 
 /**
@@ -135,15 +136,15 @@ public final class Layer {
   }
 
   /**
-   * The mix of an {@code elmo} layer; null if it is the mix of the model, and for the other kinds.
+   * The mix of an {@code elmo} layer; empty if it is the mix of the model, and for the other kinds.
    */
-  public ScalarMix mix() {
-    return mix;
+  public Optional<ScalarMix> mix() {
+    return Optional.ofNullable(mix);
   }
 
-  /** The layer that a mean is taken of; null for the other kinds. */
-  public Layer of() {
-    return of;
+  /** The layer that a mean is taken of; empty for the other kinds. */
+  public Optional<Layer> of() {
+    return Optional.ofNullable(of);
   }
 
   @Override

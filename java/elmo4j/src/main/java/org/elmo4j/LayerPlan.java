@@ -45,7 +45,7 @@ record LayerPlan(String source, ModelOptions options, ScalarMix mix) {
    * layer itself.
    */
   static Layer rows(Layer layer) {
-    return layer.kind() == Layer.Kind.MEAN ? layer.of() : layer;
+    return layer.of().orElse(layer);
   }
 
   /** Checks that this model has a layer. */
@@ -85,7 +85,7 @@ record LayerPlan(String source, ModelOptions options, ScalarMix mix) {
 
   /** The mix of an {@code elmo} layer; null for other layers. */
   ScalarMix mix(Layer layer) {
-    return layer.kind() != Layer.Kind.ELMO ? null : layer.mix() == null ? mix : layer.mix();
+    return layer.kind() == Layer.Kind.ELMO ? layer.mix().orElse(mix) : null;
   }
 
   /**

@@ -9,6 +9,7 @@
  *
  * <p>An argument of a public method may not be null unless its description says so. This also holds
  * for {@code train}, {@code search}, {@code hub} and {@code weights}. A null argument is refused
- * with an {@link org.elmo4j.ElmoException} that names it, before the method does anything else.
+ * with an {@link org.elmo4j.ElmoException} that names it, before the method does anything else. No
+ * public method returns null, and none throws a checked exception.
  */
 package org.elmo4j;

@@ -15,6 +15,7 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -22,6 +23,11 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.ArgSpec;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Model.PositionalParamSpec;
 
 /** Tests what all commands share: the handling of wrong usage and of failures, and help. */
 class MainTest extends ToolTest {
@@ -109,6 +115,38 @@ class MainTest extends ToolTest {
     }
   }
 
+  /** Elsewhere {@code -} is standard input or output, so no command takes it for a file's name. */
+  @Test
+  void aFileThatCannotBeAStreamIsNotCalledByItsSign() throws IOException {
+    int streams = 0;
+    int files = 0;
+    for (Class<?> command : Main.class.getAnnotation(Command.class).subcommands()) {
+      CommandSpec spec = CommandSpec.forAnnotatedObject(command);
+      for (ArgSpec arg : spec.args()) {
+        if (!arg.paramLabel().matches(".*(FILE|FOLDER|DIR|SRC|DST|MODEL).*")) {
+          continue;
+        }
+        if (String.join("", arg.description()).matches(".*(- is|and -:) standard .*")) {
+          streams++;
+          continue;
+        }
+        files++;
+        List<String> args = new ArrayList<>(List.of(spec.name()));
+        if (arg instanceof OptionSpec option) {
+          args.add(option.longestName());
+        } else if (((PositionalParamSpec) arg).index().min() == 1) {
+          args.add("x");
+        }
+        args.add("-");
+        String message = failed(2, args.toArray(new String[0]));
+        assertTrue(message.contains("found -, standard input or output, which cannot"), message);
+      }
+    }
+    assertEquals(9, streams);
+    assertEquals(41, files);
+    assertFalse(Files.exists(Path.of("-")));
+  }
+
   /** The JVM crashes if its standard input is closed and was none when it started. */
   @Test
   void standardInputStaysOpen() {
@@ -155,7 +193,7 @@ class MainTest extends ToolTest {
   @Test
   void anUnwritableOutputIsSaidBeforeTheModelLoads() throws IOException {
     String out = folder.resolve("no/out.npz").toString();
-    String message = failed(1, "embed", "--model", file("missing"), "--output", out, "x");
+    String message = failed(1, "embed", "--model", text("no model"), "--output", out, "x");
     assertTrue(message.contains(out), message);
   }
 

@@ -13,8 +13,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import org.elmo4j.ChildJvm;
 import org.elmo4j.internal.backend.cpu.CpuBackend;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -48,6 +51,38 @@ class ModelCommandsTest extends ToolTest {
     String info = done("info", file("a/b")).out();
     assertTrue(info.lines().anyMatch(line -> line.matches("parameters +13,[0-9,]{7}")), info);
     assertEquals(4, done("embed", "--model", file("c"), "I love NLP").out().lines().count());
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void aRandomModelThatDoesNotFitLeavesNothing() throws Exception {
+    for (String place : List.of("new", "a/b/new")) {
+      // A limit on the size of files acts like a full disk.
+      ChildJvm.Ended ended =
+          new ChildJvm(Main.class, "random-model", file(place))
+              .sharedCache()
+              .shell("ulimit -f 64; exec \"$@\"")
+              .run();
+      assertEquals(1, ended.code(), ended::toString);
+      String model = folder.resolve(place).resolve("model.safetensors").toString();
+      assertEquals(
+          List.of("elmo: " + model + ": expected a place to write to, found \"File too large\""),
+          ended.err());
+      assertEquals(List.of(), left());
+    }
+    assertTrue(failed(1, "random-model", text("a") + "/x").contains("in.txt/x: expected a folder"));
+    assertEquals(List.of("in.txt"), left());
+  }
+
+  @Test
+  void otherCommandsThatFailLeaveNothingEither() throws IOException {
+    String train = text("a X\nb\n");
+    failed(1, "fit", "--task", "tokens", "--train", train, "--output", file("c"));
+    failed(1, "convert", "--dtype", "fp16", file("none"), file("d"));
+    failed(1, "convert", "mini-en", file("no/d"));
+    failed(1, "plot", "--word", "bank", "--output", file("p.svg"), "No such word.");
+    failed(1, "embed", "--model", file("none"), "--output", file("e.npz"), "x");
+    assertEquals(List.of("in.txt"), left());
   }
 
   @ParameterizedTest

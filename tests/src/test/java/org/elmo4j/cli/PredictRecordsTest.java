@@ -184,7 +184,8 @@ class PredictRecordsTest extends ToolTest {
         run("predict", file("c"), "--text-column", "text", "--input", other).out());
     assertEquals(
         "elmo: " + other + ", line 1: expected column \"words\", found \"id, text\"",
-        failed(1, "predict", file("c"), "--text-column", "words", "--input", other));
+        failed(
+            1, "predict", file("c"), "--text-column", "words", "--input", other, "--model", other));
     assertEquals(2, run("predict", file("c"), "--text-column", "text", "typed").code());
     String[] spaces = {"predict", file("c"), "--input-format", "spaces", "--input", other};
     assertEquals(2, run(with(spaces, "--text-column", "text")).code());

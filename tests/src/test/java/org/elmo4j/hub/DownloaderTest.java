@@ -95,13 +95,20 @@ class DownloaderTest extends HubTesting {
   }
 
   @Test
+  void aDownloadThatGotNothingLeavesNoFolder() throws IOException {
+    server.answer = (exchange, file) -> exchange.sendResponseHeaders(503, -1);
+    fails(unknown());
+    assertEquals(Set.of("m.lock"), names(home));
+  }
+
+  @Test
   void wrongBytesAreRefusedAndForgotten() throws IOException {
     byte[] wrong = weights.clone();
     wrong[wrong.length / 2] ^= 1;
     server.put(WEIGHTS, wrong);
     String message = fails(known());
     assertTrue(message.contains("sha256"), message);
-    assertTrue(message.contains(known().files().get(1).sha256()), message);
+    assertTrue(message.contains(known().files().get(1).sha256().get()), message);
     assertEquals(List.of("all"), ranges());
     assertEquals(Set.of("options.json"), names(home.resolve("m.partial")));
     server.put(WEIGHTS, weights);

@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.elmo4j.ElmoException;
@@ -60,8 +61,15 @@ abstract class HubTesting {
         0,
         List.of(
             new RemoteFile(
-                "options.json", URI.create(server.address() + "/m/options.json"), 0, null),
-            new RemoteFile("weights.hdf5", URI.create(server.address() + WEIGHTS), size, sum)));
+                "options.json",
+                URI.create(server.address() + "/m/options.json"),
+                0,
+                Optional.empty()),
+            new RemoteFile(
+                "weights.hdf5",
+                URI.create(server.address() + WEIGHTS),
+                size,
+                Optional.ofNullable(sum))));
   }
 
   ModelHub.Builder builder(ModelEntry model) {

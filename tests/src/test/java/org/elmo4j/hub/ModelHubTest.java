@@ -5,7 +5,6 @@ package org.elmo4j.hub;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -18,6 +17,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -187,8 +187,10 @@ class ModelHubTest extends HubTesting {
             "",
             0,
             List.of(
-                new RemoteFile("options.json", address.resolve("options.json"), 0, null),
-                new RemoteFile("weights.hdf5", address.resolve("weights.hdf5"), 0, null)));
+                new RemoteFile(
+                    "options.json", address.resolve("options.json"), 0, Optional.empty()),
+                new RemoteFile(
+                    "weights.hdf5", address.resolve("weights.hdf5"), 0, Optional.empty())));
     ModelHub hub =
         new ModelHub.Builder(Map.of("http_proxy", server.address()))
             .home(home)
@@ -256,7 +258,7 @@ class ModelHubTest extends HubTesting {
       assertFalse(model.description().isBlank() || model.licence().isBlank());
       for (RemoteFile file : model.files()) {
         assertEquals("https", file.url().getScheme());
-        assertTrue(file.sha256() == null || file.sha256().matches("[0-9a-f]{64}"));
+        assertTrue(file.sha256().stream().allMatch(sum -> sum.matches("[0-9a-f]{64}")));
         assertEquals(
             file.name().substring(file.name().lastIndexOf('.')),
             file.url().getPath().substring(file.url().getPath().lastIndexOf('.')));
@@ -266,7 +268,7 @@ class ModelHubTest extends HubTesting {
         List.of("mini-en", "small", "medium", "original", "5.5B", "pubmed", "pt"),
         models.stream().map(ModelEntry::name).toList());
     assertEquals(54_402_456, models.get(1).size());
-    assertNull(models.get(2).files().get(1).sha256());
+    assertEquals(Optional.empty(), models.get(2).files().get(1).sha256());
   }
 
   @Test
@@ -303,7 +305,8 @@ class ModelHubTest extends HubTesting {
       Files.setLastModifiedTime(file, FileTime.fromMillis(1_000_000));
       String message = assertThrows(ElmoException.class, () -> offline.fetch(model)).getMessage();
       assertTrue(
-          message.contains("expected sha256 " + known().files().get(1).sha256() + " of " + file),
+          message.contains(
+              "expected sha256 " + known().files().get(1).sha256().get() + " of " + file),
           message);
       assertFetched(fetch(model));
     }
@@ -319,7 +322,7 @@ class ModelHubTest extends HubTesting {
     ModelHub offline = builder(model).offline(true).build();
     assertEquals(put, offline.fetch(model));
     String record = Files.readString(put.resolve(CacheRecord.NAME));
-    assertTrue(record.contains(known().files().get(1).sha256()), record);
+    assertTrue(record.contains(known().files().get(1).sha256().get()), record);
     // A damaged record is ignored.
     Files.writeString(put.resolve(CacheRecord.NAME), "{\"weights.hdf5\": 3");
     assertTrue(offline.isCached(model));

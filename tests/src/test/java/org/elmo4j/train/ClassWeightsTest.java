@@ -101,7 +101,7 @@ class ClassWeightsTest {
     }
     LabeledData data = LabeledData.of("data", Task.SENTENCES, all);
     try (ElmoModel model = ElmoModel.miniEnglish()) {
-      MixTrainer trainer = new MixTrainer(model).compare(false).dropout(0).epochs(60).patience(60);
+      MixTrainer trainer = new MixTrainer().compare(false).dropout(0).epochs(60).patience(60);
       List<List<String>> one = List.of(List.of("the", "dog"));
       // The loss is smallest if the probability is the weighted share: 0.05, 0.5 and 0.75.
       double plain = rare(trainer, data, model, one);
@@ -112,7 +112,8 @@ class ClassWeightsTest {
       assertEquals(0.5, balanced, 0.1);
       assertEquals(0.75, more, 0.1);
       assertTrue(
-          failure(() -> trainer.crf(true).fit(data, data)).contains("found labels of sentences"));
+          failure(() -> trainer.crf(true).fit(model, data, data))
+              .contains("found labels of sentences"));
       LabeledData tokens =
           LabeledData.of(
               "tokens",
@@ -120,14 +121,14 @@ class ClassWeightsTest {
               List.of(new LabeledSentence(List.of("a", "b"), List.of("rare", "B"))));
       assertEquals(
           "class weights: expected a linear head, found a CRF",
-          failure(() -> trainer.fit(tokens, tokens)));
+          failure(() -> trainer.fit(model, tokens, tokens)));
     }
   }
 
   private static double rare(
       MixTrainer trainer, LabeledData data, ElmoModel model, List<List<String>> one) {
     return trainer
-        .fit(data, data)
+        .fit(model, data, data)
         .classifier()
         .predictWithScores(model, one)
         .get(0)

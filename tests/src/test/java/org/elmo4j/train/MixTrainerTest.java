@@ -71,12 +71,13 @@ class MixTrainerTest {
   }
 
   private static String failure(MixTrainer trainer, LabeledData train, LabeledData development) {
-    return assertThrows(ElmoException.class, () -> trainer.fit(train, development)).getMessage();
+    return assertThrows(ElmoException.class, () -> trainer.fit(model, train, development))
+        .getMessage();
   }
 
   @Test
   void contextHelpsPartsOfSpeechAndTheMixIsNoWorseThanALayer() {
-    Result result = new MixTrainer(model).fit(train, development, development);
+    Result result = new MixTrainer().fit(model, train, development, development);
     List<Score> scores = result.scores();
     assertEquals(
         List.of("word_emb", "lstm_outputs1", "lstm_outputs2", "even mix", MixTrainer.LEARNED),
@@ -96,10 +97,11 @@ class MixTrainerTest {
 
   @Test
   void aSeedGivesTheSameBitsWhateverElseIsTrained() throws IOException {
-    MixTrainer trainer = new MixTrainer(model).epochs(3).hidden(8).seed(5);
-    byte[] first = bytes(trainer.fit(train, null).classifier(), folder.resolve("a"));
-    byte[] again = bytes(trainer.compare(false).fit(train, null).classifier(), folder.resolve("b"));
-    byte[] other = bytes(trainer.seed(6).fit(train, null).classifier(), folder.resolve("c"));
+    MixTrainer trainer = new MixTrainer().epochs(3).hidden(8).seed(5);
+    byte[] first = bytes(trainer.fit(model, train, null).classifier(), folder.resolve("a"));
+    byte[] again =
+        bytes(trainer.compare(false).fit(model, train, null).classifier(), folder.resolve("b"));
+    byte[] other = bytes(trainer.seed(6).fit(model, train, null).classifier(), folder.resolve("c"));
     assertArrayEquals(first, again);
     assertTrue(!Arrays.equals(first, other));
   }
@@ -124,7 +126,7 @@ class MixTrainerTest {
     all.add(new LabeledSentence(List.of(), List.of("sea")));
     LabeledData sentences = LabeledData.of("mine", Task.SENTENCES, all);
     Result result =
-        new MixTrainer(model).layerNorm(norm).hidden(4).l2(0.01).fit(sentences, sentences);
+        new MixTrainer().layerNorm(norm).hidden(4).l2(0.01).fit(model, sentences, sentences);
     Classifier classifier = result.classifier();
     assertTrue(classifier instanceof SentenceClassifier);
     assertTrue(result.scores().get(4).development() > 0.95);
@@ -149,10 +151,10 @@ class MixTrainerTest {
           }
         };
     Result result =
-        new MixTrainer(model)
+        new MixTrainer()
             .progress(count)
             .stopWhen(() -> epochs.get() >= 2)
-            .fit(train, development);
+            .fit(model, train, development);
     assertEquals(1, result.scores().size());
     assertEquals(MixTrainer.LEARNED, result.scores().get(0).name());
     assertEquals(2, epochs.get());
@@ -163,19 +165,19 @@ class MixTrainerTest {
   @Test
   void l2DrawsTheMixToEven() {
     float[] weights =
-        new MixTrainer(model)
+        new MixTrainer()
             .compare(false)
             .l2(100)
             .epochs(5)
-            .fit(train, null)
+            .fit(model, train, null)
             .classifier()
             .mix()
             .weights();
     float[] free =
-        new MixTrainer(model)
+        new MixTrainer()
             .compare(false)
             .epochs(5)
-            .fit(train, null)
+            .fit(model, train, null)
             .classifier()
             .mix()
             .weights();
@@ -191,18 +193,18 @@ class MixTrainerTest {
   @Test
   void labelsThatTrainingLacksAreScoredAsWrong() {
     LabeledData known = tokens("a b|A B", "c d|A B");
-    MixTrainer trainer = new MixTrainer(model).compare(false).epochs(30).learningRate(0.1);
+    MixTrainer trainer = new MixTrainer().compare(false).epochs(30).learningRate(0.1);
     MixTrainer.Score score =
-        trainer.fit(known, known, tokens("a b|A NEW", "c d|OTHER B")).scores().get(0);
+        trainer.fit(model, known, known, tokens("a b|A NEW", "c d|OTHER B")).scores().get(0);
     assertEquals(1, score.development());
     assertEquals(0.5, score.test());
-    score = trainer.fit(known, tokens("a b|A NEW"), null).scores().get(0);
+    score = trainer.fit(model, known, tokens("a b|A NEW"), null).scores().get(0);
     assertEquals(0.5, score.development());
   }
 
   @Test
   void badDataIsRefused() {
-    MixTrainer trainer = new MixTrainer(model);
+    MixTrainer trainer = new MixTrainer();
     assertEquals(
         "data: expected two or more different labels, found only [A]",
         failure(trainer, tokens("a b|A A", "c|A"), null));
@@ -218,9 +220,9 @@ class MixTrainerTest {
 
   @Test
   void aCacheWithoutRoomIsRefused() {
-    String message = failure(new MixTrainer(model).cache(folder, 1000), train, null);
+    String message = failure(new MixTrainer().cache(folder, 1000), train, null);
     assertTrue(message.contains("expected at most 1000 bytes (the cache limit), found"), message);
-    message = failure(new MixTrainer(model).cache(folder.resolve("none"), 1 << 30), train, null);
+    message = failure(new MixTrainer().cache(folder.resolve("none"), 1 << 30), train, null);
     assertTrue(
         message.contains("none: expected a folder for the layers, found no such file"), message);
   }
@@ -251,7 +253,7 @@ class MixTrainerTest {
           }
         };
     LabeledData data = tokens("a b|A B", "c|A");
-    new MixTrainer(model).cache(folder, 1 << 30).epochs(1).progress(listener).fit(data, data);
+    new MixTrainer().cache(folder, 1 << 30).epochs(1).progress(listener).fit(model, data, data);
     // Two sentences, computed twice, have 3 tokens and 4 boundaries each time, and 1 + 2 + 2 halves
     // of 128 floats.
     assertEquals(List.of(folder + " " + 14 * 5 * 128 * 4, "layers"), told);
@@ -267,7 +269,7 @@ class MixTrainerTest {
             told.add(run + " " + epoch + " " + loss + " " + score);
           }
         };
-    Result result = new MixTrainer(model).epochs(4).progress(listener).fit(train, development);
+    Result result = new MixTrainer().epochs(4).progress(listener).fit(model, train, development);
     List<Epoch> epochs = result.classifier().epochs();
     assertEquals(
         told,
@@ -317,8 +319,8 @@ class MixTrainerTest {
             f1.add(score);
           }
         };
-    MixTrainer trainer = new MixTrainer(model).compare(false).progress(listener).patience(3);
-    Result result = trainer.fit(names, names);
+    MixTrainer trainer = new MixTrainer().compare(false).progress(listener).patience(3);
+    Result result = trainer.fit(model, names, names);
     Score score = result.scores().get(0);
     assertEquals(f1.stream().mapToDouble(each -> each).max().getAsDouble(), score.development());
     assertEquals(result.classifier().evaluate(model, names).all().f1(), score.development());
@@ -329,14 +331,14 @@ class MixTrainerTest {
   @Test
   void aLossThatIsNoNumberEndsIt() {
     // The steps are so large that products overflow.
-    MixTrainer trainer = new MixTrainer(model).learningRate(1e30).hidden(64).epochs(1000);
+    MixTrainer trainer = new MixTrainer().learningRate(1e30).hidden(64).epochs(1000);
     String message = failure(trainer.patience(1000).batchSize(1), train, null);
     assertTrue(message.startsWith("training of learned mix: expected a finite loss"), message);
   }
 
   @Test
   void settingsOutOfRangeAreRefused() {
-    MixTrainer trainer = new MixTrainer(model);
+    MixTrainer trainer = new MixTrainer();
     assertThrows(ElmoException.class, () -> trainer.dropout(1));
     assertThrows(ElmoException.class, () -> trainer.dropout(Double.NaN));
     assertThrows(ElmoException.class, () -> trainer.learningRate(0));
@@ -350,7 +352,7 @@ class MixTrainerTest {
   @Test
   void aClassifierIsSavedWholeOrNotAtAll() throws IOException {
     Classifier classifier =
-        new MixTrainer(model).compare(false).epochs(1).fit(train, null).classifier();
+        new MixTrainer().compare(false).epochs(1).fit(model, train, null).classifier();
     Path saved = folder.resolve("saved");
     // A process that was killed while it saved left this folder, whose lock is free.
     Path left = folder.resolve(".elmo4j-1-2-" + "0".repeat(32));
@@ -392,5 +394,20 @@ class MixTrainerTest {
       assertThrows(ElmoException.class, () -> Classifier.load(saved), bad);
     }
     assertThrows(ElmoException.class, () -> Classifier.load(folder));
+  }
+
+  @Test
+  void weightsThatTheDescriptionLacksAreRefused() throws IOException {
+    Path saved = folder.resolve("saved");
+    new MixTrainer().compare(false).epochs(1).crf(true).fit(model, train).classifier().save(saved);
+    Path description = saved.resolve("model.json");
+    String json = Files.readString(description).replaceAll("\"scheme\" : \"\\w+\",?", "");
+    Files.writeString(description, json.replace("\"crf\"", "\"linear\""));
+    assertEquals(
+        saved.resolve("weights.safetensors")
+            + ": expected weight, bias as "
+            + description
+            + " states, found \"transitions\" as well",
+        assertThrows(ElmoException.class, () -> Classifier.load(saved)).getMessage());
   }
 }

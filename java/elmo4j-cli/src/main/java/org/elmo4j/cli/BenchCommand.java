@@ -84,8 +84,9 @@ final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--text",
       paramLabel = "FILE",
+      converter = Main.FileOrStream.class,
       description =
-          "UTF-8 English text to embed. Default: 1,700 sentences of two novels, or on a "
+          "UTF-8 English text to embed. - is standard input. Default: 1,700 sentences of two novels, or on a "
               + "GPU a text of a million words that is generated from them.")
   private Path text;
 
@@ -198,14 +199,16 @@ final class BenchCommand implements Callable<Integer> {
 
   private List<List<String>> read(Path text) throws IOException {
     StringBuilder whole = new StringBuilder();
+    String source;
     try (LineReader lines = Main.open(command, text)) {
+      source = lines.source();
       for (String line; (line = lines.next()) != null; ) {
         whole.append(line).append('\n');
       }
     }
     List<List<String>> sentences = TextSplitter.split(whole.toString());
     if (sentences.isEmpty()) {
-      throw new ElmoException(text + ": expected English text, found no sentence");
+      throw new ElmoException(source + ": expected English text, found no sentence");
     }
     return sentences;
   }

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.elmo4j.hub.ModelHub;
+import org.elmo4j.internal.files.AtomicFile;
 import org.elmo4j.internal.weights.Dtype;
 import org.elmo4j.internal.weights.SafetensorsWriter;
 import org.elmo4j.weights.WeightStore;
@@ -42,7 +43,11 @@ final class ConvertCommand implements Callable<Integer> {
 
   @Spec private CommandSpec command;
 
-  @Parameters(index = "0", paramLabel = "SRC", description = "A model's name, folder or file.")
+  @Parameters(
+      index = "0",
+      paramLabel = "SRC",
+      converter = Main.File.class,
+      description = "A model's name, folder or file.")
   private String source;
 
   @Parameters(index = "1", paramLabel = "DST", description = "The file to write.")
@@ -81,6 +86,7 @@ final class ConvertCommand implements Callable<Integer> {
     ModelHub hub = ModelChoice.hub(command, source, false);
     boolean named = optionsFile == null && hub.find(source).isPresent();
     OutputFile.check(command, "DST", target, named ? null : Path.of(source), optionsFile);
+    AtomicFile.create(target).close(); // The folder is checked before a model is downloaded.
     if (named) {
       return hub.open(source, null);
     }

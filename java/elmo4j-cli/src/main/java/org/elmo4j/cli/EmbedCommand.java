@@ -23,6 +23,7 @@ import org.elmo4j.ElmoSession;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
 import org.elmo4j.ScalarMix;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.text.TextSplitter;
 import org.elmo4j.weights.WeightStores;
 import picocli.CommandLine.Command;
@@ -151,13 +152,14 @@ final class EmbedCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     check();
+    ScalarMix mix = mix();
     try (LineReader lines = openInput();
         SentenceWriter file = openOutput();
         ElmoModel model = modelChoice.load()) {
       LayerChoice choice =
           outputLayer != null
               ? LayerChoice.numbered(outputLayer, model)
-              : LayerChoice.of(layers, mix(), model);
+              : LayerChoice.of(layers, mix, model);
       SentenceWriter writer =
           file != null ? file : new TableWriter(command.commandLine().getOut(), choice.blocks());
       try (Progress progress = new Progress(terminal())) {
@@ -301,7 +303,8 @@ final class EmbedCommand implements Callable<Integer> {
     try {
       action.run();
     } catch (IOException e) {
-      throw new IOException(output + ": " + e.getMessage(), e);
+      throw new IOException(
+          output + ": expected a place to write to, found " + FoundFile.reason(e), e);
     }
   }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -233,7 +234,7 @@ final class FitCommand implements Callable<Integer> {
   private double cacheLimit = 8;
 
   @Override
-  public Integer call() {
+  public Integer call() throws IOException {
     modelChoice.check();
     if (task == TaskName.SENTENCES && column != null) {
       throw usage("--column: expected with --task tokens, found with sentences");
@@ -250,10 +251,14 @@ final class FitCommand implements Callable<Integer> {
     if (classWeights != null && head == HeadName.CRF) {
       throw usage("--class-weights: expected with --head linear, found with crf");
     }
-    ClassWeights weights = classWeights == null ? null : ClassWeights.parse(classWeights);
     if (!(cacheLimit > 0 && cacheLimit < 1 << 20)) {
       throw usage("--cache-limit: expected GiB above 0, found " + cacheLimit);
     }
+    if (!Files.isDirectory(cacheFolder)) {
+      throw usage("--cache-folder: expected a folder, found no folder " + cacheFolder);
+    }
+    MixTrainer trainer = trainer();
+    Main.checkReadable(train, development, test);
     PrintWriter out = command.commandLine().getOut();
     AtomicBoolean stop = new AtomicBoolean();
     CountDownLatch done = new CountDownLatch(1);
@@ -295,14 +300,14 @@ final class FitCommand implements Callable<Integer> {
       noteUnseen(trainData, testData);
       try (ElmoModel model = modelChoice.load()) {
         result =
-            settings(model, weights)
+            trainer
                 .progress(new FitReport.Epochs(command.commandLine().getErr()))
                 .stopWhen(stop::get)
-                .fit(trainData, devData, testData);
+                .fit(model, trainData, devData, testData);
         result.classifier().save(output);
       }
       Evaluation evaluation = result.evaluation();
-      boolean weighted = weights != null && !evaluation.ofSpans();
+      boolean weighted = classWeights != null && !evaluation.ofSpans();
       FitReport.table(out, result.scores(), test != null, evaluation.ofSpans(), weighted);
       FitReport.curve(out, result.classifier().epochs());
       FitReport.evaluation(out, evaluation, test != null ? "test" : "dev");
@@ -338,24 +343,29 @@ final class FitCommand implements Callable<Integer> {
     }
   }
 
-  private MixTrainer settings(ElmoModel model, ClassWeights weights) {
-    MixTrainer trainer = new MixTrainer(model);
-    if (weights != null) {
-      trainer.classWeights(weights);
+  /** Makes the trainer, which checks the numbers, before anything that takes long. */
+  private MixTrainer trainer() {
+    try {
+      MixTrainer trainer = new MixTrainer();
+      if (classWeights != null) {
+        trainer.classWeights(ClassWeights.parse(classWeights));
+      }
+      return trainer
+          .hidden(hidden)
+          .crf(head == HeadName.CRF)
+          .dropout(dropout)
+          .layerNorm(LayerNorm.parse(layerNorm))
+          .l2(l2)
+          .learningRate(learningRate)
+          .batchSize(batchSize)
+          .epochs(epochs)
+          .patience(patience)
+          .seed(seed)
+          .compare(!noComparison)
+          .cache(cacheFolder, (long) (cacheLimit * (1L << 30)));
+    } catch (ElmoException e) {
+      throw usage(e.getMessage());
     }
-    return trainer
-        .hidden(hidden)
-        .crf(head == HeadName.CRF)
-        .dropout(dropout)
-        .layerNorm(LayerNorm.parse(layerNorm))
-        .l2(l2)
-        .learningRate(learningRate)
-        .batchSize(batchSize)
-        .epochs(epochs)
-        .patience(patience)
-        .seed(seed)
-        .compare(!noComparison)
-        .cache(cacheFolder, (long) (cacheLimit * (1L << 30)));
   }
 
   private LabeledData read(Path file) {

@@ -6,7 +6,6 @@ import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -88,7 +87,7 @@ final class Hdf5Writer implements SentenceWriter {
   private final ChannelWriter out;
   private final NavigableMap<byte[], Long>
       texts; // the addresses of their headers; null if numbers are the names
-  private final FileChannel indexChannel;
+  private final AtomicFile spool;
   private final ChannelWriter index;
   private long[] headers = new long[1024];
   private int count;
@@ -98,11 +97,11 @@ final class Hdf5Writer implements SentenceWriter {
    */
   Hdf5Writer(AtomicFile file, Keys keys) throws IOException {
     this.file = file;
-    out = new ChannelWriter(file.channel());
+    out = new ChannelWriter(file);
     out.zeros(SUPERBLOCK_BYTES); // The superblock is written at the end.
     texts = keys == Keys.SENTENCES ? new TreeMap<>(Arrays::compareUnsigned) : null;
-    indexChannel = keys == Keys.NUMBERS ? file.spool() : null;
-    index = keys == Keys.NUMBERS ? new ChannelWriter(indexChannel) : null;
+    spool = keys == Keys.NUMBERS ? file.spool() : null;
+    index = spool == null ? null : new ChannelWriter(spool);
   }
 
   @Override
@@ -213,7 +212,7 @@ final class Hdf5Writer implements SentenceWriter {
     long size = Math.max(4096, 16 + 16 + padded + 16);
     out.write(new byte[] {'G', 'C', 'O', 'L', 1, 0, 0, 0});
     out.longs(size).shorts(1, 1).ints(0).longs(bytes);
-    out.copy(indexChannel, bytes);
+    out.copy(spool.channel(), bytes);
     out.align();
     long free = size - 32 - padded;
     out.shorts(0, 0).ints(0).longs(free).zeros(free - 16);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.Arrays;
 import java.util.Locale;
@@ -29,14 +30,18 @@ final class InfoCommand implements Callable<Integer> {
   @Spec private CommandSpec command;
   @Mixin private ModelChoice modelChoice;
 
-  @Parameters(arity = "0..1", paramLabel = "MODEL", description = "Same as --model.")
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "MODEL",
+      converter = Main.File.class,
+      description = "Same as --model.")
   private String model;
 
   @Option(names = "--devices", description = "List the devices that elmo can use on this machine.")
   private boolean devices;
 
   @Override
-  public Integer call() {
+  public Integer call() throws IOException {
     PrintWriter out = command.commandLine().getOut();
     if (devices) {
       devices(out);
@@ -63,13 +68,12 @@ final class InfoCommand implements Callable<Integer> {
         filters,
         options.charEmbeddingDim(),
         name(options.activation()));
-    if (options.dictionary() != null) {
-      ModelOptions.Dictionary sizes = options.dictionary();
+    if (options.dictionary().isPresent()) {
       String words =
-          sizes.words() == 0
+          options.words() == 0
               ? "no words"
-              : String.format(Locale.ROOT, "%,d words of %d", sizes.words(), sizes.wordDim());
-      line(out, "dictionary", "%,d characters, %s", sizes.characters(), words);
+              : String.format(Locale.ROOT, "%,d words of %d", options.words(), options.wordDim());
+      line(out, "dictionary", "%,d characters, %s", options.characters(), words);
     }
     line(out, "highway", "%s", layers(options.highwayLayers()));
     line(out, "projection", "%d", options.projectionDim());

@@ -13,16 +13,15 @@ import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
+import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.FoundFile;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -167,8 +166,34 @@ public final class Main implements Runnable {
     return code;
   }
 
-  /** Converts an argument. An empty one would be the working folder. */
+  /** Converts the name of a file or folder. Only {@link FileOrStream} accepts {@code -}. */
   private static Path path(String argument) {
+    return fileOrStream(new File().convert(argument));
+  }
+
+  /** Converts the name of a file that is a string, for the name may also be of something else. */
+  static final class File implements CommandLine.ITypeConverter<String> {
+    @Override
+    public String convert(String argument) {
+      if (argument.equals(STANDARD)) {
+        throw new CommandLine.TypeConversionException(
+            "expected a file or folder, found -, standard input or output, which cannot be used"
+                + " here; ./- is a file with that name");
+      }
+      return argument;
+    }
+  }
+
+  /** Converts the name of a file; {@code -} is standard input or output. */
+  static final class FileOrStream implements CommandLine.ITypeConverter<Path> {
+    @Override
+    public Path convert(String argument) {
+      return fileOrStream(argument);
+    }
+  }
+
+  /** Refuses an empty argument, which would be the working folder. */
+  private static Path fileOrStream(String argument) {
     if (argument.isEmpty()) {
       throw new CommandLine.TypeConversionException("expected a file or folder, found nothing");
     }
@@ -220,6 +245,22 @@ public final class Main implements Runnable {
           public void close() {}
         };
     return new LineReader("standard input", unclosed);
+  }
+
+  /**
+   * Throws an exception if a file cannot be opened, so that this is said before anything that takes
+   * long.
+   *
+   * @param files may be null or standard input
+   */
+  static void checkReadable(Path... files) throws IOException {
+    for (Path file : files) {
+      if (file != null
+          && !isStandard(file)
+          && (Files.notExists(file) || Files.isRegularFile(file))) {
+        LineReader.open(file).close(); // Opening a pipe would take bytes from it.
+      }
+    }
   }
 
   /** Standard error if it is a terminal, for lines that are overwritten; otherwise null. */
@@ -303,7 +344,7 @@ public final class Main implements Runnable {
       return "memory: expected enough for this input, found no more (" + e.getMessage() + ")";
     }
     if (e instanceof FileSystemException file) {
-      return file.getFile() + ": " + reason(file);
+      return file.getFile() + ": " + FoundFile.reason(file);
     }
     if (e instanceof InvalidPathException name) {
       return name.getInput() + ": expected the name of a file, found " + name.getReason();
@@ -311,24 +352,10 @@ public final class Main implements Runnable {
     if (e instanceof UncheckedIOException && !(e instanceof Output.Failure)) {
       return message(e.getCause());
     }
-    if ((e instanceof ElmoException || e instanceof IOException || e instanceof Output.Failure)
-        && e.getMessage() != null) {
-      return e.getMessage();
+    if (e instanceof ElmoException || e instanceof IOException || e instanceof Output.Failure) {
+      return e.getMessage() == null ? FoundFile.reason(e) : e.getMessage();
     }
     return "unexpected " + e + " (--debug shows where)";
-  }
-
-  static String reason(FileSystemException e) {
-    if (e instanceof NoSuchFileException) {
-      return "no such file or folder";
-    }
-    if (e instanceof AccessDeniedException) {
-      return "permission denied";
-    }
-    if (e instanceof FileAlreadyExistsException) {
-      return "exists already";
-    }
-    return e.getReason() == null ? e.getClass().getSimpleName() : e.getReason();
   }
 
   /**

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.cli;
 
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,6 +14,7 @@ import org.elmo4j.ElmoModelBuilder;
 import org.elmo4j.Precision;
 import org.elmo4j.hub.ModelEntry;
 import org.elmo4j.hub.ModelHub;
+import org.elmo4j.internal.devices.Devices;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -28,6 +30,7 @@ final class ModelChoice {
   @Option(
       names = "--model",
       paramLabel = "NAME|FOLDER|FILE",
+      converter = Main.File.class,
       description =
           "The model: a name from elmo models, a folder or a file. If a file has the same "
               + "name as a model, the model is used. Default, unless the command says "
@@ -84,8 +87,11 @@ final class ModelChoice {
     model = name != null ? name : model;
   }
 
-  /** Throws an exception if options contradict each other. */
-  void check() {
+  /**
+   * Throws an exception if options contradict each other, or name a model or device that is not
+   * there. Commands call it before anything that takes long.
+   */
+  void check() throws IOException {
     if (weightFile != null && optionsFile == null) {
       throw usage("--weight-file: expected --options-file with it, found none");
     }
@@ -110,6 +116,20 @@ final class ModelChoice {
     }
     if (precision != null && !precision.matches("fp32|bf16|int8|fp16")) {
       throw usage("--precision: expected fp32, bf16, int8 or fp16, found " + precision);
+    }
+    if (model != null
+        && named().isEmpty()
+        && !Files.exists(Path.of(model))
+        && !Files.exists(Path.of(model + ".index"))) { // a TensorFlow checkpoint's prefix
+      throw new ElmoException(
+          model
+              + ": expected a model's name, folder or file, found none (elmo models lists the"
+              + " names)");
+    }
+    Main.checkReadable(optionsFile, weightFile);
+    if (precision != null || !device.equals("auto")) {
+      Precision held = precision == null ? null : Precision.parse(precision);
+      Devices.resolve(Device.parseAll(device)).forEach(each -> Devices.check(each, held));
     }
   }
 
@@ -147,15 +167,6 @@ final class ModelChoice {
 
   /** Returns a builder with all choices, to which callers may add others. */
   ElmoModelBuilder builder() {
-    if (model != null
-        && named().isEmpty()
-        && !Files.exists(Path.of(model))
-        && !Files.exists(Path.of(model + ".index"))) { // a TensorFlow checkpoint's prefix
-      throw new ElmoException(
-          model
-              + ": expected a model's name, folder or file, found none (elmo models lists the"
-              + " names)");
-    }
     ElmoModelBuilder builder = ElmoModel.builder().devices(Device.parseAll(device));
     if (precision != null) {
       builder.precision(Precision.parse(precision));

@@ -110,7 +110,7 @@ final class ModelsCommand implements Callable<Integer> {
             .put("name", file.name())
             .put("url", file.url().toString())
             .put("size", file.size() == 0 ? null : file.size())
-            .put("sha256", file.sha256());
+            .put("sha256", file.sha256().orElse(null));
       }
     }
     return mapper.writerWithDefaultPrettyPrinter().writeValueAsString(models);

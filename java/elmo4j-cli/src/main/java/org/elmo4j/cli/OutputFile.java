@@ -18,6 +18,7 @@ final class OutputFile {
   @Option(
       names = "--output",
       paramLabel = "FILE",
+      converter = Main.FileOrStream.class,
       description =
           "The file to write, which must not be an input. Default, and -: standard output.")
   private Path path;

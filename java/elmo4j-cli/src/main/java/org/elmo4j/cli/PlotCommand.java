@@ -89,7 +89,8 @@ final class PlotCommand implements Callable<Integer> {
   @Option(
       names = "--input",
       paramLabel = "FILE",
-      description = "A UTF-8 text in which to search for --word.")
+      converter = Main.FileOrStream.class,
+      description = "A UTF-8 text in which to search for --word. - is standard input.")
   private Path input;
 
   @Option(
@@ -131,6 +132,8 @@ final class PlotCommand implements Callable<Integer> {
       throw usage("--layer: expected a layer with a vector a token, found " + layerName);
     }
     ScalarMix mix = mixFile == null ? null : WeightStores.mix(mixFile);
+    List<String> tokens = sentence == null ? List.of() : sentenceTokens();
+    List<List<String>> sentences = word == null ? List.of() : sentencesWithWord();
     Figure figure = new Figure(dark);
     try (AtomicFile file = AtomicFile.create(output)) {
       if (mix != null) {
@@ -143,10 +146,11 @@ final class PlotCommand implements Callable<Integer> {
         try (ElmoModel model = modelChoice.load()) {
           ScalarMix used = mix == null ? model.mix() : mix;
           if (sentence != null) {
-            drawSentence(figure, model, used);
+            drawSentence(figure, model, used, tokens);
           }
           if (word != null) {
-            drawWord(figure, model, layer.kind() == Layer.Kind.ELMO ? Layer.elmo(used) : layer);
+            Layer drawn = layer.kind() == Layer.Kind.ELMO ? Layer.elmo(used) : layer;
+            drawWord(figure, model, drawn, sentences);
           }
         }
       }
@@ -186,12 +190,17 @@ final class PlotCommand implements Callable<Integer> {
     figure.curves("Score of the development data", below, runs, Epoch::developmentScore);
   }
 
-  private void drawSentence(Figure figure, ElmoModel model, ScalarMix mix) {
+  private List<String> sentenceTokens() {
     List<String> tokens = TextSplitter.tokens(sentence);
     if (tokens.isEmpty() || tokens.size() > MAX_TOKENS) {
       throw new ElmoException(
           "--sentence: expected 1 to " + MAX_TOKENS + " tokens, found " + tokens.size());
     }
+    return tokens;
+  }
+
+  private static void drawSentence(
+      Figure figure, ElmoModel model, ScalarMix mix, List<String> tokens) {
     List<Layer> layers = new ArrayList<>(List.of(Layer.WORD_EMB));
     for (int k = 1; k <= model.options().lstmLayers(); k++) {
       layers.add(Layer.lstm(k));
@@ -214,7 +223,8 @@ final class PlotCommand implements Callable<Integer> {
         "How alike tokens are", "cosine of their vectors, layer by layer", tokens, names, maps);
   }
 
-  private void drawWord(Figure figure, ElmoModel model, Layer layer) throws IOException {
+  /** Returns the sentences that contain the word, if it occurs often enough and not too often. */
+  private List<List<String>> sentencesWithWord() throws IOException {
     List<List<String>> sentences = new ArrayList<>();
     for (String text : texts) {
       sentences.addAll(TextSplitter.split(text));
@@ -227,6 +237,21 @@ final class PlotCommand implements Callable<Integer> {
       }
     }
     sentences.removeIf(tokens -> tokens.stream().noneMatch(word::equalsIgnoreCase));
+    long n = sentences.stream().flatMap(List::stream).filter(word::equalsIgnoreCase).count();
+    if (n < 2 || n > MAX_POINTS) {
+      throw new ElmoException(
+          "--word: expected \""
+              + word
+              + "\" 2 to "
+              + MAX_POINTS
+              + " times in the texts, found it "
+              + n
+              + " times");
+    }
+    return sentences;
+  }
+
+  private void drawWord(Figure figure, ElmoModel model, Layer layer, List<List<String>> sentences) {
     List<List<String>> contexts = new ArrayList<>();
     List<double[]> vectors = new ArrayList<>();
     try (Embeddings embeddings = model.embed(sentences, layer)) {
@@ -246,16 +271,6 @@ final class PlotCommand implements Callable<Integer> {
       }
     }
     int n = vectors.size();
-    if (n < 2 || n > MAX_POINTS) {
-      throw new ElmoException(
-          "--word: expected \""
-              + word
-              + "\" 2 to "
-              + MAX_POINTS
-              + " times in the texts, found it "
-              + n
-              + " times");
-    }
     double[] shares = new double[2];
     double[][] points = Pca.plane(vectors.toArray(new double[0][]), shares);
     Object name = layer.kind() == Layer.Kind.ELMO ? "elmo" : layer;

@@ -108,19 +108,49 @@ final class PredictCommand implements Callable<Integer> {
     }
     Classifier classifier = Classifier.load(folder);
     try (LineReader lines = textInput.open(texts);
-        AtomicFile file = output.isStandard() ? null : output.create();
-        ElmoModel model = modelChoice.load()) {
+        AtomicFile file = output.isStandard() ? null : output.create()) {
+      String column = textColumn != null ? textColumn : LabelTable.textColumn(classifier);
+      Records.Form form = recordForm(classifier, lines, column);
       Writer writer =
           file == null
               ? command.commandLine().getOut()
               : new BufferedWriter(new OutputStreamWriter(file.stream(), StandardCharsets.UTF_8));
-      new Run(classifier, model, writer).all(lines);
+      try (Records records =
+              form == null
+                  ? null
+                  : new Records(lines.reader(), lines.source(), form, column, null);
+          ElmoModel model = modelChoice.load()) {
+        Run run = new Run(classifier, model, writer);
+        if (records == null) {
+          run.all(lines);
+        } else {
+          run.all(records, form, lines.source());
+        }
+      }
       writer.flush();
       if (file != null) {
         file.commit();
       }
     }
     return 0;
+  }
+
+  /**
+   * Returns the format of records, or null for text, CoNLL, sentences of the command line, and with
+   * --input-format.
+   */
+  private Records.Form recordForm(Classifier classifier, LineReader lines, String column)
+      throws IOException {
+    boolean typed = !texts.isEmpty() && !texts.equals(List.of(Main.STANDARD));
+    String first = "";
+    for (String line :
+        typed || textInput.formatGiven() ? List.<String>of() : lines.head(HEAD_LINES)) {
+      first = first.isBlank() ? line : first;
+    }
+    DataForm data = classifier.dataForm().orElse(null);
+    return first.isBlank()
+        ? null
+        : LabelTable.form(lines.source(), first, data, column, textColumn);
   }
 
   /** Reads the lines, labels them and writes the result. */
@@ -144,12 +174,6 @@ final class PredictCommand implements Callable<Integer> {
     }
 
     void all(LineReader lines) throws IOException {
-      String column = textColumn != null ? textColumn : LabelTable.textColumn(classifier);
-      Records.Form form = recordForm(lines, column);
-      if (form != null) {
-        records(lines, form, column);
-        return;
-      }
       if (textInput.tokenized() || (ofTokens && TokenReader.isConll(lines))) {
         TokenReader reader = textInput.tokens(lines);
         for (TokenReader.Sentence sentence; (sentence = reader.next()) != null; ) {
@@ -170,45 +194,26 @@ final class PredictCommand implements Callable<Integer> {
       label();
     }
 
-    /**
-     * Returns the format of records, or null for text, CoNLL, sentences of the command line, and
-     * with --input-format.
-     */
-    private Records.Form recordForm(LineReader lines, String column) throws IOException {
-      boolean typed = !texts.isEmpty() && !texts.equals(List.of(Main.STANDARD));
-      String first = "";
-      for (String line :
-          typed || textInput.formatGiven() ? List.<String>of() : lines.head(HEAD_LINES)) {
-        first = first.isBlank() ? line : first;
-      }
-      DataForm data = classifier.dataForm().orElse(null);
-      return first.isBlank()
-          ? null
-          : LabelTable.form(lines.source(), first, data, column, textColumn);
-    }
-
-    private void records(LineReader lines, Records.Form form, String column) throws IOException {
-      try (Records records = new Records(lines.reader(), lines.source(), form, column, null)) {
-        LabelTable table =
-            new LabelTable(records, form, lines.source(), classifier.task(), scores, most, out);
-        List<Records.Row> rows = new ArrayList<>();
-        Records.Row row;
-        do {
-          row = records.next();
-          if (row != null) {
-            rows.add(row);
-            waiting.add(sentence(tokens(row), ""));
+    void all(Records records, Records.Form form, String source) throws IOException {
+      LabelTable table =
+          new LabelTable(records, form, source, classifier.task(), scores, most, out);
+      List<Records.Row> rows = new ArrayList<>();
+      Records.Row row;
+      do {
+        row = records.next();
+        if (row != null) {
+          rows.add(row);
+          waiting.add(sentence(tokens(row), ""));
+        }
+        if (rows.size() == CHUNK_SENTENCES || row == null) {
+          List<List<Classifier.Prediction>> found = predictions();
+          for (int i = 0; i < rows.size(); i++) {
+            table.write(rows.get(i), found.get(i));
           }
-          if (rows.size() == CHUNK_SENTENCES || row == null) {
-            List<List<Classifier.Prediction>> found = predictions();
-            for (int i = 0; i < rows.size(); i++) {
-              table.write(rows.get(i), found.get(i));
-            }
-            rows.clear();
-            waiting.clear();
-          }
-        } while (row != null);
-      }
+          rows.clear();
+          waiting.clear();
+        }
+      } while (row != null);
     }
 
     /** Returns the tokens of a record, which are found as in training. */

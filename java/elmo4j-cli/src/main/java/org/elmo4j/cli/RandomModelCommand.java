@@ -4,9 +4,13 @@ package org.elmo4j.cli;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.FoundFile;
+import org.elmo4j.internal.files.TemporaryFolder;
 import org.elmo4j.internal.weights.Dtype;
 import org.elmo4j.internal.weights.RandomWeights;
 import org.elmo4j.internal.weights.SafetensorsWriter;
@@ -43,20 +47,47 @@ final class RandomModelCommand implements Callable<Integer> {
   private Path folder;
 
   @Override
-  public Integer call() throws IOException {
+  public Integer call() {
     write(size, seed, folder);
     return 0;
   }
 
-  /** Writes {@link #FILE} into a folder, which is created if it does not exist. */
-  static void write(RandomWeights.Size size, long seed, Path folder) throws IOException {
-    Files.createDirectories(folder);
+  /**
+   * Writes {@link #FILE} into a folder. If the folder does not exist, it and the folders above it
+   * appear complete or not at all.
+   */
+  static void write(RandomWeights.Size size, long seed, Path folder) {
+    if (Files.isDirectory(folder)) {
+      writeFile(size, seed, folder.resolve(FILE));
+      return;
+    }
+    Path top = folder.toAbsolutePath().normalize(); // the uppermost folder to create
+    while (!Files.exists(top.getParent(), LinkOption.NOFOLLOW_LINKS)) {
+      top = top.getParent();
+    }
+    if (Files.exists(top, LinkOption.NOFOLLOW_LINKS) || !Files.isDirectory(top.getParent())) {
+      throw new ElmoException(folder + ": expected a folder or a new place, found another file");
+    }
+    try (TemporaryFolder beside = TemporaryFolder.in(top.getParent())) {
+      Path fresh =
+          beside.path().resolve(top.getParent().relativize(folder.toAbsolutePath().normalize()));
+      Files.createDirectories(fresh);
+      try {
+        writeFile(size, seed, fresh.resolve(FILE));
+      } catch (ElmoException e) {
+        throw new ElmoException(e.getMessage().replace(fresh.toString(), folder.toString()), e);
+      }
+      Files.move(beside.path().resolve(top.getFileName()), top);
+    } catch (IOException e) {
+      throw new ElmoException(
+          folder + ": expected a place to write to, found " + FoundFile.reason(e), e);
+    }
+  }
+
+  private static void writeFile(RandomWeights.Size size, long seed, Path file) {
     try (RandomWeights weights = new RandomWeights(size.options(), seed)) {
       SafetensorsWriter.write(
-          weights,
-          folder.resolve(FILE),
-          Dtype.F32,
-          Map.of("provenance", "random weights, seed " + seed));
+          weights, file, Dtype.F32, Map.of("provenance", "random weights, seed " + seed));
     }
   }
 }

@@ -18,6 +18,7 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.Embeddings;
 import org.elmo4j.Layer;
+import org.elmo4j.internal.files.AtomicFile;
 import org.elmo4j.internal.files.TemporaryFolder;
 import org.elmo4j.internal.text.TextSplitter;
 import org.elmo4j.search.VectorFile;
@@ -124,16 +125,24 @@ final class SimilarCommand implements Callable<Integer> {
       throw Main.usage(
           command, "--vectors: expected a file, or --input to make it from, found neither");
     }
+    List<List<String>> sentences = queries.stream().map(this::sentence).toList();
+    Main.checkReadable(textInput.file());
+    String text = vectors == null || textInput.file() == null ? null : textInput.fingerprint();
+    if (made) {
+      VectorFile.open(vectors).close();
+    } else if (vectors != null) {
+      AtomicFile.create(vectors).close();
+    }
     try (ElmoModel model = modelChoice.load();
         TemporaryFolder folder = vectors == null ? TemporaryFolder.create() : null) {
       VectorRows rows =
           word != null
               ? VectorRows.uses(model, layer, word)
               : VectorRows.sentences(model, layer, pool == null ? VectorRows.Pool.MEAN : pool);
-      if (vectors != null && textInput.file() != null) {
-        rows = rows.ofCorpus(textInput.fingerprint());
+      if (text != null) {
+        rows = rows.ofCorpus(text);
       }
-      List<float[]> wanted = wanted(model, layer, rows);
+      List<float[]> wanted = wanted(model, layer, rows, sentences);
       Path file = vectors != null ? vectors : folder.path().resolve("vectors");
       if (!made) {
         make(file, model, layer, rows);
@@ -152,26 +161,28 @@ final class SimilarCommand implements Callable<Integer> {
     return 0;
   }
 
-  /** Returns the vectors of the queries. */
-  private List<float[]> wanted(ElmoModel model, Layer layer, VectorRows rows) {
-    List<List<String>> sentences = new ArrayList<>();
-    for (String query : queries) {
-      sentences.add(
-          textInput.tokenized() ? TextSplitter.onSpaces(query) : TextSplitter.tokens(query));
+  /** Returns the tokens of a query, which must have what is compared. */
+  private List<String> sentence(String query) {
+    List<String> tokens =
+        textInput.tokenized() ? TextSplitter.onSpaces(query) : TextSplitter.tokens(query);
+    if (word == null ? tokens.isEmpty() : tokens.stream().noneMatch(word::equalsIgnoreCase)) {
+      throw new ElmoException(
+          "--query: expected "
+              + (word == null ? "a sentence" : "one with \"" + word + "\"")
+              + ", found \""
+              + query
+              + "\"");
     }
+    return tokens;
+  }
+
+  /** Returns the vectors of the queries. */
+  private static List<float[]> wanted(
+      ElmoModel model, Layer layer, VectorRows rows, List<List<String>> sentences) {
     List<float[]> wanted = new ArrayList<>();
     try (Embeddings embeddings = model.embed(sentences, layer)) {
-      for (int q = 0; q < queries.size(); q++) {
-        List<float[]> found = rows.vectors(embeddings, q);
-        if (found.isEmpty()) {
-          throw new ElmoException(
-              "--query: expected "
-                  + (word == null ? "a sentence" : "one with \"" + word + "\"")
-                  + ", found \""
-                  + queries.get(q)
-                  + "\"");
-        }
-        wanted.add(found.get(0));
+      for (int q = 0; q < sentences.size(); q++) {
+        wanted.add(rows.vectors(embeddings, q).get(0));
       }
     }
     return wanted;

@@ -33,6 +33,7 @@ final class TextInput {
   @Option(
       names = {"--input", "--text"},
       paramLabel = "FILE",
+      converter = Main.FileOrStream.class,
       description =
           "A UTF-8 file to read instead of sentences on the command line: English text, "
               + "or with --tokenized sentences of tokens. - is standard input.")

@@ -36,6 +36,7 @@ final class TokensCommand implements Callable<Integer> {
   @Parameters(
       arity = "0..1",
       paramLabel = "FILE",
+      converter = Main.FileOrStream.class,
       description =
           "UTF-8 text, in which a blank line ends a sentence. Default, and -: standard " + "input.")
   private Path input;

@@ -57,7 +57,11 @@ final class VerifyCommand implements Callable<Integer> {
   @Spec private CommandSpec command;
   @Mixin private ModelChoice modelChoice;
 
-  @Parameters(arity = "0..1", paramLabel = "MODEL", description = "Same as --model.")
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "MODEL",
+      converter = Main.File.class,
+      description = "Same as --model.")
   private String model;
 
   @Override
@@ -86,7 +90,7 @@ final class VerifyCommand implements Callable<Integer> {
   }
 
   /** Prints the files with their checksums. Throws an exception if one is not the published one. */
-  private static void files(PrintWriter out, ModelHub hub, ModelEntry entry) throws IOException {
+  private static void files(PrintWriter out, ModelHub hub, ModelEntry entry) {
     if (entry.files().isEmpty()) {
       return;
     }
@@ -94,12 +98,12 @@ final class VerifyCommand implements Callable<Integer> {
     for (RemoteFile file : entry.files()) {
       Path path = hub.folder(entry).resolve(file.name());
       String sum =
-          file.sha256() != null && Files.isRegularFile(path) ? ModelHub.sha256(path) : null;
-      if (sum != null && !sum.equals(file.sha256())) {
+          file.sha256().isPresent() && Files.isRegularFile(path) ? ModelHub.sha256(path) : null;
+      if (sum != null && !sum.equals(file.sha256().get())) {
         throw new ElmoException(
             path
                 + ": expected sha256 "
-                + file.sha256()
+                + file.sha256().get()
                 + ", found "
                 + sum
                 + "; delete it to fetch it again");
@@ -114,7 +118,7 @@ final class VerifyCommand implements Callable<Integer> {
           path,
           path.toFile().length(),
           ModelHub.sha256(path),
-          file.sha256() != null ? "as published" : "none published");
+          file.sha256().isPresent() ? "as published" : "none published");
     }
   }
 

@@ -95,7 +95,7 @@ final class Word2VecWriter implements SentenceWriter {
     Word word = words.computeIfAbsent(token, t -> new Word(words.size()));
     word.uses++;
     if (word.number == CHUNK * sums.size()) {
-      memory.add(NativeMemory.map(folder.path(), (long) CHUNK * dim * Double.BYTES));
+      memory.add(map((long) CHUNK * dim * Double.BYTES));
       sums.add(
           memory
               .get(memory.size() - 1)
@@ -106,6 +106,14 @@ final class Word2VecWriter implements SentenceWriter {
               .asDoubleBuffer());
     }
     return of(word);
+  }
+
+  private NativeMemory map(long bytes) {
+    try {
+      return NativeMemory.map(folder.path(), bytes);
+    } catch (ElmoException e) {
+      throw TemporaryFolder.full("a temporary file of " + bytes + " bytes", "less", e);
+    }
   }
 
   private DoubleBuffer of(Word word) {

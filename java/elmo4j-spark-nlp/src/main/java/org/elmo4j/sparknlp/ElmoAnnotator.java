@@ -19,6 +19,7 @@ import org.apache.spark.ml.util.MLWriter;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.spark.ElmoEmbeddings;
 import scala.Option;
 import scala.collection.JavaConverters;
@@ -228,7 +229,8 @@ public final class ElmoAnnotator extends AnnotatorModel<ElmoAnnotator>
       try {
         annotator.stage.write().save(new Path(path, STAGE).toString());
       } catch (IOException e) {
-        throw new ElmoException(path + ": expected a place to write to, found " + e, e);
+        throw new ElmoException(
+            path + ": expected a place to write to, found " + FoundFile.reason(e), e);
       }
       // Last, so that an incomplete folder is not taken for an annotator.
       new DefaultParamsWriter(annotator).saveImpl(path);

@@ -24,6 +24,7 @@ import org.apache.spark.sql.types.StructType;
 import org.elmo4j.ElmoException;
 import org.elmo4j.Precision;
 import org.elmo4j.ScalarMix;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.weights.MixJson;
 
 /**
@@ -285,7 +286,7 @@ public final class ElmoEmbeddings extends ElmoParams implements MLWritable {
       String json = new String(in.readAllBytes(), StandardCharsets.UTF_8);
       return setScalarMix(MixJson.parse(json, path), path);
     } catch (IOException e) {
-      throw new ElmoException(path + ": expected a readable mix, found " + e, e);
+      throw new ElmoException(path + ": expected a readable mix, found " + FoundFile.reason(e), e);
     }
   }
 

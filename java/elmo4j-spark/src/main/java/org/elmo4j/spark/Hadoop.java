@@ -16,6 +16,7 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.SparkSession;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.FoundFile;
 
 /**
  * Resolves paths as Spark does: a path without a scheme is on the default file system, which may be
@@ -130,6 +131,7 @@ final class Hadoop {
   }
 
   static ElmoException unreadable(String path, IOException e) {
-    return new ElmoException(name(path) + ": expected a readable model, found " + e, e);
+    return new ElmoException(
+        name(path) + ": expected a readable model, found " + FoundFile.reason(e), e);
   }
 }

@@ -19,6 +19,7 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.ElmoModel;
 import org.elmo4j.ElmoModelBuilder;
 import org.elmo4j.Precision;
+import org.elmo4j.internal.files.FoundFile;
 
 /**
  * Says where an executor finds its model. It is small, since it is sent with each task; the weights
@@ -142,7 +143,7 @@ record ModelRef(
           try (ReadableByteChannel in = SparkEnv.get().rpcEnv().openChannel(place)) {
             Files.copy(Channels.newInputStream(in), target);
           } catch (IOException e) {
-            throw new IOException("no answer from " + place + ": " + e, e);
+            throw new IOException("no answer from " + place + ": " + FoundFile.reason(e), e);
           }
         });
   }

@@ -17,6 +17,7 @@ import org.apache.spark.SparkEnv;
 import org.apache.spark.util.Utils;
 import org.elmo4j.ElmoException;
 import org.elmo4j.hub.ModelHub;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.TemporaryFolder;
 
 /**
@@ -86,7 +87,8 @@ final class NodeFiles {
         }
         return target;
       } catch (IOException e) {
-        throw new ElmoException(target + ": expected to fetch a model to it, found " + e, e);
+        throw new ElmoException(
+            target + ": expected to fetch a model to it, found " + FoundFile.reason(e), e);
       }
     }
   }

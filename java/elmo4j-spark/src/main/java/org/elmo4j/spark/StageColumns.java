@@ -151,6 +151,6 @@ record StageColumns(InputColumns inputs, List<OutputColumn> outputs, List<Struct
 
   /** Returns the layer itself, or for a mean the layer that it is the mean of. */
   private static Layer rows(Layer layer) {
-    return layer.kind() == Layer.Kind.MEAN ? layer.of() : layer;
+    return layer.of().orElse(layer);
   }
 }

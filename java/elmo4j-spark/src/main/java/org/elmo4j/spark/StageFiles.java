@@ -13,6 +13,7 @@ import org.apache.spark.ml.util.DefaultParamsWriter;
 import org.apache.spark.ml.util.MLReader;
 import org.apache.spark.ml.util.MLWriter;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.FoundFile;
 
 /**
  * Saves and loads stages. A saved stage contains the params in Spark's format and, beside them, the
@@ -38,7 +39,8 @@ final class StageFiles {
       JsonNode type = new ObjectMapper().readTree(json).path("class");
       return type.asText().equals(ElmoEmbeddings.class.getName());
     } catch (IOException e) {
-      throw new ElmoException(path + ": expected a saved stage or a model, found " + e, e);
+      throw new ElmoException(
+          path + ": expected a saved stage or a model, found " + FoundFile.reason(e), e);
     }
   }
 
@@ -104,7 +106,8 @@ final class StageFiles {
         FileSystem system = target.getFileSystem(sc().hadoopConfiguration());
         system.copyFromLocalFile(false, true, new Path(model.file().toUri()), target);
       } catch (IOException e) {
-        throw new ElmoException(target + ": expected a place to write to, found " + e, e);
+        throw new ElmoException(
+            target + ": expected a place to write to, found " + FoundFile.reason(e), e);
       }
     }
   }

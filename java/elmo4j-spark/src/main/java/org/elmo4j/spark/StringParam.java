@@ -6,6 +6,7 @@ import java.lang.reflect.Constructor;
 import java.util.Arrays;
 import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.util.Identifiable;
+import org.elmo4j.internal.files.FoundFile;
 import scala.Function1;
 
 /**
@@ -32,7 +33,7 @@ final class StringParam {
       }
     } catch (ReflectiveOperationException e) {
       throw new IllegalStateException(
-          "Spark's Param: expected a usable constructor, found " + e, e);
+          "Spark's Param: expected a usable constructor, found " + FoundFile.reason(e), e);
     }
     throw new IllegalStateException(
         "Spark's Param: expected the constructor of 3.5 or 4, found neither");

@@ -15,6 +15,7 @@ import java.util.Locale;
 import java.util.UUID;
 import org.elmo4j.ElmoException;
 import org.elmo4j.hub.ModelEntry.RemoteFile;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.model.TensorShapes;
 import org.elmo4j.weights.WeightStore;
@@ -42,9 +43,9 @@ final class CacheRecord {
     for (RemoteFile file : model.files()) {
       Path path = folder.resolve(file.name());
       String sum = Downloader.sha256(path);
-      if (file.sha256() != null && !file.sha256().equals(sum)) {
+      if (!file.sha256().orElse(sum).equals(sum)) {
         throw new ElmoException(
-            path + ": expected sha256 " + file.sha256() + ", found sha256 " + sum);
+            path + ": expected sha256 " + file.sha256().get() + ", found sha256 " + sum);
       }
       root.putObject(file.name())
           .put("size", Files.size(path))
@@ -92,7 +93,7 @@ final class CacheRecord {
               Locale.ROOT, "expected %d bytes in %s, found %d bytes", size, path, found);
         }
         String verified = entry == null ? null : entry.path("sha256").textValue();
-        String sum = file.sha256() != null ? file.sha256() : verified;
+        String sum = file.sha256().orElse(verified);
         boolean trusted =
             sum != null
                 && sum.equals(verified)
@@ -113,7 +114,7 @@ final class CacheRecord {
       }
       return null;
     } catch (IOException e) {
-      return "expected readable files in " + folder + ", found " + Json.line(e);
+      return "expected readable files in " + folder + ", found " + FoundFile.reason(e);
     } catch (ElmoException e) {
       return "expected the published files, found others: " + e.getMessage();
     }

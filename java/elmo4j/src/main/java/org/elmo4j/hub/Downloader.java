@@ -36,6 +36,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.elmo4j.ElmoException;
 import org.elmo4j.hub.ModelEntry.RemoteFile;
+import org.elmo4j.internal.files.FoundFile;
 
 /**
  * Downloads a file over HTTP. Received bytes are kept in {@code NAME.part}. The next attempt, of
@@ -225,7 +226,7 @@ final class Downloader {
     /** Returns the position to continue from; 0 if the stored bytes cannot be trusted. */
     private long start() throws IOException {
       long have = have();
-      boolean known = file.sha256() != null || FileVersion.read(tagFile) != null;
+      boolean known = file.sha256().isPresent() || FileVersion.read(tagFile) != null;
       if (have > 0 && (!known || (file.size() > 0 && have > file.size()))) {
         forget();
         return 0;
@@ -308,8 +309,8 @@ final class Downloader {
       FileVersion found = FileVersion.of(headers, total);
       boolean same =
           version == null
-              ? file.sha256() != null // The SHA-256 is compared at the end.
-              : found.continues(version, file.sha256() != null);
+              ? file.sha256().isPresent() // The SHA-256 is compared at the end.
+              : found.continues(version, file.sha256().isPresent());
       if (!same) {
         forget();
         throw new BrokenTransfer("a part of another version of it", null);
@@ -434,9 +435,7 @@ final class Downloader {
           return "no host of that name";
         }
       }
-      return e instanceof ConnectException
-          ? "no connection"
-          : (e.getClass().getSimpleName() + " " + e.getMessage()).lines().findFirst().orElse("");
+      return e instanceof ConnectException ? "no connection" : FoundFile.reason(e);
     }
 
     /** Returns what is wrong with the received bytes, or null if they are correct. */
@@ -445,13 +444,13 @@ final class Downloader {
       if (file.size() > 0 && size != file.size()) {
         return size + " bytes in place of " + file.size();
       }
-      if (file.sha256() == null) {
+      if (file.sha256().isEmpty()) {
         return null;
       }
       String sum = sha256(part);
-      return sum.equals(file.sha256())
+      return sum.equals(file.sha256().get())
           ? null
-          : "other bytes: sha256 " + sum + " in place of " + file.sha256();
+          : "other bytes: sha256 " + sum + " in place of " + file.sha256().get();
     }
   }
 }

@@ -43,6 +43,15 @@ final class ModelDownload {
    */
   void run(Path folder, Path partial) throws IOException {
     Files.createDirectories(partial);
+    try {
+      fetch(partial);
+      moveTo(folder, partial);
+    } finally {
+      deleteIfEmpty(partial);
+    }
+  }
+
+  private void fetch(Path partial) throws IOException {
     for (RemoteFile file : model.files()) {
       if (!isComplete(file, partial)) {
         downloader.fetch(file, address(file), limit(file), partial, progress);
@@ -62,6 +71,9 @@ final class ModelDownload {
               + e.getMessage(),
           e);
     }
+  }
+
+  private void moveTo(Path folder, Path partial) throws IOException {
     if (!Files.exists(folder)) {
       Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
       return;
@@ -73,10 +85,13 @@ final class ModelDownload {
       replace(partial.resolve(file.name()), folder.resolve(file.name()));
     }
     replace(partial.resolve(CacheRecord.NAME), folder.resolve(CacheRecord.NAME));
+  }
+
+  private static void deleteIfEmpty(Path partial) throws IOException {
     try {
-      Files.delete(partial);
+      Files.deleteIfExists(partial);
     } catch (DirectoryNotEmptyException e) {
-      // It holds a file that this class did not write.
+      // It holds what the next attempt continues, or a file that this class did not write.
     }
   }
 
@@ -89,7 +104,7 @@ final class ModelDownload {
     Path path = partial.resolve(file.name());
     return Files.isRegularFile(path)
         && (file.size() == 0 || Files.size(path) == file.size())
-        && (file.sha256() == null || file.sha256().equals(Downloader.sha256(path)));
+        && (file.sha256().isEmpty() || file.sha256().get().equals(Downloader.sha256(path)));
   }
 
   /** The most bytes that are read of a file. A server's response could be endless. */

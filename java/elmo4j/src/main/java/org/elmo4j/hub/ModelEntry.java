@@ -4,6 +4,7 @@ package org.elmo4j.hub;
 
 import java.net.URI;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A named model: where its files were published, and their sizes and checksums. Immutable.
@@ -38,9 +39,9 @@ public record ModelEntry(
    * @param name its name in the cache
    * @param url where it was published
    * @param size in bytes; 0 if it was not published
-   * @param sha256 in lower-case hexadecimal; null if it was not published
+   * @param sha256 in lower-case hexadecimal; empty if it was not published
    */
-  public record RemoteFile(String name, URI url, long size, String sha256) {}
+  public record RemoteFile(String name, URI url, long size, Optional<String> sha256) {}
 
   /** The bytes of all files whose size was published. */
   public long size() {

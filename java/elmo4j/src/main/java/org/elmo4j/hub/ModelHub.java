@@ -2,21 +2,20 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.elmo4j.hub;
 
-import com.fasterxml.jackson.core.type.TypeReference;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -27,6 +26,7 @@ import java.util.stream.Collectors;
 import org.elmo4j.ElmoException;
 import org.elmo4j.hub.ModelEntry.RemoteFile;
 import org.elmo4j.internal.Arguments;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.weights.ModelFormats;
 import org.elmo4j.weights.WeightStore;
@@ -101,12 +101,34 @@ public final class ModelHub {
   }
 
   private static List<ModelEntry> published() {
+    List<ModelEntry> models = new ArrayList<>();
     try (InputStream in = ModelHub.class.getResourceAsStream("models.json")) {
-      return List.copyOf(
-          new ObjectMapper().readValue(in, new TypeReference<List<ModelEntry>>() {}));
+      for (JsonNode model : Json.parse(in, "models.json")) {
+        List<String> aliases = new ArrayList<>();
+        model.get("aliases").forEach(alias -> aliases.add(alias.textValue()));
+        List<RemoteFile> files = new ArrayList<>();
+        for (JsonNode file : model.get("files")) {
+          files.add(
+              new RemoteFile(
+                  file.get("name").textValue(),
+                  URI.create(file.get("url").textValue()),
+                  file.path("size").longValue(),
+                  Optional.ofNullable(file.path("sha256").textValue())));
+        }
+        models.add(
+            new ModelEntry(
+                model.get("name").textValue(),
+                aliases,
+                model.get("language").textValue(),
+                model.get("description").textValue(),
+                model.get("licence").textValue(),
+                model.path("parameters").longValue(),
+                files));
+      }
     } catch (IOException e) {
       throw new UncheckedIOException("models.json", e);
     }
+    return List.copyOf(models);
   }
 
   /** All models that this hub knows. */
@@ -272,11 +294,16 @@ public final class ModelHub {
   /**
    * Returns the SHA-256 of a file in lower-case hexadecimal, like {@link RemoteFile#sha256}.
    *
-   * @throws IOException if the file cannot be read
+   * @throws ElmoException if the file cannot be read
    */
-  public static String sha256(Path file) throws IOException {
+  public static String sha256(Path file) {
     Arguments.require(file, "file");
-    return Downloader.sha256(file);
+    try {
+      return Downloader.sha256(file);
+    } catch (IOException e) {
+      throw new ElmoException(
+          file + ": expected a readable file, found " + FoundFile.unreadable(file, e), e);
+    }
   }
 
   private void fetchAlone(ModelEntry model, Path folder) throws IOException {
@@ -300,15 +327,8 @@ public final class ModelHub {
   }
 
   private static String reason(IOException e) {
-    if (e instanceof AccessDeniedException denied) {
-      return "no permission for " + denied.getFile();
-    }
-    if (e instanceof FileSystemException failed) {
-      String reason =
-          failed.getReason() == null ? e.getClass().getSimpleName() : failed.getReason();
-      return reason + " at " + failed.getFile();
-    }
-    return e.getClass().getSimpleName() + " " + e.getMessage();
+    String at = e instanceof FileSystemException file ? " at " + file.getFile() : "";
+    return FoundFile.reason(e) + at;
   }
 
   /**

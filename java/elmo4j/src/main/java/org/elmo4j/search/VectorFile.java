@@ -18,6 +18,7 @@ import org.elmo4j.ElmoException;
 import org.elmo4j.Embeddings;
 import org.elmo4j.internal.Arguments;
 import org.elmo4j.internal.backend.NativeMemory;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.weights.SafetensorsHeader;
 
@@ -149,7 +150,7 @@ public final class VectorFile implements AutoCloseable {
     try {
       found = open.length();
     } catch (IOException e) {
-      throw new ElmoException(path + ": expected a readable file, found " + Json.line(e), e);
+      throw new ElmoException(path + ": expected a readable file, found " + FoundFile.reason(e), e);
     }
     if (found < length) {
       throw damaged(length + " bytes while it is open", "it cut to " + found);
@@ -186,7 +187,8 @@ public final class VectorFile implements AutoCloseable {
       }
       return writer.finish();
     } catch (IOException e) {
-      throw new ElmoException(file + ": expected room for vectors, found " + Json.line(e), e);
+      throw new ElmoException(
+          file + ": expected room for vectors, found " + FoundFile.reason(e), e);
     }
   }
 
@@ -238,7 +240,7 @@ public final class VectorFile implements AutoCloseable {
     try {
       return new VectorFile(file, threads);
     } catch (IOException e) {
-      throw new ElmoException(file + ": expected a readable file, found " + Json.line(e), e);
+      throw new ElmoException(file + ": expected a readable file, found " + FoundFile.reason(e), e);
     }
   }
 

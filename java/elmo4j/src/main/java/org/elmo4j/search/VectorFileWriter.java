@@ -45,9 +45,9 @@ final class VectorFileWriter implements Closeable {
   private long count;
 
   /** A temporary file of values that follow the vectors in the file. */
-  private record Column(FileChannel channel, ChannelWriter out) {
-    Column(FileChannel channel) {
-      this(channel, new ChannelWriter(channel));
+  private record Column(AtomicFile file, ChannelWriter out) {
+    Column(AtomicFile file) throws IOException {
+      this(file, new ChannelWriter(file));
     }
   }
 
@@ -62,7 +62,7 @@ final class VectorFileWriter implements Closeable {
     try {
       headerBytes = header(MOST, MOST, 0).remaining();
       file.channel().position(headerBytes);
-      vectors = new ChannelWriter(file.channel());
+      vectors = new ChannelWriter(file);
       sentences = new Column(file.spool());
       textEnds = new Column(file.spool());
       tokens = new Column(file.spool());
@@ -113,7 +113,7 @@ final class VectorFileWriter implements Closeable {
     FileChannel channel = file.channel();
     for (Column column : new Column[] {sentences, textEnds, tokens, texts}) {
       column.out.flush();
-      vectors.copy(column.channel, column.out.position());
+      vectors.copy(column.file.channel(), column.out.position());
     }
     channel.position(0);
     AtomicFile.writeAll(channel, header(count, texts.out.position(), headerBytes));

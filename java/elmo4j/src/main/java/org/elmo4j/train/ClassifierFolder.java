@@ -25,6 +25,7 @@ import java.util.stream.Stream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.internal.files.AtomicFile;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.files.Library;
 import org.elmo4j.internal.files.TemporaryFolder;
@@ -64,7 +65,7 @@ final class ClassifierFolder {
                   + (others.isEmpty() ? "no " + MODEL : others.get(0)));
         }
       } catch (IOException e) {
-        throw new ElmoException(folder + ": expected a folder, found " + Json.line(e), e);
+        throw new ElmoException(folder + ": expected a folder, found " + FoundFile.reason(e), e);
       }
     } else if (Files.exists(full, LinkOption.NOFOLLOW_LINKS)) {
       String found = Files.exists(full) ? "a file" : "a link to nothing";
@@ -78,7 +79,7 @@ final class ClassifierFolder {
     try {
       return Files.exists(full) ? full.toRealPath() : full;
     } catch (IOException e) {
-      throw new ElmoException(folder + ": expected a folder, found " + Json.line(e), e);
+      throw new ElmoException(folder + ": expected a folder, found " + FoundFile.reason(e), e);
     }
   }
 
@@ -113,7 +114,8 @@ final class ClassifierFolder {
         Files.move(old, beside.path().resolve("old"));
       }
     } catch (IOException e) {
-      throw new ElmoException(folder + ": expected a place to write to, found " + Json.line(e), e);
+      throw new ElmoException(
+          folder + ": expected a place to write to, found " + FoundFile.reason(e), e);
     }
   }
 
@@ -226,6 +228,19 @@ final class ClassifierFolder {
                 + Arrays.toString(entry.getValue())
                 + ", found "
                 + (tensor == null ? "none" : Arrays.toString(tensor.shape())));
+      }
+    }
+    for (String name : tensors.keySet()) {
+      if (!shapes(head).containsKey(name)) {
+        throw new ElmoException(
+            weights
+                + ": expected "
+                + String.join(", ", shapes(head).keySet())
+                + " as "
+                + file
+                + " states, found "
+                + Json.brief(name)
+                + " as well");
       }
     }
     float[] parameters = new float[head.size()];

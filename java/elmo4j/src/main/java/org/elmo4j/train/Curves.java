@@ -16,7 +16,7 @@ import org.apache.commons.csv.CSVPrinter;
 import org.apache.commons.csv.CSVRecord;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.AtomicFile;
-import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.files.FoundFile;
 
 /**
  * Learning curves as a CSV file: a header, then one line for each epoch, in the order of training.
@@ -78,7 +78,7 @@ final class Curves {
               + ": expected "
               + String.join(",", COLUMNS)
               + ", found "
-              + Json.line(e),
+              + FoundFile.reason(e),
           e);
     }
     return List.copyOf(epochs);

@@ -8,6 +8,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import org.elmo4j.ElmoException;
+import org.elmo4j.ElmoModel;
 import org.elmo4j.ScalarMix.LayerNorm;
 import org.elmo4j.internal.backend.cpu.CpuMix;
 import org.elmo4j.train.LabeledData.Task;
@@ -17,6 +18,7 @@ import org.elmo4j.train.MixTrainer.Score;
 /** Executes one call of {@link MixTrainer#fit}. Its runs share layers, sentences and settings. */
 final class Fit {
   private final MixTrainer set;
+  private final ElmoModel model;
   private final LabeledData train;
   private final Task task;
   private final List<Epoch> epochs = new ArrayList<>();
@@ -32,6 +34,7 @@ final class Fit {
 
   Fit(
       MixTrainer set,
+      ElmoModel model,
       LabeledData train,
       List<String> labels,
       double[] weights,
@@ -40,9 +43,10 @@ final class Fit {
       List<int[]> targets,
       int[] ends) {
     this.set = set;
+    this.model = model;
     this.train = train;
     this.task = train.task();
-    this.dim = set.model.options().projectionDim();
+    this.dim = model.options().projectionDim();
     this.wanted = wanted;
     this.spans = task == Task.TOKENS && SpanScheme.areSpans(labels);
     this.scheme = spans ? SpanScheme.of(wanted.subList(0, ends[0])) : null;
@@ -78,8 +82,8 @@ final class Fit {
                 learned.head,
                 scheme,
                 head,
-                set.model.source(),
-                Classifier.probe(set.model),
+                model.source(),
+                Classifier.probe(model),
                 train.form().orElse(null),
                 epochs));
     return new Result(classifier, Collections.unmodifiableList(scores), learned.evaluation);

@@ -29,7 +29,6 @@ public final class MixTrainer {
   public static final String LEARNED = "learned mix";
 
   // Fit reads the fields that are not private.
-  final ElmoModel model;
   int hidden;
   boolean crf;
   private ClassWeights classWeights;
@@ -48,10 +47,7 @@ public final class MixTrainer {
   BooleanSupplier stop = () -> false;
 
   /** Creates a trainer with the defaults that each method states. */
-  public MixTrainer(ElmoModel model) {
-    Arguments.require(model, "model");
-    this.model = model;
-  }
+  public MixTrainer() {}
 
   /**
    * Sets the number of units of a hidden ReLU layer in the head; 0, the default, for no hidden
@@ -222,26 +218,28 @@ public final class MixTrainer {
   public record Result(Classifier classifier, List<Score> scores, Evaluation evaluation) {}
 
   /**
-   * Does the same as {@link #fit(LabeledData, LabeledData, LabeledData)} without development and
-   * test data: a tenth of the sentences is held back.
+   * Does the same as {@link #fit(ElmoModel, LabeledData, LabeledData, LabeledData)} without
+   * development and test data: a tenth of the sentences is held back.
    */
-  public Result fit(LabeledData train) {
-    return fit(train, null, null);
+  public Result fit(ElmoModel model, LabeledData train) {
+    return fit(model, train, null, null);
   }
 
   /**
-   * Does the same as {@link #fit(LabeledData, LabeledData, LabeledData)} without test data.
+   * Does the same as {@link #fit(ElmoModel, LabeledData, LabeledData, LabeledData)} without test
+   * data.
    *
    * @param development null to hold back a tenth of the sentences
    */
-  public Result fit(LabeledData train, LabeledData development) {
-    return fit(train, development, null);
+  public Result fit(ElmoModel model, LabeledData train, LabeledData development) {
+    return fit(model, train, development, null);
   }
 
   /**
    * Trains a classifier. Labels of spans, such as {@code B-PER}, are scored by the F1 of spans,
    * other labels by the share of correct ones. The score also decides when to stop.
    *
+   * @param model computes the layers
    * @param train the training data
    * @param development decides when to stop and which epoch is kept; null to hold back a tenth of
    *     the sentences of {@code train}, chosen by the seed
@@ -251,7 +249,8 @@ public final class MixTrainer {
    *     weights contain an unknown label or are combined with a CRF, the cache's limit or disk is
    *     too small, or the loss is not finite
    */
-  public Result fit(LabeledData train, LabeledData development, LabeledData test) {
+  public Result fit(ElmoModel model, LabeledData train, LabeledData development, LabeledData test) {
+    Arguments.require(model, "model");
     Arguments.require(train, "train");
     List<String> labels = train.labels();
     if (labels.size() < 2) {
@@ -306,7 +305,7 @@ public final class MixTrainer {
         classWeights == null ? null : classWeights.of(labels, targets.subList(0, ends[0]));
     try (LayerCache cache =
         new LayerCache(model, sentences, cacheFolder, cacheLimit, progress, stop)) {
-      return new Fit(this, train, labels, weights, cache, wanted, targets, ends).all();
+      return new Fit(this, model, train, labels, weights, cache, wanted, targets, ends).all();
     }
   }
 }

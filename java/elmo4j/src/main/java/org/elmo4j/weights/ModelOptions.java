@@ -4,6 +4,7 @@ package org.elmo4j.weights;
 
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.Arguments;
 
@@ -234,11 +235,11 @@ public final class ModelOptions {
   }
 
   /**
-   * The tables of an ELMoForManyLangs model; null for a model of bilm-tf or AllenNLP, whose
+   * The tables of an ELMoForManyLangs model; empty for a model of bilm-tf or AllenNLP, whose
    * characters are bytes.
    */
-  public Dictionary dictionary() {
-    return dictionary;
+  public Optional<Dictionary> dictionary() {
+    return Optional.ofNullable(dictionary);
   }
 
   /** The number of filters: the size of a token between the convolution and the projection. */
@@ -249,6 +250,11 @@ public final class ModelOptions {
   /** Rows of the character table. Id 0 stands for masked positions and has no row. */
   public int characters() {
     return dictionary == null ? BYTE_CHARACTERS : dictionary.characters;
+  }
+
+  /** Rows of the word table; 0 if the model has none. */
+  public int words() {
+    return dictionary == null ? 0 : dictionary.words;
   }
 
   /** Size of a word's embedding; 0 if the model has none. */
@@ -279,7 +285,7 @@ public final class ModelOptions {
       throw new InvalidException("activation", ": expected relu or tanh, found null");
     }
     long features = filterCount();
-    numbers("dictionary", dictionary == null ? 0 : dictionary.words, wordDim());
+    numbers("dictionary", words(), wordDim());
     numbers("charEmbeddingDim", characters(), charEmbeddingDim);
     for (Filter filter : filters) {
       numbers("filters", (long) filter.width * charEmbeddingDim, filter.count);
@@ -451,7 +457,7 @@ public final class ModelOptions {
       return this;
     }
 
-    /** Default: null, for a model whose characters are bytes. */
+    /** Default: none, for a model whose characters are bytes. */
     public Builder dictionary(Dictionary dictionary) {
       this.dictionary = dictionary;
       return this;

@@ -5,7 +5,9 @@ package org.elmo4j.weights;
 import java.nio.FloatBuffer;
 import java.util.Collections;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
 
 /**
@@ -23,9 +25,9 @@ public interface WeightStore extends AutoCloseable {
   /** The model's structure. */
   ModelOptions options();
 
-  /** The mix in the file, or null if it has none. */
-  default ScalarMix mix() {
-    return null;
+  /** The mix in the file; empty if it has none. */
+  default Optional<ScalarMix> mix() {
+    return Optional.empty();
   }
 
   /**
@@ -39,10 +41,18 @@ public interface WeightStore extends AutoCloseable {
     return Collections.unmodifiableSet(shapes().keySet());
   }
 
-  /** The dimensions of a tensor, as a copy, or null if there is no such tensor. */
+  /**
+   * The dimensions of a tensor, as a copy.
+   *
+   * @param name one of {@link #names}
+   * @throws ElmoException if there is no such tensor
+   */
   default long[] shape(String name) {
     long[] shape = shapes().get(name);
-    return shape == null ? null : shape.clone();
+    if (shape == null) {
+      throw new ElmoException(source() + ": tensor " + name + ": found no such tensor");
+    }
+    return shape.clone();
   }
 
   /**
@@ -50,7 +60,7 @@ public interface WeightStore extends AutoCloseable {
    *
    * @param name one of {@link #names}
    * @param target filled from its position on; the whole tensor must fit
-   * @throws org.elmo4j.ElmoException if the tensor is damaged or has values that are not finite
+   * @throws ElmoException if the tensor is damaged or has values that are not finite
    */
   void read(String name, FloatBuffer target);
 

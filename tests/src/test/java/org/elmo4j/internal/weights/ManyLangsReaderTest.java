@@ -475,7 +475,7 @@ class ManyLangsReaderTest {
     }
     Path archive = Files.write(dir.resolve("179.zip"), zip(entries, ZipEntry.DEFLATED));
     try (WeightStore store = WeightStores.open(archive)) {
-      assertEquals(102, store.options().dictionary().words());
+      assertEquals(102, store.options().words());
       assertEquals("<bos>", ModelStore.encoder(store).beginSentence());
       TinyModel.readAll(store);
     }

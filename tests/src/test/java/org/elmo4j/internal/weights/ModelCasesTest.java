@@ -137,6 +137,29 @@ class ModelCasesTest {
     assertEquals(
         options + ": " + part + key + ": expected " + has + " as the weights have, found " + says,
         failure(() -> WeightStores.open(options, folder.resolve("weights.hdf5"))));
+
+    Path one = dir.resolve("one.safetensors");
+    try (WeightStore store = WeightStores.open(folder)) {
+      SafetensorsWriter.write(store, one, Dtype.F32, Map.of());
+    }
+    replace(one, key + "\\\":" + has, key + "\\\":" + says);
+    assertEquals(
+        one
+            + ": options: "
+            + part
+            + key
+            + ": expected "
+            + has
+            + " as the weights have, found "
+            + says,
+        failure(() -> WeightStores.open(one)));
+  }
+
+  /** Replaces a text in a file by one of the same length. */
+  private static void replace(Path file, String text, String other) throws IOException {
+    String bytes = Files.readString(file, StandardCharsets.ISO_8859_1);
+    assertTrue(bytes.contains(text), text);
+    Files.writeString(file, bytes.replace(text, other), StandardCharsets.ISO_8859_1);
   }
 
   @Test

@@ -6,7 +6,6 @@ import static org.elmo4j.internal.weights.TinyModel.assertContains;
 import static org.elmo4j.internal.weights.TinyModel.failure;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -20,6 +19,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.elmo4j.ScalarMix;
@@ -79,7 +79,7 @@ class SafetensorsTest {
     try (SafetensorsReader store = open(tiny(dtype))) {
       assertEquals("m", store.source());
       assertEquals(TinyModel.options(2), store.options());
-      assertNull(store.mix());
+      assertEquals(Optional.empty(), store.mix());
       assertEquals("CC0-1.0", store.metadata().get("licence"));
       if (dtype == Dtype.BF16) {
         float[] got = TinyModel.read(store, B_0);
@@ -100,7 +100,7 @@ class SafetensorsTest {
     Path file = dir.resolve("mix.safetensors");
     SafetensorsWriter.write(TinyModel.store(TinyModel.values(), mix), file, Dtype.F32, Map.of());
     try (SafetensorsReader store = SafetensorsReader.open(file)) {
-      assertEquals(mix, store.mix());
+      assertEquals(Optional.of(mix), store.mix());
     }
   }
 
@@ -166,6 +166,40 @@ class SafetensorsTest {
     assertContains(
         "expected 3148 bytes of tensors after the header, found 3149",
         failure(() -> open(Arrays.copyOf(good, good.length + 1))));
+  }
+
+  @Test
+  void moreFiltersAndLayersThanTheOptionsStateAreRefused() {
+    assertEquals(
+        "m: options: char_cnn.filters: expected [Filter[width=1, count=1], Filter[width=2,"
+            + " count=2], Filter[width=3, count=4]] as the weights have, found [Filter[width=1,"
+            + " count=1], Filter[width=2, count=2]]",
+        headerFailure(h -> addEmpty(h, "CNN/W_cnn_2", 1, 3, 0, 4)));
+    for (String direction : List.of("RNN_0", "RNN_1")) {
+      assertEquals(
+          "m: options: lstm.n_layers: expected 2 as the weights have, found 1",
+          headerFailure(
+              h -> addEmpty(h, direction + "/RNN/MultiRNNCell/Cell1/LSTMCell/W_0", 0, 20)));
+    }
+    assertEquals(
+        "m: options: char_cnn.n_highway: expected 2 as the weights have, found 1",
+        headerFailure(h -> addEmpty(h, "CNN_high_1/W_carry", 0, 3)));
+  }
+
+  @Test
+  void tensorsWithOtherNamesAreIgnored() throws IOException {
+    try (SafetensorsReader store = open(changed(h -> addEmpty(h, "head/weight", 0, 2)))) {
+      TinyModel.check(store);
+    }
+  }
+
+  /** Adds a tensor without numbers behind all others. */
+  private static void addEmpty(ObjectNode header, String name, int... shape) {
+    ObjectNode entry = header.putObject(name).put("dtype", "F32");
+    for (int dimension : shape) {
+      entry.withArray("shape").add(dimension);
+    }
+    entry.putArray("data_offsets").add(3148).add(3148);
   }
 
   @Test

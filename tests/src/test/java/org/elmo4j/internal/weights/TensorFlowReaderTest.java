@@ -5,7 +5,6 @@ package org.elmo4j.internal.weights;
 import static org.elmo4j.internal.weights.TinyModel.assertContains;
 import static org.elmo4j.internal.weights.TinyModel.failure;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -17,6 +16,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
@@ -148,7 +148,7 @@ class TensorFlowReaderTest {
               .projectionClip(3)
               .build(),
           store.options());
-      assertNull(store.mix());
+      assertEquals(Optional.empty(), store.mix());
       assertEquals(prefix() + ".index", store.source());
     }
   }
@@ -255,11 +255,11 @@ class TensorFlowReaderTest {
       assertContains("mix gamma: expected 1 numbers, found no such tensor", refused(writer));
       writer.add("m_1/aggregation/" + names[1], 1, new float[] {2});
       try (WeightStore store = open(writer)) {
-        assertEquals(new ScalarMix(new float[] {0.5f, -1}, 2), store.mix());
+        assertEquals(Optional.of(new ScalarMix(new float[] {0.5f, -1}, 2)), store.mix());
       }
       writer.add("m_1/aggregation/" + names[1], 1, new float[] {3}, 1);
       try (WeightStore store = open(writer)) {
-        assertEquals(3, store.mix().gamma());
+        assertEquals(3, store.mix().orElseThrow().gamma());
       }
       writer.add("m_1/aggregation/" + names[1], 1, new float[] {Float.NaN});
       assertContains("mix gamma: expected a finite number, found NaN", refused(writer));

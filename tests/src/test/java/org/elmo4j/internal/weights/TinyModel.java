@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.internal.model.TensorShapes;
@@ -83,8 +84,8 @@ final class TinyModel {
       }
 
       @Override
-      public ScalarMix mix() {
-        return mix;
+      public Optional<ScalarMix> mix() {
+        return Optional.ofNullable(mix);
       }
 
       @Override

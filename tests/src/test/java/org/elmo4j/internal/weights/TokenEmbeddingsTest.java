@@ -79,7 +79,7 @@ class TokenEmbeddingsTest {
     assertContains("found [8]", refused(four, "embedding", new float[8]));
     assertContains("found none of that name", refused(four, "embeddings", ROWS));
     assertContains("found another form", refused(four, "embedding", new double[4][2]));
-    assertContains("found FixedPoint of 4 bytes", refused(four, "embedding", new int[4][2]));
+    assertContains("found integers of 4 bytes", refused(four, "embedding", new int[4][2]));
     Path file = hdf5("embedding", ROWS);
     Path missing = dir.resolve("missing");
     assertContains(

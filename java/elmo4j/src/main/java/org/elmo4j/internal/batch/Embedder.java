@@ -78,7 +78,7 @@ public final class Embedder implements AutoCloseable {
     this.options = options;
     this.workspaceBytes = workspaceBytes;
     this.encoder = encoder;
-    stateByLength = options.dictionary() != null; // like the original programs
+    stateByLength = options.dictionary().isPresent(); // like the original programs
     projectionDim = options.projectionDim();
     wordBytes = projectionDim * backend.numberBytes() + encoder.maxCharacters() * Short.BYTES;
     partPositions = workspaceBytes / 4 / wordBytes;

@@ -347,7 +347,7 @@ public final class RequestBatcher<K, R extends AutoCloseable> implements AutoClo
     try {
       result.close();
     } catch (Exception e) {
-      throw new ElmoException("result: expected it to close, found " + e, e);
+      throw new ElmoException("result: expected it to close, found " + e.getMessage(), e);
     }
   }
 

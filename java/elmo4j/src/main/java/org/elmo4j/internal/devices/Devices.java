@@ -4,7 +4,9 @@ package org.elmo4j.internal.devices;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.elmo4j.Device;
+import org.elmo4j.ElmoException;
 import org.elmo4j.Precision;
 import org.elmo4j.internal.backend.Backend;
 import org.elmo4j.internal.backend.cpu.CpuBackend;
@@ -23,7 +25,7 @@ public final class Devices {
    * Replaces {@link Device#auto} by the device that it stands for, and {@link Device#allCuda} by
    * all CUDA devices that can be used.
    *
-   * @throws org.elmo4j.ElmoException if a device cannot be used; the message says why
+   * @throws ElmoException if a device cannot be used; the message says why
    */
   public static List<Device> resolve(List<Device> devices) {
     List<Device> resolved = new ArrayList<>();
@@ -65,15 +67,32 @@ public final class Devices {
    */
   public static Backend load(
       ModelWeights weights, Device device, Precision precision, int threads) {
+    Precision held = check(device, precision);
+    return device.isCuda()
+        ? new CudaBackend(weights, device, held)
+        : new CpuBackend(weights, held, threads);
+  }
+
+  /**
+   * Returns the precision in which {@link #load} would hold weights.
+   *
+   * @throws ElmoException if the device does not support it
+   */
+  public static Precision check(Device device, Precision precision) {
     Precision held = precision;
     if (held == null) {
       String named = System.getProperty("elmo4j.precision");
       Precision own = device.isCuda() ? Precision.FP16 : Precision.FP32;
       held = named == null ? own : Precision.parse(named);
     }
-    return device.isCuda()
-        ? new CudaBackend(weights, device, held)
-        : new CpuBackend(weights, held, threads);
+    String name = "precision " + held.name().toLowerCase(Locale.ROOT);
+    if (!device.isCuda() && held == Precision.FP16) {
+      throw new ElmoException(name + ": expected a CUDA device, found " + device);
+    }
+    if (device.isCuda() && (held == Precision.BF16 || held == Precision.INT8)) {
+      throw new ElmoException(name + ": expected fp16 or fp32 on " + device);
+    }
+    return held;
   }
 
   /** Returns one line for each CUDA device, or one line that says why there is none. */

@@ -228,10 +228,10 @@ public final class AtomicFile implements Closeable {
    * A temporary second file for content that must be written last. It is deleted together with this
    * file.
    */
-  public FileChannel spool() throws IOException {
+  public AtomicFile spool() {
     AtomicFile spool = new AtomicFile(name, null, OutputStream::nullOutputStream);
     spools.add(spool);
-    return spool.channel();
+    return spool;
   }
 
   /**
@@ -306,14 +306,31 @@ public final class AtomicFile implements Closeable {
    */
   public static void write(Path target, Writing writing) {
     try (AtomicFile file = create(target)) {
-      writing.to(file.channel());
+      try {
+        writing.to(file.channel());
+      } catch (IOException e) {
+        throw file.unwritable(e);
+      }
       file.commit();
     } catch (IOException e) {
       throw failure(target.toString(), e);
     }
   }
 
+  /**
+   * Makes the exception for a failed write to {@link #channel}. It names the folder for temporary
+   * files if that is where the bytes went.
+   */
+  ElmoException unwritable(IOException e) {
+    return folder == null
+        ? failure(name, e)
+        : TemporaryFolder.full("a temporary file of " + name, e);
+  }
+
   private static ElmoException failure(String name, IOException e) {
+    if (TemporaryFolder.contains(name)) {
+      return TemporaryFolder.full("a temporary file", e);
+    }
     return new ElmoException(
         name + ": expected a place to write to, found " + FoundFile.reason(e), e);
   }

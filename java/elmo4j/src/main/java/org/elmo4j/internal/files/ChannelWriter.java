@@ -15,6 +15,7 @@ import java.nio.channels.WritableByteChannel;
  * {@link #close} leaves the channel open. Not thread-safe.
  */
 public final class ChannelWriter extends OutputStream {
+  private final AtomicFile file; // null if the channel belongs to something else
   private final WritableByteChannel channel;
   private final ByteBuffer buffer =
       ByteBuffer.allocateDirect(1 << 18).order(ByteOrder.LITTLE_ENDIAN);
@@ -22,7 +23,14 @@ public final class ChannelWriter extends OutputStream {
 
   /** Writes to a channel, which belongs to the caller. */
   public ChannelWriter(WritableByteChannel channel) {
+    this.file = null;
     this.channel = channel;
+  }
+
+  /** Writes to the channel of a file. If that fails, the exception names the file or its folder. */
+  public ChannelWriter(AtomicFile file) throws IOException {
+    this.file = file;
+    this.channel = file.channel();
   }
 
   /** The number of bytes written so far, including those in the buffer. */
@@ -115,17 +123,33 @@ public final class ChannelWriter extends OutputStream {
   public void copy(FileChannel source, long bytes) throws IOException {
     flush();
     for (long done = 0; done < bytes; ) {
-      long step = source.transferTo(done, bytes - done, channel);
+      long step;
+      try {
+        step = source.transferTo(done, bytes - done, channel);
+      } catch (IOException e) {
+        throw failure(e);
+      }
       done += step;
       flushed += step;
     }
+  }
+
+  private IOException failure(IOException e) {
+    if (file != null) {
+      throw file.unwritable(e);
+    }
+    return e;
   }
 
   @Override
   public void flush() throws IOException {
     buffer.flip();
     while (buffer.hasRemaining()) {
-      flushed += channel.write(buffer);
+      try {
+        flushed += channel.write(buffer);
+      } catch (IOException e) {
+        throw failure(e);
+      }
     }
     buffer.clear();
   }

@@ -3,11 +3,18 @@
 package org.elmo4j.internal.files;
 
 import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.ClosedChannelException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
+import java.nio.file.FileSystemLoopException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 
 /** Describes in messages what was found instead of an expected file. */
@@ -51,18 +58,57 @@ public final class FoundFile {
         : e instanceof NoSuchFileException ? "no such file" : reason(e);
   }
 
-  /** The reason of a failure. */
-  static String reason(IOException e) {
+  /**
+   * The reason of a failure, on one line. It never has the name of a class, since users do not know
+   * it.
+   */
+  public static String reason(Throwable e) {
+    if (e instanceof FileSystemException file) {
+      return reason(file);
+    }
+    if (e instanceof CharacterCodingException) {
+      return "bytes that are not UTF-8";
+    }
+    if (e instanceof ClosedByInterruptException) {
+      return "an interrupt of this thread";
+    }
+    if (e instanceof ClosedChannelException) {
+      return "it closed";
+    }
+    // The messages of these are written for programmers, if they have one.
+    boolean fault =
+        e instanceof Error
+            || e instanceof NullPointerException
+            || e instanceof ClassCastException
+            || e instanceof IndexOutOfBoundsException
+            || e instanceof NegativeArraySizeException
+            || e instanceof ArithmeticException;
+    if (fault) {
+      return "values that do not fit";
+    }
+    return e.getMessage() == null ? "no reason given" : Json.brief(e.getMessage());
+  }
+
+  /** The reason without the file, which the message around it names. */
+  private static String reason(FileSystemException e) {
+    if (e.getReason() != null) {
+      return e.getReason();
+    }
     if (e instanceof AccessDeniedException) {
       return "permission denied";
     }
     if (e instanceof NoSuchFileException) {
       return "no such file or folder";
     }
-    if (e instanceof FileSystemException file && file.getReason() != null) {
-      return file.getReason();
+    if (e instanceof FileAlreadyExistsException) {
+      return "a file or folder with that name";
     }
-    boolean plain = e.getClass() == IOException.class && e.getMessage() != null;
-    return plain ? Json.brief(e.getMessage()) : Json.line(e);
+    if (e instanceof NotDirectoryException) {
+      return "no folder";
+    }
+    if (e instanceof DirectoryNotEmptyException) {
+      return "a folder that is not empty";
+    }
+    return e instanceof FileSystemLoopException ? "links that form a circle" : "no reason given";
   }
 }

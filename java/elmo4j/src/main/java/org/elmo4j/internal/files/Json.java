@@ -111,7 +111,7 @@ public final class Json {
           e);
     } catch (IOException
         | RuntimeException e) { // A RuntimeException comes from keys that occur twice.
-      throw new ElmoException(source + ": expected JSON, found " + line(e), e);
+      throw new ElmoException(source + ": expected JSON, found " + FoundFile.reason(e), e);
     }
   }
 
@@ -135,11 +135,5 @@ public final class Json {
   public static String brief(String text) {
     // It is also cut before it is quoted, since it may be as long as a file.
     return brief(TextNode.valueOf(text.substring(0, Math.min(text.length(), 2 * BRIEF))));
-  }
-
-  /** The message of an exception, on one line. */
-  public static String line(Throwable e) {
-    String name = e.getClass().getSimpleName();
-    return e.getMessage() == null ? name : name + " " + brief(e.getMessage());
   }
 }

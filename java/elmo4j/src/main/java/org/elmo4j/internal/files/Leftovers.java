@@ -58,6 +58,11 @@ final class Leftovers {
     return "elmo4j-" + OWNER + "-" + UUID.randomUUID().toString().replace("-", "");
   }
 
+  /** Whether {@link #name} may have returned this name, in this or another process. */
+  static boolean isName(String name) {
+    return NAME.matcher(name).matches();
+  }
+
   /** Registers a path that is deleted when the JVM ends. */
   static synchronized void add(Path path) {
     LIVE.add(path);

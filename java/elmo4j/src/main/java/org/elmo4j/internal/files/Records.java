@@ -174,7 +174,7 @@ public final class Records implements Closeable {
         throw other;
       }
       throw new ElmoException(
-          where(line + 1) + ": expected columns, found " + Json.line(e.getCause()), e);
+          where(line + 1) + ": expected columns, found " + FoundFile.reason(e.getCause()), e);
     }
   }
 

@@ -5,6 +5,7 @@ package org.elmo4j.internal.files;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import org.elmo4j.ElmoException;
@@ -37,8 +38,46 @@ public final class TemporaryFolder implements AutoCloseable {
       return make(parent.toRealPath(), Leftovers.name());
     } catch (IOException e) {
       throw new ElmoException(
-          parent + " (java.io.tmpdir): expected a folder to write to, found " + Json.line(e), e);
+          parent + " (java.io.tmpdir): expected a folder to write to, found " + FoundFile.reason(e),
+          e);
     }
+  }
+
+  /** Whether a path is in a folder that {@link #create} has made. */
+  public static boolean contains(String path) {
+    Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
+    try {
+      Path real = temporary.toRealPath();
+      Path file = Path.of(path);
+      return file.startsWith(real)
+          && file.getNameCount() > real.getNameCount() + 1
+          && Leftovers.isName(file.getName(real.getNameCount()).toString());
+    } catch (IOException | InvalidPathException e) {
+      return false;
+    }
+  }
+
+  /**
+   * Makes the exception for a failed write to a folder that {@link #create} has made. It says how
+   * to choose another folder, since the user did not choose this one.
+   *
+   * @param what what did not fit
+   */
+  public static ElmoException full(String what, IOException e) {
+    return full(what, FoundFile.reason(e), e);
+  }
+
+  /** Like {@link #full(String, IOException)} if it is known what was found, but not why. */
+  public static ElmoException full(String what, String found, Exception cause) {
+    return new ElmoException(
+        System.getProperty("java.io.tmpdir")
+            + ": expected room for "
+            + what
+            + ", found "
+            + found
+            + "; JAVA_TOOL_OPTIONS=-Djava.io.tmpdir=FOLDER chooses another folder for temporary"
+            + " files",
+        cause);
   }
 
   /** Makes a hidden folder in {@code parent}. A rename can move its files into {@code parent}. */
@@ -86,7 +125,7 @@ public final class TemporaryFolder implements AutoCloseable {
       lock.close();
       Leftovers.remove(whole);
     } catch (IOException e) {
-      throw new ElmoException(whole + ": expected to delete it, found " + Json.line(e), e);
+      throw new ElmoException(whole + ": expected to delete it, found " + FoundFile.reason(e), e);
     }
   }
 }

@@ -15,7 +15,10 @@ public interface ModelWeights {
   /** The character id of the slots after the end of a token. */
   short pad();
 
-  /** The dimensions of a tensor; null if there is no such tensor. */
+  /** Whether there is a tensor with that name. */
+  boolean has(String name);
+
+  /** The dimensions of a tensor, which must exist. */
   long[] shape(String name);
 
   /**

@@ -28,7 +28,7 @@ public final class TensorShapes {
     int cells = options.lstmDim();
     int p = options.projectionDim();
     if (wordDim > 0) {
-      shapes.put(TensorNames.WORD_EMBED, shape(options.dictionary().words(), wordDim));
+      shapes.put(TensorNames.WORD_EMBED, shape(options.words(), wordDim));
     }
     shapes.put(TensorNames.CHAR_EMBED, shape(options.characters(), embedding));
     for (int i = 0; i < options.filters().size(); i++) {
@@ -62,7 +62,7 @@ public final class TensorShapes {
 
   /** Whether a model must have a projection after the convolution. */
   public static boolean needsProjection(ModelOptions options) {
-    return options.dictionary() != null || options.filterCount() != options.projectionDim();
+    return options.dictionary().isPresent() || options.filterCount() != options.projectionDim();
   }
 
   /** The number of elements of a shape. The caller makes sure that it fits into a long. */

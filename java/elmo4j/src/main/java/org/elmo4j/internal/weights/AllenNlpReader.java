@@ -4,13 +4,9 @@ package org.elmo4j.internal.weights;
 
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.function.IntFunction;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.weights.ModelOptions;
-import org.elmo4j.weights.ModelOptions.Filter;
 
 /**
  * Reads the format of AllenNLP and bilm-tf: {@code options.json} and HDF5 weights of 16, 32 or
@@ -25,9 +21,6 @@ public final class AllenNlpReader extends ModelStore {
 
   private static final long MAX_RATIO = 32;
 
-  /** The most layers of a kind that options can state. */
-  private static final int MAX_PARTS = 256;
-
   private final Hdf5File file;
 
   /** Whether the LSTM layers have no projections, so that identity matrices are read instead. */
@@ -41,8 +34,7 @@ public final class AllenNlpReader extends ModelStore {
     if (identity) {
       this.options = options.toBuilder().projectionClip(0).build();
     }
-    this.shapes = Tensors.check(source, options, this::shapeOf);
-    OptionsJson.checkSizes(options, found(), optionsFile.toString());
+    this.shapes = Tensors.check(source, options, optionsFile.toString(), this::shapeOf);
     long total = 0;
     for (String name : shapes.keySet()) {
       Hdf5Dataset dataset = find(name);
@@ -107,31 +99,6 @@ public final class AllenNlpReader extends ModelStore {
       return new long[] {options.lstmDim(), options.projectionDim()};
     }
     return dataset == null ? null : dataset.shape();
-  }
-
-  /** The options, with the number of layers and filters that the file has. */
-  private ModelOptions found() {
-    List<Filter> filters = new ArrayList<>(options.filters());
-    int count = count(TensorNames::filter, filters.size());
-    for (int i = filters.size(); i < count; i++) {
-      long[] shape = shapeOf(TensorNames.filter(i));
-      boolean filter = shape.length == 4 && shape[1] <= options.maxCharactersPerToken();
-      filters.add(filter ? new Filter((int) shape[1], (int) shape[3]) : new Filter(1, 1));
-    }
-    return options.toBuilder()
-        .filters(filters)
-        .highwayLayers(count(TensorNames::carry, options.highwayLayers()))
-        .lstmLayers(count(layer -> TensorNames.gates(0, layer), options.lstmLayers()))
-        .build();
-  }
-
-  /** The number of tensors of a kind, of which {@code known} are known to exist. */
-  private int count(IntFunction<String> name, int known) {
-    int count = known;
-    while (count < MAX_PARTS && find(name.apply(count)) != null) {
-      count++;
-    }
-    return count;
   }
 
   @Override

@@ -15,6 +15,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Collections;
+import java.util.Optional;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
 import java.util.zip.GZIPInputStream;
@@ -25,6 +26,7 @@ import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.files.Library;
 import org.elmo4j.internal.files.TemporaryFolder;
@@ -122,7 +124,7 @@ final class ArchiveReader extends ModelStore {
       }
       if (e instanceof IOException || e instanceof RuntimeException) {
         throw new ElmoException(
-            archive + ": expected a readable archive, found " + Json.line(e), e);
+            archive + ": expected a readable archive, found " + FoundFile.reason(e), e);
       }
       throw (Error) e;
     }
@@ -230,7 +232,11 @@ final class ArchiveReader extends ModelStore {
         if (written > limit) {
           throw tooLarge();
         }
-        out.write(piece, 0, n);
+        try {
+          out.write(piece, 0, n);
+        } catch (IOException e) {
+          throw TemporaryFolder.full("the files of " + archive, e);
+        }
       }
     } catch (FileAlreadyExistsException e) {
       throw bad(name, "names that differ", "this one twice");
@@ -338,7 +344,7 @@ final class ArchiveReader extends ModelStore {
   }
 
   @Override
-  public ScalarMix mix() {
+  public Optional<ScalarMix> mix() {
     return store.mix();
   }
 

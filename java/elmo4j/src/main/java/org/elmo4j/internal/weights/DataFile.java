@@ -16,7 +16,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import org.elmo4j.ElmoException;
-import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.weights.WeightStore;
 
 /**
@@ -221,7 +221,12 @@ final class DataFile implements AutoCloseable {
           });
     } catch (IOException e) {
       throw new ElmoException(
-          store.source() + ": tensor " + name + ": expected its values, found " + Json.line(e), e);
+          store.source()
+              + ": tensor "
+              + name
+              + ": expected its values, found "
+              + FoundFile.reason(e),
+          e);
     }
   }
 

@@ -16,6 +16,7 @@ import io.jhdf.exceptions.HdfException;
 import io.jhdf.filter.ByteShuffleFilter;
 import io.jhdf.filter.LzfFilter;
 import io.jhdf.object.datatype.DataType;
+import io.jhdf.object.datatype.FixedPoint;
 import io.jhdf.object.datatype.FloatingPoint;
 import io.jhdf.object.message.DataLayoutMessage;
 import io.jhdf.object.message.DataLayoutMessage.ChunkedDataLayoutMessage;
@@ -158,7 +159,12 @@ final class Hdf5Dataset {
     throw bad(
         what,
         "16, 32 or 64-bit floats",
-        type.getClass().getSimpleName() + " of " + type.getSize() + " bytes");
+        (type instanceof FixedPoint
+                ? "integers"
+                : type instanceof FloatingPoint ? "other floats" : "other data")
+            + " of "
+            + type.getSize()
+            + " bytes");
   }
 
   private void locate(String what, long count, int bytes) {

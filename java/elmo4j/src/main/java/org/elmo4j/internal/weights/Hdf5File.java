@@ -31,6 +31,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 
 /**
@@ -92,7 +93,8 @@ final class Hdf5File implements AutoCloseable {
     try {
       data = DataFile.open(path);
     } catch (IOException e) {
-      throw new ElmoException(path + ": expected a readable HDF5 file, found " + Json.line(e), e);
+      throw new ElmoException(
+          path + ": expected a readable HDF5 file, found " + FoundFile.reason(e), e);
     }
     try {
       return guard(path.toString(), "an HDF5 file", () -> new Hdf5File(path.toString(), data));
@@ -117,7 +119,11 @@ final class Hdf5File implements AutoCloseable {
         cause = cause.getCause();
       }
       throw new ElmoException(
-          source + ": expected " + what + ", found damage or an unknown form: " + Json.line(cause),
+          source
+              + ": expected "
+              + what
+              + ", found damage or an unknown form: "
+              + FoundFile.reason(cause),
           e);
     }
   }
@@ -330,7 +336,8 @@ final class Hdf5File implements AutoCloseable {
       try {
         data.read(position, bytes);
       } catch (IOException e) {
-        throw new HdfException("no " + length + " bytes at " + position + ": " + Json.line(e), e);
+        throw new HdfException(
+            "no " + length + " bytes at " + position + ": " + FoundFile.reason(e), e);
       }
       checkCounts(bytes);
       return bytes;

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.model.GateLayout;
 import org.elmo4j.internal.model.TensorNames;
@@ -188,14 +189,13 @@ public final class ManyLangsReader extends ModelStore {
   }
 
   private DictionaryEncoder readDictionaries(Path folder) {
-    ModelOptions.Dictionary sizes = options.dictionary();
     try {
       return new DictionaryEncoder(
           options.maxCharactersPerToken(),
           readText(folder.resolve(CHARACTERS)),
-          sizes.characters(),
-          sizes.words() == 0 ? null : readText(folder.resolve(WORDS)),
-          sizes.words());
+          options.characters(),
+          options.words() == 0 ? null : readText(folder.resolve(WORDS)),
+          options.words());
     } catch (ElmoException e) {
       String at = e.getMessage().startsWith(source) ? "" : source + ": ";
       throw new ElmoException(at + e.getMessage(), e);
@@ -214,7 +214,7 @@ public final class ManyLangsReader extends ModelStore {
     } catch (CharacterCodingException e) {
       throw new ElmoException(file + ": expected UTF-8, found other bytes", e);
     } catch (IOException e) {
-      throw new ElmoException(file + ": expected a readable file, found " + Json.line(e), e);
+      throw new ElmoException(file + ": expected a readable file, found " + FoundFile.reason(e), e);
     }
   }
 

@@ -21,7 +21,6 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.FoundFile;
-import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.files.Library;
 import org.elmo4j.internal.files.Resources;
 import org.elmo4j.weights.WeightStore;
@@ -88,9 +87,13 @@ public final class ModelFormats {
     } catch (ElmoException e) {
       throw e;
     } catch (IOException | RuntimeException e) { // Libraries and file systems may throw anything.
-      boolean own = e instanceof FileSystemException file && path.toString().equals(file.getFile());
-      String found = own ? FoundFile.unreadable(path, (IOException) e) : Json.line(e);
-      throw new ElmoException(path + ": expected a readable model, found " + found, e);
+      String at = path.toString();
+      if (e instanceof FileSystemException file && file.getFile() != null) {
+        at = file.getFile(); // It may be another file of the model's folder.
+      }
+      String found =
+          e instanceof IOException io ? FoundFile.unreadable(Path.of(at), io) : FoundFile.reason(e);
+      throw new ElmoException(at + ": expected a readable model, found " + found, e);
     }
   }
 
@@ -166,7 +169,7 @@ public final class ModelFormats {
       return reader;
     } catch (IOException e) {
       throw new ElmoException(
-          "model mini-en: expected " + MINI_ENGLISH + ", found " + Json.line(e), e);
+          "model mini-en: expected " + MINI_ENGLISH + ", found " + FoundFile.reason(e), e);
     }
   }
 

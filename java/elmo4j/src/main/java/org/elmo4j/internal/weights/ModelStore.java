@@ -49,7 +49,7 @@ public abstract class ModelStore implements WeightStore {
   }
 
   private static TokenEncoder bytes(WeightStore store) {
-    if (store.options().dictionary() != null) {
+    if (store.options().dictionary().isPresent()) {
       throw new ElmoException(
           store.source() + ": expected the dictionaries that its options speak of, found none");
     }

@@ -310,12 +310,11 @@ public final class OptionsJson {
     cnn.putObject("embedding").put("dim", options.charEmbeddingDim());
     cnn.put("n_characters", options.characters() + 1);
     cnn.put("max_characters_per_token", options.maxCharactersPerToken());
-    Dictionary dictionary = options.dictionary();
-    if (dictionary != null) {
+    if (options.dictionary().isPresent()) {
       root.putObject("dictionary")
-          .put("characters", dictionary.characters())
-          .put("words", dictionary.words())
-          .put("word_dim", dictionary.wordDim());
+          .put("characters", options.characters())
+          .put("words", options.words())
+          .put("word_dim", options.wordDim());
     }
     return root.toString();
   }

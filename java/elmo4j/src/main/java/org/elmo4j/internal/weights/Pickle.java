@@ -432,6 +432,16 @@ final class Pickle {
   }
 
   private static String name(Object value) {
-    return value == null ? "None" : "a " + value.getClass().getSimpleName();
+    return value == null
+        ? "None"
+        : value instanceof Number
+            ? "a number"
+            : value instanceof String
+                ? "a string"
+                : value instanceof List
+                    ? "a list"
+                    : value instanceof Map
+                        ? "a dict"
+                        : value instanceof Tuple ? "a tuple" : "another object";
   }
 }

@@ -97,7 +97,7 @@ public final class SafetensorsHeader {
 
   static ElmoException unreadable(String source, IOException e) {
     return new ElmoException(
-        source + ": expected a readable safetensors file, found " + Json.line(e), e);
+        source + ": expected a readable safetensors file, found " + FoundFile.reason(e), e);
   }
 
   /** Returns the length of the header, or -1 if these are not the bytes of a safetensors file. */

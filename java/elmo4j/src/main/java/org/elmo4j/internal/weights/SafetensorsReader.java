@@ -13,6 +13,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Map;
+import java.util.Optional;
 import org.elmo4j.ElmoException;
 import org.elmo4j.ScalarMix;
 import org.elmo4j.internal.files.Json;
@@ -21,7 +22,6 @@ import org.elmo4j.internal.text.CharacterMapper;
 import org.elmo4j.internal.text.DictionaryEncoder;
 import org.elmo4j.internal.text.TokenEncoder;
 import org.elmo4j.internal.weights.SafetensorsHeader.Entry;
-import org.elmo4j.weights.ModelOptions;
 import org.elmo4j.weights.WeightStore;
 
 /**
@@ -53,7 +53,7 @@ public final class SafetensorsReader extends ModelStore {
   private final long dataStart;
   private final Map<String, Entry> entries;
   private final TokenEncoder encoder;
-  private final ScalarMix mix;
+  private final Optional<ScalarMix> mix;
 
   private SafetensorsReader(String source, DataFile data, boolean verify) throws IOException {
     super(source);
@@ -66,7 +66,10 @@ public final class SafetensorsReader extends ModelStore {
     this.options = OptionsJson.parse(header.required("options"), source + ": options");
     this.shapes =
         Tensors.check(
-            source, options, name -> entries.containsKey(name) ? entries.get(name).shape() : null);
+            source,
+            options,
+            source + ": options",
+            name -> entries.containsKey(name) ? entries.get(name).shape() : null);
     for (String name : shapes.keySet()) {
       if (isQuantised(name)) {
         checkSize(entries.get(name), 1);
@@ -239,25 +242,28 @@ public final class SafetensorsReader extends ModelStore {
   }
 
   private TokenEncoder readEncoder() {
-    ModelOptions.Dictionary sizes = options.dictionary();
-    if (sizes == null) {
+    if (options.dictionary().isEmpty()) {
       return new CharacterMapper(options.maxCharactersPerToken());
     }
     String characters = header.required("char_dic");
-    String words = sizes.words() == 0 ? null : header.required("word_dic");
+    String words = options.words() == 0 ? null : header.required("word_dic");
     try {
       return new DictionaryEncoder(
-          options.maxCharactersPerToken(), characters, sizes.characters(), words, sizes.words());
+          options.maxCharactersPerToken(),
+          characters,
+          options.characters(),
+          words,
+          options.words());
     } catch (ElmoException e) {
       throw new ElmoException(source + ": __metadata__: " + e.getMessage(), e);
     }
   }
 
-  private ScalarMix readMix() {
+  private Optional<ScalarMix> readMix() {
     String weights = header.metadata().get("mix_weights");
     String gamma = header.metadata().get("mix_gamma");
     if (weights == null && gamma == null) {
-      return null;
+      return Optional.empty();
     }
     JsonNode list =
         Json.parse(header.required("mix_weights"), source + ": __metadata__.mix_weights");
@@ -279,7 +285,7 @@ public final class SafetensorsReader extends ModelStore {
               + Json.brief(gamma));
     }
     try {
-      return new ScalarMix(values, factor.floatValue());
+      return Optional.of(new ScalarMix(values, factor.floatValue()));
     } catch (ElmoException e) {
       throw new ElmoException(source + ": __metadata__: " + e.getMessage(), e);
     }
@@ -327,7 +333,7 @@ public final class SafetensorsReader extends ModelStore {
   }
 
   @Override
-  public ScalarMix mix() {
+  public Optional<ScalarMix> mix() {
     return mix;
   }
 

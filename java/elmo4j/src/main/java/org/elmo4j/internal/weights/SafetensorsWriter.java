@@ -13,7 +13,6 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Map;
 import java.util.TreeMap;
-import org.elmo4j.ScalarMix;
 import org.elmo4j.internal.files.AtomicFile;
 import org.elmo4j.internal.model.TensorShapes;
 import org.elmo4j.internal.text.DictionaryEncoder;
@@ -72,11 +71,13 @@ public final class SafetensorsWriter {
         metadata.put("word_dic", dictionary.words());
       }
     }
-    ScalarMix mix = store.mix();
-    if (mix != null) {
-      metadata.put("mix_weights", Arrays.toString(mix.weights()));
-      metadata.put("mix_gamma", Float.toString(mix.gamma()));
-    }
+    store
+        .mix()
+        .ifPresent(
+            mix -> {
+              metadata.put("mix_weights", Arrays.toString(mix.weights()));
+              metadata.put("mix_gamma", Float.toString(mix.gamma()));
+            });
     // The header is written last, so that the tensors are read once. The checksum does not change
     // its length.
     metadata.put("sha256", "0".repeat(64));

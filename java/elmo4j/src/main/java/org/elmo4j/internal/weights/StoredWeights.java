@@ -31,6 +31,11 @@ public record StoredWeights(WeightStore store, TokenEncoder encoder) implements 
   }
 
   @Override
+  public boolean has(String name) {
+    return store.shapes().containsKey(name);
+  }
+
+  @Override
   public long[] shape(String name) {
     return store.shape(name);
   }

@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.files.AtomicFile;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 
 /**
@@ -92,7 +93,7 @@ public final class TensorFile {
       return tensors;
     } catch (IOException e) {
       throw new ElmoException(
-          path + ": expected a readable safetensors file, found " + Json.line(e), e);
+          path + ": expected a readable safetensors file, found " + FoundFile.reason(e), e);
     }
   }
 

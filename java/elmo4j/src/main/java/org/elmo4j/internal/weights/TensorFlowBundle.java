@@ -20,6 +20,7 @@ import java.util.TreeMap;
 import java.util.function.Predicate;
 import java.util.zip.CRC32C;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.weights.ModelOptions;
 
@@ -95,7 +96,8 @@ final class TensorFlowBundle implements AutoCloseable {
       throw new ElmoException(index + ": " + e.getMessage(), e);
     } catch (IOException e) {
       throw new ElmoException(
-          index + ": expected the index of a TensorFlow checkpoint, found " + Json.line(e), e);
+          index + ": expected the index of a TensorFlow checkpoint, found " + FoundFile.reason(e),
+          e);
     }
   }
 
@@ -243,7 +245,12 @@ final class TensorFlowBundle implements AutoCloseable {
       return DataFile.open(Path.of(shardName(shard)));
     } catch (IOException e) {
       throw new ElmoException(
-          index + ": expected a readable file " + shardName(shard) + ", found " + Json.line(e), e);
+          index
+              + ": expected a readable file "
+              + shardName(shard)
+              + ", found "
+              + FoundFile.reason(e),
+          e);
     }
   }
 
@@ -290,7 +297,7 @@ final class TensorFlowBundle implements AutoCloseable {
               });
       TensorFlowTable.checkCrc("its bytes in " + shardName(entry.shard), entry.crc, crc);
     } catch (IOException e) {
-      throw bad(entry, "its values", Json.line(e));
+      throw bad(entry, "its values", FoundFile.reason(e));
     } catch (ElmoException e) {
       throw new ElmoException(
           index + ": tensor " + Json.brief(entry.name) + ": " + e.getMessage(), e);

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -55,7 +56,7 @@ public final class TensorFlowReader extends ModelStore {
 
   private final TensorFlowBundle bundle;
   private final Map<String, Entry> tensors;
-  private final ScalarMix mix;
+  private final Optional<ScalarMix> mix;
 
   /** The row of the file's character table that is row 0 of {@code char_embed}. */
   private final int firstCharacter;
@@ -110,14 +111,13 @@ public final class TensorFlowReader extends ModelStore {
     ModelOptions found = infer();
     this.identity = Tensors.lackLstmProjections(found, tensors::containsKey);
     ModelOptions stated = optionsFile == null ? found : OptionsJson.parse(optionsFile);
-    if (optionsFile != null) {
-      OptionsJson.checkSizes(stated, found, optionsFile + " for " + source);
-    }
+    String stating = optionsFile == null ? source : optionsFile + " for " + source;
+    OptionsJson.checkSizes(stated, found, stating);
     this.options = identity ? stated.toBuilder().projectionClip(0).build() : stated;
     long rows = tensors.get(TensorNames.CHAR_EMBED).shape()[0];
     // Modules have a first row for masked positions; training checkpoints have no such row.
     this.firstCharacter = rows == ModelOptions.BYTE_CHARACTERS + 1 && !trained ? 1 : 0;
-    this.shapes = Tensors.check(source, options, this::shapeInFile);
+    this.shapes = Tensors.check(source, options, stating, this::shapeInFile);
     this.mix = readMix();
   }
 
@@ -224,14 +224,14 @@ public final class TensorFlowReader extends ModelStore {
     return shape;
   }
 
-  private ScalarMix readMix() {
+  private Optional<ScalarMix> readMix() {
     if (!tensors.containsKey(MIX_WEIGHTS) && !tensors.containsKey(MIX_GAMMA)) {
-      return null;
+      return Optional.empty();
     }
     float[] weights = vector(MIX_WEIGHTS, options.lstmLayers() + 1);
     float[] gamma = vector(MIX_GAMMA, 1);
     try {
-      return new ScalarMix(weights, gamma[0]);
+      return Optional.of(new ScalarMix(weights, gamma[0]));
     } catch (ElmoException e) {
       throw new ElmoException(source + ": " + e.getMessage(), e);
     }
@@ -255,7 +255,7 @@ public final class TensorFlowReader extends ModelStore {
   }
 
   @Override
-  public ScalarMix mix() {
+  public Optional<ScalarMix> mix() {
     return mix;
   }
 

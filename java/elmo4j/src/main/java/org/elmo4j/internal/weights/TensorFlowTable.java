@@ -13,6 +13,7 @@ import java.util.HexFormat;
 import java.util.zip.CRC32C;
 import org.apache.commons.compress.compressors.snappy.SnappyCompressorInputStream;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.files.Library;
 
@@ -173,7 +174,8 @@ final class TensorFlowTable {
       }
       return bytes;
     } catch (IOException | IllegalArgumentException | IndexOutOfBoundsException e) {
-      throw new ElmoException("expected a block compressed with Snappy, found " + Json.line(e), e);
+      throw new ElmoException(
+          "expected a block compressed with Snappy, found " + FoundFile.reason(e), e);
     }
   }
 

@@ -3,20 +3,27 @@
 package org.elmo4j.internal.weights;
 
 import java.nio.FloatBuffer;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.function.IntPredicate;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import org.elmo4j.ElmoException;
 import org.elmo4j.internal.model.TensorNames;
 import org.elmo4j.internal.model.TensorShapes;
 import org.elmo4j.weights.ModelOptions;
+import org.elmo4j.weights.ModelOptions.Filter;
 import org.elmo4j.weights.WeightStore;
 
 /** Checks of tensors that all readers share. */
 public final class Tensors {
+  /** The most layers of a kind that options can state. */
+  private static final int MAX_PARTS = 256;
+
   private Tensors() {}
 
   /**
@@ -26,18 +33,21 @@ public final class Tensors {
    * @throws ElmoException if one does not; the message names the first
    */
   public static void check(WeightStore store) {
-    check(store.source(), store.options(), store::shape);
+    check(store.source(), store.options(), store.source(), store.shapes()::get);
   }
 
   /**
-   * Checks that a file has all tensors of a model with the right shapes.
+   * Checks that a file has all tensors of a model with the right shapes, and no more layers or
+   * filters than the options state: such options are those of another model.
    *
+   * @param optionsSource the origin of the options, for messages
    * @param shapeOf returns the shape of a tensor in the file, or null if it is missing
    * @return the shapes of the model's tensors in the file, in the order of the computation
-   * @throws ElmoException if a tensor is missing or has another shape
+   * @throws ElmoException if a tensor is missing or has another shape, or if there are more layers
+   *     or filters
    */
   static Map<String, long[]> check(
-      String source, ModelOptions options, Function<String, long[]> shapeOf) {
+      String source, ModelOptions options, String optionsSource, Function<String, long[]> shapeOf) {
     boolean projection =
         TensorShapes.needsProjection(options)
             || shapeOf.apply(TensorNames.PROJECTION) != null
@@ -57,7 +67,37 @@ public final class Tensors {
                     + (found == null ? "no such tensor" : Arrays.toString(found)));
           }
         });
+    OptionsJson.checkSizes(options, found(options, shapeOf), optionsSource);
     return Collections.unmodifiableMap(expected);
+  }
+
+  /** The options, with the number of layers and filters that the file has. */
+  private static ModelOptions found(ModelOptions options, Function<String, long[]> shapeOf) {
+    Predicate<String> has = name -> shapeOf.apply(name) != null;
+    List<Filter> filters = new ArrayList<>(options.filters());
+    int count = count(filters.size(), i -> has.test(TensorNames.filter(i)));
+    for (int i = filters.size(); i < count; i++) {
+      long[] shape = shapeOf.apply(TensorNames.filter(i));
+      boolean filter = shape.length == 4 && shape[1] <= options.maxCharactersPerToken();
+      filters.add(filter ? new Filter((int) shape[1], (int) shape[3]) : new Filter(1, 1));
+    }
+    return options.toBuilder()
+        .filters(filters)
+        .highwayLayers(count(options.highwayLayers(), i -> has.test(TensorNames.carry(i))))
+        .lstmLayers(
+            count(
+                options.lstmLayers(),
+                i -> has.test(TensorNames.gates(0, i)) || has.test(TensorNames.gates(1, i))))
+        .build();
+  }
+
+  /** The number of parts of a kind, of which {@code known} are known to exist. */
+  private static int count(int known, IntPredicate has) {
+    int count = known;
+    while (count < MAX_PARTS && has.test(count)) {
+      count++;
+    }
+    return count;
   }
 
   /**
@@ -87,11 +127,7 @@ public final class Tensors {
    * the target.
    */
   static int room(WeightStore store, String name, FloatBuffer target) {
-    long[] shape = store.shape(name);
-    if (shape == null) {
-      throw new ElmoException(store.source() + ": tensor " + name + ": found no such tensor");
-    }
-    int count = (int) TensorShapes.count(shape);
+    int count = (int) TensorShapes.count(store.shape(name));
     if (target.remaining() < count) {
       throw new ElmoException(
           store.source()

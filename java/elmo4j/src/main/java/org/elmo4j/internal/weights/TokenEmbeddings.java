@@ -15,7 +15,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import org.elmo4j.ElmoException;
-import org.elmo4j.internal.files.Json;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.weights.ModelOptions;
 
 /**
@@ -111,7 +111,8 @@ public final class TokenEmbeddings implements AutoCloseable {
         }
       }
     } catch (IOException e) {
-      throw new ElmoException(file + ": expected a vocabulary in UTF-8, found " + Json.line(e), e);
+      throw new ElmoException(
+          file + ": expected a vocabulary in UTF-8, found " + FoundFile.reason(e), e);
     }
     return Collections.unmodifiableList(tokens);
   }
@@ -183,7 +184,7 @@ public final class TokenEmbeddings implements AutoCloseable {
     try {
       file.data.forEachPiece(at, at + numbers * Float.BYTES, piece -> decode(piece, target));
     } catch (IOException e) {
-      throw new ElmoException(source + ": expected its values, found " + Json.line(e), e);
+      throw new ElmoException(source + ": expected its values, found " + FoundFile.reason(e), e);
     }
     for (int i = 0; i < numbers; i++) {
       if (!Float.isFinite(target.get(from + i))) {

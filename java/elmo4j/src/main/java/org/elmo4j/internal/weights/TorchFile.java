@@ -24,6 +24,7 @@ import java.util.Set;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 import org.elmo4j.ElmoException;
+import org.elmo4j.internal.files.FoundFile;
 import org.elmo4j.internal.files.Json;
 import org.elmo4j.internal.model.TensorShapes;
 import org.elmo4j.internal.weights.Pickle.Storage;
@@ -132,7 +133,8 @@ final class TorchFile implements AutoCloseable {
       return openZip(source, path);
     } catch (IOException | IllegalArgumentException | UnsupportedOperationException e) {
       // ZipFile may throw anything: for damage, for names that are not UTF-8, for an invalid path.
-      throw new ElmoException(source + ": expected a file of torch, found " + Json.line(e), e);
+      throw new ElmoException(
+          source + ": expected a file of torch, found " + FoundFile.reason(e), e);
     }
   }
 
@@ -318,7 +320,7 @@ final class TorchFile implements AutoCloseable {
         left -= size;
       }
     } catch (IOException e) {
-      throw bad(source + ": tensor " + name, "its values", Json.line(e));
+      throw bad(source + ": tensor " + name, "its values", FoundFile.reason(e));
     }
     for (int i = start; i < target.position(); i++) {
       if (!Float.isFinite(target.get(i))) {

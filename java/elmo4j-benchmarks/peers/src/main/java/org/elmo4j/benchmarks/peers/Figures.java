@@ -13,7 +13,7 @@ import org.elmo4j.Precision;
 import org.elmo4j.internal.backend.cpu.Machine;
 import org.elmo4j.weights.ModelOptions;
 
-/** Collects the measurements of all runs and prints them as a table. Not thread-safe. */
+/** Collects the measurements of all runs and prints them, row by row. Not thread-safe. */
 final class Figures {
   private final int threads;
   private final Map<Precision, List<Double>> peaks = new EnumMap<>(Precision.class);
@@ -44,21 +44,8 @@ final class Figures {
     processor.computeIfAbsent(peer, p -> new ArrayList<>()).add(times.processor());
   }
 
-  /** Prints a table in Markdown with one row for each peer. */
-  void print(
-      PrintStream out,
-      List<List<String>> text,
-      ModelOptions options,
-      Map<Peer, Integer> batch,
-      Map<Peer, Vectors.Agreement> agreements) {
-    long tokens = text.stream().mapToLong(List::size).sum();
-    // Two operations for each multiply-add, in two directions.
-    double operations =
-        4.0
-            * options.lstmLayers()
-            * options.lstmDim()
-            * (8.0 * options.projectionDim() + options.projectionDim());
-    out.printf(Locale.ROOT, "text: %,d sentences, %,d tokens%n", text.size(), tokens);
+  /** Prints the machine's rates and the head of a table in Markdown. */
+  void printHead(PrintStream out) {
     out.printf(
         Locale.ROOT,
         "machine, G operations a second: peak fp32 %.0f, bf16 %.0f, int8 %.0f; sgemm 2048^3 %s%n%n",
@@ -72,22 +59,40 @@ final class Figures {
         "| | sentences together | tokens/s, words new: median (lowest to highest) | words known"
             + " | tokens a second of processor time, words new | LSTM, G operations/s | worst cosine | mean cosine | largest difference |");
     out.println("|---|---|---|---|---|---|---|---|---|");
-    for (Peer peer : cold.keySet()) {
-      Vectors.Agreement agreement = agreements.get(peer);
-      double steps = tokens + (double) peer.boundarySteps() * text.size();
-      out.printf(
-          Locale.ROOT,
-          "| %s | %s | %s | %s | %s | %.0f | %.6f | %.6f | %.1e |%n",
-          peer.name(),
-          peer.takesBatchSize() ? batch.get(peer).toString() : "its own choice",
-          rates(tokens, cold.get(peer)),
-          rates(tokens, warm.get(peer)),
-          rates(tokens, processor.get(peer)),
-          operations * steps / median(warm.get(peer)) * 1e-9,
-          agreement.worstCosine(),
-          agreement.meanCosine(),
-          agreement.largestDifference());
-    }
+  }
+
+  /**
+   * Prints the row of a peer.
+   *
+   * @param batch its batch size, if it takes one
+   */
+  void printRow(
+      PrintStream out,
+      Peer peer,
+      int batch,
+      List<List<String>> text,
+      ModelOptions options,
+      Vectors.Agreement agreement) {
+    long tokens = text.stream().mapToLong(List::size).sum();
+    // Two operations for each multiply-add, in two directions.
+    double operations =
+        4.0
+            * options.lstmLayers()
+            * options.lstmDim()
+            * (8.0 * options.projectionDim() + options.projectionDim());
+    double steps = tokens + (double) peer.boundarySteps() * text.size();
+    out.printf(
+        Locale.ROOT,
+        "| %s | %s | %s | %s | %s | %.0f | %.6f | %.6f | %.1e |%n",
+        peer.name(),
+        peer.takesBatchSize() ? Integer.toString(batch) : "its own choice",
+        rates(tokens, cold.get(peer)),
+        rates(tokens, warm.get(peer)),
+        rates(tokens, processor.get(peer)),
+        operations * steps / median(warm.get(peer)) * 1e-9,
+        agreement.worstCosine(),
+        agreement.meanCosine(),
+        agreement.largestDifference());
   }
 
   private static String rates(long tokens, List<Double> seconds) {

@@ -17,7 +17,7 @@ final class Matrices {
    * @throws ElmoException if the model's format is not that of bilm-tf or AllenNLP
    */
   Matrices(WeightStore store) {
-    if (store.options().dictionary() != null) {
+    if (store.options().dictionary().isPresent()) {
       throw new ElmoException(
           store.source()
               + ": expected a model of bilm-tf or AllenNLP, found one with dictionaries");
@@ -26,7 +26,7 @@ final class Matrices {
   }
 
   boolean has(String name) {
-    return store.shape(name) != null;
+    return store.names().contains(name);
   }
 
   /** Reads a tensor in its stored layout, row-major. */

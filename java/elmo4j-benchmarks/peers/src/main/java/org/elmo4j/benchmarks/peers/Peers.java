@@ -42,8 +42,9 @@ import picocli.CommandLine.Option;
       "",
       "Each run measures all libraries and precisions in turn. Results are medians of the runs. For"
           + " libtorch and ONNX Runtime, several batch sizes are tried first, and the fastest is"
-          + " used. At the end all vectors are compared with those of elmo4j in fp32. The exit code"
-          + " is 1 if they do not agree."
+          + " used. Each measurement is printed on standard error. After the last run, the vectors of"
+          + " each row are compared with those of elmo4j in fp32, and the row is printed. The exit"
+          + " code is 1 if they do not agree."
     })
 public final class Peers implements Callable<Integer> {
   /** The largest accepted difference of two numbers in fp32. */
@@ -232,6 +233,11 @@ public final class Peers implements Callable<Integer> {
             : model.equals("mini-en")
                 ? WeightStores::miniEnglish
                 : () -> WeightStores.open(Path.of(model));
+    String name =
+        model == null ? "random weights, size " + size.name().toLowerCase(Locale.ROOT) : model;
+    long tokens = text.stream().mapToLong(List::size).sum();
+    out.println("model: " + name + "; cpu: " + CpuBackend.describe() + ", threads: " + threads);
+    out.printf(Locale.ROOT, "text: %,d sentences, %,d tokens%n", text.size(), tokens);
     List<Peer> peers = open(weights);
     try {
       ModelOptions options;
@@ -247,25 +253,27 @@ public final class Peers implements Callable<Integer> {
         say("run " + run + " of " + runs);
         figures.machine();
         for (Peer peer : peers) {
-          figures.add(peer, peer.pass(text, batch.get(peer), null));
+          Peer.Times times = peer.pass(text, batch.get(peer), null);
+          figures.add(peer, times);
+          say(
+              String.format(
+                  Locale.ROOT,
+                  "%s: %,.0f tokens/s, words known %,.0f",
+                  peer.name(),
+                  tokens / times.cold(),
+                  tokens / times.warm()));
         }
       }
       say("comparing");
       Vectors exact = new Vectors(text, options);
       peers.get(0).pass(text, 0, exact);
-      Map<Peer, Vectors.Agreement> agreements = new LinkedHashMap<>();
+      figures.printHead(out);
+      boolean agree = true;
       for (Peer peer : peers) {
         Vectors.Agreement agreement = exact.new Agreement();
         peer.pass(text, batch.get(peer), agreement);
-        agreements.put(peer, agreement);
-      }
-      String name =
-          model == null ? "random weights, size " + size.name().toLowerCase(Locale.ROOT) : model;
-      out.println("model: " + name + "; cpu: " + CpuBackend.describe() + ", threads: " + threads);
-      figures.print(out, text, options, batch, agreements);
-      boolean agree = true;
-      for (Map.Entry<Peer, Vectors.Agreement> entry : agreements.entrySet()) {
-        agree &= agrees("", entry.getKey(), entry.getValue(), LARGEST_DIFFERENCE);
+        figures.printRow(out, peer, batch.get(peer), text, options, agreement);
+        agree &= agrees("", peer, agreement, LARGEST_DIFFERENCE);
       }
       return agree;
     } finally {

@@ -47,7 +47,7 @@ public final class CpuBackend implements Backend {
    *
    * @param precision the number format of the matrices
    * @param threads the number of worker threads, 1 or more
-   * @throws ElmoException if a weight is not finite, the precision is fp16, or memory cannot be had
+   * @throws ElmoException if a weight is not finite, or memory cannot be had
    */
   public CpuBackend(ModelWeights store, Precision precision, int threads) {
     options = store.options();

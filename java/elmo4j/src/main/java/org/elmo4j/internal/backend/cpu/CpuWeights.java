@@ -41,7 +41,7 @@ final class CpuWeights implements AutoCloseable {
   /**
    * Reads the weights and packs them.
    *
-   * @throws ElmoException if a weight is not finite, the precision is fp16, or memory cannot be had
+   * @throws ElmoException if a weight is not finite, or memory cannot be had
    */
   CpuWeights(ModelWeights store, Precision precision) {
     source = store.source();
@@ -55,7 +55,7 @@ final class CpuWeights implements AutoCloseable {
       for (int i = 0; i < options.highwayLayers(); i++) {
         highways.add(readHighway(reader, i));
       }
-      projection = store.shape(TensorNames.PROJECTION) != null ? readProjection(reader) : null;
+      projection = store.has(TensorNames.PROJECTION) ? readProjection(reader) : null;
       for (int layer = 0; layer < options.lstmLayers(); layer++) {
         for (int direction = 0; direction < 2; direction++) {
           lstm[layer][direction] = readLstm(reader, layer, direction);
@@ -78,9 +78,6 @@ final class CpuWeights implements AutoCloseable {
               + " and "
               + options.projectionDim());
     }
-    if (precision == Precision.FP16) {
-      throw new ElmoException("precision fp16: expected a CUDA device, found cpu");
-    }
     return typeOf(precision);
   }
 
@@ -94,7 +91,7 @@ final class CpuWeights implements AutoCloseable {
   }
 
   private FloatPointer readWords(ModelWeights store) {
-    long floats = (long) options.dictionary().words() * options.wordDim();
+    long floats = (long) options.words() * options.wordDim();
     FloatPointer table = keep(floats * Float.BYTES).floatPointer(0);
     store.read(TensorNames.WORD_EMBED, new FloatPointer(table).capacity(floats).asBuffer());
     return table;

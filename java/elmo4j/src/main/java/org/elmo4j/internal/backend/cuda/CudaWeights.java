@@ -4,7 +4,6 @@ package org.elmo4j.internal.backend.cuda;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Loader;
@@ -42,10 +41,6 @@ final class CudaWeights implements AutoCloseable {
     source = store.source();
     options = store.options();
     this.device = device;
-    if (precision == Precision.BF16 || precision == Precision.INT8) {
-      String found = precision.name().toLowerCase(Locale.ROOT);
-      throw new ElmoException("precision " + found + ": expected fp16 or fp32 on " + device);
-    }
     limit(store, "LSTM layers", options.lstmLayers(), CudaKernels.ELMO4J_CUDA_MAX_TERMS - 1);
     limit(
         store,
@@ -146,7 +141,7 @@ final class CudaWeights implements AutoCloseable {
           .word_dim(options.wordDim())
           .word_table(Memory.at(uploads.numbers(words, words.capacity())));
     }
-    if (store.shape(TensorNames.PROJECTION) != null) {
+    if (store.has(TensorNames.PROJECTION)) {
       int p = options.projectionDim();
       FloatPointer projection = reader.read(TensorNames.PROJECTION);
       uploads.packed(encoder.projection(), projection, p, options.wordDim() + features, p, 1);
