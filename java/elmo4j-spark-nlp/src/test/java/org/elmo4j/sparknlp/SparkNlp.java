@@ -14,13 +14,16 @@ import org.elmo4j.spark.Spark;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 
-/** Base of the tests with Spark NLP's own stages; they share a session with two executors. */
+/**
+ * Base of the tests with Spark NLP's own stages; they share a session with an executor in a JVM of
+ * its own.
+ */
 abstract class SparkNlp {
   static SparkSession session;
 
   @BeforeAll
   static void start() {
-    session = Spark.cluster();
+    session = Spark.cluster(1);
   }
 
   @AfterAll

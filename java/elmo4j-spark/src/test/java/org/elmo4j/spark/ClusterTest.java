@@ -43,7 +43,7 @@ class ClusterTest {
 
   @BeforeAll
   static void start() {
-    session = Spark.cluster();
+    session = Spark.cluster(2);
   }
 
   @AfterAll
@@ -51,9 +51,9 @@ class ClusterTest {
     Spark.check();
   }
 
-  /** Writes the bundled model as a file with a content that executors do not have yet. */
+  /** Writes a model with a content that executors do not have yet. */
   private static Path model(Path folder, String content) {
-    return Spark.box(folder.resolve(content), Map.of("test", content));
+    return Spark.small(folder.resolve(content), Map.of("test", content));
   }
 
   private static ElmoEmbeddings stage(String model) {

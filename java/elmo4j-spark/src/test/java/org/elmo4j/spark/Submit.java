@@ -67,7 +67,7 @@ final class Submit {
   /** The lines that each application must print. */
   static List<String> expected() {
     List<String> tokens = List.of("I", "love", "NLP");
-    float[][] vectors = Spark.expected(List.of(tokens), Layer.ELMO).get(0);
+    float[][] vectors = Spark.bundled(List.of(tokens), Layer.ELMO).get(0);
     List<String> expected = new ArrayList<>();
     for (int i = 0; i < vectors.length; i++) {
       expected.add(PublishedExample.line(tokens.get(i), vectors[i]));

@@ -166,7 +166,7 @@ class TableTest extends LocalTest {
     fresh.setOutputCols("a", "b");
     fails(fresh, data, "outputCols: expected one a pooling layer, [elmo], found [a, b]");
     fresh.setOutputCol("a").setPoolingLayer("lstm_outputs3");
-    fails(fresh, data, "poolingLayers: expected at most lstm_outputs2 in mini-en");
+    fails(fresh, data, "poolingLayers: expected at most lstm_outputs2 in ");
     fresh.setPoolingLayer("elmo").setTokensCol("b");
     fails(fresh, data, "tokensCol: expected a column of text to read, found tokens");
   }
