@@ -101,6 +101,10 @@ final class Submit {
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of(System.getProperty("elmo4j.spark.opens").split(" ")));
     command.addAll(List.of(System.getProperty("elmo4j.spark.quick").split(" ")));
+    if (Spark.is4()) {
+      // The JVM has to verify that classes compiled with Spark 3.5 fit this Spark's.
+      command.add("-XX:+BytecodeVerificationRemote");
+    }
     command.addAll(List.of("-Xmx700m", "-Dscala.usejavacp=true", "-cp", sparkClassPath()));
     command.add("-Dorg.bytedeco.javacpp.cachedir=" + folder.resolve("javacpp"));
     command.add("org.apache.spark.deploy.SparkSubmit");
