@@ -31,11 +31,13 @@ import org.elmo4j.Layer;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.spark.ElmoEmbeddings;
 import org.elmo4j.spark.Spark;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import scala.collection.JavaConverters;
 
 /** Tests Spark NLP's LightPipeline with an annotator of elmo4j. */
+@Order(1)
 class ElmoAnnotatorTest extends SparkNlp {
   private static final List<String> TEXTS =
       List.of("I love NLP. You do too, don't you?", "", "One sentence only.");

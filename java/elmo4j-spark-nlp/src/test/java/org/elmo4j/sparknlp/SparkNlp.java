@@ -14,16 +14,13 @@ import org.elmo4j.spark.Spark;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 
-/**
- * Base of the tests with Spark NLP's own stages; they share a session with an executor in a JVM of
- * its own.
- */
+/** Base of the tests with Spark NLP's own stages; they share a session with two executors. */
 abstract class SparkNlp {
   static SparkSession session;
 
   @BeforeAll
   static void start() {
-    session = Spark.cluster(1);
+    session = Spark.cluster();
   }
 
   @AfterAll

@@ -34,13 +34,15 @@ import org.apache.spark.sql.types.StructType;
 import org.elmo4j.Layer;
 import org.elmo4j.spark.ElmoEmbeddings;
 import org.elmo4j.spark.Spark;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Tests the pipeline of Spark NLP's documentation, with Spark NLP's stages before and after, on an
- * executor in a JVM of its own.
+ * Tests the pipeline of Spark NLP's documentation, with Spark NLP's stages before and after, on two
+ * executors.
  */
+@Order(1)
 class SparkNlpTest extends SparkNlp {
   private static final String[] TEXTS = {
     "I love NLP. You do too, don't you? Its models have vectors.",

@@ -33,8 +33,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Tests with executors in JVMs of their own. The test that ends an executor runs last. */
-@Order(1)
+/**
+ * Tests with executors in JVMs of their own. The test that ends an executor runs last of all on
+ * them.
+ */
+@Order(2)
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class ClusterTest {
   private static SparkSession session;
@@ -43,7 +46,7 @@ class ClusterTest {
 
   @BeforeAll
   static void start() {
-    session = Spark.cluster(2);
+    session = Spark.cluster();
   }
 
   @AfterAll

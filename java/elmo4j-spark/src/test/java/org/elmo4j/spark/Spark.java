@@ -59,7 +59,7 @@ public final class Spark {
    * tests share. A task may fail once. Spark believes that each executor has two GPUs, with numbers
    * that exist on no machine.
    */
-  public static synchronized SparkSession cluster(int executors) {
+  public static synchronized SparkSession cluster() {
     // PackagesTest or ShellTest runs beside the tests on this session, which comes first. What it
     // expects is computed now, since later tests count the native memory in use.
     Submit.expected();
@@ -76,20 +76,20 @@ public final class Spark {
     }
     SparkSession session =
         shared(
-            "local-cluster[" + executors + ",2,2048]",
+            "local-cluster[2,2,2048]",
             Map.of(
                 "spark.task.maxFailures", "2",
                 "spark.worker.resource.gpu.amount", "2",
                 "spark.worker.resource.gpu.discoveryScript", gpus.toString(),
                 "spark.executor.resource.gpu.amount", "2",
                 "spark.task.resource.gpu.amount", "1"));
-    // Wait for all executors, or the first tasks might all go to one of them.
+    // Wait for both executors, or the first tasks might all go to one of them.
     SparkStatusTracker tracker = session.sparkContext().statusTracker();
     long deadline = System.nanoTime() + 3 * PATIENCE.toNanos();
-    while (tracker.getExecutorInfos().length < 1 + executors && System.nanoTime() < deadline) {
+    while (tracker.getExecutorInfos().length < 3 && System.nanoTime() < deadline) {
       pause();
     }
-    assertEquals(1 + executors, tracker.getExecutorInfos().length, "the driver and its executors");
+    assertEquals(3, tracker.getExecutorInfos().length, "the driver and two executors");
     return session;
   }
 

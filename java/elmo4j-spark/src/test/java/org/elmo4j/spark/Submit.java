@@ -147,11 +147,13 @@ final class Submit {
     }
   }
 
-  private static String sparkClassPath() {
+  /** Spark's jars, and Spark NLP's if the application asks for a package that needs it. */
+  private String sparkClassPath() {
     String all =
         System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
     return Arrays.stream(all.split(File.pathSeparator))
         .filter(entry -> !entry.matches(NOT_SPARKS))
+        .filter(entry -> asked.equals("elmo4j-spark-nlp") || !entry.contains("/com/johnsnowlabs/"))
         .collect(Collectors.joining(File.pathSeparator));
   }
 }
