@@ -31,17 +31,27 @@ import org.elmo4j.Layer;
 import org.elmo4j.internal.backend.NativeMemory;
 import org.elmo4j.spark.ElmoEmbeddings;
 import org.elmo4j.spark.Spark;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import scala.collection.JavaConverters;
 
 /** Tests Spark NLP's LightPipeline with an annotator of elmo4j. */
+@Order(1)
 class ElmoAnnotatorTest extends SparkNlp {
   private static final List<String> TEXTS =
       List.of("I love NLP. You do too, don't you?", "", "One sentence only.");
 
   private static ElmoEmbeddings stage(ElmoEmbeddings stage) {
     return stage.setInputCols("sentence", "token").setOutputCol("embeddings").setKeepAlive(0);
+  }
+
+  private static ElmoEmbeddings stage() {
+    return stage(small());
+  }
+
+  private static ElmoEmbeddings small() {
+    return ElmoEmbeddings.load(Spark.small().toString());
   }
 
   private static PipelineModel pipeline(PipelineStage... last) {
@@ -119,8 +129,7 @@ class ElmoAnnotatorTest extends SparkNlp {
 
   @Test
   void manyTextsAtOnceShareTheModel() {
-    PipelineModel pipeline =
-        pipeline(new ElmoAnnotator(stage(ElmoEmbeddings.miniEnglish()).setKeepAlive(60)));
+    PipelineModel pipeline = pipeline(new ElmoAnnotator(stage().setKeepAlive(60)));
     LightPipeline light = new LightPipeline(pipeline, false);
     try {
       List<Annotation> expected = light(light, TEXTS.get(0), "embeddings");
@@ -136,8 +145,7 @@ class ElmoAnnotatorTest extends SparkNlp {
     } finally {
       // A further call with keepAlive 0 closes the model.
       light(
-          new LightPipeline(
-              pipeline(new ElmoAnnotator(stage(ElmoEmbeddings.miniEnglish()))), false),
+          new LightPipeline(pipeline(new ElmoAnnotator(stage())), false),
           TEXTS.get(2),
           "embeddings");
     }
@@ -146,7 +154,7 @@ class ElmoAnnotatorTest extends SparkNlp {
   @Test
   void savedPipelinesHoldAnnotatorAndModel(@TempDir Path folder) throws Exception {
     Path model =
-        Spark.box(
+        Spark.small(
             folder.resolve("model"), Map.of("mix_weights", "[0.0, 1.0, 2.0]", "mix_gamma", "0.5"));
     ElmoAnnotator annotator =
         new ElmoAnnotator(
@@ -171,7 +179,7 @@ class ElmoAnnotatorTest extends SparkNlp {
 
   @Test
   void columnsMayBeNamedAnew() {
-    ElmoAnnotator annotator = new ElmoAnnotator(ElmoEmbeddings.miniEnglish().setKeepAlive(0));
+    ElmoAnnotator annotator = new ElmoAnnotator(small().setKeepAlive(0));
     annotator.setInputCols(new String[] {"token", "document"});
     annotator.setOutputCol("whole");
     PipelineModel pipeline = pipeline(annotator);
@@ -182,23 +190,23 @@ class ElmoAnnotatorTest extends SparkNlp {
 
   @Test
   void theOrdinaryStageIsPassedOver() {
-    PipelineModel pipeline = pipeline(stage(ElmoEmbeddings.miniEnglish()));
+    PipelineModel pipeline = pipeline(stage());
     LightPipeline light = new LightPipeline(pipeline, false);
     assertFalse(light.fullAnnotate(TEXTS.get(0), "").contains("embeddings"));
   }
 
   @Test
   void whatAnAnnotatorCannotDoIsRefused(@TempDir Path folder) throws Exception {
-    ElmoEmbeddings several = stage(ElmoEmbeddings.miniEnglish()).setOutputCols("a", "b");
+    ElmoEmbeddings several = stage().setOutputCols("a", "b");
     Exception e = assertThrows(IllegalArgumentException.class, () -> new ElmoAnnotator(several));
     assertEquals(
         several.uid() + ": outputCols: expected one column from an annotator, found a, b",
         e.getMessage());
-    ElmoEmbeddings tokens = stage(ElmoEmbeddings.miniEnglish()).setTokensCol("words");
+    ElmoEmbeddings tokens = stage().setTokensCol("words");
     e = assertThrows(IllegalArgumentException.class, () -> new ElmoAnnotator(tokens));
     assertTrue(e.getMessage().endsWith("found tokensCol words"), e.getMessage());
 
-    Path model = Spark.box(folder.resolve("model"), Map.of());
+    Path model = Spark.small(folder.resolve("model"), Map.of());
     ElmoAnnotator reference =
         new ElmoAnnotator(stage(ElmoEmbeddings.loadByReference(model.toString())));
     assertThrows(ElmoException.class, () -> reference.write().overwrite().save(folder.toString()));

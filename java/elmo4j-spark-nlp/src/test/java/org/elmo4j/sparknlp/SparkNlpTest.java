@@ -34,6 +34,7 @@ import org.apache.spark.sql.types.StructType;
 import org.elmo4j.Layer;
 import org.elmo4j.spark.ElmoEmbeddings;
 import org.elmo4j.spark.Spark;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -41,6 +42,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Tests the pipeline of Spark NLP's documentation, with Spark NLP's stages before and after, on two
  * executors.
  */
+@Order(1)
 class SparkNlpTest extends SparkNlp {
   private static final String[] TEXTS = {
     "I love NLP. You do too, don't you? Its models have vectors.",
@@ -51,6 +53,10 @@ class SparkNlpTest extends SparkNlp {
   };
 
   private static ElmoEmbeddings embeddings() {
+    return embeddings(ElmoEmbeddings.load(Spark.small().toString()));
+  }
+
+  private static ElmoEmbeddings bundled() {
     return embeddings(ElmoEmbeddings.pretrained("mini-en", "en"));
   }
 
@@ -86,13 +92,13 @@ class SparkNlpTest extends SparkNlp {
   @Test
   void everySentenceGetsItsOwnVectors() {
     Dataset<Row> data = Spark.texts(session, TEXTS).repartition(2);
-    List<Row> rows = run(stages(embeddings()), data).collectAsList();
+    List<Row> rows = run(stages(bundled()), data).collectAsList();
     assertEquals(TEXTS.length, rows.size());
     int several = 0;
     for (Row row : rows) {
       List<List<String>> sentences = sentences(row);
       several += sentences.size() > 1 ? 1 : 0;
-      List<float[][]> expected = Spark.expected(sentences, Layer.ELMO);
+      List<float[][]> expected = Spark.bundled(sentences, Layer.ELMO);
       List<Row> tokens = annotations(row, "token");
       List<Row> vectors = annotations(row, "embeddings");
       assertEquals(tokens.size(), vectors.size());
@@ -127,8 +133,7 @@ class SparkNlpTest extends SparkNlp {
    */
   @Test
   void explodedSentencesKeepTheirNumbers(@TempDir Path folder) throws Exception {
-    Path model = Spark.box(folder.resolve("model"), Map.of());
-    List<PipelineStage> stages = stages(embeddings(ElmoEmbeddings.load(model.toString())));
+    List<PipelineStage> stages = stages(embeddings());
     ((SentenceDetector) stages.get(1)).setExplodeSentences(true);
     SentenceEmbeddings mean = new SentenceEmbeddings();
     mean.setInputCols(new String[] {"sentence", "embeddings"});
@@ -272,7 +277,7 @@ class SparkNlpTest extends SparkNlp {
     ner.setMaxEpochs(20);
     ner.setC0(1250); // With so few examples, training needs large steps.
     ner.setRandomSeed(1);
-    List<PipelineStage> stages = stages(embeddings().setStorageRef("mini-en"));
+    List<PipelineStage> stages = stages(bundled().setStorageRef("mini-en"));
     Dataset<Row> data =
         AnnotationsOf.withPartsOfSpeech(run(stages, session.createDataFrame(rows, schema)))
             .coalesce(1)
@@ -350,7 +355,7 @@ class SparkNlpTest extends SparkNlp {
     assertEquals(before.schema().apply("token").dataType(), after.apply("embeddings").dataType());
     Metadata metadata = after.apply("embeddings").metadata();
     assertEquals("word_embeddings", metadata.getString("annotatorType"));
-    assertEquals(256, metadata.getLong("dimension"));
+    assertEquals(32, metadata.getLong("dimension"));
     assertEquals(stage.uid(), metadata.getString("ref"));
   }
 

@@ -33,8 +33,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Tests with executors in JVMs of their own. The test that ends an executor runs last. */
-@Order(1)
+/**
+ * Tests with executors in JVMs of their own. The test that ends an executor runs last of all on
+ * them.
+ */
+@Order(2)
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class ClusterTest {
   private static SparkSession session;
@@ -51,9 +54,9 @@ class ClusterTest {
     Spark.check();
   }
 
-  /** Writes the bundled model as a file with a content that executors do not have yet. */
+  /** Writes a model with a content that executors do not have yet. */
   private static Path model(Path folder, String content) {
-    return Spark.box(folder.resolve(content), Map.of("test", content));
+    return Spark.small(folder.resolve(content), Map.of("test", content));
   }
 
   private static ElmoEmbeddings stage(String model) {

@@ -102,7 +102,7 @@ class LifetimeTest extends LocalTest {
 
   @Test
   void tasksThatLoadOneFileUnderSeveralKeysFetchItOnce(@TempDir Path folder) throws Exception {
-    Path file = Spark.box(folder.resolve("model"), Map.of("test", "fetched once"));
+    Path file = Spark.small(folder.resolve("model"), Map.of("test", "fetched once"));
     String sha256 = ModelHub.sha256(file);
     Path named = Files.move(file, folder.resolve(ModelRef.fileName(sha256)));
     String address = SparkEnv.get().rpcEnv().fileServer().addFile(named.toFile());
@@ -184,7 +184,7 @@ class LifetimeTest extends LocalTest {
         .sparkContext()
         .hadoopConfiguration()
         .set("fs.counted.impl", CountedFiles.class.getName());
-    String place = "counted://" + Spark.box(folder.resolve("model"), Map.of("test", "counted"));
+    String place = "counted://" + Spark.small(folder.resolve("model"), Map.of("test", "counted"));
     List<List<String>> sentences = Spark.sentences(60);
     Dataset<Row> data = Spark.tokens(session, 3, sentences);
 
@@ -249,7 +249,8 @@ class LifetimeTest extends LocalTest {
   void ofTwoAttemptsAtOnceTheKilledOneHarmsNeitherTheOtherNorMemory() throws Exception {
     List<List<String>> sentences = Spark.sentences(2_000);
     Dataset<Row> embedded =
-        Spark.stage()
+        ElmoEmbeddings.miniEnglish()
+            .setKeepAlive(0)
             .setInputCols("tokens")
             .setOutputCols("vectors", "mean")
             .setPoolingLayers("elmo", "default")
@@ -279,7 +280,7 @@ class LifetimeTest extends LocalTest {
       session.sparkContext().cancelJobGroup("killed");
       assertThrows(Exception.class, killed::get);
 
-      List<float[][]> expected = Spark.expected(sentences.subList(0, 100), Layer.DEFAULT);
+      List<float[][]> expected = Spark.bundled(sentences.subList(0, 100), Layer.DEFAULT);
       assertEquals(2_000, other.get().size());
       for (Row row : other.get()) {
         if (row.getInt(0) < 100) {

@@ -17,11 +17,14 @@ import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /**
  * Runs a Python and a Java application that get elmo4j by {@code --packages}. One spark-submit runs
  * both, because resolving the packages and starting Spark take most of the time.
  */
+@Execution(ExecutionMode.CONCURRENT)
 class PackagesTest {
   /** The artifacts to test: the modules elmo4j-spark-nlp and spark4 run this class. */
   private static final List<String> ARTIFACTS =

@@ -105,7 +105,7 @@ class ParamsTest extends LocalTest {
   void settersOfSparkNlpAreThere() {
     ElmoEmbeddings stage =
         stage().setDimension(512).setLazyAnnotator(true).setConfigProtoBytes(16, 1);
-    assertEquals(256, stage.getDimension());
+    assertEquals(32, stage.getDimension());
     assertEquals("mini-en", ElmoEmbeddings.pretrained("mini-en", "en", "public/models").getModel());
   }
 }

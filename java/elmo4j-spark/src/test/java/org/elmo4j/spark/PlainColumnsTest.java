@@ -47,14 +47,14 @@ class PlainColumnsTest extends LocalTest {
 
   @Test
   void vectorsAreTheLibrarysOwnWhateverTheRowAndThePartition() {
-    List<List<String>> sentences = Spark.sentences(400);
+    List<List<String>> sentences = Spark.sentences(100);
     List<float[][]> expected = Spark.expected(sentences, Layer.ELMO);
     for (int partitions : new int[] {1, 5}) {
       for (int budget : new int[] {1, 300, 8192}) {
         Dataset<Row> data = Spark.tokens(session, partitions, sentences);
         List<Row> rows = byId(stage().setBatchTokens(budget).transform(data));
-        assertEquals(400, rows.size());
-        for (int i = 0; i < 400; i++) {
+        assertEquals(100, rows.size());
+        for (int i = 0; i < 100; i++) {
           assertEquals(sentences.get(i), rows.get(i).getList(1));
           assertArrayEquals(expected.get(i), Spark.vectors(rows.get(i), "vectors"), "row " + i);
         }
@@ -90,7 +90,7 @@ class PlainColumnsTest extends LocalTest {
     assertEquals("interest", after.apply("tokens").metadata().getString("of"));
     assertEquals("array<array<float>>", after.apply("vectors").dataType().catalogString());
     assertEquals(SQLDataTypes.VectorType(), after.apply("mean").dataType());
-    assertEquals(128, stage.getDimension());
+    assertEquals(16, stage.getDimension());
     assertEquals(List.of(), stage.transform(data).collectAsList());
   }
 
@@ -164,7 +164,7 @@ class PlainColumnsTest extends LocalTest {
     }
     assertEquals(List.of(), rows.get(1).getList(1));
     assertEquals(List.of(), rows.get(1).getList(3));
-    assertArrayEquals(new double[256], rows.get(1).<Vector>getAs("mean").toArray());
+    assertArrayEquals(new double[32], rows.get(1).<Vector>getAs("mean").toArray());
     for (int column = 0; column < 4; column++) {
       assertNull(rows.get(2).get(column));
     }
@@ -183,7 +183,7 @@ class PlainColumnsTest extends LocalTest {
     assertNull(rows.get(1).get(2));
     assertNull(rows.get(1).get(3));
     assertEquals(0, Spark.vectors(rows.get(2), "vectors").length);
-    assertArrayEquals(new double[128], rows.get(2).<Vector>getAs("mean").toArray());
+    assertArrayEquals(new double[16], rows.get(2).<Vector>getAs("mean").toArray());
     assertArrayEquals(
         Spark.expected(List.of(List.of("b")), Layer.ELMO).get(0),
         Spark.vectors(rows.get(3), "vectors"));
@@ -214,7 +214,8 @@ class PlainColumnsTest extends LocalTest {
   void theModelMayBeHeldInLowerPrecision() {
     List<List<String>> sentences = Spark.sentences(3);
     List<float[][]> half = new ArrayList<>();
-    try (ElmoModel model = ElmoModel.builder().miniEnglish().precision(Precision.BF16).load()) {
+    try (ElmoModel model =
+        ElmoModel.builder().path(Spark.small()).precision(Precision.BF16).load()) {
       for (List<String> sentence : sentences) {
         try (Embeddings embeddings = model.embed(List.of(sentence), Layer.DEFAULT)) {
           half.add(new float[][] {embeddings.get(Layer.DEFAULT, 0).toArray()});

@@ -287,13 +287,13 @@ class SaveAndLoadTest extends LocalTest {
       for (String place :
           List.of(remote + "/model", "viewfs://elmo4j/data/" + remote.getFileName() + "/model")) {
         Path file = remote.resolve("model");
-        box(file, 1);
+        write(file, 1);
         ElmoEmbeddings old = plain(ElmoEmbeddings.load(place)).setKeepAlive(3);
         ElmoEmbeddings reference = plain(ElmoEmbeddings.loadByReference(place)).setKeepAlive(3);
         float[][] one = first(old.transform(data), "a");
         assertArrayEquals(one, first(reference.transform(data), "a"));
 
-        box(file, 2);
+        write(file, 2);
         float[][] two = first(plain(ElmoEmbeddings.load(place)).transform(data), "a");
         for (int i = 0; i < one[0].length; i++) {
           assertEquals(2 * one[0][i], two[0][i], 1e-6);
@@ -302,7 +302,7 @@ class SaveAndLoadTest extends LocalTest {
         // A stage keeps the model it was loaded with.
         assertArrayEquals(one, first(old.setKeepAlive(0).transform(data), "a"));
         // The first model again, at the same path and with the same length.
-        box(file, 1);
+        write(file, 1);
         assertArrayEquals(one, first(plain(ElmoEmbeddings.load(place)).transform(data), "a"));
         Files.delete(file);
       }
@@ -315,9 +315,9 @@ class SaveAndLoadTest extends LocalTest {
     return stage.setKeepAlive(0).setInputCols("tokens").setOutputCol("a");
   }
 
-  /** Writes the bundled model with another factor of its mix. */
-  private static void box(Path file, float gamma) {
-    Spark.box(file, Map.of("mix_weights", "[0.0, 0.0, 0.0]", "mix_gamma", Float.toString(gamma)));
+  /** Writes a model with a factor of its mix. */
+  private static void write(Path file, float gamma) {
+    Spark.small(file, Map.of("mix_weights", "[0.0, 0.0, 0.0]", "mix_gamma", Float.toString(gamma)));
   }
 
   @Test

@@ -10,8 +10,11 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** Runs spark-shell, which gets elmo4j by {@code --packages}. */
+@Execution(ExecutionMode.CONCURRENT)
 class ShellTest {
   @TempDir Path folder;
 

@@ -67,7 +67,7 @@ final class Submit {
   /** The lines that each application must print. */
   static List<String> expected() {
     List<String> tokens = List.of("I", "love", "NLP");
-    float[][] vectors = Spark.expected(List.of(tokens), Layer.ELMO).get(0);
+    float[][] vectors = Spark.bundled(List.of(tokens), Layer.ELMO).get(0);
     List<String> expected = new ArrayList<>();
     for (int i = 0; i < vectors.length; i++) {
       expected.add(PublishedExample.line(tokens.get(i), vectors[i]));
@@ -101,6 +101,10 @@ final class Submit {
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of(System.getProperty("elmo4j.spark.opens").split(" ")));
     command.addAll(List.of(System.getProperty("elmo4j.spark.quick").split(" ")));
+    if (Spark.is4()) {
+      // The JVM has to verify that classes compiled with Spark 3.5 fit this Spark's.
+      command.add("-XX:+BytecodeVerificationRemote");
+    }
     command.addAll(List.of("-Xmx700m", "-Dscala.usejavacp=true", "-cp", sparkClassPath()));
     command.add("-Dorg.bytedeco.javacpp.cachedir=" + folder.resolve("javacpp"));
     command.add("org.apache.spark.deploy.SparkSubmit");
@@ -143,11 +147,13 @@ final class Submit {
     }
   }
 
-  private static String sparkClassPath() {
+  /** Spark's jars, and Spark NLP's if the application asks for a package that needs it. */
+  private String sparkClassPath() {
     String all =
         System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
     return Arrays.stream(all.split(File.pathSeparator))
         .filter(entry -> !entry.matches(NOT_SPARKS))
+        .filter(entry -> asked.equals("elmo4j-spark-nlp") || !entry.contains("/com/johnsnowlabs/"))
         .collect(Collectors.joining(File.pathSeparator));
   }
 }
