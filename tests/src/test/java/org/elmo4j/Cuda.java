@@ -13,6 +13,11 @@ import org.elmo4j.internal.devices.Devices;
 public final class Cuda {
   private Cuda() {}
 
+  /** Whether the CUDA device is emulated. Then a model is slow. */
+  public static boolean emulated() {
+    return System.getProperty("elmo4j.cuda.library", "").contains("/emulated/");
+  }
+
   /**
    * Returns the default CUDA device. If there is none, the test is skipped with the reason, or
    * fails if {@code -Delmo4j.require=cuda} is set.

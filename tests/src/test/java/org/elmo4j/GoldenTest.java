@@ -40,7 +40,7 @@ class GoldenTest {
   @MethodSource("cases")
   void eachSentenceAlone(GoldenCase golden) {
     try (ElmoModel model = ElmoModel.load(golden.folder())) {
-      for (int s = 0; s < some(model, golden); s++) {
+      for (int s = 0; s < some(golden); s++) {
         assertLayers(model, golden, List.of(s));
       }
     }
@@ -51,10 +51,9 @@ class GoldenTest {
   void sentencesInAnyOrderAndAnyBatch(GoldenCase golden) {
     Random random = new Random(1);
     try (ElmoModel model = ElmoModel.load(golden.folder())) {
-      int rounds = model.device().isCuda() ? 1 : 4; // The emulator is slow.
+      int rounds = Cuda.emulated() ? 1 : 4;
       for (int round = 0; round < rounds; round++) {
-        List<Integer> order =
-            new ArrayList<>(IntStream.range(0, some(model, golden)).boxed().toList());
+        List<Integer> order = new ArrayList<>(IntStream.range(0, some(golden)).boxed().toList());
         Collections.shuffle(order, random);
         int cut = 1 + random.nextInt(order.size() - 1);
         assertLayers(model, golden, order.subList(0, cut));
@@ -90,8 +89,7 @@ class GoldenTest {
     float[][][] expected = golden.mixed();
     Layer elmo = Layer.elmo(golden.mix());
     try (ElmoModel model = ElmoModel.load(golden.folder());
-        Embeddings embeddings =
-            model.embed(golden.sentences().subList(0, some(model, golden)), elmo)) {
+        Embeddings embeddings = model.embed(golden.sentences().subList(0, some(golden)), elmo)) {
       for (int s = 0; s < embeddings.batchSize(); s++) {
         Expected.assertClose(
             golden + " mix, sentence " + s,
@@ -107,7 +105,7 @@ class GoldenTest {
     GoldenCase golden = GoldenCase.named("mini-en");
     int sentences = golden.sentences().size();
     try (ElmoModel model = ElmoModel.miniEnglish()) {
-      int longest = model.device().isCuda() ? 6 : Integer.MAX_VALUE;
+      int longest = Cuda.emulated() ? 6 : Integer.MAX_VALUE;
       List<Integer> numbers =
           IntStream.range(0, sentences)
               .filter(s -> golden.sentences().get(s).size() <= longest)
@@ -119,8 +117,8 @@ class GoldenTest {
   }
 
   /** Returns how many sentences to embed: not all on the emulator. */
-  private static int some(ElmoModel model, GoldenCase golden) {
-    return model.device().isCuda() ? SHORT : golden.sentences().size();
+  private static int some(GoldenCase golden) {
+    return Cuda.emulated() ? SHORT : golden.sentences().size();
   }
 
   private static Layer[] layers(GoldenCase golden) {

@@ -65,7 +65,7 @@ class WordCacheTest {
         ElmoModel one = builder().wordCacheBytes(2 * 320).load()) {
       for (int round = 0; round < 6; round++) {
         // Sentences of at most 4 tokens take half the time on the emulator.
-        int longest = none.device().isCuda() ? 4 : 9;
+        int longest = Cuda.emulated() ? 4 : 9;
         List<List<String>> batch = Models.batch(new Random(round % 3), 20, longest);
         try (Embeddings wanted = none.embed(batch, LAYERS)) {
           for (ElmoModel cached : List.of(all, twenty, one)) {

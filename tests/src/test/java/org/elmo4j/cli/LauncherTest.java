@@ -32,8 +32,8 @@ class LauncherTest {
   private static final Path ROOT = Path.of(System.getProperty("elmo4j.root"));
 
   private static final String REAL =
-      "bash cat chmod dirname env find flock grep ln mkdir mv paste readlink renice rm sed seq sh"
-          + " sleep sort tail touch xargs";
+      "awk bash cat chmod dirname env find flock grep ln mkdir mktemp mv paste readlink renice rm sed"
+          + " seq sh sleep sort tail touch xargs";
 
   @TempDir static Path real;
   @TempDir Path folder;
@@ -331,7 +331,8 @@ class LauncherTest {
 
   @Test
   void ciRunsAllTests() throws Exception {
-    for (String script : List.of("tests/platforms/run", "tests/consumers/run")) {
+    for (String script :
+        List.of("tests/platforms/run", "tests/compile-with-jdks", "tests/consumers/run")) {
       Path stub = checkout.resolve(script);
       Files.createDirectories(stub.getParent());
       Files.writeString(
@@ -344,8 +345,15 @@ class LauncherTest {
     Result result = bash("\"${ELMO%/*}/.ci/run\"");
     assertEquals(0, result.code, result.err + result.out);
     assertEquals(
-        List.of("tests/platforms/run native", "tests/platforms/run java", "tests/consumers/run"),
-        Files.readAllLines(folder.resolve("stages.txt")));
+        List.of(
+            "tests/compile-with-jdks --built",
+            "tests/consumers/run",
+            "tests/platforms/run java",
+            "tests/platforms/run native"),
+        Files.readAllLines(folder.resolve("stages.txt")).stream()
+            .map(String::strip)
+            .sorted()
+            .toList());
     assertTrue(
         Files.readAllLines(folder.resolve("maven.txt")).stream()
             .anyMatch(call -> call.contains("-Pspark") && call.contains("verify")));
