@@ -16,9 +16,13 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 
 /** Describes in messages what was found instead of an expected file. */
 public final class FoundFile {
+  private static final String FAULT = "values that do not fit";
+
   /** The first bytes of files of a kind, and the name of the kind. */
   private static final String[][] KINDS = {
     {"\u0089HDF\r\n", "an HDF5 file"},
@@ -34,6 +38,26 @@ public final class FoundFile {
     {"\u00fe\u00ff", "UTF-16"},
     {"\u007fELF", "a program"},
   };
+
+  /** What a message says of an exception. The first class that fits counts. */
+  private static final List<Map.Entry<Class<? extends Throwable>, String>> REASONS =
+      List.of(
+          Map.entry(AccessDeniedException.class, "permission denied"),
+          Map.entry(NoSuchFileException.class, "no such file or folder"),
+          Map.entry(FileAlreadyExistsException.class, "a file or folder with that name"),
+          Map.entry(NotDirectoryException.class, "no folder"),
+          Map.entry(DirectoryNotEmptyException.class, "a folder that is not empty"),
+          Map.entry(FileSystemLoopException.class, "links that form a circle"),
+          Map.entry(CharacterCodingException.class, "bytes that are not UTF-8"),
+          Map.entry(ClosedByInterruptException.class, "an interrupt of this thread"),
+          Map.entry(ClosedChannelException.class, "it closed"),
+          // The messages of these are written for programmers, if they have one.
+          Map.entry(Error.class, FAULT),
+          Map.entry(NullPointerException.class, FAULT),
+          Map.entry(ClassCastException.class, FAULT),
+          Map.entry(IndexOutOfBoundsException.class, FAULT),
+          Map.entry(NegativeArraySizeException.class, FAULT),
+          Map.entry(ArithmeticException.class, FAULT));
 
   /** The number of first bytes that {@link #kind} examines. */
   public static final int HEAD = 8;
@@ -60,55 +84,18 @@ public final class FoundFile {
 
   /**
    * The reason of a failure, on one line. It never has the name of a class, since users do not know
-   * it.
+   * it, nor the file of a {@link FileSystemException}, which the message around it names.
    */
   public static String reason(Throwable e) {
-    if (e instanceof FileSystemException file) {
-      return reason(file);
+    if (e instanceof FileSystemException file && file.getReason() != null) {
+      return file.getReason();
     }
-    if (e instanceof CharacterCodingException) {
-      return "bytes that are not UTF-8";
+    for (Map.Entry<Class<? extends Throwable>, String> known : REASONS) {
+      if (known.getKey().isInstance(e)) {
+        return known.getValue();
+      }
     }
-    if (e instanceof ClosedByInterruptException) {
-      return "an interrupt of this thread";
-    }
-    if (e instanceof ClosedChannelException) {
-      return "it closed";
-    }
-    // The messages of these are written for programmers, if they have one.
-    boolean fault =
-        e instanceof Error
-            || e instanceof NullPointerException
-            || e instanceof ClassCastException
-            || e instanceof IndexOutOfBoundsException
-            || e instanceof NegativeArraySizeException
-            || e instanceof ArithmeticException;
-    if (fault) {
-      return "values that do not fit";
-    }
-    return e.getMessage() == null ? "no reason given" : Json.brief(e.getMessage());
-  }
-
-  /** The reason without the file, which the message around it names. */
-  private static String reason(FileSystemException e) {
-    if (e.getReason() != null) {
-      return e.getReason();
-    }
-    if (e instanceof AccessDeniedException) {
-      return "permission denied";
-    }
-    if (e instanceof NoSuchFileException) {
-      return "no such file or folder";
-    }
-    if (e instanceof FileAlreadyExistsException) {
-      return "a file or folder with that name";
-    }
-    if (e instanceof NotDirectoryException) {
-      return "no folder";
-    }
-    if (e instanceof DirectoryNotEmptyException) {
-      return "a folder that is not empty";
-    }
-    return e instanceof FileSystemLoopException ? "links that form a circle" : "no reason given";
+    boolean silent = e instanceof FileSystemException || e.getMessage() == null;
+    return silent ? "no reason given" : Json.brief(e.getMessage());
   }
 }
