@@ -95,13 +95,6 @@ class DownloaderTest extends HubTesting {
   }
 
   @Test
-  void aDownloadThatGotNothingLeavesNoFolder() throws IOException {
-    server.answer = (exchange, file) -> exchange.sendResponseHeaders(503, -1);
-    fails(unknown());
-    assertEquals(Set.of("m.lock"), names(home));
-  }
-
-  @Test
   void wrongBytesAreRefusedAndForgotten() throws IOException {
     byte[] wrong = weights.clone();
     wrong[wrong.length / 2] ^= 1;

@@ -377,4 +377,11 @@ class ModelHubTest extends HubTesting {
           ElmoException.class, () -> Proxies.of(Map.of("http_proxy", bad)).select(far), bad);
     }
   }
+
+  @Test
+  void aDownloadThatGotNothingLeavesNoFolder() throws IOException {
+    server.answer = (exchange, file) -> exchange.sendResponseHeaders(503, -1);
+    fails(unknown());
+    assertEquals(Set.of("m.lock"), names(home));
+  }
 }
